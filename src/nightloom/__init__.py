@@ -1,0 +1,3 @@
+"""nightloom: nightly retraining of transformer text models, as flows that can be trusted."""
+
+__version__ = "0.1.0"

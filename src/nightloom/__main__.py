@@ -1,0 +1,5 @@
+"""`python -m nightloom`."""
+
+from nightloom.cli.main import main
+
+main()

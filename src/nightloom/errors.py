@@ -1,0 +1,17 @@
+"""The errors that nightloom raises on purpose, and the exit status that each stands for."""
+
+
+class NightloomError(Exception):
+    """Base of every error raised on purpose; its message is one line for a person."""
+
+    exit_code = 1
+
+
+class InputError(NightloomError):
+    """Wrong input or usage: the message says what was expected, what came, what to do next."""
+
+    exit_code = 2
+
+
+class RunError(NightloomError):
+    """A run that started well and failed: the message says why and how to go on."""

@@ -1,0 +1,81 @@
+"""Where nightloom keeps what it builds: one folder, `NIGHTLOOM_HOME`."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightloom.errors import InputError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The layout of `NIGHTLOOM_HOME` (default `.nightloom/` in the working directory)."""
+
+    root: Path
+
+    @classmethod
+    def current(cls) -> "Home":
+        """The home that the environment names; not created here."""
+        return cls(Path(os.environ.get("NIGHTLOOM_HOME") or ".nightloom").expanduser().absolute())
+
+    @property
+    def artifacts(self) -> Path:
+        """Published artifacts, `<stage>/<key>/`."""
+        return self.root / "artifacts"
+
+    @property
+    def building(self) -> Path:
+        """Artifacts being written; on the same file system, so that publishing is a rename."""
+        return self.root / "artifacts" / ".building"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a killed training resumes from, one folder a stage key."""
+        return self.root / "checkpoints"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files of builds and leases of running flows."""
+        return self.root / "locks"
+
+    @property
+    def quarantine(self) -> Path:
+        """Artifacts that failed verification, kept for a look."""
+        return self.root / "quarantine"
+
+    @property
+    def results(self) -> Path:
+        """Prefect's result records: one small JSON file a stage key."""
+        return self.root / "results"
+
+    @property
+    def logs(self) -> Path:
+        """What the workers wrote to standard error."""
+        return self.root / "logs"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow store: `MLFLOW_TRACKING_URI` where set, else SQLite in this home."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def model_files(self) -> Path:
+        """Files of registered models, where MLflow's store is the local one."""
+        return self.root / "mlartifacts"
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            InputError: The home cannot be written.
+        """
+        try:
+            for folder in (self.building, self.checkpoints, self.locks, self.results, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.W_OK):
+                raise PermissionError(13, "not writable")
+        except OSError as error:
+            raise InputError(
+                f"expected a writable folder as NIGHTLOOM_HOME, got {self.root}: "
+                f"{error.strerror}; name another one in NIGHTLOOM_HOME"
+            ) from error
