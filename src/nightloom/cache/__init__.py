@@ -1,0 +1,1 @@
+"""The stage cache: keys, verified artifacts, locks. Knows nothing of Prefect."""

@@ -1,0 +1,194 @@
+"""`cache ls`, `verify` and `gc`: what is there, whether it is whole, what nobody needs."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightloom.cache.leases import held, keep_out_lookups
+from nightloom.cache.locks import FileLocks
+from nightloom.cache.store import MANIFEST, ArtifactStore, Damaged, read_manifest
+
+STALE_SECONDS = 3600.0
+"""Left-overs of builds that no lock protects are removed when they are older than this."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A published artifact as `cache ls` shows it."""
+
+    stage: str
+    key: str
+    digest: str
+    size: int
+    """Bytes."""
+    seconds: float
+    """What building it took."""
+    built_at: float
+    used_at: float
+    why_kept: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An artifact that does not verify."""
+
+    stage: str
+    key: str
+    damage: str
+    moved_to: Path
+
+
+def listing(store: ArtifactStore) -> list[Listed]:
+    """All published artifacts, the one last used first."""
+    found = []
+    for stage in store.stages():
+        for key in store.keys(stage):
+            path = store.path(stage, key)
+            try:
+                manifest = read_manifest(path)
+                used = (path / MANIFEST).stat().st_mtime
+            except (Damaged, OSError):
+                found.append(Listed(stage, key, "", _size(path), 0.0, 0.0, 0.0))
+                continue
+            artifact = manifest["artifact"]
+            found.append(
+                Listed(
+                    stage,
+                    key,
+                    artifact["digest"],
+                    sum(file["size"] for file in manifest["files"].values()),
+                    artifact["seconds"],
+                    artifact["built_at"],
+                    used,
+                )
+            )
+    return sorted(found, key=lambda one: -one.used_at)
+
+
+def verify_all(store: ArtifactStore) -> Iterator[Broken | Listed]:
+    """Hash every file of every artifact; what is broken goes to quarantine."""
+    for listed in listing(store):
+        path = store.path(listed.stage, listed.key)
+        try:
+            store.verify(path, full=True)
+            yield listed
+        except (Damaged, OSError) as error:
+            if path.exists():
+                yield Broken(listed.stage, listed.key, str(error), store.put_aside(path))
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What `cache gc` removed, or would remove."""
+
+    artifacts: list[Listed]
+    kept: list[Listed]
+    """Old enough to go, but needed; says by whom."""
+    leftovers: int
+    size: int
+    """Bytes of the artifacts and left-overs."""
+
+
+def sweep(
+    store: ArtifactStore,
+    *,
+    older_than: float | None,
+    max_size: int | None,
+    needed: dict[tuple[str, str], str],
+    dry_run: bool,
+) -> Swept:
+    """Remove artifacts not used for `older_than` seconds, then the longest unused ones until the
+    rest takes at most `max_size` bytes.
+
+    Never one in `needed` (by a registered model; says which) or that a running flow holds.
+    """
+    now = time.time()
+    with keep_out_lookups(store.home):
+        protected = {**dict.fromkeys(held(store.home), "a running flow"), **needed}
+        everything = listing(store)
+        left = sum(one.size for one in everything)
+        gone: list[Listed] = []
+        kept: list[Listed] = []
+        for one in reversed(everything):
+            old = older_than is not None and now - one.used_at >= older_than
+            large = max_size is not None and left > max_size
+            if not old and not large:
+                continue
+            reason = protected.get((one.stage, one.key), "")
+            if reason:
+                kept.append(Listed(**{**one.__dict__, "why_kept": reason}))
+                continue
+            gone.append(one)
+            left -= one.size
+            if not dry_run:
+                _remove(store, one)
+        count, size = _leftovers(store, dry_run=dry_run)
+    return Swept(gone, kept, count, size + sum(one.size for one in gone))
+
+
+def needed_by_models(store: ArtifactStore, registered: Any) -> dict[tuple[str, str], str]:
+    """The artifacts behind the registered versions that `registered(name, version)` knows."""
+    found: dict[tuple[str, str], str] = {}
+    for key in store.keys("register"):
+        try:
+            facts = read_manifest(store.path("register", key))["artifact"]["facts"]
+        except Damaged:
+            continue
+        model = facts["model"]
+        if not registered(model["name"], model["version"]):
+            continue
+        reason = f"{model['name']}/{model['version']}"
+        found[("register", key)] = reason
+        for stage, part in facts["lineage"].items():
+            found[(stage, part["key"])] = reason
+    return found
+
+
+def _remove(store: ArtifactStore, one: Listed) -> None:
+    """Out of sight by one rename first, so that a kill leaves no half artifact."""
+    path = store.path(one.stage, one.key)
+    aside = store.home.building / f"removed-{one.stage}-{one.key[:12]}"
+    shutil.rmtree(aside, ignore_errors=True)
+    store.home.building.mkdir(parents=True, exist_ok=True)
+    path.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+    (store.home.results / one.key).unlink(missing_ok=True)
+
+
+def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
+    """Remove what killed runs left: half-built folders, checkpoints of what is built by now,
+    quarantine, lock files, logs."""
+    home, locks = store.home, FileLocks(store.home.locks)
+    built = {f"{one.stage}-{one.key[:24]}" for one in listing(store)}
+    old: list[Path] = []
+    for folder in (home.building, home.quarantine, home.logs):
+        if folder.is_dir():
+            old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
+    if home.checkpoints.is_dir():
+        old += [path for path in home.checkpoints.iterdir() if path.name in built]
+    size = sum(_size(path) for path in old)
+    if not dry_run:
+        for path in old:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for path in home.locks.glob("*.lock"):
+            locks.is_locked(path.stem)  # a lock that nobody holds is removed by asking
+    return len(old), size
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
