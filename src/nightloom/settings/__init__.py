@@ -1,0 +1,1 @@
+"""Settings: frozen pydantic models that forbid unknown keys; one tree a flow."""

@@ -1,0 +1,211 @@
+"""Settings of the data stage: where rows come from, what is read of them, how they are cut."""
+
+import codecs
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nightloom.settings.base import Settings
+
+
+def _absent(value: Any) -> Any:
+    """Read the command line's ways of writing 'not given' as None."""
+    if isinstance(value, str) and value.strip().lower() in ("", "none", "null"):
+        return None
+    return value
+
+
+def _names(value: Any) -> Any:
+    """Read `a,b` as the two names a and b."""
+    value = _absent(value)
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if isinstance(value, list | tuple):
+        if not value or any(not str(name).strip() for name in value):
+            raise ValueError(f"expected names separated by commas, none of them empty; got {value}")
+        twice = sorted({str(name) for name in value if list(value).count(name) > 1})
+        if twice:
+            raise ValueError(f"expected different names; {', '.join(twice)} stands more than once")
+    return value
+
+
+Names = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
+Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_absent)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+SAMPLE = "sample"
+TFDS = "tfds:"
+HF = "hf:"
+
+_KNOWN_TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"tfds:ag_news_subset": ("title", "description")}
+
+
+def is_local(source: str) -> bool:
+    """Whether `source` is a path, that is neither a hub's data set nor the sample."""
+    return source != SAMPLE and not source.startswith((TFDS, HF))
+
+
+class _DataSettings(Settings):
+    limit: Limit = Field(
+        default=None,
+        description="Take at most this many training rows, a seeded part of them that keeps the "
+        "share of each class; the valid and test rows stay whole",
+    )
+    valid_fraction: Fraction = Field(
+        default=0.1,
+        description="Part of the training rows that becomes the validation split, where the "
+        "source has no file or split of its own for it",
+    )
+    test_fraction: Fraction = Field(
+        default=0.1,
+        description="Part of the training rows that becomes the test split, where the source has "
+        "no file or split of its own for it",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=1, description="Seed of everything that is cut or drawn from the rows"
+    )
+    encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        source: str = getattr(self, "source", "")
+        if not source.strip():
+            raise ValueError("data.source is empty; expected tfds:NAME, hf:NAME, sample or a path")
+        if source in (TFDS, HF):
+            raise ValueError(f"data.source={source} lacks a name; expected {source}NAME")
+        prefix, colon, _ = source.partition(":")
+        close = get_close_matches(prefix.lower(), ["tfds", "hf"], n=1, cutoff=0.7)
+        if colon and close and is_local(source) and "/" not in prefix:
+            raise ValueError(f"data.source={source}: unknown prefix; did you mean '{close[0]}:'?")
+        try:
+            known = codecs.lookup(self.encoding)._is_text_encoding  # type: ignore[attr-defined]
+        except LookupError:
+            known = False
+        if not known:
+            raise ValueError(
+                f"data.encoding={self.encoding} is not a text encoding of Python; "
+                "expected for example utf-8, cp1252, utf-16"
+            )
+        return self
+
+
+class TextDataSettings(_DataSettings):
+    """Where labelled texts come from and how they become train, valid and test."""
+
+    source: str = Field(
+        default="tfds:ag_news_subset",
+        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], sample, or a file or directory "
+        "(train.*, optional valid.*, test.*) of CSV, TSV, JSONL or Parquet",
+    )
+    columns: Names = Field(
+        default=None, description="Names of the columns of a CSV or TSV file without a header"
+    )
+    text: Names = Field(
+        default=None,
+        description="Column of the text, or several that are joined by a space; "
+        "title,description for tfds:ag_news_subset, else text",
+    )
+    label: str | None = Field(default=None, description="Column of the label; 'label' if not given")
+    label_names: Names = Field(
+        default=None,
+        description="Names of the classes in their order; rows then hold these names, or integers "
+        "counted from 0 or from 1. Not given: the source's own names, or the sorted values",
+    )
+    label_base: Annotated[Literal[0, 1] | None, BeforeValidator(_absent)] = Field(
+        default=None,
+        description="The integer that stands for the first of label_names; not given: seen from "
+        "the rows, where they leave no doubt",
+    )
+    quoted: bool = Field(
+        default=True,
+        description="Whether double quotes enclose fields in CSV and TSV files; false takes a "
+        "quote as a character like any other",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _base_from_text(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("label_base") in ("0", "1"):
+            return {**values, "label_base": int(values["label_base"])}
+        return values
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that make the text, defaults filled in."""
+        known = _KNOWN_TEXT_COLUMNS.get(self.source, ("text",))
+        return known if self.text is None else self.text
+
+    @property
+    def label_column(self) -> str:
+        """The column of the label, default filled in."""
+        return self.label or "label"
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        if self.label_column in self.text_columns:
+            raise ValueError(f"data.label={self.label_column} is among data.text as well")
+        if self.label_names is not None and len(self.label_names) < 2:
+            raise ValueError(
+                f"data.label_names={','.join(self.label_names)}: expected at least two classes"
+            )
+        if self.label_base is not None and self.label_names is None:
+            raise ValueError("data.label_base says how integers count data.label_names: give both")
+        if self.columns is not None:
+            if not is_local(self.source):
+                raise ValueError(
+                    f"data.columns is for files without a header; {self.source} names its columns"
+                )
+            for wanted, column in [
+                *(("text", name) for name in self.text_columns),
+                ("label", self.label_column),
+            ]:
+                if column not in self.columns:
+                    close = get_close_matches(column, self.columns, n=1)
+                    hint = f"; did you mean '{close[0]}'?" if close else ""
+                    raise ValueError(
+                        f"data.{wanted}={column} is not among data.columns="
+                        f"{','.join(self.columns)}{hint}"
+                    )
+        return self
+
+
+class EntityDataSettings(_DataSettings):
+    """Where sentences with entity tags come from and how they are read."""
+
+    source: str = Field(
+        default="hf:lhoestq/conll2003",
+        description="hf:NAME[:CONFIG][@REVISION], sample, or a file or directory (train.*, "
+        "optional valid.*, test.*) of CoNLL columns or of JSONL with tokens and tags",
+    )
+    columns: Names = Field(
+        default=None,
+        description="Names of the CoNLL columns; 'word' or 'token' and 'ner' or 'tag' are read. "
+        "Not given: the first column is the word, the last the tag",
+    )
+    scheme: Literal["auto", "iob1", "iob2", "bilou"] = Field(
+        default="auto",
+        description="How the tags mark entities; auto sees it from the training rows "
+        "(bilou includes its other spelling, S- and E-)",
+    )
+    invalid_tags: Literal["repair", "refuse"] = Field(
+        default="repair",
+        description="What to do with tag sequences that the scheme does not allow: read them as "
+        "the CoNLL scorer does and warn, or stop",
+    )
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        if self.source.startswith(TFDS):
+            raise ValueError(
+                f"data.source={self.source}: tfds: has labelled texts only; "
+                "expected hf:NAME, sample or a path"
+            )
+        if self.columns is not None:
+            if not is_local(self.source):
+                raise ValueError(
+                    f"data.columns is for CoNLL files; {self.source} names its columns"
+                )
+            if len(self.columns) < 2:
+                raise ValueError("data.columns: expected at least two, the word's and the tag's")
+        return self

@@ -1,0 +1,88 @@
+"""How a model is trained: the same settings for every family, with defaults of its own."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from nightloom.settings.base import Settings
+
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+
+
+class TrainSettings(Settings):
+    """Optimizer, schedule, batches, devices, stopping."""
+
+    epochs: int = Field(default=3, ge=1, le=10_000)
+    """How many times training goes over the training split, at the most."""
+    batch_size: int = Field(default=128, ge=1, le=1_000_000)
+    """Examples in one step of the optimizer (on average, where batches are bounded by tokens)."""
+    learning_rate: float = Field(default=1e-3, gt=0, le=10)
+    """Peak learning rate."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """`adamw` decays weights apart from the gradient (none on biases and layer norms)."""
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """Decoupled weight decay per step, times the learning rate; for `adamw`."""
+    schedule: Literal["constant", "linear"] = "constant"
+    """`linear` falls from the peak to zero over all steps."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of all *batches* over which the rate rises linearly from zero."""
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Gradients are scaled down to this global norm; none: they are not."""
+    accumulate: int = Field(default=1, ge=1, le=10_000)
+    """Batches whose gradients are added up before one step: large batches on small devices."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each target spread evenly over all classes."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many epochs without a better score on the validation part; none: never."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Seed of initial weights, order of examples and dropout."""
+    precision: Precision = "float32"
+    """Arithmetic of the layers; weights stay float32."""
+    jit_compile: bool = True
+    """Compile each step with XLA, once for each of a handful of shapes."""
+    devices: tuple[str, ...] = ("auto",)
+    """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list as cpu:0,cpu:1 (mirrored)."""
+    deterministic: bool = True
+    """The same run gives the same weights, to the bit; can cost speed on a GPU."""
+    checkpoint_seconds: float = Field(default=30.0, ge=0)
+    """Time between checkpoints inside an epoch; 0: after every step. Does not change the result."""
+
+    @field_validator("devices")
+    @classmethod
+    def _known_devices(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for device in value:
+            kind, _, number = device.lower().partition(":")
+            alone = kind == "auto" and not number and len(value) == 1
+            if not alone and (kind not in ("cpu", "gpu") or (number and not number.isdigit())):
+                raise ValueError(f"expected auto, cpu, gpu, cpu:0 or gpu:0, got {device!r}")
+        if not value:
+            raise ValueError("expected at least one device")
+        return tuple(device.lower() for device in value)
+
+
+RESULT_NEUTRAL = ("train.checkpoint_seconds",)
+"""Settings that a training stage uses and whose value cannot change its result."""
+
+
+class EvaluateSettings(Settings):
+    """How a trained model is scored on the test split."""
+
+    batch_size: int = Field(default=256, ge=1, le=1_000_000)
+    """Examples that go through the model at once."""
+    worst: int = Field(default=20, ge=0, le=1000)
+    """How many of the worst mistakes are kept for a look."""
+
+
+class RegisterSettings(Settings):
+    """When a model is registered and when it becomes the champion."""
+
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """Name of the registered model; none: the name of the flow."""
+    metric: str | None = None
+    """Metric of the gate; none: accuracy for classifiers, f1 for entities."""
+    min_metric: float | None = Field(default=None, ge=0, le=1)
+    """A model whose metric is below is never promoted."""
+    tolerance: float = Field(default=0.0, ge=0, le=1)
+    """How much worse than the champion, on the same test rows, is still good enough."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Confidence of the paired test against the champion."""
