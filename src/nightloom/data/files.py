@@ -1,0 +1,221 @@
+"""Local source files: which file is which split, what is in it (digest), its lines of text."""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any
+
+from nightloom.errors import InputError, RunError
+
+SPLITS = ("train", "valid", "test")
+TABLE_FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
+TOKEN_FORMATS = {
+    ".txt": "conll",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+    ".jsonl": "jsonl",
+}
+_SPLIT_OF_STEM = {
+    "train": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+}
+_LISTED = 12
+
+
+def shown(text: str, length: int = 60) -> str:
+    """A value from a file as it fits into a message of one line."""
+    line = " ".join(text.split())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    return line if len(line) <= length else line[: length - 1] + "\u2026"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source: the split it gives, its path, its format and whether it is gzipped."""
+
+    split: str
+    path: Path
+    format: str
+    gzipped: bool
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder, as messages show it."""
+        return self.path.name
+
+
+def find_files(source: str, formats: Mapping[str, str]) -> dict[str, SourceFile]:
+    """Map each split of a local source to its file; a single file is the split `train`.
+
+    Raises InputError where the path is missing, the format unknown, or two files claim one split.
+    """
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            return _in_directory(path, formats)
+        if path.is_file():
+            return {"train": _as_source(path, "train", formats)}
+        exists = path.exists()
+    except OSError as error:
+        raise InputError(f"data.source={source}: {error.strerror or error}") from error
+    if exists:
+        raise InputError(f"data.source={source} is neither a file nor a directory")
+    raise InputError(f"data.source={source}: no such file or directory{_nearby(path)}")
+
+
+def _nearby(path: Path) -> str:
+    if not path.parent.is_dir():
+        expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
+        return f" (its folder {path.parent} does not exist either); {expected}"
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    close = get_close_matches(path.name, [*names, "sample"], n=1)
+    if close:
+        return f"; did you mean {'sample' if close[0] == 'sample' else path.parent / close[0]}?"
+    return f"; {path.parent.resolve()} holds: {_listing(names)}"
+
+
+def _listing(names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED]) or "nothing"
+    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+def _suffix(path: Path) -> tuple[str, str, bool]:
+    gzipped = path.suffix.lower() == ".gz"
+    inner = path.with_suffix("") if gzipped else path
+    return inner.stem.lower(), inner.suffix.lower(), gzipped
+
+
+def _as_source(path: Path, split: str, formats: Mapping[str, str]) -> SourceFile:
+    _, suffix, gzipped = _suffix(path)
+    if suffix not in formats or (gzipped and suffix == ".parquet"):
+        known = ", ".join(formats)
+        hint = "; name a file of one JSON object a line .jsonl" if suffix == ".json" else ""
+        raise InputError(
+            f"{path}: unknown file type '{path.suffix}'; expected one of {known} "
+            f"(text files also with .gz){hint}"
+        )
+    return SourceFile(split, path, formats[suffix], gzipped)
+
+
+def _in_directory(directory: Path, formats: Mapping[str, str]) -> dict[str, SourceFile]:
+    found: dict[str, SourceFile] = {}
+    names = sorted(entry.name for entry in directory.iterdir())
+    for name in names:
+        path = directory / name
+        stem, suffix, gzipped = _suffix(path)
+        split = _SPLIT_OF_STEM.get(stem)
+        if split is None or suffix not in formats or not path.is_file():
+            continue
+        if split in found:
+            raise InputError(
+                f"{directory}: two files for the {split} split, {found[split].name} and {name}; "
+                "keep one, or put the other elsewhere"
+            )
+        found[split] = SourceFile(split, path, formats[suffix], gzipped)
+    if "train" not in found:
+        raise InputError(
+            f"{directory}: no training file; expected train.* of type {', '.join(formats)}; "
+            f"the directory holds: {_listing(names)}"
+        )
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    """Describe the files by split, name, size and SHA-256; where they lie is left out.
+
+    Raises InputError for an empty or unreadable file.
+    """
+    described = []
+    for file in files.values():
+        try:
+            with open(file.path, "rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                size = stream.tell()
+        except OSError as error:
+            raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
+        if size == 0:
+            raise InputError(f"{file.path} is empty; expected rows for the {file.split} split")
+        described.append({"split": file.split, "name": file.name, "bytes": size, "sha256": digest})
+    return {"kind": "files", "files": described}
+
+
+class Unchanged:
+    """Watches that files stay what they were from the first look to the last."""
+
+    def __init__(self, files: Mapping[str, SourceFile]) -> None:
+        self._before = {file.path: self._look(file.path) for file in files.values()}
+
+    @staticmethod
+    def _look(path: Path) -> tuple[int, int] | None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
+
+    def check(self) -> None:
+        """Raise RunError if a file was written to, moved or removed since."""
+        for path, before in self._before.items():
+            if self._look(path) != before:
+                raise RunError(f"{path} changed while it was read; run again once it is complete")
+
+
+def text_lines(file: SourceFile, encoding: str, *, keep_returns: bool) -> Iterator[str]:
+    r"""Yield the lines of a text file with their ends, a byte order mark removed.
+
+    With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs).
+    Raises InputError for another encoding, NUL bytes and broken gzip.
+    """
+    number = 0
+    try:
+        with _open(file, encoding, "" if keep_returns else "\n") as stream:
+            for number, line in enumerate(stream, start=1):
+                if "\0" in line:
+                    raise InputError(
+                        f"{file.path}:{number}: a NUL character; expected text in {encoding}, "
+                        "this looks like binary data or another encoding (data.encoding=utf-16?)"
+                    )
+                yield line
+    except UnicodeError as error:
+        raise InputError(_undecodable(file, encoding, error, after=number)) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{file.path}: broken gzip data after line {number} ({error}); fetch the file again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
+
+
+def _open(file: SourceFile, encoding: str, newline: str) -> IO[str]:
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    if file.gzipped:
+        return gzip.open(file.path, "rt", encoding=encoding, newline=newline)
+    return open(file.path, encoding=encoding, newline=newline)
+
+
+def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after: int) -> str:
+    opener = gzip.open if file.gzipped else open
+    with opener(file.path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError as found:
+                if encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+                    break
+                return (
+                    f"{file.path}:{number}: expected {encoding}, got byte 0x{line[found.start]:02x}"
+                    f" at column {found.start + 1}; save the file as {encoding} or set "
+                    "data.encoding (cp1252?)"
+                )
+    reason = getattr(error, "reason", str(error))
+    return f"{file.path}: after line {after}: expected {encoding} ({reason}); set data.encoding"

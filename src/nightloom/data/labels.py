@@ -1,0 +1,122 @@
+"""Labels: from what stands in the rows to class numbers and names."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from nightloom.data.files import shown
+from nightloom.errors import InputError
+
+MOST_CLASSES = 10_000
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+
+class LabelVocabulary:
+    """The distinct labels of a source in order of appearance, and where each was first seen."""
+
+    def __init__(self) -> None:
+        self.values: list[str] = []
+        self.places: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def encode(self, labels: Sequence[str], numbers: Sequence[int], path: str) -> np.ndarray:
+        """Codes (int32, [rows]) of a batch of labels; space around a label is ignored.
+
+        `numbers` are the rows' line numbers in `path`. Raises InputError for an empty label and
+        for more than MOST_CLASSES different ones.
+        """
+        codes = self._codes
+        try:
+            return np.array([codes[label] for label in labels], dtype=np.int32)
+        except KeyError:
+            for label, number in zip(labels, numbers, strict=True):
+                if label not in codes:
+                    self._add(label, f"{path}:{number}")
+        return np.array([codes[label] for label in labels], dtype=np.int32)
+
+    def _add(self, label: str, place: str) -> None:
+        value = label.strip()
+        if not value:
+            raise InputError(f"{place}: the label is empty; give the row a label or remove it")
+        if value not in self._codes:
+            if len(self.values) >= MOST_CLASSES:
+                raise InputError(
+                    f"{place}: more than {MOST_CLASSES} different labels, the last '{shown(value, 40)}'; "
+                    "is data.label the right column?"
+                )
+            self._codes[value] = len(self.values)
+            self.values.append(value)
+            self.places.append(place)
+        self._codes[label] = self._codes[value]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedLabels:
+    """Class names in order, the class of each code of the vocabulary, and how that was decided."""
+
+    names: tuple[str, ...]
+    class_of_code: np.ndarray
+    read_as: str
+
+
+def resolve_labels(
+    vocabulary: LabelVocabulary, names: tuple[str, ...] | None, *, base: int | None = None
+) -> ResolvedLabels:
+    """Decide which class each label means, looking at the labels of all splits together.
+
+    Without `names`, the sorted labels are the classes (integers by value). With `names`, labels
+    are the names themselves, else integers counted from `base`; where that is not given, a label
+    0 or a label n (of n names) settles it. Raises InputError where a label fits neither.
+    """
+    values = vocabulary.values
+    integers = all(_INTEGER.fullmatch(value) for value in values)
+    if names is None:
+        ordered = tuple(sorted(values, key=(lambda v: (int(v), v)) if integers else None))
+        return _resolved(ordered, [ordered.index(value) for value in values], "sorted values")
+    if all(value in names for value in values) and base is None:
+        return _resolved(names, [names.index(value) for value in values], "names")
+    if not integers:
+        raise _unknown_label(vocabulary, names)
+    if base is None:
+        base = _see_base(vocabulary, names)
+    classes = [int(value) - base for value in values]
+    for code, number in enumerate(classes):
+        if not 0 <= number < len(names):
+            raise InputError(
+                f"{vocabulary.places[code]}: label {values[code]} is out of range; expected "
+                f"{base} to {base + len(names) - 1} for data.label_names={','.join(names)}"
+            )
+    return _resolved(names, classes, f"integers from {base}")
+
+
+def _resolved(names: tuple[str, ...], classes: list[int], read_as: str) -> ResolvedLabels:
+    return ResolvedLabels(names, np.array(classes, dtype=np.int32), read_as)
+
+
+def _see_base(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> int:
+    numbers = [int(value) for value in vocabulary.values]
+    if 0 in numbers:
+        return 0
+    if len(names) in numbers:
+        return 1
+    low, high = min(numbers), max(numbers)
+    if low > 0 and high < len(names):
+        raise InputError(
+            f"{vocabulary.places[0]}: labels {low} to {high} of {len(names)} data.label_names can "
+            "be counted from 0 or from 1; set data.label_base to 0 or 1"
+        )
+    return 0 if low < 0 else 1
+
+
+def _unknown_label(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> InputError:
+    code = next(i for i, value in enumerate(vocabulary.values) if value not in names)
+    value = vocabulary.values[code]
+    close = get_close_matches(value, names, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return InputError(
+        f"{vocabulary.places[code]}: label '{shown(value, 40)}' is not among "
+        f"data.label_names={','.join(names)}{hint}"
+    )

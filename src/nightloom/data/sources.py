@@ -1,0 +1,45 @@
+"""What a source is called and what identifies its content, found out without reading any row."""
+
+import re
+from typing import Any
+
+from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity, find_files
+from nightloom.errors import InputError
+from nightloom.settings.data import HF, SAMPLE, TFDS, EntityDataSettings, TextDataSettings
+
+_HF_NAME = re.compile(
+    r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<revision>[\w./-]+))?"
+)
+
+
+def parse_hf(source: str) -> tuple[str, str | None, str | None]:
+    """Name, configuration and revision of `hf:NAME[:CONFIG][@REVISION]`.
+
+    Raises InputError where the source is not of that form.
+    """
+    match = _HF_NAME.fullmatch(source.removeprefix(HF))
+    if match is None:
+        raise InputError(
+            f"data.source={source}: expected hf:NAME[:CONFIG][@REVISION], "
+            "for example hf:fancyzhx/ag_news"
+        )
+    return match["name"], match["config"], match["revision"]
+
+
+def source_identity(settings: TextDataSettings | EntityDataSettings) -> dict[str, Any]:
+    """What a cache key must hold for the source: JSON that changes when its content does.
+
+    For local files: split, name, size and SHA-256 of each file that would be read, not the path.
+    For a hub: name, configuration and revision (of a moving one, such as none given, only what
+    was asked for). Raises InputError where files are missing, empty or claim the same split.
+    """
+    source = settings.source
+    if source == SAMPLE:
+        return {"kind": "sample"}
+    if source.startswith(TFDS):
+        return {"kind": "tfds", "name": source.removeprefix(TFDS)}
+    if source.startswith(HF):
+        name, config, revision = parse_hf(source)
+        return {"kind": "hf", "name": name, "config": config, "revision": revision}
+    formats = TABLE_FORMATS if isinstance(settings, TextDataSettings) else TOKEN_FORMATS
+    return files_identity(find_files(source, formats))

@@ -1,0 +1,57 @@
+"""The built-in data: always the same, learnable, and not too easy."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.sample import sample_sentences, sample_texts
+from nightloom.data.sample_words import CLASSES
+from nightloom.data.tag_schemes import impossible, spans
+from nightloom.settings.data import EntityDataSettings, TextDataSettings
+
+
+def test_the_sample_is_the_same_for_ever() -> None:
+    texts = hashlib.sha256(repr(list(sample_texts("train"))).encode()).hexdigest()
+    sentences = hashlib.sha256(repr(list(sample_sentences("train"))).encode()).hexdigest()
+    assert texts[:16] == "1ddb6156fd0b85c7"
+    assert sentences[:16] == "18d0a06e5933f70c"
+
+
+def test_texts_are_hard_but_learnable() -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    train, train_labels = zip(*sample_texts("train"), strict=True)
+    test, test_labels = zip(*sample_texts("test"), strict=True)
+    model = make_pipeline(CountVectorizer(), LogisticRegression(C=0.1, max_iter=200))
+    model.fit(train, train_labels)
+    assert 0.88 < model.score(test, test_labels) < 0.96
+    assert set(Counter(train_labels)) == set(CLASSES)
+    assert min(Counter(train_labels).values()) > 1300
+
+
+def test_sentences_have_ambiguous_names_of_all_types() -> None:
+    kinds: dict[str, set[str]] = {}
+    entities: Counter[str] = Counter()
+    for split in ("train", "test"):
+        for tokens, tags in sample_sentences(split):
+            assert len(tokens) == len(tags)
+            assert all(tokens)
+            assert impossible(tags, "iob2") == []
+            for kind, start, end in spans(tags):
+                entities[kind] += 1
+                kinds.setdefault(" ".join(tokens[start:end]), set()).add(kind)
+    assert set(entities) == {"PER", "ORG", "LOC", "MISC"}
+    assert {"PER", "ORG"} in kinds.values()
+    assert {"LOC", "ORG"} in kinds.values()
+
+
+def test_both_tasks_build(tmp_path: Path) -> None:
+    texts = build_text_dataset(TextDataSettings(source="sample"), tmp_path / "texts")
+    assert texts["rows"] == {"train": 5400, "valid": 600, "test": 1500}
+    assert texts["label_names"] == ["Business", "Sci/Tech", "Sports", "World"]
+    sentences = build_entity_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
+    assert sentences["rows"] == {"train": 1800, "valid": 200, "test": 500}
+    assert sentences["warnings"] == []

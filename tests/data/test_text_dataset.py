@@ -1,0 +1,281 @@
+"""Building labelled texts: every format, the cuts, the label rules, the warnings, real rows."""
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nightloom.data.arrow import count_rows, open_split, read_columns
+from nightloom.data.build import build_text_dataset, source_identity
+from nightloom.settings.data import TextDataSettings
+
+ROWS = [(f'text number {n}, with a "quote" and\na line', "abc"[n % 3]) for n in range(60)]
+
+
+def write_csv(path: Path, rows: list[tuple[str, str]], *, delimiter: str = ",") -> None:
+    lines = ["text" + delimiter + "label"]
+    for text, label in rows:
+        quoted = text.replace('"', '""')
+        lines.append(f'"{quoted}"{delimiter}{label}')
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_jsonl(path: Path, rows: list[tuple[str, str]]) -> None:
+    path.write_text("".join(json.dumps({"label": y, "text": x}) + "\n" for x, y in rows))
+
+
+def write_parquet(path: Path, rows: list[tuple[str, str]]) -> None:
+    pq.write_table(pa.table({"text": [x for x, _ in rows], "label": [y for _, y in rows]}), path)
+
+
+WRITERS = {
+    "csv": write_csv,
+    "tsv": lambda path, rows: write_csv(path, rows, delimiter="\t"),
+    "jsonl": write_jsonl,
+    "parquet": write_parquet,
+}
+
+
+def rows_of(out: Path, split: str) -> list[tuple[str, int]]:
+    table = read_columns(out / split, ["text", "label"])
+    return list(zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_formats_give_the_same_rows(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / f"all.{kind}", ROWS)
+    facts = build_text_dataset(
+        TextDataSettings(source=str(tmp_path / f"all.{kind}")), tmp_path / "out"
+    )
+    assert facts["label_names"] == ["a", "b", "c"]
+    assert facts["rows"] == {"train": 49, "valid": 5, "test": 6}
+    read = [row for split in facts["rows"] for row in rows_of(tmp_path / "out", split)]
+    assert sorted(read) == sorted((text, "abc".index(label)) for text, label in ROWS)
+    assert facts["warnings"] == []
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text()) == facts
+
+
+def test_gzip_byte_order_mark_and_returns(tmp_path: Path) -> None:
+    raw = (
+        b"\xef\xbb\xbf"
+        + "".join(f"{x},é {x}\r\n" for x in ["label", *"ab" * 10])
+        .replace("é label", "text")
+        .encode()
+    )
+    (tmp_path / "train.csv.gz").write_bytes(gzip.compress(raw))
+    facts = build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    assert sum(facts["rows"].values()) == 20
+    assert {text for text, _ in rows_of(tmp_path / "out", "train")} == {"é a", "é b"}
+
+
+def test_without_header_and_joined_columns(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text('1,"a","b"\n2,"","c"\n' * 10)
+    (tmp_path / "dev.csv").write_text("1,d,e\n2,f,g\n")
+    (tmp_path / "test.csv").write_text("2,f,g\n1,h,i\n")
+    settings = TextDataSettings(
+        source=str(tmp_path), columns="label,title,body", text="title,body", label_names="no,yes"
+    )
+    facts = build_text_dataset(settings, tmp_path / "out")
+    assert facts["labels_read_as"] == "integers from 1"
+    assert facts["classes"]["train"] == {"no": 10, "yes": 10}
+    assert rows_of(tmp_path / "out", "train")[:2] == [("a b", 0), ("c", 1)]
+    assert rows_of(tmp_path / "out", "valid") == [("d e", 0), ("f g", 1)]
+    assert facts["warnings"] == [
+        "18 training rows repeat the text of another training row",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "base", "expected", "read_as"),
+    [
+        ("0 1 2", "x,y,z", None, [0, 1, 2], "integers from 0"),
+        ("1 2 3", "x,y,z", None, [0, 1, 2], "integers from 1"),
+        ("1 2", "x,y,z", "0", [1, 2], "integers from 0"),
+        ("1 2", "x,y,z", "1", [0, 1], "integers from 1"),
+        ("2 3", "3,2", None, [1, 0], "names"),
+        ("y x", "x,y,z", None, [1, 0], "names"),
+        ("10 9 -1", None, None, [2, 1, 0], "sorted values"),
+        ("10 9 a", None, None, [0, 1, 2], "sorted values"),
+    ],
+)
+def test_label_rules(
+    tmp_path: Path,
+    labels: str,
+    names: str | None,
+    base: str | None,
+    expected: list[int],
+    read_as: str,
+) -> None:
+    for split in ("train", "valid", "test"):
+        lines = "".join(f"{label}\tt{n}{split}\n" for n, label in enumerate(labels.split()))
+        (tmp_path / f"{split}.tsv").write_text("label\ttext\n" + lines)
+    settings = TextDataSettings(source=str(tmp_path), label_names=names, label_base=base)
+    facts = build_text_dataset(settings, tmp_path / "out")
+    assert [label for _, label in rows_of(tmp_path / "out", "train")] == expected
+    assert facts["labels_read_as"] == read_as
+
+
+def test_cuts_are_stratified_and_limit_takes_training_rows(tmp_path: Path) -> None:
+    rows = [(f"t{n}", "rare" if n % 20 == 0 else "often") for n in range(1000)]
+    write_jsonl(tmp_path / "train.jsonl", rows)
+    whole = TextDataSettings(source=str(tmp_path), valid_fraction=0.2, test_fraction=0.1)
+    facts = build_text_dataset(whole, tmp_path / "whole")
+    assert facts["classes"] == {
+        "train": {"often": 684, "rare": 36},
+        "valid": {"often": 171, "rare": 9},
+        "test": {"often": 95, "rare": 5},
+    }
+    limited = build_text_dataset(whole.model_copy(update={"limit": 100}), tmp_path / "limited")
+    assert limited["classes"]["train"] == {"often": 95, "rare": 5}
+    for split in ("valid", "test"):
+        assert rows_of(tmp_path / "limited", split) == rows_of(tmp_path / "whole", split)
+    assert set(rows_of(tmp_path / "limited", "train")) < set(rows_of(tmp_path / "whole", "train"))
+    plenty = build_text_dataset(whole.model_copy(update={"limit": 10_000}), tmp_path / "plenty")
+    assert plenty["rows"] == facts["rows"]
+    other = build_text_dataset(whole.model_copy(update={"seed": 2}), tmp_path / "other")
+    assert other["classes"] == facts["classes"]
+    assert rows_of(tmp_path / "other", "valid") != rows_of(tmp_path / "whole", "valid")
+
+
+def test_a_class_of_three_rows_is_in_every_part(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "d.jsonl", [(f"t{n}", "ab"[n < 3]) for n in range(50)])
+    settings = TextDataSettings(
+        source=str(tmp_path / "d.jsonl"), test_fraction=0.9, valid_fraction=0.9
+    )
+    facts = build_text_dataset(settings, tmp_path / "out")
+    assert [facts["classes"][split]["b"] for split in facts["rows"]] == [1, 1, 1]
+
+
+def test_warnings_count_rows(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", [("x", "a"), ("x", "a"), ("", "b"), (" ", "b"), ("y", "c")])
+    write_csv(tmp_path / "valid.csv", [("y", "a"), ("q", "b")])
+    write_csv(tmp_path / "test.csv", [("x", "a"), ("z", "b"), ("y", "b")])
+    facts = build_text_dataset(
+        TextDataSettings(source=str(tmp_path), label_names="a,b,c,d"), tmp_path / "out"
+    )
+    assert facts["warnings"] == [
+        "no train row of class d",
+        "no valid row of class c, d",
+        "no test row of class c, d",
+        "2 empty texts in the source's train rows, the first at train.csv:4",
+        "1 training rows repeat the text of another training row",
+        "1 valid rows have a text that is in train as well",
+        "2 test rows have a text that is in train as well",
+    ]
+
+
+def test_equal_rows_give_equal_bytes_wherever_they_lie(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name / "train.csv", [*ROWS, ("", "a")])
+        settings = TextDataSettings(source=str(tmp_path / name))
+        build_text_dataset(settings, tmp_path / f"{name}.out")
+    assert files_of(tmp_path / "here.out") == files_of(tmp_path / "there.out")
+    names = {name.split("/")[0] for name in files_of(tmp_path / "here.out")}
+    assert names == {"train", "valid", "test", "dataset.json"}
+
+
+def test_datasets_reads_the_splits(tmp_path: Path) -> None:
+    import datasets
+
+    write_csv(tmp_path / "train.csv", ROWS)
+    build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    for split in ("train", "valid", "test"):
+        loaded = datasets.load_from_disk(str(tmp_path / "out" / split))
+        assert loaded.features["label"].names == ["a", "b", "c"]
+        assert list(zip(loaded["text"], loaded["label"], strict=True)) == rows_of(
+            tmp_path / "out", split
+        )
+
+
+def test_large_texts_and_batches(tmp_path: Path) -> None:
+    rows = [("word " * 200_000 + str(n), "ab"[n % 2]) for n in range(40)]
+    write_csv(tmp_path / "train.csv", rows)
+    build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    batches = list(open_split(tmp_path / "out" / "train"))
+    assert len(batches) > 1
+    assert sum(batch.num_rows for batch in batches) == count_rows(tmp_path / "out" / "train") == 32
+
+
+def test_quotes_as_characters(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text('label\ttext\na\t"so he said\nb\tno" quote\n' * 1 + "")
+    (tmp_path / "valid.tsv").write_text("label\ttext\na\tx\nb\ty\n")
+    (tmp_path / "test.tsv").write_text("label\ttext\na\tx\nb\ty\n")
+    build_text_dataset(TextDataSettings(source=str(tmp_path), quoted=False), tmp_path / "out")
+    assert rows_of(tmp_path / "out", "train") == [('"so he said', 0), ('no" quote', 1)]
+
+
+def test_parquet_brings_class_names(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features(
+        text=datasets.Value("string"), label=datasets.ClassLabel(names=["no", "yes"])
+    )
+    rows = {"text": [f"t{n}" for n in range(20)], "label": [n % 2 for n in range(20)]}
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "train.parquet")
+    build = build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    assert build["label_names"] == ["no", "yes"]
+    swapped = TextDataSettings(source=str(tmp_path), label_names="yes,no")
+    build_text_dataset(swapped, tmp_path / "swapped")
+    assert {label for text, label in rows_of(tmp_path / "swapped", "train") if text == "t3"} <= {0}
+
+
+def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", ROWS)
+    before = source_identity(TextDataSettings(source=str(tmp_path)))
+    assert before["files"][0]["bytes"] == (tmp_path / "train.csv").stat().st_size
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "train.csv").rename(tmp_path / "moved" / "train.csv")
+    assert source_identity(TextDataSettings(source=str(tmp_path / "moved"))) == before
+    write_csv(tmp_path / "moved" / "train.csv", ROWS[1:])
+    assert source_identity(TextDataSettings(source=str(tmp_path / "moved"))) != before
+    hub = source_identity(TextDataSettings(source="hf:a/b:c@d"))
+    assert hub == {"kind": "hf", "name": "a/b", "config": "c", "revision": "d"}
+
+
+def test_identity_imports_nothing_heavy() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from nightloom.data.sources import source_identity; "
+        "from nightloom.settings.data import TextDataSettings as S; "
+        "source_identity(S(source='sample')); "
+        "print([m for m in ('numpy', 'pyarrow', 'datasets', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_ag_news(shared_data: Path, tmp_path: Path) -> None:
+    settings = TextDataSettings(
+        source=str(shared_data / "ag_news"),
+        columns="label,title,description",
+        text="title,description",
+        label_names="World,Sports,Business,Sci/Tech",
+        limit=2000,
+    )
+    facts = build_text_dataset(settings, tmp_path / "out")
+    assert facts["labels_read_as"] == "integers from 1"
+    assert facts["rows"] == {"train": 2000, "valid": 5887, "test": 7600}
+    assert set(facts["classes"]["test"].values()) == {1900}
+    assert facts["classes"]["valid"] == {
+        "World": 1527,
+        "Sports": 1429,
+        "Business": 1410,
+        "Sci/Tech": 1521,
+    }
+    whole = build_text_dataset(settings.model_copy(update={"limit": None}), tmp_path / "whole")
+    counts = Counter(whole["classes"]["train"]) + Counter(whole["classes"]["valid"])
+    assert list(counts.values()) == [15_271, 14_293, 14_096, 15_206]
+    assert not any("test rows" in warning for warning in whole["warnings"])
