@@ -1,0 +1,1 @@
+"""From texts to token ids: the tokenizers of each family."""

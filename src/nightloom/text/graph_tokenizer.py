@@ -1,0 +1,161 @@
+"""A checkpoint's tokenizer as TensorFlow operations, equal to its Hugging Face fast tokenizer.
+
+A model that takes raw strings has its tokenizer in the graph; training used the fast tokenizer.
+Both must give the same ids, so everything here is taken from the fast tokenizer itself: its
+normaliser, its vocabulary, its added tokens and the special tokens that it puts round a text.
+
+Text that spells a special token, such as `[MASK]` or `</s>`, becomes that token, as it does in
+the fast tokenizer.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nightloom.errors import InputError
+from nightloom.text.graph_bpe import BytePairs
+from nightloom.text.graph_unigram import Unigram
+from nightloom.text.graph_wordpiece import WordPiece
+from nightloom.text.graph_words import Pieces
+
+
+class GraphTokenizer(tf.Module):
+    """Strings to token ids, saved with a SavedModel; no state, no files beside the graph."""
+
+    def __init__(
+        self,
+        pieces: Callable[..., Pieces],
+        *,
+        before: list[int],
+        after: list[int],
+        max_length: int,
+        special: dict[str, int],
+        vocabulary_size: int,
+    ) -> None:
+        """`before` and `after` are the special tokens put round each text."""
+        super().__init__()
+        if max_length < len(before) + len(after) + 1:
+            room = len(before) + len(after) + 1
+            raise InputError(f"expected a length of at least {room} tokens, got {max_length}")
+        self.max_length = max_length
+        self.special = special
+        self.vocabulary_size = vocabulary_size
+        self.before, self.after = list(before), list(after)
+        self._pieces = pieces
+
+    @classmethod
+    def from_directory(cls, directory: Path | str, max_length: int) -> "GraphTokenizer":
+        """Read a checkpoint directory: tokenizer.json, or the older vocabulary files.
+
+        Texts are cut to `max_length` tokens, special tokens included.
+
+        Raises:
+            InputError: no tokenizer there, or one that cannot be put into a graph; names it.
+        """
+        return cls.from_fast(load_fast(directory), max_length)
+
+    @classmethod
+    def from_fast(cls, fast: Any, max_length: int) -> "GraphTokenizer":
+        """Take a loaded `transformers` fast tokenizer."""
+        import json
+
+        spec = json.loads(fast.backend_tokenizer.to_str())
+        if getattr(fast, "truncation_side", "right") != "right":
+            raise InputError("expected a tokenizer that cuts on the right, got truncation_side=left")
+        size = max(fast.get_vocab().values()) + 1
+        pieces = _pieces(spec, size)
+        probe = fast("a", return_special_tokens_mask=True)
+        inner = [i for i, mask in enumerate(probe["special_tokens_mask"]) if not mask]
+        ids = probe["input_ids"]
+        if not inner:
+            raise InputError("expected a tokenizer that gives 'a' a token that is not special")
+        special = {
+            name: getattr(fast, f"{name}_token_id")
+            for name in ("pad", "cls", "sep", "mask", "unk")
+            if getattr(fast, f"{name}_token_id", None) is not None
+        }
+        return cls(
+            pieces,
+            before=ids[: inner[0]],
+            after=ids[inner[-1] + 1 :],
+            max_length=max_length,
+            special=special,
+            vocabulary_size=size,
+        )
+
+    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """string [n] → int32 ids [n, (tokens)], special tokens included."""
+        pieces = self._pieces(texts)
+        return self._around(pieces.ids, pieces, self.before, self.after)
+
+    def with_spans(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, ...]:
+        """string [n] → ids, starts, ends: int32 [n, (tokens)].
+
+        Starts and ends count code points of the original string, as indexes of a Python str do;
+        special tokens have 0 and 0.
+        """
+        pieces = self._pieces(texts, spans=True)
+        nothing_before, nothing_after = [0] * len(self.before), [0] * len(self.after)
+        return (
+            self._around(pieces.ids, pieces, self.before, self.after),
+            self._around(pieces.starts, pieces, nothing_before, nothing_after),
+            self._around(pieces.ends, pieces, nothing_before, nothing_after),
+        )
+
+    def bare(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """string [n] → int32 ids [n, (pieces)] without special tokens, not cut."""
+        pieces = self._pieces(texts)
+        return tf.RaggedTensor.from_row_splits(pieces.ids, pieces.row_splits, validate=False)
+
+    def _around(
+        self, values: tf.Tensor, pieces: Pieces, before: list[int], after: list[int]
+    ) -> tf.RaggedTensor:
+        ragged = tf.RaggedTensor.from_row_splits(values, pieces.row_splits, validate=False)
+        room = self.max_length - len(before) - len(after)
+        ragged = ragged[:, :room]
+        rows = ragged.nrows(tf.int32)
+        parts = [np.array(part, np.int32)[None] for part in (before, after)]
+        left, right = (tf.repeat(tf.constant(part), rows, axis=0) for part in parts)
+        return tf.concat([left, ragged, right], axis=1)
+
+
+def load_fast(directory: Path | str) -> Any:
+    """The `transformers` fast tokenizer of a checkpoint directory; nothing is downloaded.
+
+    Raises:
+        InputError: there is none, or it is not a fast one.
+    """
+    from transformers import AutoTokenizer
+
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"expected a checkpoint directory, found none at {directory}")
+    try:
+        fast = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"no tokenizer can be read from {directory} ({reason}); expected tokenizer.json, or "
+            "config.json and the vocabulary files of the model"
+        ) from error
+    if getattr(fast, "backend_tokenizer", None) is None:
+        name = type(fast).__name__
+        raise InputError(f"expected a fast tokenizer in {directory}, got {name}")
+    return fast
+
+
+def _pieces(spec: dict[str, Any], size: int) -> Callable[..., Pieces]:
+    kind = spec["model"]["type"]
+    if kind == "WordPiece":
+        return WordPiece(spec, size=size)
+    if kind == "BPE":
+        return BytePairs(spec, size=size)
+    if kind == "Unigram":
+        return Unigram(spec, size=size)
+    raise InputError(
+        f"the tokenizer model {kind} cannot be put into a graph; expected WordPiece (BERT), "
+        "BPE of bytes (RoBERTa) or Unigram (ALBERT)"
+    )
