@@ -1,0 +1,164 @@
+"""The encoder: token ids → one vector per token, for packed rows.
+
+Several short examples may share a row: `segments` says which token belongs to which, attention
+stays inside a segment, and `positions` restart with each example. An example gives the same
+vectors wherever it lies.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nightloom.encoders.choices import check_pooling, upper_layers
+from nightloom.encoders.config import EncoderConfig
+from nightloom.encoders.dropout import derived_seed, dropout
+from nightloom.encoders.layers import Dense, LayerNorm, TransformerLayer, sizes, tensor
+
+MASKED = -1e9
+"""Added to the score of a pair of tokens that must not see each other."""
+
+
+class EncoderOutputs(NamedTuple):
+    """Everything that an encoder computes.
+
+    sequence_output: [rows, width, hidden]; hidden_states: the embeddings, then the output of each
+    layer, each [rows, width, hidden]; attentions: one float32 [rows, heads, width, width] a layer.
+    """
+
+    sequence_output: tf.Tensor
+    hidden_states: list[tf.Tensor]
+    attentions: list[tf.Tensor]
+
+
+class Encoder(keras.layers.Layer):
+    """BERT, DistilBERT, RoBERTa or ALBERT as a Keras 3 layer on TensorFlow.
+
+    `blocks` are the distinct transformer layers (one for ALBERT, which applies it `config.layers`
+    times); `pooler` is the dense map behind BERT's pooled output, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        *,
+        with_pooler: bool = False,
+        initializer: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.config = config
+        init = initializer or keras.initializers.TruncatedNormal(stddev=0.02)
+        size, hidden = config.embedding_size, config.hidden_size
+
+        def table(rows: int, name: str) -> keras.Variable:
+            return self.add_weight(shape=(rows, size), initializer=init, name=name, autocast=False)
+
+        policy = self.dtype_policy
+        self.words = table(config.vocab_size, "words")
+        self.places = table(config.max_positions + config.position_offset, "places")
+        self.types = table(config.type_vocab_size, "types") if config.type_vocab_size else None
+        self.norm = LayerNorm(size, config.layer_norm_eps, name="norm", dtype=policy)
+        self.projection = (
+            Dense(size, hidden, initializer=init, name="projection", dtype=policy)
+            if config.family == "albert"
+            else None
+        )
+        distinct = 1 if config.shared_layers else config.layers
+        self.blocks = [
+            TransformerLayer(config, initializer=init, name=f"layer_{i}", dtype=policy)
+            for i in range(distinct)
+        ]
+        self.pooler = (
+            Dense(hidden, hidden, initializer=init, name="pooler", dtype=policy)
+            if with_pooler
+            else None
+        )
+        self.built = True
+
+    def call(
+        self,
+        ids: tf.Tensor,
+        segments: tf.Tensor,
+        positions: tf.Tensor,
+        types: tf.Tensor | None = None,
+        training: bool = False,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The last layer's vectors, [rows, width, hidden].
+
+        ids, segments, positions, types: int32 [rows, width]; segments 0 is padding, positions
+        count from 0 in each example, types are 0 where not given. In training, `seed` (int32 or
+        uint32 scalar, another one each step) decides what dropout drops; nothing is remembered
+        between calls. What comes out at padding has no meaning.
+        """
+        return self.outputs(ids, segments, positions, types, training, seed).sequence_output
+
+    def outputs(
+        self,
+        ids: tf.Tensor,
+        segments: tf.Tensor,
+        positions: tf.Tensor,
+        types: tf.Tensor | None = None,
+        training: bool = False,
+        seed: tf.Tensor | None = None,
+    ) -> EncoderOutputs:
+        """As a call, with the hidden states and the attention maps of every layer."""
+        config = self.config
+        drops = training and max(config.dropout, config.attention_dropout) > 0
+        if drops and seed is None:
+            raise ValueError("training with dropout needs `seed`, an integer scalar tensor")
+        seed = seed if drops else None
+        rows, width = sizes(ids)
+        tokens = self.embed(ids, positions, types)
+        if seed is not None:
+            tokens = dropout(tokens, config.dropout, derived_seed(seed, 0))
+        if self.projection is not None:
+            tokens = self.projection(tokens)
+        together = tf.equal(segments[:, :, None], segments[:, None, :])
+        mask = tf.where(together, 0.0, MASKED)[:, None]
+        states, maps = [tokens], []
+        for i in range(config.layers):
+            tokens, attention = self.blocks[i % len(self.blocks)](tokens, mask, seed=seed, index=i)
+            states.append(tokens)
+            maps.append(attention)
+        shape = [rows, width, config.hidden_size]
+        shaped = [tf.reshape(state, shape) for state in states]
+        return EncoderOutputs(shaped[-1], shaped, maps)
+
+    def embed(
+        self, ids: tf.Tensor, positions: tf.Tensor, types: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Normed sum of word, position and type embeddings, [rows * width, embedding_size]."""
+        flat = tf.reshape(positions, [-1]) + self.config.position_offset
+        tokens = tf.gather(tensor(self.words), tf.reshape(ids, [-1]))
+        tokens = tokens + tf.gather(tensor(self.places), flat)
+        if self.types is not None:
+            table = tensor(self.types)
+            tokens += table[0] if types is None else tf.gather(table, tf.reshape(types, [-1]))
+        return self.norm(tokens)
+
+    def pooled(self, vectors: tf.Tensor) -> tf.Tensor:
+        """tanh of the pooler's dense map of first-token vectors [examples, hidden]."""
+        check_pooling("pooler", has_pooler=self.pooler is not None)
+        return tf.tanh(self.pooler(vectors))
+
+    def freeze(self, trainable: str) -> None:
+        """Choose what trains: "head" (nothing here), "all", or "top:N" (the upper N layers).
+
+        With top:N the pooler trains too. Raises InputError for anything else, for an N above the
+        number of layers, and for ALBERT, whose layers are one and the same.
+        """
+        upper = upper_layers(trainable, self.config)
+        self.trainable = True
+        if upper is None:
+            return
+        if upper == 0:
+            self.trainable = False
+            return
+        for part in (self.norm, self.projection, *self.blocks[: len(self.blocks) - upper]):
+            if part is not None:
+                part.trainable = False
+        for table in (self.words, self.places, self.types):
+            if table is not None:
+                table.trainable = False

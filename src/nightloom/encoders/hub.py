@@ -1,0 +1,179 @@
+"""Files of a checkpoint from the Hugging Face hub, a mirror of it (HF_ENDPOINT), or its cache."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
+from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.progress import SILENT, Report
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+"""What a Hugging Face id looks like."""
+
+PATTERNS = (
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+    *TOKENIZER_FILES,
+)
+_SECRETS = (
+    (re.compile(r"hf_[A-Za-z0-9]+"), "hf_***"),
+    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
+    (re.compile(r"(?i)(bearer|token=|signature=)\s*[^\s&]+"), r"\1***"),
+)
+
+
+class _Transient(Exception):
+    """A failure that may go away when tried again; its text is the reason."""
+
+
+def cleaned(text: str) -> str:
+    """`text` on one line, without tokens and passwords."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return " ".join(text.split())
+
+
+def fetch_snapshot(
+    repository: str,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    attempts: int = 3,
+    report: Report = SILENT,
+) -> tuple[Path, str]:
+    """The cache folder with the needed files of `repository` at `revision`, and its commit.
+
+    Transient failures are tried again (`attempts` in all); every file is checked against the
+    checksum under which the hub lists it. Without network the cache is used where it is whole.
+    Raises InputError (not there, gated, nothing in the cache) or RunError (transfer failed).
+    """
+    what = f"{repository}@{revision}" if revision else repository
+    report.log(f"fetching {what} {'from the cache' if offline else 'from the Hugging Face hub'}")
+    retrying = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.5, max=20),
+        retry=retry_if_exception_type(_Transient),
+    )
+    try:
+        for attempt in retrying:
+            with attempt:
+                return _snapshot(repository, what, revision, offline, report)
+    except RetryError as error:
+        reason = error.last_attempt.exception()
+        raise RunError(f"{what}: {reason}; tried {attempts} times. {_ways_out()}") from None
+    raise AssertionError("unreachable")
+
+
+def _snapshot(
+    repository: str, what: str, revision: str | None, offline: bool, report: Report
+) -> tuple[Path, str]:
+    import httpx
+    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=list(PATTERNS),
+            local_files_only=offline,
+        )
+    except errors.GatedRepoError:
+        raise InputError(
+            f"{what}: access is restricted (gated); accept its terms on the hub and set HF_TOKEN"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise InputError(f"{what}: the hub has no such revision; check model.revision") from None
+    except errors.RepositoryNotFoundError as error:
+        raise InputError(
+            f"{what}: no directory of this name here, and the hub answers {_status(error)}: it has "
+            "no such model, or it is private and HF_TOKEN is not set or not allowed; check the name"
+        ) from None
+    except errors.LocalEntryNotFoundError as error:
+        raise _not_cached(what, error, offline) from None
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise InputError(
+                f"{what}: the hub refuses access ({status}); set HF_TOKEN to a token that may read it"
+            ) from None
+        if status in (408, 425, 429) or status >= 500:
+            raise _Transient(f"the hub answers {status}") from None
+        raise RunError(f"{what}: the hub answers {status}. {_ways_out()}") from None
+    except NightloomError:
+        raise
+    except (httpx.HTTPError, OSError) as error:
+        raise _Transient(_reason(error)) from None
+    except Exception as error:
+        if not _is_transport(error):
+            raise
+        raise _Transient(_reason(error)) from None
+    path = Path(folder)
+    broken = [file for file in sorted(path.rglob("*")) if file.is_file() and not _intact(file)]
+    if broken:
+        for file in broken:
+            file.resolve().unlink()
+            file.unlink()
+        names = ", ".join(file.name for file in broken)
+        raise _Transient(f"{names}: the checksum differs from the hub's (removed from the cache)")
+    return path, path.name
+
+
+def _not_cached(what: str, error: Exception, offline: bool) -> Exception:
+    cause = error.__cause__
+    status = getattr(getattr(cause, "response", None), "status_code", 0)
+    if status >= 500 or status == 429:
+        return _Transient(f"the hub answers {status}")
+    why = "offline" if offline or cause is None else _reason(cause)
+    return InputError(f"{what}: not whole in the cache, and not to be had ({why}). {_ways_out()}")
+
+
+def _is_transport(error: Exception) -> bool:
+    """The hub's client carries its own HTTP library; its errors are known by their base's name."""
+    return any(base.__name__ == "HTTPError" for base in type(error).__mro__)
+
+
+def _intact(file: Path) -> bool:
+    """The cache stores a file under its checksum: SHA-256, or git's SHA-1 for small ones."""
+    checksum = file.resolve().name
+    if not file.is_symlink() or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", checksum):
+        return True
+    if len(checksum) == 64:
+        digest = hashlib.sha256()
+    else:
+        digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
+    with open(file, "rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest() == checksum
+
+
+def _status(error: Exception) -> str:
+    return str(getattr(getattr(error, "response", None), "status_code", "nothing"))
+
+
+def _reason(error: BaseException) -> str:
+    text = cleaned(str(error)).split(" This is usually due")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _ways_out() -> str:
+    from huggingface_hub import constants
+
+    return (
+        f"Cache: {constants.HF_HUB_CACHE} (HF_HOME, HF_HUB_CACHE), hub: "
+        f"{cleaned(constants.ENDPOINT)} (HF_ENDPOINT for a mirror); without network: fill the cache "
+        "elsewhere and set HF_HUB_OFFLINE=1, or give model.checkpoint a local directory"
+    )
