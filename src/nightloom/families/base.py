@@ -1,0 +1,56 @@
+"""What a family of models is to the stages."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from nightloom.stages.context import BuildContext
+from nightloom.training.batches import Layout
+
+DESCRIPTION = "model.json"
+WEIGHTS = "weights.safetensors"
+
+
+class Family(Protocol):
+    """The functions of a family's module."""
+
+    def create(self, context: BuildContext) -> Any:
+        """A new model, pretrained or with initial weights, for the settings and inputs given."""
+
+    def describe(self, context: BuildContext) -> dict[str, Any]:
+        """What `restore` needs beside the weights, as plain JSON; written to `model.json`."""
+
+    def restore(self, description: dict[str, Any]) -> Any:
+        """A model of the shape that `describe` described; its weights are loaded afterwards."""
+
+    def layout(
+        self, description: dict[str, Any], lengths: np.ndarray, *, batch_size: int
+    ) -> Layout:
+        """How examples of these lengths become batches."""
+
+
+def load_family(name: str) -> Family:
+    """The module of a family."""
+    return cast("Family", importlib.import_module(f"nightloom.families.{name}"))
+
+
+def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:
+    """Write a trained model: its description and its weights."""
+    from nightloom.models.contract import save_weights
+
+    text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    save_weights(model, folder / WEIGHTS)
+
+
+def restore_model(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The trained model in `folder` and its description."""
+    from nightloom.models.contract import load_weights
+
+    description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+    model = load_family(description["family"]).restore(description)
+    load_weights(model, folder / WEIGHTS)
+    return model, description

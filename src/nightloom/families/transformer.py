@@ -1,0 +1,41 @@
+"""`transformer`: a small classifier from scratch on a vocabulary of words."""
+
+from typing import Any
+
+import numpy as np
+
+from nightloom.models.transformer import TransformerClassifier
+from nightloom.settings.model import TransformerSettings
+from nightloom.stages.context import BuildContext
+from nightloom.training.batches import Layout, bucketed
+
+SHAPES = 5
+"""Widths of batches, each of which XLA compiles a program for."""
+
+
+def describe(context: BuildContext) -> dict[str, Any]:
+    """Settings of the model, sizes of vocabulary and classes."""
+    return {
+        "model": context.group("model", TransformerSettings).model_dump(mode="json"),
+        "vocabulary": context.inputs["tokenizer"].facts["vocabulary"],
+        "classes": len(context.inputs["encoded"].facts["label_names"]),
+    }
+
+
+def create(context: BuildContext) -> TransformerClassifier:
+    """A new model with random weights, from the seed set for this process."""
+    return restore(describe(context))
+
+
+def restore(description: dict[str, Any]) -> TransformerClassifier:
+    """A model of the shape described."""
+    return TransformerClassifier(
+        TransformerSettings.model_validate(description["model"]),
+        vocabulary=description["vocabulary"],
+        classes=description["classes"],
+    )
+
+
+def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+    """One text a row, rows of a few widths: attention is most of the work in so small a model."""
+    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES)

@@ -1,0 +1,1 @@
+"""The models of each family, behind one contract (`contract.py`)."""

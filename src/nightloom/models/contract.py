@@ -1,0 +1,76 @@
+"""The contract of all models: what a batch holds, what a model gives, how it is stored."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Batch = dict[str, tf.Tensor]
+"""One batch.
+
+- `ids`, `segments`, `positions`: int32 [rows, width]; segment 0 is padding, 1, 2, ... number the
+  examples inside a row, positions restart at 0 with each of them.
+- `first`: int32 [examples, 2]: row and column of each example's first token.
+- `labels`: int32 [examples], or [rows, width] for tagging; `IGNORED` where nothing is scored.
+"""
+
+
+class Model(Protocol):
+    """What training, evaluation and export need of a model."""
+
+    trainable_variables: list[keras.Variable]
+    variables: list[keras.Variable]
+
+    def logits(
+        self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Scores [examples, classes], or [rows, width, classes] for tagging, in float32.
+
+        `seed` (uint32 scalar) drives dropout; without one nothing is dropped. A model with a large
+        embedding table names it `table` and has `look_up(batch)`; training then hands in what that
+        gave as `embedded`.
+        """
+
+
+def state(model: Any) -> dict[str, np.ndarray]:
+    """All variables of a model by name, as arrays.
+
+    Raises:
+        ValueError: Two variables have the same name.
+    """
+    found = {variable.path: np.asarray(variable.value) for variable in model.variables}
+    if len(found) != len(model.variables):
+        raise ValueError(f"expected {len(model.variables)} different names, got {len(found)}")
+    return found
+
+
+def load_state(model: Any, values: dict[str, np.ndarray]) -> None:
+    """Assign what `state` gave.
+
+    Raises:
+        ValueError: A variable is missing or has another shape.
+    """
+    for variable in model.variables:
+        value = values.get(variable.path)
+        if value is None or tuple(value.shape) != tuple(variable.shape):
+            came = "nothing" if value is None else f"shape {tuple(value.shape)}"
+            raise ValueError(
+                f"expected {variable.path} of shape {tuple(variable.shape)}, got {came}"
+            )
+        variable.assign(value)
+
+
+def save_weights(model: Any, path: Path) -> None:
+    """Write all variables as safetensors."""
+    from safetensors.numpy import save_file
+
+    save_file(dict(sorted(state(model).items())), path)
+
+
+def load_weights(model: Any, path: Path) -> None:
+    """Read what `save_weights` wrote."""
+    from safetensors.numpy import load_file
+
+    load_state(model, load_file(path))

@@ -1,0 +1,1 @@
+"""Training: batches of few shapes, a compiled step, checkpoints inside the epoch."""

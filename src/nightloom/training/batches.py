@@ -1,0 +1,191 @@
+"""Batches of a handful of shapes: bucketed by length, or several examples packed in a row.
+
+XLA compiles a program for every shape, so there must be few; and arithmetic on padding is lost, so
+rows must be nearly full. *Bucketing* gives each example a row and picks the few widths that waste
+least; *packing* lays examples end to end in rows of one width, as far as attention is kept inside
+each example (Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nightloom.training.examples import IGNORED, Examples
+
+STEP = 8
+"""Widths are multiples of this many tokens."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How examples become batches."""
+
+    widths: tuple[int, ...]
+    """Row widths, ascending; packing has one."""
+    rows: tuple[int, ...]
+    """Rows of a batch of each width."""
+    slots: int
+    """Most examples in a batch; bucketing: as many as rows."""
+    packed: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which examples make a batch, and where each lies in it."""
+
+    bucket: int
+    """Index into the layout's widths."""
+    examples: np.ndarray
+    """int64 [n]"""
+    rows: np.ndarray
+    """int64 [n]: row of each example."""
+    columns: np.ndarray
+    """int64 [n]: column of its first token."""
+
+
+def bucketed(lengths: np.ndarray, *, batch_size: int, shapes: int, share: int = 1) -> Layout:
+    """One example a row, `shapes` widths at most, `batch_size` rows (a multiple of `share`)."""
+    widths = choose_widths(lengths, shapes)
+    rows = -(-batch_size // share) * share
+    return Layout(widths, (rows,) * len(widths), rows, packed=False)
+
+
+def packed(lengths: np.ndarray, *, batch_size: int, width: int) -> Layout:
+    """Rows of `width` tokens that hold `batch_size` examples of mean length."""
+    mean = float(lengths.mean()) if len(lengths) else 1.0
+    width = max(width, _round_up(int(lengths.max(initial=1))))
+    rows = max(1, round(batch_size * mean / width))
+    slots = max(batch_size, int(np.ceil(rows * width / max(mean, 1.0)))) * 2
+    return Layout((width,), (rows,), slots, packed=True)
+
+
+def choose_widths(lengths: np.ndarray, count: int) -> tuple[int, ...]:
+    """The at most `count` widths, multiples of `STEP`, that pad `lengths` least in total.
+
+    Dynamic programming over the histogram of rounded lengths; exact.
+    """
+    needed = np.maximum(1, -(-np.asarray(lengths) // STEP))
+    sizes, rows = np.unique(needed, return_counts=True)
+    if len(sizes) <= count:
+        return tuple(int(size) * STEP for size in sizes) or (STEP,)
+    ahead = np.concatenate([[0], np.cumsum(rows)])
+    best = sizes * ahead[1:]  # cost of the first i+1 sizes in one bucket as wide as the last
+    choice = np.zeros((count, len(sizes)), dtype=np.int64)
+    for bucket in range(1, count):
+        new = best.copy()
+        for last in range(len(sizes)):
+            costs = best[:last] + sizes[last] * (ahead[last + 1] - ahead[1 : last + 1])
+            if len(costs) and costs.min() < new[last]:
+                choice[bucket, last] = int(costs.argmin()) + 1
+                new[last] = costs.min()
+        best = new
+    widths, last = [], len(sizes)
+    for bucket in range(count - 1, -1, -1):
+        widths.append(int(sizes[last - 1]) * STEP)
+        last = int(choice[bucket, last - 1])
+        if last == 0:
+            break
+    return tuple(reversed(widths))
+
+
+def places(
+    lengths: np.ndarray, layout: Layout, *, order: np.random.Generator | None
+) -> list[Place]:
+    """Divide all examples into batches; shuffled where `order` is given, else by length."""
+    index = np.arange(len(lengths))
+    if order is not None:
+        index = order.permutation(index)
+    found = (_pack if layout.packed else _fill_buckets)(index, lengths, layout)
+    if order is not None:
+        found = [found[position] for position in order.permutation(len(found))]
+    return found
+
+
+def _fill_buckets(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
+    bucket_of = np.searchsorted(layout.widths, lengths[index])
+    found = []
+    for bucket, rows in enumerate(layout.rows):
+        members = index[bucket_of == bucket]
+        for start in range(0, len(members), rows):
+            chosen = members[start : start + rows]
+            row = np.arange(len(chosen))
+            found.append(Place(bucket, chosen, row, np.zeros_like(row)))
+    return found
+
+
+def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
+    """First fit over the open rows of one batch after the other."""
+    width, rows = layout.widths[0], layout.rows[0]
+    found: list[Place] = []
+    waiting = list(index)
+    while waiting:
+        used = [0] * rows
+        chosen: list[tuple[int, int, int]] = []
+        left: list[int] = []
+        for position, example in enumerate(waiting):
+            length = int(lengths[example])
+            row = next((r for r in range(rows) if used[r] + length <= width), None)
+            if row is None or len(chosen) == layout.slots:
+                left.append(example)
+                # look a little further for short ones that still fit, then close the batch
+                if len(left) >= 2 * rows + 8 or len(chosen) == layout.slots:
+                    left.extend(waiting[position + 1 :])
+                    break
+            else:
+                chosen.append((example, row, used[row]))
+                used[row] += length
+        waiting = left
+        table = np.array(chosen, dtype=np.int64)
+        found.append(Place(0, table[:, 0], table[:, 1], table[:, 2]))
+    return found
+
+
+def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, np.ndarray]:
+    """The arrays of one batch: ids, segments, positions, first, labels (see `models.contract`)."""
+    width, rows = layout.widths[place.bucket], layout.rows[place.bucket]
+    lengths = examples.lengths[place.examples]
+    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    source = np.repeat(examples.offsets[place.examples], lengths) + within
+    target = np.repeat(place.rows * width + place.columns, lengths) + within
+    ids, segments, positions = np.zeros((3, rows * width), dtype=np.int32)
+    ids[target] = examples.ids[source]
+    segments[target] = np.repeat(_ordinals(place.rows), lengths)
+    positions[target] = within
+    slots = layout.slots if layout.packed else rows
+    first = np.zeros((slots, 2), dtype=np.int32)
+    first[: len(lengths), 0] = place.rows
+    first[: len(lengths), 1] = place.columns
+    if examples.per_token:
+        labels = np.full(rows * width, IGNORED, dtype=np.int32)
+        labels[target] = examples.labels[source]
+        labels = labels.reshape(rows, width)
+    else:
+        labels = np.full(slots, IGNORED, dtype=np.int32)
+        labels[: len(lengths)] = examples.labels[place.examples]
+    return {
+        "ids": ids.reshape(rows, width),
+        "segments": segments.reshape(rows, width),
+        "positions": positions.reshape(rows, width),
+        "first": first,
+        "labels": labels,
+    }
+
+
+def _ordinals(rows: np.ndarray) -> np.ndarray:
+    """1, 2, ... within each row, in order of appearance."""
+    seen: dict[int, int] = {}
+    found = np.empty(len(rows), dtype=np.int32)
+    for number, row in enumerate(rows):
+        found[number] = seen[int(row)] = seen.get(int(row), 0) + 1
+    return found
+
+
+def in_order(examples: Examples, layout: Layout) -> Iterator[tuple[Place, dict[str, np.ndarray]]]:
+    """All batches, unshuffled: for scoring."""
+    for place in places(examples.lengths, layout, order=None):
+        yield place, materialise(examples, layout, place)
+
+
+def _round_up(length: int) -> int:
+    return max(STEP, -(-length // STEP) * STEP)

@@ -1,0 +1,113 @@
+"""Checkpoints of a training run: what a killed run goes on from.
+
+One file holds weights, optimizer state and position (safetensors, the position in its metadata);
+`latest.json` names it with its SHA-256 and is replaced atomically after the file is synced. The
+file before it is removed last, so that there is a whole one at any moment.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightloom.cache.canonical import digest_of_file
+
+LATEST = "latest.json"
+
+
+@dataclass
+class Position:
+    """How far a training run has come."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps done in this epoch."""
+    steps: int = 0
+    """Steps done in all."""
+    loss_sum: float = 0.0
+    """Sum of the steps' losses in this epoch."""
+    best_score: float | None = None
+    best_epoch: int = -1
+    best_sha256: str = ""
+    waited: int = 0
+    """Epochs since the best one."""
+    seconds: float = 0.0
+    """Time spent so far, over all tries."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one training run, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, position: Position, arrays: dict[str, np.ndarray]) -> None:
+        """Write a checkpoint and forget the one before it."""
+        path = self.folder / f"step-{position.steps:09d}-{position.epoch:05d}.safetensors"
+        self._write(path, arrays)
+        entry = {
+            "file": path.name,
+            "sha256": digest_of_file(path),
+            "position": asdict(position),
+        }
+        temporary = self.folder / f".{LATEST}"
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(entry, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.folder / LATEST)
+        for old in self.folder.glob("step-*.safetensors"):
+            if old != path:
+                old.unlink()
+
+    def load(self) -> tuple[Position, dict[str, np.ndarray]] | None:
+        """The latest checkpoint, or None where there is none that is whole."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            entry = json.loads((self.folder / LATEST).read_text("utf-8"))
+            path = self.folder / Path(entry["file"]).name
+            if digest_of_file(path) != entry["sha256"]:
+                return None
+            position = Position(**entry["position"])
+            if position.best_epoch >= 0:
+                best = self.best_path(position.best_epoch)
+                if digest_of_file(best) != position.best_sha256:
+                    return None
+            return position, load_file(path)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            return None
+
+    def save_best(self, epoch: int, arrays: dict[str, np.ndarray]) -> str:
+        """Keep the weights of the best epoch, durable before a `Position` names it; its SHA-256."""
+        self._write(self.best_path(epoch), arrays)
+        return digest_of_file(self.best_path(epoch))
+
+    def best_path(self, epoch: int) -> Path:
+        """Where the weights of an epoch lie that was the best."""
+        return self.folder / f"best-{epoch:05d}.safetensors"
+
+    def forget_worse(self, epoch: int) -> None:
+        """Remove the weights of epochs that were the best before."""
+        for old in self.folder.glob("best-*.safetensors"):
+            if old != self.best_path(epoch):
+                old.unlink()
+
+    @staticmethod
+    def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+        from safetensors.numpy import save_file
+
+        temporary = path.with_name(f".{path.name}")
+        save_file(arrays, temporary)
+        handle = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)

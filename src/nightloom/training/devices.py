@@ -1,0 +1,56 @@
+"""Devices, precision and determinism of a training process."""
+
+import tensorflow as tf
+
+from nightloom.errors import InputError
+from nightloom.settings.train import TrainSettings
+
+
+def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
+    """Set this process up and give the strategy to train under.
+
+    GPU memory is taken as it is needed. One device gives TensorFlow's default strategy, several a
+    `MirroredStrategy`: each has all weights and a share of every batch, gradients are summed.
+
+    Raises:
+        InputError: A device that the settings name is not there.
+    """
+    import keras
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # already in use with the setting it has
+            break
+    keras.config.set_dtype_policy(settings.precision)
+    devices = resolve(settings.devices)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if len(devices) > 1:
+        return tf.distribute.MirroredStrategy(devices)
+    if devices and devices[0].startswith("CPU") and not gpus:
+        return tf.distribute.get_strategy()
+    return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def resolve(wanted: tuple[str, ...]) -> list[str]:
+    """Logical devices for `train.devices`, for example `["GPU:0", "GPU:1"]`."""
+    there = {
+        kind: [f"{kind}:{n}" for n in range(len(tf.config.list_logical_devices(kind)))]
+        for kind in ("CPU", "GPU")
+    }
+    if wanted == ("auto",):
+        return there["GPU"] or ["CPU:0"]
+    found: list[str] = []
+    for name in wanted:
+        kind, _, number = name.upper().partition(":")
+        chosen = [f"{kind}:{number}"] if number else there[kind][: 1 if kind == "CPU" else None]
+        if not chosen or chosen[0] not in there[kind]:
+            listed = ", ".join(d.lower() for d in there["CPU"] + there["GPU"])
+            raise InputError(
+                f"expected devices that are there ({listed}) in train.devices, got {name}; "
+                "train.devices=auto takes what there is"
+            )
+        found.extend(chosen)
+    return found

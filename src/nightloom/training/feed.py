@@ -1,0 +1,51 @@
+"""A feed: the steps of each epoch, known beforehand, so that a run can go on from any of them."""
+
+from collections import defaultdict
+from functools import cache
+
+import numpy as np
+
+from nightloom.training.batches import Layout, Place, materialise, places
+from nightloom.training.examples import Examples
+
+Arrays = dict[str, np.ndarray]
+
+
+class TokenFeed:
+    """Steps over encoded examples; each step has `group` batches of one shape.
+
+    A group is what one step of the optimizer sees: a batch for each device, times accumulation.
+    """
+
+    def __init__(self, examples: Examples, layout: Layout, *, seed: int, group: int = 1) -> None:
+        self._examples = examples
+        self._layout = layout
+        self._seed = seed
+        self._group = group
+        self.steps = cache(self._steps)
+
+    def _steps(self, epoch: int) -> list[list[Place]]:
+        """The steps of an epoch, in order; the same in every process."""
+        order = np.random.default_rng([self._seed, epoch])
+        found = places(self._examples.lengths, self._layout, order=order)
+        if self._group == 1:
+            return [[place] for place in found]
+        alike: dict[int, list[Place]] = defaultdict(list)
+        groups: list[list[Place]] = []
+        for place in found:
+            alike[place.bucket].append(place)
+            if len(alike[place.bucket]) == self._group:
+                groups.append(alike.pop(place.bucket))
+        for bucket, rest in sorted(alike.items()):
+            none = np.zeros(0, dtype=np.int64)
+            empty = Place(bucket, none, none, none)
+            groups.append(rest + [empty] * (self._group - len(rest)))
+        return groups
+
+    def rows(self, step: list[Place]) -> int:
+        """Examples in a step."""
+        return sum(len(place.examples) for place in step)
+
+    def arrays(self, step: list[Place]) -> list[Arrays]:
+        """The batches of a step."""
+        return [materialise(self._examples, self._layout, place) for place in step]
