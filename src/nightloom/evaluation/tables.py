@@ -1,0 +1,48 @@
+"""Tables on disk: Parquet whose bytes depend on the rows alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def history_table(epochs: Sequence[Mapping[str, float]]) -> "pandas.DataFrame":
+    """Training history: one line an epoch; a column `epoch` (from 1), then the metrics.
+
+    epochs: one mapping of metric to value for each epoch; a metric missing in an epoch is NaN.
+    """
+    import pandas
+
+    table = pandas.DataFrame([dict(epoch) for epoch in epochs])
+    if "epoch" not in table.columns:
+        table.insert(0, "epoch", range(1, len(table) + 1))
+    return table
+
+
+def write_parquet(table: "pandas.DataFrame", path: Path) -> None:
+    """Write a table without its index; equal tables give equal bytes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    arrow = pyarrow.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pyarrow.parquet.write_table(arrow, path, compression="zstd")
+
+
+def read_parquet(path: Path) -> "pandas.DataFrame":
+    """Read a table that `write_parquet` wrote."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_table(path).to_pandas()
+
+
+def records(table: "pandas.DataFrame") -> list[dict[str, Any]]:
+    """The lines of a table as plain Python values, for a UI table or JSON."""
+    return [
+        {
+            str(name): value.item() if hasattr(value, "item") else value
+            for name, value in row.items()
+        }
+        for row in table.to_dict(orient="records")
+    ]
