@@ -1,0 +1,1 @@
+"""Which model serves: the gate that decides, and the MLflow registry that remembers."""

@@ -1,0 +1,224 @@
+"""What is registered, read without importing MLflow: cheap enough for a fully cached run.
+
+A SQLite store is read as such (read-only; the tables are MLflow's), a server through its REST API.
+A store that does not exist yet holds no models.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from nightloom.errors import InputError, RunError
+
+DIGEST_TAG = "nightloom.model_digest"
+PAGE = 1000  # most that every server takes
+TIMEOUT = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered version."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    created: float  # seconds since the epoch
+    run_id: str
+    source: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def model_digest(self) -> str | None:
+        """Digest of the model's content, None for a version that something else registered."""
+        return self.tags.get(DIGEST_TAG)
+
+    @property
+    def decision(self) -> str | None:
+        """What the gate said: promoted or challenger."""
+        return self.tags.get("nightloom.decision")
+
+    @property
+    def metric(self) -> tuple[str, float] | None:
+        """Name and value of the metric that the gate judged by."""
+        name, value = self.tags.get("nightloom.metric"), self.tags.get("nightloom.metric_value")
+        return (name, float(value)) if name and value else None
+
+
+def read_version(tracking_uri: str, name: str, version: int) -> Entry | None:
+    """One version, None where it is not there (any more).
+
+    Raises RunError where the store cannot be read, InputError for an unknown kind of store.
+    """
+    for entry in _entries(tracking_uri, name):
+        if entry.version == version:
+            return entry
+    return None
+
+
+def list_versions(tracking_uri: str, name: str) -> list[Entry]:
+    """All versions of one model, newest first."""
+    return sorted(_entries(tracking_uri, name), key=lambda entry: -entry.version)
+
+
+def list_models(tracking_uri: str) -> dict[str, list[Entry]]:
+    """All models by name, each with its versions, newest first; those without any are left out."""
+    models: dict[str, list[Entry]] = {}
+    for entry in sorted(_entries(tracking_uri, None), key=lambda one: (one.name, -one.version)):
+        models.setdefault(entry.name, []).append(entry)
+    return models
+
+
+def model_url(tracking_uri: str, entry_name: str, version: int) -> str | None:
+    """Page of a version in the server's UI, None without a server."""
+    if not tracking_uri.startswith("http"):
+        return None
+    return f"{tracking_uri.rstrip('/')}/#/models/{quote(entry_name, safe='')}/versions/{version}"
+
+
+def file_url(tracking_uri: str, run_id: str, path: str) -> str | None:
+    """URL under which a server gives a file of a run (a plot, for instance), None without one."""
+    if not tracking_uri.startswith("http"):
+        return None
+    base = tracking_uri.rstrip("/")
+    return f"{base}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
+
+
+def _entries(tracking_uri: str, name: str | None) -> list[Entry]:
+    if tracking_uri.startswith("sqlite:///"):
+        return _from_sqlite(Path(tracking_uri.removeprefix("sqlite:///")), name)
+    if tracking_uri.startswith(("http://", "https://")):
+        return _from_server(tracking_uri.rstrip("/"), name)
+    raise InputError(
+        f"expected an MLflow store sqlite:///FILE or http(s)://HOST, got {tracking_uri}; "
+        "set MLFLOW_TRACKING_URI"
+    )
+
+
+def _from_sqlite(path: Path, name: str | None) -> list[Entry]:
+    if not path.exists():
+        return []
+    only, values = ("", ()) if name is None else (" AND v.name = ?", (name,))
+    versions = (
+        "SELECT v.name, v.version, v.creation_time, v.run_id, v.source FROM model_versions v "
+        f"WHERE v.current_stage <> 'Deleted_Internal'{only}"
+    )
+    where = only.replace(" AND", " WHERE")
+    try:
+        database = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=TIMEOUT
+        )
+        try:
+            database.execute("BEGIN")
+            rows = database.execute(versions, values).fetchall()
+            tags = database.execute(
+                f"SELECT v.name, v.version, v.key, v.value FROM model_version_tags v{where}", values
+            ).fetchall()
+            aliases = database.execute(
+                f"SELECT v.name, v.version, v.alias FROM registered_model_aliases v{where}", values
+            ).fetchall()
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise RunError(
+            f"expected an MLflow store in {path}, but it cannot be read: {error}; "
+            "move it away, or name another one in MLFLOW_TRACKING_URI"
+        ) from error
+    tags_of: dict[tuple[str, int], dict[str, str]] = {}
+    for model, version, key, value in tags:
+        tags_of.setdefault((model, version), {})[key] = value
+    return [
+        Entry(
+            name=model,
+            version=version,
+            aliases=tuple(sorted(one[2] for one in aliases if one[:2] == (model, version))),
+            created=created / 1000,
+            run_id=run_id or "",
+            source=source,
+            tags=tags_of.get((model, version), {}),
+        )
+        for model, version, created, run_id, source in rows
+    ]
+
+
+def _from_server(base: str, name: str | None) -> list[Entry]:
+    import httpx
+
+    try:
+        with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **_login()) as http:
+            only = None if name is None else f"name = '{name}'"
+            versions = list(_pages(http, "model-versions/search", "model_versions", only))
+            aliases = [
+                (model["name"], int(one["version"]), one["alias"])
+                for model in _pages(http, "registered-models/search", "registered_models", only)
+                for one in model.get("aliases", ())
+            ]
+    except httpx.HTTPStatusError as error:
+        answer = error.response
+        raise RunError(
+            f"expected an MLflow server at {base}, but it answered {answer.status_code}: "
+            f"{' '.join(answer.text.split())[:200]}"
+        ) from error
+    except (httpx.HTTPError, ValueError) as error:
+        raise RunError(
+            f"expected an MLflow server at {base}, but: {error}; start it, or set "
+            "MLFLOW_TRACKING_URI to another store"
+        ) from error
+    return [_entry(one, aliases) for one in versions]
+
+
+def _entry(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) -> Entry:
+    key = (one["name"], int(one["version"]))
+    return Entry(
+        name=key[0],
+        version=key[1],
+        aliases=tuple(sorted(alias for *place, alias in aliases if tuple(place) == key)),
+        created=int(one["creation_timestamp"]) / 1000,
+        run_id=one.get("run_id", ""),
+        source=one["source"],
+        tags={tag["key"]: tag["value"] for tag in one.get("tags", ())},
+    )
+
+
+def _pages(http: Any, path: str, key: str, only: str | None) -> Iterator[dict[str, Any]]:
+    query: dict[str, Any] = {"max_results": PAGE} | ({"filter": only} if only else {})
+    while True:
+        answer = http.get(f"/{path}", params=query).raise_for_status().json()
+        yield from answer.get(key, ())
+        if not answer.get("next_page_token"):
+            return
+        query["page_token"] = answer["next_page_token"]
+
+
+def _login() -> dict[str, Any]:
+    """The same variables that MLflow's own client reads."""
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    if user:
+        return {"auth": (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))}
+    return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
+
+
+def missing(tracking_uri: str, facts: Mapping[str, Any]) -> str:
+    """Why a `register` artifact with these facts no longer holds; empty where it does.
+
+    A store that does not answer is no reason: a night with everything cached needs no server.
+    """
+    model = facts["model"]
+    try:
+        entry = read_version(tracking_uri, model["name"], model["version"])
+    except RunError:
+        return ""
+    return "" if entry else f"{model['name']}/{model['version']} is not in the registry any more"
+
+
+def current_aliases(tracking_uri: str, model: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a registered model with the aliases that it has now."""
+    try:
+        entry = read_version(tracking_uri, model["name"], model["version"])
+    except RunError:
+        entry = None
+    return {**model, "aliases": list(entry.aliases) if entry else list(model["aliases"])}

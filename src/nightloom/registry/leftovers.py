@@ -1,0 +1,46 @@
+"""Removing what a killed registration left: a run and a logged model that no version stands for."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nightloom.registry.store import local_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ORIGIN_TAG = "nightloom.origin"
+GRACE = 3600  # seconds in which a run of another machine may still be at work
+
+
+def remove(client: "MlflowClient", experiment_id: str, query: str, *, origin: str) -> None:
+    """Remove the runs that `query` finds, with their logged models and their files on this machine.
+
+    origin: what this machine writes in `ORIGIN_TAG`. The caller holds this machine's lock, so its
+    own runs are dead; those of another machine are left alone while they are young.
+    """
+    models: dict[str, list[str]] = {}
+    for model in client.search_logged_models([experiment_id], query):
+        models.setdefault(model.source_run_id or "", []).append(model.model_id)
+    for run in client.search_runs([experiment_id], query):
+        age = time.time() - run.info.start_time / 1000
+        if run.data.tags.get(ORIGIN_TAG) == origin or age > GRACE:
+            discard(client, run.info.run_id, models.get(run.info.run_id, []))
+
+
+def discard(client: "MlflowClient", run_id: str, model_ids: Sequence[str]) -> None:
+    """Delete a run, its logged models and their files, where these lie on this machine."""
+    for model_id in model_ids:
+        location = client.get_logged_model(model_id).artifact_location
+        client.delete_logged_model(model_id)
+        _remove_files(location)
+    location = client.get_run(run_id).info.artifact_uri
+    client.delete_run(run_id)
+    _remove_files(location)
+
+
+def _remove_files(location: str) -> None:
+    here = local_path(location)
+    if here is not None and here.name == "artifacts":
+        shutil.rmtree(here.parent, ignore_errors=True)

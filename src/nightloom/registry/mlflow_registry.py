@@ -1,0 +1,333 @@
+"""Registered models in MLflow: one version for one model, however often it is registered.
+
+A version is created as the very last step, in one transaction with all its tags. So a registration
+that was killed leaves at most a run and a logged model without a version, which the next attempt
+removes; there are no half-registered versions.
+"""
+
+import json
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightloom.errors import InputError
+from nightloom.registry import entries, leftovers
+from nightloom.registry.aliases import DIGEST_TAG
+from nightloom.registry.gate import Verdict
+from nightloom.registry.leftovers import ORIGIN_TAG
+from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard, describe
+from nightloom.registry.store import is_http, local_path, lock, open_client
+from nightloom.registry.versions import (
+    DECISION_TAG,
+    METRIC_TAG,
+    MODEL_ID_TAG,
+    NAME_TAG,
+    REASON_TAG,
+    VALUE_TAG,
+    Version,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    import pandas
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+VERSIONS_TAG = "mlflow.modelVersions"
+
+
+class Registry:
+    """The models in one MLflow store: a SQLite file (made where missing) or a server's URL."""
+
+    def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
+        """Open the store.
+
+        artifact_root: folder of the models' files, where the store is a SQLite file; a server
+        keeps them where it was told to. The lock between processes of this machine lies there too.
+
+        Raises InputError and RunError where the store cannot be opened.
+        """
+        self.tracking_uri = tracking_uri
+        self.artifact_root = artifact_root.absolute()
+        self._origin = f"{socket.gethostname()}:{self.artifact_root}"
+        self._client = open_client(tracking_uri)
+
+    def findversion_of(self, name: str, model_digest: str) -> Version | None:
+        """The version of this very model, the oldest if there are several."""
+        found = self._search(f"name = '{name}' and tags.`{DIGEST_TAG}` = '{model_digest}'")
+        return min(found, key=lambda one: one.version) if found else None
+
+    def versions(self, name: str) -> list[Version]:
+        """All versions of a model, newest first."""
+        return sorted(self._search(f"name = '{name}'"), key=lambda one: -one.version)
+
+    def champion(self, name: str) -> Version | None:
+        """The version with the alias `champion`."""
+        return self.by_alias(name, CHAMPION)
+
+    def by_alias(self, name: str, alias: str) -> Version | None:
+        """The version that an alias points at."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return version_of(self._client.get_model_version_by_alias(name, alias))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def register(
+        self,
+        name: str,
+        *,
+        model_digest: str,
+        saved_model_dir: Path,
+        card: ModelCard,
+        extra_dirs: Mapping[str, Path] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        history: "pandas.DataFrame | None" = None,
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        files: Mapping[str, Path] | None = None,
+        experiment: str | None = None,
+        run_name: str | None = None,
+    ) -> Version:
+        """Register a model, or find the version that it has already.
+
+        name: of the registered model; model_digest: of the model's content, tells it from others.
+        saved_model_dir: goes to `saved_model/` of the model's files, each of extra_dirs
+        {folder name: directory} beside it. metrics, params: may be nested, are flattened with dots;
+        what is no number is left out of the metrics. history: a column `epoch`, then one metric a
+        column, logged by step. tags: of the version and of the run. files {path in the run: file or
+        directory}: logged with the run. experiment: the model's name by default.
+
+        A registration that was killed is cleaned up and done anew; one that two processes do at
+        once gives both the same version; files that were lost are put back.
+        """
+        folders = {SAVED_MODEL: saved_model_dir, **(extra_dirs or {})}
+        with lock(self.artifact_root / ".register.lock"):
+            found = self.findversion_of(name, model_digest)
+            if found is None:
+                experiment_id = self._experiment(experiment or name)
+                query = f"tags.`{DIGEST_TAG}` = '{model_digest}' and tags.`{NAME_TAG}` = '{name}'"
+                leftovers.remove(self._client, experiment_id, query, origin=self._origin)
+                found = self._register(
+                    name,
+                    experiment_id,
+                    folders=folders,
+                    card=card,
+                    numbers=entries.numbers(metrics or {}),
+                    history=history,
+                    params=entries.texts(params or {}),
+                    tags={
+                        **entries.texts(tags or {}),
+                        NAME_TAG: name,
+                        DIGEST_TAG: model_digest,
+                    },
+                    files=files or {},
+                    run_name=run_name,
+                )
+            elif self._lost(found):
+                self._upload(found.run_id, found.tags[MODEL_ID_TAG], folders, card)
+            self._complete(found, entries.texts(tags or {}))
+        fresh = self._client.get_model_version(name, str(found.version))
+        return replace(version_of(fresh), is_new=found.is_new)
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version; it leaves the version that had it."""
+        self._client.set_registered_model_alias(name, alias, str(version))
+
+    def set_decision(self, version: Version, verdict: Verdict) -> Version:
+        """Write the gate's verdict on a version and give it the alias that follows.
+
+        `champion` when promoted; `challenger` otherwise, unless the version is the champion. May be
+        repeated.
+        """
+        name, number = version.name, str(version.version)
+        tags = {
+            DECISION_TAG: verdict.decision,
+            REASON_TAG: verdict.reason,
+            METRIC_TAG: verdict.metric,
+            VALUE_TAG: f"{verdict.value:.6f}",
+        }
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, number, key, value)
+        aliases = self._client.get_model_version(name, number).aliases
+        if verdict.promoted:
+            self.set_alias(name, CHAMPION, version.version)
+            if CHALLENGER in aliases:
+                self._client.delete_registered_model_alias(name, CHALLENGER)
+        elif CHAMPION not in aliases:
+            self.set_alias(name, CHALLENGER, version.version)
+        return version_of(self._client.get_model_version(name, number))
+
+    def download(self, version: Version, cache: Path) -> Path:
+        """The folder of a version's files: where it lies on this machine, or a copy in `cache`.
+
+        Raises InputError where the files are gone.
+        """
+        here = local_path(version.source)
+        if here is not None:
+            if (here / "MLmodel").is_file():
+                return here
+            raise InputError(
+                f"expected the files of {version.name}/{version.version} in {here}, but they are "
+                "gone; train it again, or name another version"
+            )
+        from mlflow.artifacts import download_artifacts
+
+        target = cache / f"{version.name}-{version.version}-{version.model_digest[:16]}"
+        if not target.exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            with (
+                lock(cache / ".download.lock"),
+                tempfile.TemporaryDirectory(prefix=".getting-", dir=cache) as folder,
+            ):
+                got = download_artifacts(
+                    artifact_uri=version.source, dst_path=folder, tracking_uri=self.tracking_uri
+                )
+                if not target.exists():
+                    Path(got).rename(target)
+        return target
+
+    def _search(self, query: str) -> list[Version]:
+        found: list[Version] = []
+        token = None
+        while True:
+            page = self._client.search_model_versions(query, max_results=1000, page_token=token)
+            found += [version_of(one) for one in page]
+            token = page.token
+            if not token:
+                return found
+
+    def _experiment(self, name: str) -> str:
+        known = self._client.get_experiment_by_name(name)
+        if known is not None:
+            if known.lifecycle_stage == "deleted":
+                self._client.restore_experiment(known.experiment_id)
+            return known.experiment_id
+        if is_http(self.tracking_uri):
+            return self._client.create_experiment(name)
+        folder = self.artifact_root / entries.file_name(name)
+        return self._client.create_experiment(name, artifact_location=folder.as_uri())
+
+    def _register(
+        self,
+        name: str,
+        experiment_id: str,
+        *,
+        folders: Mapping[str, Path],
+        card: ModelCard,
+        numbers: Mapping[str, float],
+        history: "pandas.DataFrame | None",
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        files: Mapping[str, Path],
+        run_name: str | None,
+    ) -> Version:
+        client = self._client
+        run = client.create_run(
+            experiment_id,
+            tags=entries.cut({**tags, ORIGIN_TAG: self._origin}, 8000),
+            run_name=run_name,
+        )
+        run_id = run.info.run_id
+        model = client.create_logged_model(
+            experiment_id,
+            name=entries.model_name(name),
+            source_run_id=run_id,
+            tags=entries.cut(tags, 8000),
+            params=entries.cut(params, 500),
+        )
+        for batch in entries.batches(run_id, model.model_id, numbers, history, params):
+            client.log_batch(run_id, **batch)
+        for place, path in files.items():
+            folder, _, file = place.rpartition("/")
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), place)
+            else:
+                _log_file(client, run_id, path, folder or None, file)
+        self._upload(run_id, model.model_id, folders, card)
+        client.finalize_logged_model(model.model_id, "READY")
+        client.set_terminated(run_id, "FINISHED")
+        self._ensure_model(name)
+        made = client.create_model_version(
+            name,
+            model.artifact_location,
+            run_id=run_id,
+            model_id=model.model_id,
+            tags={**tags, MODEL_ID_TAG: model.model_id},
+            await_creation_for=0,
+        )
+        return self._first(version_of(made))
+
+    def _upload(
+        self, run_id: str, model_id: str, folders: Mapping[str, Path], card: ModelCard
+    ) -> None:
+        """Store the model's files; `MLmodel` comes last and says that all are there."""
+        client = self._client
+        for place, path in folders.items():
+            client.log_model_artifacts(model_id, str(path), place)
+        with tempfile.TemporaryDirectory() as folder:
+            describe(
+                Path(folder),
+                card=card,
+                run_id=run_id,
+                model_id=model_id,
+                model_uri=client.get_logged_model(model_id).artifact_location,
+                size=sum(_size(path) for path in folders.values()),
+            )
+            client.log_model_artifacts(model_id, folder)
+
+    def _lost(self, found: Version) -> bool:
+        """Whether the files of a version of ours have gone from this machine."""
+        here = local_path(found.source)
+        return here is not None and MODEL_ID_TAG in found.tags and not (here / "MLmodel").is_file()
+
+    def _first(self, made: Version) -> Version:
+        """The oldest version of the same model: another machine may have been faster."""
+        first = self.findversion_of(made.name, made.model_digest)
+        if first is None or first.version >= made.version:
+            return replace(made, is_new=True)
+        self._client.delete_model_version(made.name, str(made.version))
+        leftovers.discard(self._client, made.run_id, [made.tags[MODEL_ID_TAG]])
+        return first
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _complete(self, found: Version, tags: Mapping[str, str]) -> None:
+        """Add what a version lacks: tags, and the link from the logged model to it."""
+        for key, value in tags.items():
+            if key not in found.tags:
+                self._client.set_model_version_tag(found.name, str(found.version), key, value)
+        model_id = found.tags.get(MODEL_ID_TAG)
+        if model_id:
+            model = self._client.get_logged_model(model_id)
+            if VERSIONS_TAG not in model.tags:
+                link = json.dumps([{"name": found.name, "version": found.version}])
+                self._client.set_logged_model_tags(model_id, {VERSIONS_TAG: link})
+
+
+def _log_file(client: Any, run_id: str, path: Path, folder: str | None, name: str) -> None:
+    if path.name == name:
+        client.log_artifact(run_id, str(path), folder)
+        return
+    with tempfile.TemporaryDirectory() as renamed:
+        copy = Path(renamed) / name
+        shutil.copyfile(path, copy)
+        client.log_artifact(run_id, str(copy), folder)
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

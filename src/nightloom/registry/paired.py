@@ -1,0 +1,158 @@
+"""Is one model worse than another on the same examples? Paired tests, in numpy.
+
+Bootstrap: Efron (1979); Berg-Kirkpatrick, Burkett and Klein, "An Empirical Investigation of
+Statistical Significance in NLP" (2012). Exact McNemar: McNemar (1947), as the sign test on the
+examples on which the two models differ; Dietterich (1998) recommends it for classifiers.
+
+Examples that count the same (equal label and predictions, or equal numbers of entities) are merged
+into *cells*. Drawing examples with replacement is drawing cells from a multinomial distribution, so
+a resample costs as much as there are cells, not as there are examples, with the same result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+CHUNK = 4_000_000  # drawn numbers held at once: 32 MB
+ROUNDING = 1e-12  # differences of sums of rounded numbers that are meant to be equal
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a paired test says of `new - champion`."""
+
+    new: float
+    champion: float
+    low: float  # ends of the confidence interval of the difference
+    high: float
+    p_value: float  # two-sided, of the hypothesis that the difference is exactly `-margin`
+    examples: int
+    method: str
+
+    @property
+    def difference(self) -> float:
+        """Metric of the new model less the champion's."""
+        return self.new - self.champion
+
+
+def compare_classifiers(
+    *,
+    labels: np.ndarray,
+    new: np.ndarray,
+    champion: np.ndarray,
+    metric: str,
+    margin: float,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Compare predicted classes of two classifiers; labels, new, champion: int [n].
+
+    metric: `accuracy` or `macro_f1` (over the classes that occur in the labels or either model's
+    predictions). For accuracy with no margin the p-value is the exact McNemar test's, else the
+    bootstrap's.
+    """
+    cells, counts = np.unique(np.stack([labels, new, champion]), axis=1, return_counts=True)
+    gold, ours, theirs = cells
+    if metric == "accuracy":
+
+        def statistics(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return drawn @ (ours == gold) / len(labels), drawn @ (theirs == gold) / len(labels)
+
+    elif metric == "macro_f1":
+        names = np.unique(cells)
+
+        def statistics(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return _macro_f1(drawn, gold, ours, names), _macro_f1(drawn, gold, theirs, names)
+
+    else:
+        raise ValueError(f"Expected a metric accuracy or macro_f1. Received: {metric!r}")
+    found = _bootstrap(counts, statistics, margin, confidence, resamples, seed)
+    if metric != "accuracy" or margin:
+        return found
+    p_value = mcnemar(
+        lost=int(((new != labels) & (champion == labels)).sum()),
+        won=int(((new == labels) & (champion != labels)).sum()),
+    )
+    return Comparison(**{**vars(found), "p_value": p_value, "method": "exact McNemar test"})
+
+
+def compare_taggers(
+    *,
+    new: np.ndarray,
+    champion: np.ndarray,
+    margin: float,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Compare micro F1 over entities by a bootstrap over sentences.
+
+    new, champion: int [sentences, 3], true positives, false positives and false negatives of each
+    sentence (`nightloom.evaluation.spans.match_counts`).
+    """
+    cells, counts = np.unique(np.hstack([new, champion]), axis=0, return_counts=True)
+
+    def statistics(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sums = drawn @ cells.astype(float)
+        return _f1(sums[:, :3]), _f1(sums[:, 3:])
+
+    return _bootstrap(counts, statistics, margin, confidence, resamples, seed)
+
+
+def mcnemar(*, lost: int, won: int) -> float:
+    """Two-sided p-value of `lost` against `won` examples on which one model alone is right."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
+
+
+def _bootstrap(
+    counts: np.ndarray,
+    statistics: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    margin: float,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    examples = int(counts.sum())
+    new, champion = (float(values[0]) for values in statistics(counts[None, :].astype(float)))
+    rng = np.random.default_rng(seed)
+    drawn: list[np.ndarray] = []
+    step = max(1, CHUNK // len(counts))
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        sample = rng.multinomial(examples, counts / examples, size=size).astype(float)
+        ours, theirs = statistics(sample)
+        drawn.append(ours - theirs)
+    differences = np.concatenate(drawn)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(differences, [tail, 1 - tail])
+    below = 1 + int((differences <= -margin + ROUNDING).sum())
+    above = 1 + int((differences >= -margin - ROUNDING).sum())
+    return Comparison(
+        new=new,
+        champion=champion,
+        low=float(low),
+        high=float(high),
+        p_value=min(1.0, 2 * min(below, above) / (resamples + 1)),
+        examples=examples,
+        method="paired bootstrap",
+    )
+
+
+def _macro_f1(
+    drawn: np.ndarray, gold: np.ndarray, predicted: np.ndarray, names: np.ndarray
+) -> np.ndarray:
+    is_gold = (gold[:, None] == names).astype(float)
+    is_predicted = (predicted[:, None] == names).astype(float)
+    right = drawn @ (is_gold * is_predicted)
+    total = drawn @ is_gold + drawn @ is_predicted
+    occurs = (total > 0).sum(axis=1)
+    return (2 * right / np.maximum(total, 1)).sum(axis=1) / np.maximum(occurs, 1)
+
+
+def _f1(sums: np.ndarray) -> np.ndarray:
+    right, spurious, missed = sums[:, 0], sums[:, 1], sums[:, 2]
+    return 2 * right / np.maximum(2 * right + spurious + missed, 1)

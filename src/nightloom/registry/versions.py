@@ -1,0 +1,47 @@
+"""A registered version, as nightloom sees what MLflow stores, and the tags that it carries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nightloom.registry.aliases import DIGEST_TAG
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+NAME_TAG = "nightloom.model_name"
+MODEL_ID_TAG = "nightloom.model_id"
+DECISION_TAG = "nightloom.decision"
+REASON_TAG = "nightloom.reason"
+METRIC_TAG = "nightloom.metric"
+VALUE_TAG = "nightloom.metric_value"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of a model."""
+
+    name: str
+    version: int
+    model_digest: str
+    run_id: str
+    source: str
+    created: float  # seconds since the epoch
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_new: bool = False  # made by the call that returned it
+
+
+def version_of(found: "ModelVersion") -> Version:
+    """The version that MLflow describes."""
+    tags = dict(found.tags)
+    return Version(
+        name=found.name,
+        version=int(found.version),
+        model_digest=tags.get(DIGEST_TAG, ""),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        created=found.creation_timestamp / 1000,
+        aliases=tuple(sorted(found.aliases)),
+        tags=tags,
+    )
