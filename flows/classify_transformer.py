@@ -1,0 +1,45 @@
+"""`classify-transformer`: a transformer from Keras layers, trained from scratch to classify texts.
+
+nightloom run classify-transformer                            AG News (TensorFlow Datasets)
+nightloom run classify-transformer data.source=sample         made-up news, no network
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from nightloom.settings.flows import ClassifyTransformer
+from tasks.adapt_tokenizer import adapt_tokenizer
+from tasks.download_dataset import download_dataset
+from tasks.encode import encode
+from tasks.evaluate import evaluate
+from tasks.register import register
+from tasks.run import pipeline
+from tasks.train import train
+
+
+@flow(name="classify-transformer", validate_parameters=True, persist_result=False)
+def classify_transformer(
+    settings: ClassifyTransformer = ClassifyTransformer(), refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Rows → vocabulary → word ids → trained transformer → scores → registered version.
+
+    Args:
+        settings: Where the rows come from, the model, its training, and the gate.
+        refresh: Stages to build again even where nothing changed.
+    """
+    with pipeline("classify-transformer", settings, refresh=refresh) as run:
+        dataset = download_dataset(settings)
+        tokenizer = adapt_tokenizer(settings, dataset=dataset)
+        encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)
+        model = train(settings, encoded=encoded, tokenizer=tokenizer)
+        scores = evaluate(settings, model=model, encoded=encoded, dataset=dataset)
+        version = register(
+            settings,
+            model=model,
+            scores=scores,
+            tokenizer=tokenizer,
+            encoded=encoded,
+            dataset=dataset,
+        )
+        return run.result(metrics=scores, model=version)

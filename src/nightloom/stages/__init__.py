@@ -1,0 +1,1 @@
+"""Builders: one module a stage, each with `build(context) -> Built`. Run in the worker."""

@@ -1,0 +1,92 @@
+"""What a stage is: its name, what it reads, and which function builds it."""
+
+import importlib
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, cast
+
+from nightloom.cache.artifact import Artifact
+from nightloom.cache.fingerprint import fingerprint
+from nightloom.cache.key import StageKey
+from nightloom.settings.base import flat, nested
+from nightloom.settings.flows import FlowSettings
+
+
+@dataclass(frozen=True)
+class StageDeclaration:
+    """A stage, declared: the cache key and the builder's view follow from it alone."""
+
+    name: str
+    builder: str
+    """`module:function`; runs in the worker and is given a `BuildContext`."""
+    inputs: tuple[str, ...] = ()
+    """Names of the artifacts that it reads."""
+    optional: tuple[str, ...] = ()
+    """Names of artifacts that only some families hand to it."""
+    reads: tuple[str, ...] = ()
+    """Dotted paths of the settings that it reads: a group or a single one. They are in the key."""
+    uses: tuple[str, ...] = ()
+    """Settings that it is given but that cannot change its result. They are not in the key."""
+    external: str = ""
+    """`module:function` from settings to a description, by content, of what lies outside."""
+    by: Literal["family", "task"] = "family"
+    """What the builder's code differs by."""
+    code: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Modules that the builder loads for each; where given, family or task is in the key."""
+    still_holds: str = ""
+    """`module:function` from MLflow's store and an artifact's facts to why it no longer holds."""
+    title: Callable[[FlowSettings], str] = lambda settings: ""
+    """A word or two for the name of a run in the UI."""
+
+    def key(self, settings: FlowSettings, inputs: Mapping[str, Artifact]) -> StageKey:
+        """The stage's key for these settings and inputs.
+
+        Raises:
+            InputError: What lies outside cannot be read.
+        """
+        self.check_inputs(inputs)
+        variant = getattr(settings, self.by) if self.code else ""
+        module = self.builder.partition(":")[0]
+        neutral = set(self.uses)
+        return StageKey.of(
+            stage=self.name,
+            variant=variant,
+            settings={k: v for k, v in flat(settings, self.reads).items() if k not in neutral},
+            inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
+            fingerprint=fingerprint([module, *self.code.get(variant, ())]),
+            python=platform.python_version().rpartition(".")[0],
+            external=self._outside(settings) if self._outside else {},
+        )
+
+    def view(self, settings: FlowSettings) -> dict[str, Any]:
+        """The settings that the builder is given, as a tree."""
+        return nested(flat(settings, (*self.reads, *self.uses)))
+
+    def check_inputs(self, given: Mapping[str, object]) -> None:
+        """Refuse inputs that the stage does not have.
+
+        Raises:
+            TypeError: One is missing or too many.
+        """
+        if set(self.inputs) - set(given) or set(given) - set(self.inputs) - set(self.optional):
+            raise TypeError(f"{self.name} takes {self.inputs} {self.optional}, got {set(given)}")
+
+    @cached_property
+    def _outside(self) -> Callable[[FlowSettings], dict[str, Any]] | None:
+        return load(self.external) if self.external else None
+
+    @cached_property
+    def _broken(self) -> Callable[[str, dict[str, Any]], str] | None:
+        return load(self.still_holds) if self.still_holds else None
+
+    def broken(self, tracking_uri: str, artifact: Artifact) -> str:
+        """Why an artifact that verifies is no hit all the same; empty where it is one."""
+        return self._broken(tracking_uri, artifact.facts) if self._broken else ""
+
+
+def load(name: str) -> Callable[..., Any]:
+    """The function that `module:function` names."""
+    module, _, function = name.partition(":")
+    return cast("Callable[..., Any]", getattr(importlib.import_module(module), function))

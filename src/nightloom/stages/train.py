@@ -1,0 +1,86 @@
+"""`train`: a model of any family, fitted to the encoded training split."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pandas
+
+from nightloom.evaluation.tables import write_parquet
+from nightloom.families.base import load_family, store_model
+from nightloom.settings.train import TrainSettings
+from nightloom.stages.context import BuildContext, Built
+from nightloom.training.checkpoints import Checkpoints
+from nightloom.training.devices import prepare
+from nightloom.training.examples import Examples, read_examples
+from nightloom.training.feed import TokenFeed
+from nightloom.training.loop import Loop, Outcome
+from nightloom.training.objective import Classification
+from nightloom.training.optimizer import build as build_optimizer
+from nightloom.training.scoring import Scorer
+from nightloom.training.step import Stepper
+
+
+def build(context: BuildContext) -> Built:
+    """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables."""
+    settings = context.group("train", TrainSettings)
+    family = load_family(context.variant)
+    encoded = context.inputs["encoded"]
+    train = read_examples(encoded.path / "train.arrow")
+    valid = read_examples(encoded.path / "valid.arrow")
+    strategy = prepare(settings)
+    group = strategy.num_replicas_in_sync * settings.accumulate
+    description = {"family": context.variant, **family.describe(context)}
+    layout = family.layout(
+        description,
+        np.concatenate([train.lengths, valid.lengths]),
+        batch_size=max(1, settings.batch_size // group),
+    )
+    feed = TokenFeed(train, layout, seed=settings.seed, group=group)
+    steps = sum(len(feed.steps(epoch)) for epoch in range(settings.epochs))
+    keras.utils.set_random_seed(settings.seed)
+    with strategy.scope():
+        model = family.create(context)
+        optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
+    objective = Classification()
+    scorer = Scorer(model, jit_compile=settings.jit_compile and layout.packed)
+
+    def validate() -> dict[str, float]:
+        return objective.metrics(scorer.outputs(valid, layout), scorer.labels(valid))
+
+    stepper = Stepper(
+        model,
+        optimizer,
+        strategy,
+        jit_compile=settings.jit_compile,
+        label_smoothing=settings.label_smoothing,
+    )
+    outcome = Loop(
+        model=model,
+        optimizer=optimizer,
+        stepper=stepper,
+        feed=feed,
+        validate=validate,
+        monitor=objective.monitor,
+        settings=settings,
+        checkpoints=Checkpoints(context.checkpoints),
+        report=context.report,
+    ).run()
+    store_model(model, description, context.out)
+    return _publish(context, outcome, model, train)
+
+
+def _publish(context: BuildContext, outcome: Outcome, model: Any, train: Examples) -> Built:
+    history, timings = pandas.DataFrame(outcome.history), pandas.DataFrame(outcome.timings)
+    write_parquet(history, context.out / "history.parquet")
+    write_parquet(timings, context.out / "timings.parquet")
+    sizes = [int(np.prod(v.shape)) for v in model.trainable_variables]
+    facts = {
+        "best_epoch": outcome.best_epoch,
+        f"valid_{outcome.monitor}": outcome.best_score,
+        "parameters": sum(int(np.prod(v.shape)) for v in model.variables),
+        "trainable_parameters": sum(sizes),
+        "rows": len(train),
+        "rows_per_s": float(timings["rows_per_s"].mean()),
+    }
+    return Built(facts, frozenset({"timings.parquet", "rows_per_s"}))

@@ -1,0 +1,102 @@
+"""The child's side: builds what it is told on standard input, a JSON line a request.
+
+Replies go to what was standard output at the start; afterwards both standard streams are the
+log, so that nothing a library prints can garble a reply.
+"""
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from nightloom.errors import NightloomError
+
+PROGRESS_SECONDS = 0.2
+"""Least time between two progress messages."""
+
+
+class _Replies:
+    """Sends replies; a `Report` for builders."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._last = 0.0
+
+    def send(self, **message: Any) -> None:
+        with self._lock:
+            self._stream.write(json.dumps(message) + "\n")
+            self._stream.flush()
+
+    def progress(
+        self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
+    ) -> None:
+        now = time.monotonic()
+        if now - self._last >= PROGRESS_SECONDS or done == total:
+            self._last = now
+            self.send(
+                reply="progress", what=what, done=done, total=total, unit=unit, facts=facts
+            )
+
+    def log(self, message: str) -> None:
+        self.send(reply="log", message=message)
+
+    def warn(self, message: str) -> None:
+        self.send(reply="warn", message=message)
+
+
+def main() -> None:
+    """Serve requests until standard input ends: with the parent, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)
+    requests: queue.Queue[str] = queue.Queue()
+    stream = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()
+    while True:
+        line = requests.get()
+        try:
+            replies.send(reply="built", **_build(json.loads(line), replies))
+        except NightloomError as error:
+            replies.send(reply="error", kind=type(error).__name__, message=str(error))
+        except MemoryError:
+            replies.send(reply="memory", message="")
+        except Exception as error:
+            print(traceback.format_exc(), file=sys.stderr, flush=True)
+            if type(error).__name__ == "ResourceExhaustedError":
+                replies.send(reply="memory", message=str(error).splitlines()[0])
+            else:
+                message = " ".join(str(error).split())[:500]
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{Path(where.filename).name}:{where.lineno}"
+                replies.send(
+                    reply="crash", message=f"{type(error).__name__}: {message} ({place})"
+                )
+
+
+def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
+    from nightloom.stages.context import BuildContext, Built
+
+    context = BuildContext.from_json(request["context"], replies)
+    module, _, function = request["builder"].partition(":")
+    built: Built = getattr(importlib.import_module(module), function)(context)
+    return {"facts": built.facts, "volatile": sorted(built.volatile)}
+
+
+def _listen(stream: IO[str], requests: "queue.Queue[str]") -> None:
+    """Pass requests on; when the pipe ends, so does this process, whatever it is doing."""
+    for line in stream:
+        requests.put(line)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

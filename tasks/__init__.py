@@ -1,0 +1,13 @@
+"""One file a stage: thin Prefect tasks around the library."""
+
+import os
+
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+"""Set before Prefect is imported, unless the user set them: no telemetry, patience at the start."""
+
+for _name, _value in ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)

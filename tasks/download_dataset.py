@@ -1,0 +1,32 @@
+"""`download_dataset`: rows from wherever they are → train, valid and test splits in Arrow.
+
+A local file counts by its content, wherever it lies; a hub's data set by name and revision.
+"""
+
+from typing import Any
+
+from nightloom.settings.flows import FlowSettings
+from nightloom.stages.declaration import StageDeclaration
+from tasks.stage import Stage
+
+download_dataset = Stage(
+    StageDeclaration(
+        name="download_dataset",
+        builder="nightloom.stages.download_dataset:build",
+        reads=("data",),
+        uses=("data.source",),
+        external="tasks.download_dataset:source",
+        by="task",
+        code={
+            "text": ("nightloom.data.text_dataset",),
+            "entities": ("nightloom.data.entity_dataset",),
+        },
+    )
+)
+
+
+def source(settings: FlowSettings) -> dict[str, Any]:
+    """The content of the source, for the key."""
+    from nightloom.data.sources import source_identity
+
+    return {"data.source": source_identity(settings.data)}

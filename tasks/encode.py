@@ -1,0 +1,14 @@
+"""`encode`: texts → token ids in Arrow, once; true lengths kept, no padding on disk."""
+
+from nightloom.stages.declaration import StageDeclaration
+from tasks.stage import Stage
+
+encode = Stage(
+    StageDeclaration(
+        name="encode",
+        builder="nightloom.stages.encode:build",
+        inputs=("dataset", "tokenizer"),
+        reads=("model.length",),
+        code={"transformer": ("nightloom.text.words",)},
+    )
+)

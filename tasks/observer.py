@@ -1,0 +1,122 @@
+"""Who watches a run: Prefect's logs always, the terminal where there is one."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tasks.run import StageEntry
+
+READABLE_SECONDS = 15.0
+"""Time between two lines of progress in the logs."""
+
+
+class Observer(Protocol):
+    """Sees what happens in a run. Also a `Report` for builders."""
+
+    def stage(self, entry: "StageEntry") -> None:
+        """A stage was looked up, or has been built."""
+
+    def progress(
+        self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
+    ) -> None:
+        """A builder came further."""
+
+    def log(self, message: str) -> None:
+        """A line of information."""
+
+    def warn(self, message: str) -> None:
+        """A line that someone should look at."""
+
+
+def line(entry: "StageEntry") -> str:
+    """One line a stage: `HIT  encode 3f9a12cd built 2 days ago, saves 41 s`."""
+    if entry.state == "hit":
+        return f"HIT     {entry.stage} {entry.key[:8]} {entry.why}"
+    if entry.state in ("built", "failed"):
+        return f"{entry.state.upper():<7} {entry.stage} {entry.key[:8]} in {entry.seconds:.1f} s"
+    return f"{entry.state.upper():<7} {entry.stage}: {entry.why}"
+
+
+class LogObserver:
+    """Writes to Prefect's logs, at a readable rate."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    @property
+    def _logger(self) -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+        from prefect.exceptions import MissingContextError
+        from prefect.logging import get_run_logger
+
+        try:
+            return get_run_logger()
+        except MissingContextError:
+            return logging.getLogger("nightloom")
+
+    def stage(self, entry: "StageEntry") -> None:
+        self._logger.info(line(entry))
+
+    def progress(
+        self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
+    ) -> None:
+        now = time.monotonic()
+        if now - self._said < READABLE_SECONDS:
+            return
+        self._said = now
+        share = f"{100 * done / total:.0f} %" if total else f"{done:.0f}"
+        more = "".join(f", {name} {value}" for name, value in facts.items())
+        self._logger.info(f"{what}: {share} of {total} {unit}{more}" if total else what + more)
+
+    def log(self, message: str) -> None:
+        self._logger.info(message)
+
+    def warn(self, message: str) -> None:
+        self._logger.warning(message)
+
+
+class _All:
+    """Several observers as one."""
+
+    def __init__(self, *parts: Observer) -> None:
+        self._parts = parts
+
+    def stage(self, entry: "StageEntry") -> None:
+        for part in self._parts:
+            part.stage(entry)
+
+    def progress(
+        self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
+    ) -> None:
+        for part in self._parts:
+            part.progress(what=what, done=done, total=total, unit=unit, **facts)
+
+    def log(self, message: str) -> None:
+        for part in self._parts:
+            part.log(message)
+
+    def warn(self, message: str) -> None:
+        for part in self._parts:
+            part.warn(message)
+
+
+_LOGS = LogObserver()
+_observers: ContextVar[Observer] = ContextVar("nightloom_observers", default=_LOGS)
+
+
+def observers() -> Observer:
+    """Everybody who watches this run."""
+    return _observers.get()
+
+
+@contextlib.contextmanager
+def watched_by(observer: Observer) -> Iterator[None]:
+    """Let `observer` see what happens inside, beside Prefect's logs."""
+    token = _observers.set(_All(_LOGS, observer))
+    try:
+        yield
+    finally:
+        _observers.reset(token)

@@ -1,0 +1,145 @@
+"""A run of a pipeline: what its stages share, and what became of each."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nightloom.cache.artifact import Artifact
+from nightloom.cache.leases import Lease
+from nightloom.cache.locks import FileLocks
+from nightloom.cache.store import ArtifactStore
+from nightloom.home import Home
+from nightloom.registry.aliases import current_aliases
+from nightloom.settings.flows import FlowSettings
+from nightloom.worker.client import Worker
+from tasks.observer import Observer, observers
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Stands for the artifact of a stage that would have to be built."""
+
+    stage: str
+
+
+@dataclass
+class StageEntry:
+    """One stage of a run, as reports show it."""
+
+    stage: str
+    state: str
+    """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`."""
+    key: str
+    digest: str
+    seconds: float
+    """How long it took in this run."""
+    why: str
+    saved: float = 0.0
+    """Seconds that building it took, where it was a hit."""
+
+
+@dataclass
+class Run:
+    """What the stages of one flow run share."""
+
+    flow: str
+    home: Home
+    refresh: frozenset[str]
+    plan: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+    entries: list[StageEntry] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.store = ArtifactStore(self.home)
+        self.locks = FileLocks(self.home.locks)
+        self.worker = Worker(self.home.logs)
+        self.lease = None if self.plan else Lease(self.home)
+
+    @property
+    def observer(self) -> Observer:
+        """Whoever watches: the terminal, Prefect's logs."""
+        return observers()
+
+    def enter(self, entry: StageEntry) -> None:
+        """Note what became of a stage."""
+        self.entries.append(entry)
+        self.observer.stage(entry)
+
+    def close(self) -> None:
+        """Give back the worker and the lease."""
+        self.worker.close()
+        if self.lease:
+            self.lease.end()
+
+    def result(self, **parts: Artifact | Planned) -> dict[str, Any]:
+        """The run as plain JSON; `parts` name the artifacts whose facts are shown."""
+        report: dict[str, Any] = {
+            "flow": self.flow,
+            "flow_run_id": self.facts.get("flow_run_id"),
+            "state": "planned" if self.plan else "completed",
+            "seconds": round(time.monotonic() - self.began, 3),
+            "seconds_saved": round(sum(entry.saved for entry in self.entries), 3),
+            "stages": [asdict(entry) for entry in self.entries],
+        }
+        for name, part in parts.items():
+            report[name] = part.facts.get(name, part.facts) if isinstance(part, Artifact) else None
+        if report.get("model"):
+            report["model"] = current_aliases(self.home.tracking_uri, report["model"])
+        return report
+
+
+_current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)
+_planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
+
+
+def current_run() -> Run:
+    """The run that this call belongs to.
+
+    Raises:
+        RuntimeError: A stage was called outside `pipeline(...)`.
+    """
+    run = _current.get()
+    if run is None:
+        raise RuntimeError("expected a stage to be called inside `with pipeline(...)`")
+    return run
+
+
+@contextlib.contextmanager
+def planning() -> Iterator[None]:
+    """Inside, pipelines only say what they would do."""
+    token = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(token)
+
+
+@contextlib.contextmanager
+def pipeline(
+    flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
+) -> Iterator[Run]:
+    """A run of the stages called inside; ends with the worker and the lease given back."""
+    from prefect.runtime import flow_run
+
+    plan = _planning.get()
+    home = Home.current()
+    if not plan:
+        home.create()
+    run = Run(flow, home, frozenset(refresh), plan)
+    if not plan:
+        run.facts = {
+            "flow": flow,
+            "flow_run_id": flow_run.id,
+            "flow_run_name": flow_run.name,
+            "settings": settings.model_dump(mode="json"),
+        }
+    token = _current.set(run)
+    try:
+        yield run
+    finally:
+        _current.reset(token)
+        run.close()
