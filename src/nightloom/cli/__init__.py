@@ -1,0 +1,1 @@
+"""The command `nightloom`: the outermost ring. May import flows, lazily."""

@@ -1,0 +1,143 @@
+"""`nightloom cache`: ls, verify, gc."""
+
+import json
+import re
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nightloom.errors import InputError
+from nightloom.home import Home
+
+UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+@click.group(
+    epilog="Examples: nightloom cache ls; nightloom cache verify; "
+    "nightloom cache gc --older-than 30d --max-size 20GB --dry-run"
+)
+def cache() -> None:
+    """Look at the stage cache, check it, tidy it up."""
+
+
+@cache.command("ls", epilog="Examples: nightloom cache ls; nightloom cache ls train --json")
+@click.argument("stage", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_artifacts(stage: str | None, as_json: bool) -> None:
+    """List the artifacts, the one last used first."""
+    from nightloom.cache.housekeeping import listing
+    from nightloom.cache.lookup import age, span
+
+    found = [one for one in listing(_store()) if stage in (None, one.stage)]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found]))
+        return
+    for one in found:
+        if not one.digest:
+            click.echo(f"{one.stage:<18} {one.key[:8]}  damaged; `nightloom cache verify`")
+            continue
+        click.echo(
+            f"{one.stage:<18} {one.key[:8]} {one.digest[:8]} {_readable(one.size):>9}  "
+            f"took {span(one.seconds)}, used {age(one.used_at)} ago"
+        )
+    total = _readable(sum(one.size for one in found))
+    click.echo(f"{len(found)} artifacts, {total} in {Home.current().artifacts}")
+
+
+@cache.command("verify", epilog="Examples: nightloom cache verify; nightloom cache verify --json")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def verify(as_json: bool) -> None:
+    """Hash every file of every artifact; broken ones are put aside and rebuilt by the next run.
+
+    Exit status 1 where one was broken.
+    """
+    from nightloom.cache.housekeeping import Broken, verify_all
+
+    whole, broken = 0, []
+    for one in verify_all(_store()):
+        if isinstance(one, Broken):
+            broken.append(one)
+            if not as_json:
+                click.echo(f"BROKEN  {one.stage} {one.key[:8]}: {one.damage}; now {one.moved_to}")
+        else:
+            whole += 1
+    if as_json:
+        rows = [{**asdict(one), "moved_to": str(one.moved_to)} for one in broken]
+        click.echo(json.dumps({"whole": whole, "broken": rows}))
+    else:
+        click.echo(f"{whole} whole, {len(broken)} broken")
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+@cache.command(
+    "gc", epilog="Examples: nightloom cache gc --older-than 30d; nightloom cache gc --max-size 5GB"
+)
+@click.option("--older-than", metavar="AGE", help="Not used for so long: 90min, 12h, 30d, 4w.")
+@click.option("--max-size", metavar="SIZE", help="Remove the longest unused until it fits: 5GB.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json: bool) -> None:
+    """Remove what nobody needs; never what a registered model or a running flow does.
+
+    Left-overs of killed runs go in any case.
+    """
+    from nightloom.cache.housekeeping import needed_by_models, sweep
+    from nightloom.registry.aliases import read_version
+
+    home, store = Home.current(), _store()
+
+    def registered(name: str, version: int) -> Any:
+        return read_version(home.tracking_uri, name, version)
+
+    swept = sweep(
+        store,
+        older_than=_seconds(older_than),
+        max_size=_bytes(max_size),
+        needed=needed_by_models(store, registered),
+        dry_run=dry_run,
+    )
+    if as_json:
+        click.echo(json.dumps({**asdict(swept), "dry_run": dry_run}))
+        return
+    would = "would remove" if dry_run else "removed"
+    for one in swept.artifacts:
+        click.echo(f"{would} {one.stage} {one.key[:8]} {_readable(one.size)}")
+    for one in swept.kept:
+        click.echo(f"kept {one.stage} {one.key[:8]}: {one.why_kept} needs it")
+    click.echo(
+        f"{would} {len(swept.artifacts)} artifacts and {swept.leftovers} left-overs, "
+        f"{_readable(swept.size)}"
+    )
+
+
+def _store() -> Any:
+    from nightloom.cache.store import ArtifactStore
+
+    return ArtifactStore(Home.current())
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else _amount(text, UNITS, "--older-than", "30d")
+
+
+def _bytes(text: str | None) -> int | None:
+    return None if text is None else int(_amount(text, SIZES, "--max-size", "5GB"))
+
+
+def _amount(text: str, units: dict[str, int], option: str, example: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if match is None or match[2] not in units:
+        known = ", ".join(unit for unit in units if unit)
+        raise InputError(f"expected {option} as {example} (units {known}), got {text!r}")
+    return float(match[1]) * units[match[2]]

@@ -1,0 +1,55 @@
+"""The flows that the command line knows."""
+
+import importlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, cast
+
+from nightloom.errors import InputError
+
+
+@dataclass(frozen=True)
+class FlowEntry:
+    """A flow: where it is, and what it does in a line."""
+
+    name: str
+    function: str
+    """`module:function` of the Prefect flow."""
+    settings: str
+    """Name of the class in `nightloom.settings.flows`."""
+    summary: str
+
+    def load_settings(self) -> Any:
+        """The type of the flow's settings."""
+        return getattr(importlib.import_module("nightloom.settings.flows"), self.settings)
+
+    def load(self) -> Any:
+        """The Prefect flow."""
+        module, _, function = self.function.partition(":")
+        return cast("Any", getattr(importlib.import_module(module), function))
+
+
+FLOWS = {
+    entry.name: entry
+    for entry in (
+        FlowEntry(
+            "classify-transformer",
+            "flows.classify_transformer:classify_transformer",
+            "ClassifyTransformer",
+            "texts → classes, with a transformer trained from scratch",
+        ),
+    )
+}
+
+
+def find_flow(name: str) -> FlowEntry:
+    """The flow of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    if name in FLOWS:
+        return FLOWS[name]
+    close = get_close_matches(name, FLOWS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(FLOWS)}"
+    raise InputError(f"unknown flow {name}; {hint}")

@@ -1,0 +1,50 @@
+"""`nightloom flows`: what can be run, and with which settings."""
+
+import json
+
+import click
+
+from nightloom.cli.catalogue import FLOWS, find_flow
+
+
+@click.command(epilog="Examples: nightloom flows; nightloom flows classify-transformer")
+@click.argument("flow", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def flows(flow: str | None, as_json: bool) -> None:
+    """List the flows, or one FLOW's settings with their defaults."""
+    if flow is None:
+        if as_json:
+            click.echo(json.dumps({name: entry.summary for name, entry in FLOWS.items()}))
+            return
+        for name, entry in FLOWS.items():
+            click.echo(f"{name:<22} {entry.summary}")
+        return
+    from nightloom.settings.base import flat, public_fields
+
+    settings = find_flow(flow).load_settings()()
+    values = flat(settings, tuple(public_fields(type(settings))))
+    if as_json:
+        click.echo(json.dumps(values, indent=1))
+        return
+    notes = _descriptions(type(settings), "")
+    for name, value in values.items():
+        shown = ",".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"{name}={'none' if shown is None else shown}")
+        if notes.get(name):
+            click.echo(f"    {notes[name]}")
+
+
+def _descriptions(kind: type, prefix: str) -> dict[str, str]:
+    from pydantic import BaseModel
+
+    from nightloom.settings.base import public_fields
+
+    found: dict[str, str] = {}
+    assert issubclass(kind, BaseModel)
+    for name, attribute in public_fields(kind).items():
+        field = kind.model_fields[attribute]
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= _descriptions(field.annotation, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = " ".join((field.description or "").split())
+    return found

@@ -1,0 +1,81 @@
+"""`nightloom`: flows, run, predict, models, cache."""
+
+import sys
+
+import click
+
+from nightloom import __version__
+from nightloom.errors import NightloomError
+
+COMMANDS = {
+    "flows": "nightloom.cli.flows:flows",
+    "run": "nightloom.cli.run:run",
+    "predict": "nightloom.cli.predict:predict",
+    "models": "nightloom.cli.models:models",
+    "cache": "nightloom.cli.cache:cache",
+}
+"""Loaded when named, so that `--help` is quick."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        import importlib
+
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from difflib import get_close_matches
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
+            ctx.fail(f"no command {args[0]}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Examples: nightloom run classify-transformer data.source=sample; "
+    'nightloom predict classify-transformer "Stocks rally"; nightloom cache ls',
+)
+@click.version_option(__version__, prog_name="nightloom")
+def command() -> None:
+    """Nightly retraining of transformer text models, as Prefect flows that can be trusted.
+
+    Exit status: 0 done, 1 a run failed, 2 wrong input or usage.
+    """
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error."""
+    try:
+        command(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        say(f"error: {' '.join(error.format_message().split())}")
+        sys.exit(2)
+    except NightloomError as error:
+        say(f"error: {' '.join(str(error).split())}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def say(message: str) -> None:
+    """A line on standard error; characters that it cannot show are escaped."""
+    encoding = sys.stderr.encoding or "ascii"
+    print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

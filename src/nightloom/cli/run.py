@@ -1,0 +1,106 @@
+"""`nightloom run`: one flow, from the terminal."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nightloom.cli.catalogue import find_flow
+from nightloom.errors import InputError, NightloomError, RunError
+
+
+@click.command(
+    epilog="Examples: nightloom run classify-transformer data.source=sample train.epochs=2; "
+    "nightloom run classify-transformer --plan; "
+    "nightloom run classify-transformer --refresh train --json",
+)
+@click.argument("flow")
+@click.argument("settings", nargs=-1, metavar="[SETTING=VALUE]...")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file with settings; those on the command line win.",
+)
+@click.option("--plan", is_flag=True, help="Say what would run, and why; run nothing.")
+@click.option("--refresh", multiple=True, metavar="STAGE", help="Build this stage again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def run(
+    flow: str,
+    settings: tuple[str, ...],
+    config: Path | None,
+    plan: bool,
+    refresh: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Run FLOW; stages that nothing changed for come from the cache.
+
+    SETTING=VALUE changes one setting, as train.epochs=3; `nightloom flows FLOW` lists them.
+    """
+    from nightloom.settings.parse import parse_settings
+
+    entry = find_flow(flow)
+    parsed = parse_settings(entry.load_settings(), settings, config=config)
+    _quiet()
+    from nightloom.cli.console import Console
+
+    console = Console()
+    try:
+        with console:
+            report = _run(entry.load(), parsed, refresh, plan=plan, console=console)
+    except NightloomError as error:
+        if isinstance(error, RunError) and not plan:
+            console.say(f"to go on where this stopped: {_again()}")
+        if as_json:
+            failed = {"flow": flow, "state": "failed", "error": str(error)}
+            click.echo(json.dumps({**failed, "stages": console.stages}))
+        raise
+    except KeyboardInterrupt:
+        console.say(f"stopped; to go on where this stopped: {_again()}")
+        raise click.Abort from None
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        console.summary(report)
+
+
+def _quiet() -> None:
+    """Keep Prefect's own lines from the terminal; they go to its server all the same."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+def _run(
+    flow: Any, settings: Any, refresh: tuple[str, ...], *, plan: bool, console: Any
+) -> dict[str, Any]:
+    from tasks.observer import watched_by
+    from tasks.run import planning
+    from tasks.stage import STAGES
+
+    for name in refresh:
+        if name not in STAGES:
+            known = ", ".join(STAGES)
+            raise InputError(f"expected a stage after --refresh, got {name}; there are {known}")
+    if plan:
+        with planning(), watched_by(console):
+            planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
+        return planned
+    with watched_by(console):
+        try:
+            report: dict[str, Any] = flow(settings, refresh=refresh)
+        except NightloomError:
+            raise
+        except Exception as error:
+            if os.environ.get("NIGHTLOOM_DEBUG"):
+                raise
+            message = " ".join(str(error).split())
+            raise RunError(
+                f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where"
+            ) from error
+    return report
+
+
+def _again() -> str:
+    return shlex.join(["nightloom", *sys.argv[1:]])
