@@ -56,7 +56,7 @@ class Registry:
         self._origin = f"{socket.gethostname()}:{self.artifact_root}"
         self._client = open_client(tracking_uri)
 
-    def findversion_of(self, name: str, model_digest: str) -> Version | None:
+    def find_version(self, name: str, model_digest: str) -> Version | None:
         """The version of this very model, the oldest if there are several."""
         found = self._search(f"name = '{name}' and tags.`{DIGEST_TAG}` = '{model_digest}'")
         return min(found, key=lambda one: one.version) if found else None
@@ -110,7 +110,7 @@ class Registry:
         """
         folders = {SAVED_MODEL: saved_model_dir, **(extra_dirs or {})}
         with lock(self.artifact_root / ".register.lock"):
-            found = self.findversion_of(name, model_digest)
+            found = self.find_version(name, model_digest)
             if found is None:
                 experiment_id = self._experiment(experiment or name)
                 query = f"tags.`{DIGEST_TAG}` = '{model_digest}' and tags.`{NAME_TAG}` = '{name}'"
@@ -290,7 +290,7 @@ class Registry:
 
     def _first(self, made: Version) -> Version:
         """The oldest version of the same model: another machine may have been faster."""
-        first = self.findversion_of(made.name, made.model_digest)
+        first = self.find_version(made.name, made.model_digest)
         if first is None or first.version >= made.version:
             return replace(made, is_new=True)
         self._client.delete_model_version(made.name, str(made.version))
