@@ -98,7 +98,7 @@ class FileLocks:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             ours = os.fstat(handle)
-            named = os.stat(path, follow_symlinks=False)
+            named = path.stat(follow_symlinks=False)
             if (ours.st_ino, ours.st_dev) == (named.st_ino, named.st_dev):
                 return handle
         except (BlockingIOError, FileNotFoundError):

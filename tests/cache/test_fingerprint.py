@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from nightloom.cache import fingerprint as module
+from nightloom.cache.fingerprint import fingerprint
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A package of three modules in the place of nightloom's own."""
+    root = tmp_path / "nightloom"
+    root.mkdir()
+    monkeypatch.setattr(module, "ROOT", root)
+    write(root, "__init__.py", "")
+    write(root, "top.py", "import numpy\nfrom nightloom.middle import work\n")
+    write(root, "middle.py", "def work():\n    from nightloom import deep\n    return deep.X\n")
+    write(root, "deep.py", '"""Text."""\nX = 1\n')
+    return root
+
+
+def write(root: Path, name: str, text: str) -> None:
+    (root / name).write_text(text)
+
+
+def test_imports_are_followed_also_inside_functions(project):
+    found = fingerprint(["nightloom.top"])
+    assert set(found.modules) >= {"nightloom.top", "nightloom.middle", "nightloom.deep"}
+    assert set(found.libraries) == {"numpy"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"""Another text."""\nX = 1\n', "# why\nX = 1  # because\n", "\n\nX   =   1\n", "X = 1"],
+)
+def test_comments_docstrings_and_layout_do_not_count(project, text):
+    before = fingerprint(["nightloom.top"])
+    write(project, "deep.py", text + "\n")
+    assert fingerprint(["nightloom.top"]) == before
+
+
+def test_code_far_down_counts(project):
+    before = fingerprint(["nightloom.top"])
+    write(project, "deep.py", '"""Text."""\nX = 2\n')
+    after = fingerprint(["nightloom.top"])
+    changed = [name for name in after.modules if after.modules[name] != before.modules[name]]
+    assert changed == ["nightloom.deep"]
+
+
+def test_a_module_that_nothing_imports_does_not_count(project):
+    before = fingerprint(["nightloom.top"])
+    write(project, "other.py", "X = 1\n")
+    assert fingerprint(["nightloom.top"]) == before
+
+
+def test_a_root_that_does_not_exist_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="no_such"):
+        fingerprint(["nightloom.no_such"])

@@ -1,0 +1,113 @@
+import os
+import time
+
+from nightloom.cache.housekeeping import (
+    Broken,
+    Listed,
+    listing,
+    needed_by_models,
+    sweep,
+    verify_all,
+)
+from nightloom.cache.leases import Lease
+from nightloom.cache.store import MANIFEST
+
+
+def sweep_all(store, **options):
+    given = {"older_than": 0.0, "max_size": None, "needed": {}, "dry_run": False}
+    return sweep(store, **{**given, **options})
+
+
+def test_ls_shows_the_last_used_first(store, publish):
+    old = publish({"a": b"1"}, key="1" * 64)
+    publish({"a": b"22"}, key="2" * 64)
+    past = time.time() - 1000
+    os.utime(store.files(old).path / MANIFEST, (past, past))
+    assert [one.key[0] for one in listing(store)] == ["2", "1"]
+    store.find("encode", old.key)  # a hit counts as a use
+    assert [one.key[0] for one in listing(store)] == ["1", "2"]
+
+
+def test_verify_hashes_everything_and_puts_the_broken_aside(store, publish):
+    publish({"a": b"1"}, key="1" * 64)
+    bad = publish({"a": b"1"}, key="2" * 64)
+    (store.files(bad).path / "a").write_bytes(b"2")
+    found = list(verify_all(store))
+    assert [one.key[0] for one in found if isinstance(one, Listed)] == ["1"]
+    [broken] = [one for one in found if isinstance(one, Broken)]
+    assert broken.key == bad.key
+    assert broken.moved_to.is_dir()
+    assert not any(isinstance(one, Broken) for one in verify_all(store))
+
+
+def test_gc_by_age(store, publish):
+    old = publish({"a": b"1"}, key="1" * 64)
+    new = publish({"a": b"1"}, key="2" * 64)
+    past = time.time() - 1000
+    os.utime(store.files(old).path / MANIFEST, (past, past))
+    swept = sweep_all(store, older_than=500.0)
+    assert [one.key for one in swept.artifacts] == [old.key]
+    assert store.find("encode", new.key).artifact
+    assert not store.find("encode", old.key).artifact
+
+
+def test_gc_by_size_removes_the_longest_unused(store, publish):
+    for number in range(4):
+        made = publish({"a": b"x" * 100_000}, key=str(number) * 64)
+        past = time.time() - 1000 + number
+        os.utime(store.files(made).path / MANIFEST, (past, past))
+    swept = sweep_all(store, older_than=None, max_size=250_000)
+    assert sorted(one.key[0] for one in swept.artifacts) == ["0", "1"]
+
+
+def test_gc_spares_what_models_and_running_flows_need(store, publish):
+    for number in "123":
+        publish({"a": b"1"}, key=number * 64)
+    lease = Lease(store.home)
+    with lease.hold("encode", "1" * 64):
+        pass
+    swept = sweep_all(store, needed={("encode", "2" * 64): "news/4"})
+    assert [one.key[0] for one in swept.artifacts] == ["3"]
+    assert {one.key[0]: one.why_kept for one in swept.kept} == {
+        "1": "a running flow",
+        "2": "news/4",
+    }
+    lease.end()
+    assert sorted(one.key[0] for one in sweep_all(store).artifacts) == ["1", "2"]
+    assert listing(store) == []
+
+
+def test_a_dry_run_removes_nothing(store, publish):
+    publish({"a": b"1"})
+    assert len(sweep_all(store, dry_run=True).artifacts) == 1
+    assert len(listing(store)) == 1
+
+
+def test_gc_removes_leftovers_of_killed_runs(store, publish):
+    made = publish({"a": b"1"})
+    half = store.home.building / "encode-half"
+    half.mkdir()
+    os.utime(half, (1, 1))
+    (store.home.locks / "dead.lock").touch()
+    done = store.home.checkpoints / f"encode-{made.key[:24]}"
+    waiting = store.home.checkpoints / "train-notbuiltyet"
+    done.mkdir()
+    waiting.mkdir()
+    sweep_all(store, older_than=None)
+    assert not half.exists()
+    assert not done.exists()
+    assert waiting.exists(), "a killed training resumes from it"
+    assert not (store.home.locks / "dead.lock").exists()
+
+
+def test_what_registered_models_need_is_their_whole_lineage(store, publish):
+    facts = {
+        "model": {"name": "news", "version": 3},
+        "lineage": {"train": {"key": "t" * 64, "digest": "d"}},
+    }
+    publish({"a": b"1"}, stage="register", key="r" * 64, facts=facts)
+    assert needed_by_models(store, lambda name, version: True) == {
+        ("register", "r" * 64): "news/3",
+        ("train", "t" * 64): "news/3",
+    }
+    assert needed_by_models(store, lambda name, version: False) == {}

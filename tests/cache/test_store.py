@@ -1,0 +1,141 @@
+import json
+import os
+import shutil
+
+import pytest
+
+from nightloom.cache.store import MANIFEST, SMALL, Damaged
+
+BIG = b"0123456789abcdef" * (SMALL // 8)
+
+
+def test_what_was_published_is_found_with_facts_and_digest(store, publish):
+    made = publish({"a.txt": b"1", "sub/b.txt": b"2"}, facts={"rows": 3})
+    found = store.find("encode", "k" * 64)
+    assert found.artifact == made
+    assert found.artifact.facts == {"rows": 3}
+    assert (store.files(made).path / "sub/b.txt").read_bytes() == b"2"
+
+
+def test_nothing_is_found_where_nothing_was_published(store):
+    found = store.find("encode", "k" * 64)
+    assert found.artifact is None
+    assert found.damage == ""
+
+
+def test_equal_content_has_equal_digests_whatever_the_key(publish):
+    first = publish({"a": b"1"}, key="1" * 64, parts={"x": 1})
+    second = publish({"a": b"1"}, key="2" * 64, parts={"x": 2})
+    other = publish({"a": b"2"}, key="3" * 64)
+    assert first.digest == second.digest != other.digest
+
+
+def test_volatile_files_and_facts_do_not_change_the_digest(publish):
+    volatile = frozenset({"timings", "rows_per_s"})
+    first = publish(
+        {"a": b"1", "timings": b"1.0"}, key="1" * 64, facts={"rows_per_s": 1}, volatile=volatile
+    )
+    second = publish(
+        {"a": b"1", "timings": b"2.0"}, key="2" * 64, facts={"rows_per_s": 2}, volatile=volatile
+    )
+    assert first.digest == second.digest
+
+
+def remove(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def halve(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def replace_by_a_link(path):
+    content = path.read_bytes()
+    path.unlink()
+    target = path.with_name("elsewhere")
+    target.write_bytes(content + b"x")
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("harm", [remove, empty, halve, flip, replace_by_a_link])
+@pytest.mark.parametrize("name", ["small", "big", "key.json", MANIFEST])
+def test_harm_is_seen_said_and_put_aside(store, publish, harm, name):
+    made = publish({"small": b"some bytes", "big": BIG})
+    harm(store.files(made).path / name)
+    found = store.find("encode", made.key)
+    assert found.artifact is None
+    assert "damaged" in found.damage
+    assert not store.files(made).path.exists()
+    assert len(list(store.home.quarantine.iterdir())) == 1
+    assert store.find("encode", made.key).damage == ""
+
+
+def test_a_file_too_many_is_harm(store, publish):
+    made = publish({"a": b"1"})
+    (store.files(made).path / "b").write_bytes(b"2")
+    assert "not in its manifest" in store.find("encode", made.key).damage
+
+
+def test_another_artifact_in_its_place_is_harm(store, publish):
+    one = publish({"a": b"1"}, key="1" * 64)
+    two = publish({"a": b"2"}, key="2" * 64)
+    shutil.rmtree(store.files(one).path)
+    shutil.copytree(store.files(two).path, store.files(one).path)
+    assert "belongs to" in store.find("encode", one.key).damage
+
+
+def test_a_large_file_changed_behind_its_times_is_found_by_full_verification(store, publish):
+    made = publish({"big": BIG})
+    path = store.files(made).path / "big"
+    manifest = json.loads((store.files(made).path / MANIFEST).read_text())
+    with path.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"!")
+    os.utime(path, ns=(0, manifest["body"]["files"]["big"]["stamp"][0]))
+    # the change time cannot be set back, so even the quick look sees it
+    with pytest.raises(Damaged, match="altered"):
+        store.verify(store.files(made).path)
+    with pytest.raises(Damaged, match="altered"):
+        store.verify(store.files(made).path, full=True)
+
+
+def test_a_copied_home_holds_although_its_times_are_new(store, publish):
+    made = publish({"big": BIG, "small": b"1"})
+    path = store.files(made).path
+    copy = path.with_name("copy")
+    shutil.copytree(path, copy, copy_function=shutil.copyfile)
+    shutil.rmtree(path)
+    copy.rename(path)
+    assert store.find("encode", made.key).artifact == made
+
+
+def test_a_build_that_failed_leaves_nothing(store):
+    def fail():
+        with store.building("encode", "k" * 64) as folder:
+            (folder / "half").write_bytes(b"1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(store.home.building.iterdir()) == []
+    assert store.find("encode", "k" * 64).artifact is None
+
+
+def test_publishing_again_replaces(store, publish):
+    publish({"a": b"1"})
+    again = publish({"a": b"2"})
+    found = store.find("encode", again.key).artifact
+    assert found == again
+    assert (store.files(again).path / "a").read_bytes() == b"2"
+    assert list(store.home.building.iterdir()) == []
