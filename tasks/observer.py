@@ -58,11 +58,13 @@ class LogObserver:
             return logging.getLogger("nightloom")
 
     def stage(self, entry: "StageEntry") -> None:
+        """One line a stage."""
         self._logger.info(line(entry))
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
+        """A line now and then."""
         now = time.monotonic()
         if now - self._said < READABLE_SECONDS:
             return
@@ -72,9 +74,11 @@ class LogObserver:
         self._logger.info(f"{what}: {share} of {total} {unit}{more}" if total else what + more)
 
     def log(self, message: str) -> None:
+        """At level INFO."""
         self._logger.info(message)
 
     def warn(self, message: str) -> None:
+        """At level WARNING."""
         self._logger.warning(message)
 
 

@@ -119,9 +119,7 @@ def planning() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def pipeline(
-    flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
-) -> Iterator[Run]:
+def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()) -> Iterator[Run]:
     """A run of the stages called inside; ends with the worker and the lease given back."""
     from prefect.runtime import flow_run
 

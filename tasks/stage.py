@@ -98,7 +98,7 @@ class Stage:
         call = StageCall(
             found.stage, found.key, self.declaration.view(settings), found.parts, found.rebuild
         )
-        state: State[Artifact] = task(call, inputs, return_state=True)
+        state = cast("State[Artifact]", task(call, inputs, return_state=True))
         seconds = time.monotonic() - began
         if not state.is_completed():
             run.entries.append(self._entry(found, "failed", seconds))
@@ -122,7 +122,8 @@ class Stage:
             if not said or seconds - said[-1] >= 30:
                 said.append(seconds)
                 run.observer.log(
-                    f"{self.declaration.name}: another run is building it, waiting ({seconds:.0f} s)"
+                    f"{self.declaration.name}: another run is building it, "
+                    f"waiting ({seconds:.0f} s)"
                 )
 
         return waiting

@@ -25,7 +25,7 @@ def rows(seed=0, n=2000):
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
 def test_without_a_champion_the_first_model_is_promoted(metric):
-    rng, labels = rows()
+    _, labels = rows()
     verdict = judge_classifier(
         labels=labels, predicted=labels, champion_predicted=None, metric=metric
     )

@@ -76,7 +76,7 @@ class Console:
         model = report.get("model") or {}
         aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
         print(f"model    {model.get('name')}/{model.get('version')}{aliases}")
-        print(f"gate     {model.get('decision')}: {model.get('reason')}")
+        print(f"gate     {model.get('reason')}")
         saved = report["seconds_saved"]
         print(f"time     {span(report['seconds'])}, the cache saved {span(saved)}")
 

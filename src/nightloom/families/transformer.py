@@ -9,7 +9,7 @@ from nightloom.settings.model import TransformerSettings
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, bucketed
 
-SHAPES = 5
+SHAPES = 4
 """Widths of batches, each of which XLA compiles a program for."""
 
 

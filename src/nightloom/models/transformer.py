@@ -85,10 +85,13 @@ class TransformerClassifier(keras.Model):
     ) -> tf.Tensor:
         """Scores [rows, classes]; one example a row."""
         depth, rate = self.settings.depth, self.settings.dropout
-        seeds = [] if seed is None else [derived_seed(seed, n) for n in range(2 * depth + 2)]
+        seeds = [] if seed is None else [derived_seed(seed, n) for n in range(2 * depth + 3)]
         there = tf.cast(batch["segments"] > 0, tf.float32)
         width = tf.shape(there)[1]
         embedded = self.look_up(batch) if embedded is None else embedded
+        if seed is not None:
+            kept = dropout(tf.ones_like(there), self.settings.word_dropout, seeds[-3])
+            embedded *= kept[:, :, tf.newaxis]
         embedded += tf.convert_to_tensor(self.places)[tf.newaxis, :width]
         tokens = tf.cast(embedded, self.compute_dtype)
         hidden = (1.0 - there)[:, tf.newaxis, tf.newaxis, :] * NOWHERE
@@ -120,9 +123,7 @@ class Dense(keras.layers.Layer):
     def call(self, values: tf.Tensor) -> tf.Tensor:
         """[..., inputs] → [..., units]."""
         shape = tf.shape(values)
-        flat = tf.matmul(
-            tf.reshape(values, [-1, self.inputs]), tf.convert_to_tensor(self.kernel)
-        )
+        flat = tf.matmul(tf.reshape(values, [-1, self.inputs]), tf.convert_to_tensor(self.kernel))
         flat += tf.convert_to_tensor(self.bias)
         return tf.reshape(flat, tf.concat([shape[:-1], [self.units]], axis=0))
 

@@ -51,6 +51,8 @@ class ClassifyTransformer(FlowSettings):
     data: TextDataSettings = TextDataSettings()
     tokenizer: WordVocabularySettings = WordVocabularySettings()
     model: TransformerSettings = TransformerSettings()
+    train: TrainSettings = TrainSettings(schedule="linear", label_smoothing=0.1)
+    """A falling rate and soft targets: without them the third epoch overfits."""
 
 
 class ClassifyBert(FlowSettings):

@@ -39,6 +39,8 @@ class TransformerSettings(Settings):
     """Width of the hidden layer before the classes."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of values dropped in training, in blocks and head."""
+    word_dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of words whose embedding is dropped as a whole in training; the notebook: none."""
 
 
 Trainable = Annotated[str, Field(pattern=r"^(head|all|top:[1-9]\d*)$")]

@@ -53,7 +53,7 @@ def _write(
     out = context.out
     text = json.dumps(metrics, indent=1, ensure_ascii=False)
     (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    given = {"labels": labels, "probabilities": probabilities, "label_names": names}
+    given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}
     write_parquet(classification.predictions_table(**given), out / "predictions.parquet")
     texts = read_columns(context.inputs["dataset"].path / "test", ["text"])["text"].to_pylist()
     worst = classification.worst_mistakes(**given, texts=texts, limit=settings.worst)

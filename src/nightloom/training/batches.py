@@ -156,10 +156,10 @@ def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, n
     first = np.zeros((slots, 2), dtype=np.int32)
     first[: len(lengths), 0] = place.rows
     first[: len(lengths), 1] = place.columns
+    labels: np.ndarray
     if examples.per_token:
-        labels = np.full(rows * width, IGNORED, dtype=np.int32)
-        labels[target] = examples.labels[source]
-        labels = labels.reshape(rows, width)
+        labels = np.full((rows, width), IGNORED, dtype=np.int32)
+        labels.reshape(-1)[target] = examples.labels[source]
     else:
         labels = np.full(slots, IGNORED, dtype=np.int32)
         labels[: len(lengths)] = examples.labels[place.examples]

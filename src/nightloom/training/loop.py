@@ -103,9 +103,7 @@ class Loop:
             {k: row[k] for k in ("epoch", "seconds", "rows_per_s")} for row in position.history
         ]
         assert position.best_score is not None
-        return Outcome(
-            steady, timings, position.best_epoch + 1, position.best_score, self.monitor
-        )
+        return Outcome(steady, timings, position.best_epoch + 1, position.best_score, self.monitor)
 
     def _patience_is_over(self) -> bool:
         patience = self.settings.patience
@@ -136,9 +134,7 @@ class Loop:
                     loss=round(position.loss_sum / position.step, 4),
                     rows_per_s=round(fresh / max(now - began, 1e-9)),
                 )
-            pause = max(
-                self.settings.checkpoint_seconds, self._checkpoint_cost / CHECKPOINT_SHARE
-            )
+            pause = max(self.settings.checkpoint_seconds, self._checkpoint_cost / CHECKPOINT_SHARE)
             if now - saved >= pause and position.step < len(steps):
                 self._fetch()
                 position.seconds = before + now - began

@@ -41,9 +41,7 @@ class _Replies:
         now = time.monotonic()
         if now - self._last >= PROGRESS_SECONDS or done == total:
             self._last = now
-            self.send(
-                reply="progress", what=what, done=done, total=total, unit=unit, facts=facts
-            )
+            self.send(reply="progress", what=what, done=done, total=total, unit=unit, facts=facts)
 
     def log(self, message: str) -> None:
         self.send(reply="log", message=message)
@@ -77,9 +75,7 @@ def main() -> None:
                 message = " ".join(str(error).split())[:500]
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 place = f"{Path(where.filename).name}:{where.lineno}"
-                replies.send(
-                    reply="crash", message=f"{type(error).__name__}: {message} ({place})"
-                )
+                replies.send(reply="crash", message=f"{type(error).__name__}: {message} ({place})")
 
 
 def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
