@@ -101,7 +101,7 @@ class Stage:
         state = cast("State[Artifact]", task(call, inputs, return_state=True))
         seconds = time.monotonic() - began
         if not state.is_completed():
-            run.entries.append(self._entry(found, "failed", seconds))
+            run.enter(self._entry(found, "failed", seconds))
         artifact = cast("Artifact", state.result())
         if found.hit:
             run.enter(self._entry(found, "hit", seconds))

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import CARD
+from tests.registry.conftest import CARD
 
 from nightloom.errors import InputError, RunError
 from nightloom.registry import aliases

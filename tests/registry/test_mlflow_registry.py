@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas
 import pytest
-from conftest import CARD
+from tests.registry.conftest import CARD
 
 from nightloom.errors import InputError, RunError
 from nightloom.registry import store
@@ -172,7 +172,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from mlflow import MlflowClient
-from conftest import CARD
+from tests.registry.conftest import CARD
 from nightloom.registry.mlflow_registry import Registry
 
 root, digest, point = Path(sys.argv[1]), sys.argv[2], sys.argv[3]

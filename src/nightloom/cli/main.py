@@ -59,9 +59,8 @@ def command() -> None:
 def main() -> None:
     """Run the command line; an expected error is one line on standard error."""
     try:
-        command(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        code = command(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from nightloom.home import Home
 from nightloom.registry.aliases import Entry
+from nightloom.registry.files import model_files
+from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.serving.quiet import quiet_start
 from nightloom.worker.client import ENVIRONMENT
 
 
@@ -44,9 +47,8 @@ def load_predictor(home: Home, entry: Entry) -> Predictor:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from nightloom.registry.files import model_files
-    from nightloom.registry.mlmodel import SAVED_MODEL
-    from nightloom.serving.classifier import SavedClassifier
-
     folder = model_files(home, entry)
-    return ClassPredictor(SavedClassifier(folder / SAVED_MODEL))
+    with quiet_start():
+        from nightloom.serving.classifier import SavedClassifier
+
+        return ClassPredictor(SavedClassifier(folder / SAVED_MODEL))

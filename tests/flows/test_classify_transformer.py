@@ -1,0 +1,272 @@
+"""One home, used as in a working day: a first run, again, a changed setting, damage, predictions."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import SMALL, Done, Nightloom
+
+STAGES = ["download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register"]
+RUN = ("run", "classify-transformer", *SMALL)
+ANSWER = {"text", "label", "probabilities"}
+
+
+@pytest.fixture(scope="module")
+def first(nightloom: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """A home after the first run, and what that run said."""
+    home = tmp_path_factory.mktemp("day") / "home"
+    return home, nightloom(home, *RUN, "--json")
+
+
+@pytest.fixture
+def home(first: tuple[Path, Done], tmp_path: Path) -> Path:
+    """A copy of the home after the first run."""
+    copy = tmp_path / "home"
+    shutil.copytree(first[0], copy)
+    return copy
+
+
+def test_a_first_run_builds_every_stage_and_promotes_the_first_model(first):
+    _, done = first
+    assert done.code == 0, done.err
+    report = done.report
+    assert report["flow"] == "classify-transformer"
+    assert report["state"] == "completed"
+    assert report["flow_run_id"]
+    assert [entry["stage"] for entry in report["stages"]] == STAGES
+    assert set(done.states.values()) == {"built"}
+    for entry in report["stages"]:
+        assert len(entry["key"]) == len(entry["digest"]) == 64
+        assert entry["why"]
+        assert entry["seconds"] >= 0
+    assert 0.25 < report["metrics"]["accuracy"] <= 1
+    assert 0 < report["metrics"]["macro_f1"] <= 1
+    model = report["model"]
+    assert (model["name"], model["version"]) == ("classify-transformer", 1)
+    assert model["aliases"] == ["champion"]
+    assert model["decision"] == "promoted"
+    assert "first model" in model["reason"]
+
+
+def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):
+    home, before = first
+    code = (
+        "import sys\n"
+        "from nightloom.cli.main import main\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    heavy = {'tensorflow', 'keras', 'mlflow', 'datasets', 'transformers', 'torch'}\n"
+        "    print('HEAVY', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *RUN, "--json"],
+        env={**environment, "NIGHTLOOM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    again = Done(0, done.stdout, done.stderr)
+    assert set(again.states.values()) == {"hit"}
+    assert "HEAVY []" in done.stderr
+    assert again.report["metrics"] == before.report["metrics"]
+    assert again.report["model"] == before.report["model"]
+    assert again.report["seconds_saved"] > 0
+    digests = {entry["stage"]: entry["digest"] for entry in before.report["stages"]}
+    assert {entry["stage"]: entry["digest"] for entry in again.report["stages"]} == digests
+
+
+def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, home):
+    changed = nightloom(home, *RUN, "train.learning_rate=0.002", "--json")
+    assert changed.code == 0, changed.err
+    assert changed.states == {
+        "download_dataset": "hit",
+        "adapt_tokenizer": "hit",
+        "encode": "hit",
+        "train": "built",
+        "evaluate": "built",
+        "register": "built",
+    }
+    assert changed.entry("train")["why"] == "settings train.learning_rate 0.001 → 0.002"
+    assert "MISS    train: settings train.learning_rate 0.001 → 0.002" in changed.err
+    assert changed.report["model"]["version"] == 2
+    assert "version 1" in changed.report["model"]["reason"]
+
+
+def test_a_plan_runs_nothing_and_says_why(nightloom, home):
+    plan = nightloom(home, *RUN, "train.learning_rate=0.002", "--plan", "--json")
+    assert plan.code == 0, plan.err
+    assert plan.report["state"] == "planned"
+    assert plan.states == {
+        "download_dataset": "hit",
+        "adapt_tokenizer": "hit",
+        "encode": "hit",
+        "train": "miss",
+        "evaluate": "depends",
+        "register": "depends",
+    }
+    assert "train.learning_rate" in plan.entry("train")["why"]
+    assert nightloom(home, *RUN, "--plan", "--json").states == dict.fromkeys(STAGES, "hit")
+
+
+def test_a_plan_of_a_home_that_is_not_there_leaves_none(nightloom, tmp_path):
+    home = tmp_path / "home"
+    plan = nightloom(home, *RUN, "--plan", "--json")
+    assert plan.states["download_dataset"] == "miss"
+    assert plan.states["register"] == "depends"
+    assert not home.exists()
+
+
+def test_a_damaged_artifact_is_rebuilt_alone_and_said(nightloom, first, home):
+    key = first[1].entry("encode")["key"]
+    path = home / "artifacts" / "encode" / key / "train.arrow"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    done = nightloom(home, *RUN, "--json")
+    assert done.code == 0, done.err
+    assert done.states == {**dict.fromkeys(STAGES, "hit"), "encode": "built"}
+    why = done.entry("encode")["why"]
+    assert why == "artifact damaged: train.arrow was altered (moved to quarantine)"
+    assert done.entry("encode")["digest"] == first[1].entry("encode")["digest"]
+    assert len(list((home / "quarantine").iterdir())) == 1
+
+
+def test_refresh_gives_the_same_model_the_same_version(nightloom, first, home):
+    again = nightloom(home, *RUN, "--refresh", "train", "--refresh", "register", "--json")
+    assert again.code == 0, again.err
+    assert again.states["train"] == again.states["register"] == "built"
+    assert again.states["evaluate"] == "hit", "an identical result leaves what follows cached"
+    assert again.entry("train")["digest"] == first[1].entry("train")["digest"]
+    assert again.report["model"]["version"] == 1
+    assert again.report["model"]["aliases"] == ["champion"]
+
+
+def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
+    code = (
+        "from nightloom.registry.store import open_client\n"
+        "from nightloom.home import Home\n"
+        "client = open_client(Home.current().tracking_uri)\n"
+        "client.delete_model_version('classify-transformer', '1')\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], env={"NIGHTLOOM_HOME": str(home)}, check=True
+    )
+    done = nightloom(home, *RUN, "--json")
+    assert done.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
+    assert "is not in the registry any more" in done.entry("register")["why"]
+
+
+def test_predict_from_arguments_a_file_and_standard_input(nightloom, first, tmp_path):
+    home, _ = first
+    texts = ["The team won the cup", "", "Ünïcode 👍  shares  fell"]
+    given = nightloom(home, "predict", "classify-transformer", *texts)
+    assert given.code == 0, given.err
+    assert given.err == ""
+    answers = [json.loads(line) for line in given.out.splitlines()]
+    assert [answer["text"] for answer in answers] == texts
+    for answer in answers:
+        assert set(answer) == ANSWER
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    name = "classify-transformer@champion"
+    from_file = nightloom(home, "predict", name, "--input", str(source), "--output", str(output))
+    assert from_file.code == 0, from_file.err
+    assert output.read_text() == given.out
+    lines = "\n".join(text for text in texts if text) + "\n"
+    piped = nightloom(home, "predict", "classify-transformer/1", "-", stdin=lines)
+    assert [json.loads(line)["label"] for line in piped.out.splitlines()] == [
+        answers[0]["label"],
+        answers[2]["label"],
+    ]
+
+
+def test_the_saved_model_answers_without_nightloom(first):
+    home, done = first
+    from nightloom.registry.aliases import read_version
+
+    version = read_version(f"sqlite:///{home / 'mlflow.db'}", "classify-transformer", 1)
+    saved = Path(version.source.removeprefix("file://")) / "saved_model"
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['nightloom', 'tasks', 'flows', 'keras']))\n"
+        "import tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
+        "answer = model(text=tf.constant(['The team won the cup', '']))\n"
+        "assert answer['probabilities'].shape == (2, 4), answer\n"
+        "print(answer['label'].numpy()[0].decode())\n"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, str(saved)], capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.strip() in done.report["metrics"]["by_class"]
+
+
+def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
+    home, done = first
+    from nightloom.registry.store import open_client
+
+    client = open_client(f"sqlite:///{home / 'mlflow.db'}")
+    version = client.get_model_version("classify-transformer", "1")
+    for entry in done.report["stages"][:5]:
+        assert version.tags[f"nightloom.key.{entry['stage']}"] == entry["key"]
+        assert version.tags[f"nightloom.digest.{entry['stage']}"] == entry["digest"]
+    run = client.get_run(version.run_id)
+    assert run.data.params["train.epochs"] == "1"
+    assert run.data.metrics["accuracy"] == pytest.approx(done.report["metrics"]["accuracy"])
+    description = Path(version.source.removeprefix("file://")) / "MLmodel"
+    assert "signature" in description.read_text()
+
+
+def test_models_and_cache_commands(nightloom, home):
+    models = nightloom(home, "models")
+    assert "@champion" in models.out
+    listed = json.loads(nightloom(home, "cache", "ls", "--json").out)
+    assert {one["stage"] for one in listed} == set(STAGES)
+    verified = nightloom(home, "cache", "verify")
+    assert (verified.code, verified.out) == (0, "6 whole, 0 broken\n")
+    swept = nightloom(home, "cache", "gc", "--older-than", "0s")
+    assert "removed 0 artifacts" in swept.out, "a registered model needs them all"
+    next((home / "artifacts" / "train").glob("*/weights.safetensors")).write_bytes(b"")
+    verified = nightloom(home, "cache", "verify", "--json")
+    assert verified.code == 1
+    assert json.loads(verified.out)["broken"][0]["stage"] == "train"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run", "classify-transfomer"), "did you mean classify-transformer"),
+        (("run", "classify-transformer", "train.epoch=3"), "did you mean"),
+        (("run", "classify-transformer", "train.epochs=no"), "train.epochs"),
+        (("run", "classify-transformer", "data.source=/no/such/file.csv"), "/no/such/file.csv"),
+        ((*RUN, "--refresh", "trian"), "trian"),
+        (("predict", "nobody", "x"), "nobody"),
+        (("predict", "classify-transformer@best", "x"), "best"),
+        (("predict", "classify-transformer/99", "x"), "99"),
+        (("predict", "classify-transformer"), "got nothing"),
+        (("models", "--no-such-option"), "option"),
+        (("cache", "gc", "--older-than", "soon"), "--older-than"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_status_2(nightloom, first, arguments, expected):
+    done = nightloom(first[0], *arguments)
+    assert done.code == 2
+    assert done.out == ""
+    [line] = done.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert expected in line
+
+
+def test_help_has_examples_everywhere(nightloom, tmp_path):
+    for command in ((), ("run",), ("predict",), ("models",), ("flows",), ("cache",)):
+        done = nightloom(tmp_path / "home", *command, "--help")
+        assert done.code == 0
+        assert "Example" in done.out, command
