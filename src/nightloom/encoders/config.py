@@ -23,6 +23,9 @@ ACTIVATIONS = {
 }
 """Names of activations in `config.json` → the four functions that the encoder knows."""
 
+POOLING_KEY = "nightloom_pooling"
+"""Marks an exported model whose last layer is not the encoder's (`heads.averaging_layer`)."""
+
 _COMMON_NAMES = {
     "hidden_size": "hidden_size",
     "layers": "num_hidden_layers",
@@ -41,7 +44,6 @@ _DISTILBERT_NAMES = {
     "dropout": "dropout",
     "attention_dropout": "attention_dropout",
 }
-_MISSING = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,53 +126,54 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
             f"those that can: {', '.join(FAMILIES)}"
         )
     _refuse_variants(values, family, where)
+    numbers = _Numbers(values, where)
     names = _DISTILBERT_NAMES if family == "distilbert" else _COMMON_NAMES
-    shape = {ours: _value(values, theirs, where) for ours, theirs in names.items()}
-    activation = str(shape["activation"])
-    if activation not in ACTIVATIONS:
+    activation = values.get(names["activation"], "gelu_new" if family == "albert" else "gelu")
+    if str(activation) not in ACTIVATIONS:
         raise InputError(
             f"{where}: activation {activation!r} is not known; known: {', '.join(ACTIVATIONS)}"
         )
-    hidden, heads = int(shape["hidden_size"]), int(shape["heads"])
-    if heads < 1 or hidden % heads:
+    hidden, heads = numbers.count(names["hidden_size"]), numbers.count(names["heads"])
+    if hidden % heads:
         raise InputError(
             f"{where}: the hidden size must be a multiple of the number of heads; "
             f"found {hidden} and {heads}"
         )
-    pad = values.get("pad_token_id")
     is_roberta = family in ("roberta", "xlm-roberta", "camembert")
-    pad_id = int(pad) if pad is not None else (1 if is_roberta else 0)
+    pad_id = numbers.count("pad_token_id", 1 if is_roberta else 0, least=0)
     offset = pad_id + 1 if is_roberta else 0
+    dropped = 0.0 if family == "albert" else 0.1
     return EncoderConfig(
         family=family,
-        vocab_size=int(_value(values, "vocab_size", where)),
-        embedding_size=int(_value(values, "embedding_size", where, 128))
-        if family == "albert"
-        else hidden,
+        vocab_size=numbers.count("vocab_size"),
+        embedding_size=numbers.count("embedding_size", 128) if family == "albert" else hidden,
         hidden_size=hidden,
-        layers=int(shape["layers"]),
+        layers=numbers.count(names["layers"]),
         heads=heads,
-        intermediate_size=int(shape["intermediate_size"]),
+        intermediate_size=numbers.count(names["intermediate_size"]),
         activation=ACTIVATIONS[activation],
-        max_positions=int(_value(values, "max_position_embeddings", where)) - offset,
+        max_positions=numbers.count("max_position_embeddings", 512, least=offset + 1) - offset,
         position_offset=offset,
-        type_vocab_size=0
-        if family == "distilbert"
-        else int(_value(values, "type_vocab_size", where, 2)),
-        layer_norm_eps=float(values.get("layer_norm_eps", 1e-12)),
-        dropout=float(shape["dropout"]),
-        attention_dropout=float(shape["attention_dropout"]),
+        type_vocab_size=0 if family == "distilbert" else numbers.count("type_vocab_size", 2),
+        layer_norm_eps=1e-12 if family == "distilbert" else numbers.share("layer_norm_eps", 1e-12),
+        dropout=numbers.share(names["dropout"], dropped),
+        attention_dropout=numbers.share(names["attention_dropout"], dropped),
         shared_layers=family == "albert",
         pad_id=pad_id,
     )
 
 
 def _refuse_variants(values: Mapping[str, Any], family: str, where: str) -> None:
+    if POOLING_KEY in values:
+        raise InputError(
+            f"{where}: an export of nightloom with pooling={values[POOLING_KEY]}, whose last layer "
+            "only averages; give the checkpoint that it was trained from"
+        )
     positions = values.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise InputError(f"{where}: position_embedding_type {positions!r}; only 'absolute' loads")
     for key in ("num_hidden_groups", "inner_group_num"):
-        if family == "albert" and int(values.get(key, 1)) != 1:
+        if family == "albert" and values.get(key, 1) != 1:
             raise InputError(
                 f"{where}: ALBERT with {key}={values[key]} cannot be loaded; only {key}=1, where "
                 "all layers share one set of weights"
@@ -180,23 +183,33 @@ def _refuse_variants(values: Mapping[str, Any], family: str, where: str) -> None
             raise InputError(f"{where}: {key} is set; only encoders can be loaded")
 
 
-def _value(values: Mapping[str, Any], name: str, where: str, default: object = _MISSING) -> Any:
-    value = values.get(name, default)
-    if value is _MISSING:
-        value = _DEFAULTS.get(name, _MISSING)
-    if value is _MISSING:
-        raise InputError(f"{where}: the key {name!r} is missing")
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise InputError(f"{where}: {name} must be a number or a name, found {value!r}")
-    return value
+class _Numbers:
+    """The numbers of a `config.json`; where a key is missing or null, transformers' default."""
 
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self._values, self._where = values, where
 
-_DEFAULTS: dict[str, object] = {
-    "activation": "gelu",
-    "attention_dropout": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "dropout": 0.1,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "max_position_embeddings": 512,
-}
+    def count(self, name: str, default: int | None = None, *, least: int = 1) -> int:
+        """An integer of at least `least`."""
+        value = self._value(name, default)
+        if not isinstance(value, int) or value < least:
+            raise InputError(
+                f"{self._where}: {name} must be an integer of at least {least}, found {value!r}"
+            )
+        return value
+
+    def share(self, name: str, default: float) -> float:
+        """A number from 0 to below 1."""
+        value = self._value(name, default)
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise InputError(
+                f"{self._where}: {name} must be a number from 0 to below 1, found {value!r}"
+            )
+        return float(value)
+
+    def _value(self, name: str, default: float | None) -> Any:
+        value = self._values.get(name)
+        if value is None and default is None:
+            raise InputError(f"{self._where}: the key {name!r} is missing")
+        value = default if value is None else value
+        return None if isinstance(value, bool) else value

@@ -20,7 +20,7 @@ def mixed(value: tf.Tensor) -> tf.Tensor:
 
 
 def derived_seed(seed: tf.Tensor, index: int) -> tf.Tensor:
-    """A scalar uint32 seed for the `index`-th place of use, from `seed` (int32 or uint32 scalar)."""
+    """A scalar uint32 seed for the `index`-th place of use, from `seed` (a scalar integer)."""
     base = mixed(tf.cast(seed, tf.uint32) + tf.constant(0x9E3779B9, tf.uint32))
     return mixed(base + tf.constant((index * 0x9E3779B1 + 1) & 0xFFFFFFFF, tf.uint32))
 

@@ -15,9 +15,6 @@ from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.dropout import derived_seed, dropout
 from nightloom.encoders.layers import Dense, LayerNorm, TransformerLayer, sizes, tensor
 
-MASKED = -1e9
-"""Added to the score of a pair of tokens that must not see each other."""
-
 
 class EncoderOutputs(NamedTuple):
     """Everything that an encoder computes.
@@ -54,26 +51,22 @@ class Encoder(keras.layers.Layer):
         def table(rows: int, name: str) -> keras.Variable:
             return self.add_weight(shape=(rows, size), initializer=init, name=name, autocast=False)
 
-        policy = self.dtype_policy
+        shared = {"initializer": init, "dtype": self.dtype_policy}
+        distinct = 1 if config.shared_layers else config.layers
         self.words = table(config.vocab_size, "words")
         self.places = table(config.max_positions + config.position_offset, "places")
         self.types = table(config.type_vocab_size, "types") if config.type_vocab_size else None
-        self.norm = LayerNorm(size, config.layer_norm_eps, name="norm", dtype=policy)
-        self.projection = (
-            Dense(size, hidden, initializer=init, name="projection", dtype=policy)
-            if config.family == "albert"
-            else None
-        )
-        distinct = 1 if config.shared_layers else config.layers
-        self.blocks = [
-            TransformerLayer(config, initializer=init, name=f"layer_{i}", dtype=policy)
-            for i in range(distinct)
-        ]
-        self.pooler = (
-            Dense(hidden, hidden, initializer=init, name="pooler", dtype=policy)
-            if with_pooler
-            else None
-        )
+        with keras.name_scope(self.name):
+            self.norm = LayerNorm(size, config.layer_norm_eps, name="norm", dtype=self.dtype_policy)
+            self.projection = (
+                Dense(size, hidden, name="projection", **shared)
+                if config.family == "albert"
+                else None
+            )
+            self.blocks = [
+                TransformerLayer(config, name=f"layer_{i}", **shared) for i in range(distinct)
+            ]
+            self.pooler = Dense(hidden, hidden, name="pooler", **shared) if with_pooler else None
         self.built = True
 
     def call(
@@ -84,15 +77,24 @@ class Encoder(keras.layers.Layer):
         types: tf.Tensor | None = None,
         training: bool = False,
         seed: tf.Tensor | None = None,
+        embedded: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The last layer's vectors, [rows, width, hidden].
 
         ids, segments, positions, types: int32 [rows, width]; segments 0 is padding, positions
         count from 0 in each example, types are 0 where not given. In training, `seed` (int32 or
         uint32 scalar, another one each step) decides what dropout drops; nothing is remembered
-        between calls. What comes out at padding has no meaning.
+        between calls. `embedded` is what `look_up(ids)` gives, where the caller has it already
+        (gradients then flow to it instead of to the table). What comes out at padding has no
+        meaning.
         """
-        return self.outputs(ids, segments, positions, types, training, seed).sequence_output
+        return self.outputs(
+            ids, segments, positions, types, training, seed, embedded
+        ).sequence_output
+
+    def look_up(self, ids: tf.Tensor) -> tf.Tensor:
+        """The rows of the word table, float32 [rows, width, embedding_size]."""
+        return tf.gather(tensor(self.words), ids)
 
     def outputs(
         self,
@@ -102,6 +104,7 @@ class Encoder(keras.layers.Layer):
         types: tf.Tensor | None = None,
         training: bool = False,
         seed: tf.Tensor | None = None,
+        embedded: tf.Tensor | None = None,
     ) -> EncoderOutputs:
         """As a call, with the hidden states and the attention maps of every layer."""
         config = self.config
@@ -110,16 +113,18 @@ class Encoder(keras.layers.Layer):
             raise ValueError("training with dropout needs `seed`, an integer scalar tensor")
         seed = seed if drops else None
         rows, width = sizes(ids)
-        tokens = self.embed(ids, positions, types)
+        words = self.look_up(ids) if embedded is None else embedded
+        tokens = self.embed(words, positions, types)
         if seed is not None:
             tokens = dropout(tokens, config.dropout, derived_seed(seed, 0))
         if self.projection is not None:
             tokens = self.projection(tokens)
-        together = tf.equal(segments[:, :, None], segments[:, None, :])
-        mask = tf.where(together, 0.0, MASKED)[:, None]
+        together = tf.equal(segments[:, :, None], segments[:, None, :])[:, None]
         states, maps = [tokens], []
         for i in range(config.layers):
-            tokens, attention = self.blocks[i % len(self.blocks)](tokens, mask, seed=seed, index=i)
+            tokens, attention = self.blocks[i % len(self.blocks)](
+                tokens, together, seed=seed, index=i
+            )
             states.append(tokens)
             maps.append(attention)
         shape = [rows, width, config.hidden_size]
@@ -127,11 +132,14 @@ class Encoder(keras.layers.Layer):
         return EncoderOutputs(shaped[-1], shaped, maps)
 
     def embed(
-        self, ids: tf.Tensor, positions: tf.Tensor, types: tf.Tensor | None = None
+        self, words: tf.Tensor, positions: tf.Tensor, types: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Normed sum of word, position and type embeddings, [rows * width, embedding_size]."""
+        """Normed sum of word, position and type embeddings, [rows * width, embedding_size].
+
+        words: [rows, width, embedding_size], from `look_up`.
+        """
         flat = tf.reshape(positions, [-1]) + self.config.position_offset
-        tokens = tf.gather(tensor(self.words), tf.reshape(ids, [-1]))
+        tokens = tf.reshape(words, [-1, self.config.embedding_size])
         tokens = tokens + tf.gather(tensor(self.places), flat)
         if self.types is not None:
             table = tensor(self.types)
@@ -141,6 +149,7 @@ class Encoder(keras.layers.Layer):
     def pooled(self, vectors: tf.Tensor) -> tf.Tensor:
         """tanh of the pooler's dense map of first-token vectors [examples, hidden]."""
         check_pooling("pooler", has_pooler=self.pooler is not None)
+        assert self.pooler is not None
         return tf.tanh(self.pooler(vectors))
 
     def freeze(self, trainable: str) -> None:
@@ -150,15 +159,13 @@ class Encoder(keras.layers.Layer):
         number of layers, and for ALBERT, whose layers are one and the same.
         """
         upper = upper_layers(trainable, self.config)
-        self.trainable = True
+        self.trainable = False
+        if upper == 0:
+            return
+        self.trainable = True  # reaches every part only because it was False: no change, no effect
         if upper is None:
             return
-        if upper == 0:
-            self.trainable = False
-            return
-        for part in (self.norm, self.projection, *self.blocks[: len(self.blocks) - upper]):
+        lower = self.blocks[: len(self.blocks) - upper]
+        for part in (self.words, self.places, self.types, self.norm, *lower):
             if part is not None:
                 part.trainable = False
-        for table in (self.words, self.places, self.types):
-            if table is not None:
-                table.trainable = False

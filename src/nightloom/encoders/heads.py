@@ -1,11 +1,12 @@
 """Our classification head, put in terms of the heads that Hugging Face models have.
 
 Ours is: pooled vector → dense. Theirs have one more dense map with a bent function in between,
-which is used where it is straight: tanh near 0, relu far above 0. Averaging over the tokens is
-something that no BERT class of transformers does; `bart_for_mean` finds it in BART.
+which is used where it is straight: tanh near 0, relu far above 0. Their pooled vector is that of
+the first token; `averaging_layer` adds a layer that brings the average of all tokens there.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,115 +17,104 @@ State = dict[str, np.ndarray]
 
 SMALL = 2.0**-20
 """tanh(SMALL * x) equals SMALL * x to 1e-9 for the |x| < 50 of layer-normed vectors."""
-BART_EPS = 1e-5
-"""The epsilon of every layer norm in BART."""
+
+_FADED = 2.0**-80
+"""Scale of the residual stream of the averaging layer, next to which only the average is seen."""
+_AVERAGE = 2.0**-40
+"""Scale of the average inside that layer: its variance is far below every layer norm's epsilon."""
 
 
-def straight_tanh(hidden: int) -> np.ndarray:
-    """Kernel of a dense map that passes vectors through a tanh unbent, scaled by SMALL."""
-    return np.eye(hidden, dtype=np.float32) * np.float32(SMALL)
+def tanh_head(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
+    """A dense head on vectors [n, hidden] as dense map, tanh, dense map.
 
-
-def straight_relu(gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    """A bias that lifts every vector of a layer norm with `gamma`, `beta` above 0.
-
-    A normed value is at most sqrt(n - 1) in size, n being the width.
+    Returns kernel and bias of the first map, then of the second (kernels as [inputs, units]).
     """
-    return np.abs(gamma) * np.float32(math.sqrt(len(gamma))) + np.abs(beta)
+    inner = np.eye(len(kernel), dtype=np.float32) * np.float32(SMALL)
+    return inner, np.zeros(len(kernel), np.float32), kernel / np.float32(SMALL), bias
 
 
-def bart_for_mean(
-    config: EncoderConfig, state: State, kernel: np.ndarray, bias: np.ndarray
-) -> State:
-    """A BertModel-like encoder, its mean over tokens and a head, as BartForSequenceClassification.
+def relu_head(
+    kernel: np.ndarray, bias: np.ndarray, *, gamma: np.ndarray, beta: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """As `tanh_head` with a relu in between.
 
-    state: tensors by stable name (`encoder_state`); kernel [hidden, labels]; bias [labels].
-
-    BART's encoder is BERT's (post-norm, learned positions, which take in the type embedding)
-    but for the epsilon in its layer norms. So the stream of vectors is scaled by
-    a = sqrt(1e-5 / epsilon) and every map that reads it is scaled back: a layer norm of `a x` with
-    epsilon 1e-5 equals one of x with ours. The decoder's own stream is made 0 for every token; its
-    attention over the encoder then has equal scores, that is, gives the mean over the real tokens
-    (padding is masked), of which a dense map makes the logits. The layer norms behind it get
-    values so small that epsilon outweighs their variance, where a layer norm is linear; the logits
-    go through it as pairs (+z, -z), since it subtracts the mean.
+    Where there is room, the logits and their negatives go through the relu, and the second map
+    takes the difference: exact. Else the vectors, which come from a layer norm with `gamma` and
+    `beta`, are lifted above 0 first (a normed value is at most sqrt(n - 1) in size, n being the
+    width).
     """
-    hidden, labels = config.hidden_size, kernel.shape[1]
-    if 2 * labels > hidden:
+    hidden, labels = kernel.shape
+    if 2 * labels <= hidden:
+        inner = np.zeros((hidden, hidden), np.float32)
+        inner[:, :labels], inner[:, labels : 2 * labels] = kernel, -kernel
+        outer = np.zeros((hidden, labels), np.float32)
+        outer[:labels], outer[labels : 2 * labels] = np.eye(labels), -np.eye(labels)
+        return inner, np.zeros(hidden, np.float32), outer, bias
+    lift = np.abs(gamma) * np.float32(math.sqrt(hidden)) + np.abs(beta)
+    lowered = (bias - lift.astype(np.float64) @ kernel).astype(np.float32)
+    return np.eye(hidden, dtype=np.float32), lift, kernel, lowered
+
+
+def averaging_layer(
+    config: EncoderConfig, state: State, kernel: np.ndarray
+) -> tuple[EncoderConfig, State, np.ndarray]:
+    """An encoder with one layer more, whose every token then holds `mean @ kernel`.
+
+    state: weights by stable name (`encoder_state`); kernel: [hidden, labels]. Returns the new
+    configuration and state, and the kernel [hidden, labels] that picks the result.
+
+    Queries and keys of the new layer are 0: every token looks at all real tokens alike, that is,
+    attention gives their mean, and the values are already the logits. What stands in the way is
+    made too small to matter, by powers of two, which are exact: the residual stream by the layer
+    norm below, and the two layer norms of the layer itself by keeping the variance far below their
+    epsilon, where a layer norm is linear but for the mean that it subtracts; one more component
+    keeps that at 0. In float16 these scales do not exist; float32 and bfloat16 have them.
+
+    Raises InputError where there are too many labels for it: at most one less than the encoder is
+    wide, or half its width for DistilBERT, whose head is a `relu_head`.
+    """
+    hidden, labels = kernel.shape
+    room = hidden // 2 if config.family == "distilbert" else hidden - 1
+    if labels > room:
         raise InputError(
-            f"export with pooling=mean takes at most half as many labels as the encoder is wide: "
-            f"found {labels} labels, width {hidden}"
+            f"export with pooling=mean has room for {room} labels in an encoder of width {hidden} "
+            f"({config.family}), found {labels}; choose pooling=cls, or use the SavedModel"
         )
-    scale = math.sqrt(BART_EPS / config.layer_norm_eps)
-    out: State = {}
-
-    def dense(theirs: str, ours: str, by: float = 1.0, bias_by: float = 1.0) -> None:
-        out[f"{theirs}.weight"] = state[f"{ours}.kernel"].T * np.float32(by)
-        out[f"{theirs}.bias"] = state[f"{ours}.bias"] * np.float32(bias_by)
-
-    def norm(theirs: str, ours: str, by: float) -> None:
-        out[f"{theirs}.weight"] = state[f"{ours}.gamma"] * np.float32(by)
-        out[f"{theirs}.bias"] = state[f"{ours}.beta"] * np.float32(by)
-
-    out["model.shared.weight"] = state["embeddings.words"] * np.float32(scale)
-    places = state["embeddings.places"][config.position_offset :]
-    if "embeddings.types" in state:
-        places = places + state["embeddings.types"][0]
-    unused = np.zeros((2, hidden), np.float32)
-    out["model.encoder.embed_positions.weight"] = np.concatenate(
-        [unused, places * np.float32(scale)]
-    )
-    norm("model.encoder.layernorm_embedding", "embeddings.norm", scale)
-    for i in range(config.layers):
-        theirs, ours = f"model.encoder.layers.{i}", f"layer.{i}"
-        kernels = np.split(state[f"{ours}.qkv.kernel"], 3, axis=1)
-        biases = np.split(state[f"{ours}.qkv.bias"], 3)
-        for one, k, b in zip("qkv", kernels, biases, strict=True):
-            out[f"{theirs}.self_attn.{one}_proj.weight"] = k.T / np.float32(scale)
-            out[f"{theirs}.self_attn.{one}_proj.bias"] = b
-        dense(f"{theirs}.self_attn.out_proj", f"{ours}.attention_output", scale, scale)
-        norm(f"{theirs}.self_attn_layer_norm", f"{ours}.attention_norm", scale)
-        dense(f"{theirs}.fc1", f"{ours}.up", 1 / scale)
-        dense(f"{theirs}.fc2", f"{ours}.down", scale, scale)
-        last = i == config.layers - 1
-        norm(f"{theirs}.final_layer_norm", f"{ours}.output_norm", 1.0 if last else scale)
-    _averaging_decoder(out, config, kernel)
-    picks = np.zeros((labels, hidden), np.float32)
-    picks[np.arange(labels), np.arange(labels)] = 1 / SMALL
-    out["classification_head.dense.weight"] = straight_tanh(hidden)
-    out["classification_head.dense.bias"] = np.zeros(hidden, np.float32)
-    out["classification_head.out_proj.weight"] = picks
-    out["classification_head.out_proj.bias"] = bias.astype(np.float32)
-    return {name: np.ascontiguousarray(value, np.float32) for name, value in out.items()}
+    out = _unshared(config, state)
+    last, new = f"layer.{config.layers - 1}", f"layer.{config.layers}"
+    for kind in ("gamma", "beta"):
+        name = f"{last}.output_norm.{kind}"
+        out[name] = out[name] * np.float32(_FADED)
+    values = np.zeros((hidden, hidden), np.float32)
+    values[:, :labels] = kernel * np.float32(_AVERAGE / _FADED)
+    values[:, labels] = -values[:, :labels].sum(axis=1)
+    unseen = np.zeros((hidden, 2 * hidden), np.float32)
+    root = np.float32(math.sqrt(config.layer_norm_eps))
+    out |= {
+        f"{new}.qkv.kernel": np.concatenate([unseen, values], axis=1),
+        f"{new}.qkv.bias": np.zeros(3 * hidden, np.float32),
+        f"{new}.attention_output.kernel": np.eye(hidden, dtype=np.float32),
+        f"{new}.attention_output.bias": np.zeros(hidden, np.float32),
+        f"{new}.attention_norm.gamma": np.full(hidden, root, np.float32),
+        f"{new}.attention_norm.beta": np.zeros(hidden, np.float32),
+        f"{new}.up.kernel": np.zeros((hidden, config.intermediate_size), np.float32),
+        f"{new}.up.bias": np.zeros(config.intermediate_size, np.float32),
+        f"{new}.down.kernel": np.zeros((config.intermediate_size, hidden), np.float32),
+        f"{new}.down.bias": np.zeros(hidden, np.float32),
+        f"{new}.output_norm.gamma": np.full(hidden, root / np.float32(_AVERAGE), np.float32),
+        f"{new}.output_norm.beta": np.zeros(hidden, np.float32),
+    }
+    longer = replace(config, layers=config.layers + 1, shared_layers=False)
+    return longer, out, np.eye(hidden, labels, dtype=np.float32)
 
 
-def _averaging_decoder(out: State, config: EncoderConfig, kernel: np.ndarray) -> None:
-    hidden, labels = config.hidden_size, kernel.shape[1]
-    tiny, middle = 2.0**-26, 2.0**-9
-    amplified = 1 / math.sqrt(BART_EPS)
-    restore = 1 / (tiny * amplified * middle * amplified)
-    logits = np.zeros((hidden, hidden), np.float32)
-    logits[:labels] = kernel.T * np.float32(tiny)
-    logits[labels : 2 * labels] = -logits[:labels]
-    ones, zeros = np.ones(hidden, np.float32), np.zeros(hidden, np.float32)
-    square = np.zeros((hidden, hidden), np.float32)
-    layer = "model.decoder.layers.0"
-    places = config.max_positions + 2
-    out["model.decoder.embed_positions.weight"] = np.zeros((places, hidden), np.float32)
-    for name, gamma in (
-        ("model.decoder.layernorm_embedding", zeros),
-        (f"{layer}.self_attn_layer_norm", zeros),
-        (f"{layer}.encoder_attn_layer_norm", ones * np.float32(middle)),
-        (f"{layer}.final_layer_norm", ones * np.float32(restore)),
-    ):
-        out[f"{name}.weight"], out[f"{name}.bias"] = gamma, zeros
-    for attention in ("self_attn", "encoder_attn"):
-        for one in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            out[f"{layer}.{attention}.{one}.weight"] = square
-            out[f"{layer}.{attention}.{one}.bias"] = zeros
-    out[f"{layer}.encoder_attn.v_proj.weight"] = np.eye(hidden, dtype=np.float32)
-    out[f"{layer}.encoder_attn.out_proj.weight"] = logits
-    out[f"{layer}.fc1.weight"] = np.zeros((1, hidden), np.float32)
-    out[f"{layer}.fc1.bias"] = np.zeros(1, np.float32)
-    out[f"{layer}.fc2.weight"] = np.zeros((hidden, 1), np.float32)
-    out[f"{layer}.fc2.bias"] = zeros
+def _unshared(config: EncoderConfig, state: State) -> State:
+    """The state with the weights of every layer under its own name."""
+    if not config.shared_layers:
+        return dict(state)
+    out = {name: value for name, value in state.items() if not name.startswith("layer.0.")}
+    for name, value in state.items():
+        if name.startswith("layer.0."):
+            rest = name.removeprefix("layer.0.")
+            out |= {f"layer.{i}.{rest}": value for i in range(config.layers)}
+    return out

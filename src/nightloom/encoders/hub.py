@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from tenacity import (
@@ -12,8 +13,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from nightloom.data.download import growth_shown
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
-from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -48,11 +50,12 @@ def fetch_snapshot(
     repository: str,
     *,
     revision: str | None = None,
+    patterns: Sequence[str] = PATTERNS,
     offline: bool = False,
     attempts: int = 3,
     report: Report = SILENT,
 ) -> tuple[Path, str]:
-    """The cache folder with the needed files of `repository` at `revision`, and its commit.
+    """The cache folder with the files of `repository` that match `patterns`, and the commit.
 
     Transient failures are tried again (`attempts` in all); every file is checked against the
     checksum under which the hub lists it. Without network the cache is used where it is whole.
@@ -68,28 +71,47 @@ def fetch_snapshot(
     try:
         for attempt in retrying:
             with attempt:
-                return _snapshot(repository, what, revision, offline, report)
+                return _snapshot(repository, what, revision, patterns, offline, report)
     except RetryError as error:
         reason = error.last_attempt.exception()
         raise RunError(f"{what}: {reason}; tried {attempts} times. {_ways_out()}") from None
     raise AssertionError("unreachable")
 
 
+def listed_files(repository: str, commit: str) -> list[str]:
+    """Files at the top of a commit, as the cache has them listed; none where it has no list."""
+    from huggingface_hub import errors, get_cached_repo_tree
+
+    try:
+        files = get_cached_repo_tree(repository, revision=commit)
+    except errors.CachedRepoTreeNotFoundError:
+        return []
+    return [file.path for file in files if "/" not in file.path]
+
+
 def _snapshot(
-    repository: str, what: str, revision: str | None, offline: bool, report: Report
+    repository: str,
+    what: str,
+    revision: str | None,
+    patterns: Sequence[str],
+    offline: bool,
+    report: Report,
 ) -> tuple[Path, str]:
-    import httpx
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import constants, errors, snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
+    cache = Path(constants.HF_HUB_CACHE)
     try:
-        folder = snapshot_download(
-            repository,
-            revision=revision,
-            allow_patterns=list(PATTERNS),
-            local_files_only=offline,
-        )
+        with growth_shown(cache, what=f"download {repository}", report=report):
+            folder = snapshot_download(
+                repository,
+                revision=revision,
+                allow_patterns=list(patterns),
+                local_files_only=offline,
+            )
+    except errors.HFValidationError as error:
+        raise InputError(f"checkpoint {what!r}: not a Hugging Face id ({_reason(error)})") from None
     except errors.GatedRepoError:
         raise InputError(
             f"{what}: access is restricted (gated); accept its terms on the hub and set HF_TOKEN"
@@ -107,17 +129,14 @@ def _snapshot(
         status = error.response.status_code
         if status in (401, 403):
             raise InputError(
-                f"{what}: the hub refuses access ({status}); set HF_TOKEN to a token that may read it"
+                f"{what}: the hub refuses access ({status}); set HF_TOKEN to a token that may "
+                "read it"
             ) from None
         if status in (408, 425, 429) or status >= 500:
             raise _Transient(f"the hub answers {status}") from None
         raise RunError(f"{what}: the hub answers {status}. {_ways_out()}") from None
-    except NightloomError:
-        raise
-    except (httpx.HTTPError, OSError) as error:
-        raise _Transient(_reason(error)) from None
     except Exception as error:
-        if not _is_transport(error):
+        if not isinstance(error, OSError) and not _is_transport(error):
             raise
         raise _Transient(_reason(error)) from None
     path = Path(folder)
@@ -146,18 +165,25 @@ def _is_transport(error: Exception) -> bool:
 
 
 def _intact(file: Path) -> bool:
-    """The cache stores a file under its checksum: SHA-256, or git's SHA-1 for small ones."""
+    """The cache stores a file under its checksum: SHA-256, or git's SHA-1 for small ones.
+
+    Some mirrors state the plain SHA-1.
+    """
     checksum = file.resolve().name
     if not file.is_symlink() or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", checksum):
         return True
     if len(checksum) == 64:
-        digest = hashlib.sha256()
-    else:
-        digest = hashlib.sha1(b"blob %d\0" % file.stat().st_size, usedforsecurity=False)
-    with open(file, "rb") as content:
+        return _digest(file, "sha256") == checksum
+    head = b"blob %d\0" % file.stat().st_size
+    return checksum in (_digest(file, "sha1", head), _digest(file, "sha1"))
+
+
+def _digest(file: Path, kind: str, head: bytes = b"") -> str:
+    digest = hashlib.new(kind, head, usedforsecurity=False)
+    with file.open("rb") as content:
         while block := content.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest() == checksum
+    return digest.hexdigest()
 
 
 def _status(error: Exception) -> str:
@@ -174,6 +200,6 @@ def _ways_out() -> str:
 
     return (
         f"Cache: {constants.HF_HUB_CACHE} (HF_HOME, HF_HUB_CACHE), hub: "
-        f"{cleaned(constants.ENDPOINT)} (HF_ENDPOINT for a mirror); without network: fill the cache "
-        "elsewhere and set HF_HUB_OFFLINE=1, or give model.checkpoint a local directory"
+        f"{cleaned(constants.ENDPOINT)} (HF_ENDPOINT for a mirror); without network: fill the "
+        "cache elsewhere and set HF_HUB_OFFLINE=1, or give model.checkpoint a local directory"
     )

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.encoders.choices import check_pooling
-from nightloom.encoders.config import EncoderConfig
-from nightloom.encoders.heads import (
-    SMALL,
-    State,
-    bart_for_mean,
-    straight_relu,
-    straight_tanh,
-)
-from nightloom.encoders.names import PREFIXES
-from nightloom.encoders.tokenizer_files import CLASSES, copy_tokenizer, write_json
-from nightloom.encoders.weights import WEIGHTS, checkpoint_state, encoder_state
+from nightloom.encoders.config import POOLING_KEY, EncoderConfig
+from nightloom.encoders.heads import State, averaging_layer, relu_head, tanh_head
+from nightloom.encoders.names import CLASSES, PREFIXES
+from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
+from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:
     from nightloom.encoders.encoder import Encoder
 
 _ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu"}
+_MEAN_NOTE = (
+    "Pooling: mean, by one layer more than the encoder has, whose attention averages (no class of "
+    "transformers for this architecture does); exact in float32 and bfloat16, not in float16. Not "
+    "a checkpoint to train further from."
+)
 
 
 def export_sequence_classifier(
@@ -35,41 +34,37 @@ def export_sequence_classifier(
     bias: np.ndarray,
     label_names: Sequence[str],
     tokenizer_dir: Path,
+    max_length: int | None = None,
 ) -> dict[str, Any]:
     """Write encoder, pooling and dense head for pipeline("text-classification").
 
-    kernel: [hidden, labels]; bias: [labels]; `tokenizer_dir` holds the fast tokenizer's files.
-    Written: config.json, model.safetensors, the tokenizer's files, README.md. Returns facts: the
-    class of the written model, and its `note`.
+    kernel: [hidden, labels]; bias: [labels]; `tokenizer_dir` holds the fast tokenizer's files;
+    `max_length`: tokens, special ones included, that the tokenizer cuts texts to when asked to
+    (`truncation=True`), at most and by default the encoder's positions. Written: config.json,
+    model.safetensors, the tokenizer's files, README.md. Returns facts: the `class` of the written
+    model, and a `note` on its pooling.
 
-    `pooler` and `cls` become the family's own class. `mean` becomes BartForSequenceClassification
-    (see `heads.bart_for_mean`), exact to float32 rounding with and without padding; it takes
-    single texts alone (no pairs), and a batch in which some text spells out the separator token
-    is refused by BART itself. Raises InputError for what no class can express: ALBERT with
-    `mean`, `pooler` without a pooler, more labels than half the width with `mean`.
+    The model is of the family's own ...ForSequenceClassification class, equal to ours up to
+    float32 rounding, for single texts and pairs, padded or not. For `mean` it has one layer more
+    (`heads.averaging_layer`), and ALBERT's shared layers are written out one by one.
+
+    Raises InputError for an unknown pooling, `pooler` without a pooler, a head of another shape,
+    or more labels than `heads.averaging_layer` has room for.
     """
     config = encoder.config
     _check_head(config, kernel, bias, label_names)
     check_pooling(pooling, has_pooler=encoder.pooler is not None)
+    weights = encoder_state(encoder)
+    kernel, bias = kernel.astype(np.float32), bias.astype(np.float32)
     if pooling == "mean":
-        if config.family == "albert":
-            raise InputError(
-                "export in Hugging Face format: ALBERT with pooling=mean cannot be expressed: no "
-                "class of transformers averages ALBERT's tokens; choose pooling=cls or pooler, or "
-                "use the SavedModel"
-            )
-        state = bart_for_mean(config, encoder_state(encoder), kernel, bias)
-        values = _bart_config(config, Path(tokenizer_dir))
-        note = (
-            "Mean pooling, expressed as a BART whose encoder is this model and whose decoder "
-            "averages (no BERT class of transformers does). Single texts only, no pairs; in a "
-            "batch, no text may spell out the separator token."
-        )
-    else:
-        state = _family_state(encoder, pooling, kernel, bias)
-        values = _family_config(config, "ForSequenceClassification")
-        note = f"Pooling: {pooling}."
-    _write(Path(directory), values, state, label_names, Path(tokenizer_dir), config, note=note)
+        config, weights, kernel = averaging_layer(config, weights, kernel)
+    values = _family_config(config, "ForSequenceClassification")
+    if pooling == "mean":
+        values |= {POOLING_KEY: "mean"}
+    state = _classifier(config, weights, pooling, kernel, bias)
+    note = _MEAN_NOTE if pooling == "mean" else f"Pooling: {pooling}."
+    _write(Path(directory), values, state, label_names, note=note)
+    _write_tokenizer(Path(directory), Path(tokenizer_dir), config, max_length)
     return {"class": values["architectures"][0], "note": note}
 
 
@@ -81,23 +76,22 @@ def export_token_classifier(
     bias: np.ndarray,
     label_names: Sequence[str],
     tokenizer_dir: Path,
+    max_length: int | None = None,
 ) -> dict[str, Any]:
     """Write encoder and dense head over tokens for pipeline("token-classification").
 
-    Arguments, files and what is returned as in `export_sequence_classifier`; exact for every
-    family and for padded batches.
+    Arguments, files and what is returned as in `export_sequence_classifier`; the same numbers for
+    every family and for padded batches. The pipeline always cuts texts to `max_length` tokens
+    (unless it is given a `stride`).
     """
     config = encoder.config
     _check_head(config, kernel, bias, label_names)
-    state = {
-        PREFIXES[config.family] + name: value
-        for name, value in checkpoint_state(encoder).items()
-        if not name.startswith("pooler")
-    }
+    state = _encoder_tensors(config, encoder_state(encoder))
     state |= {"classifier.weight": kernel.T, "classifier.bias": bias}
     values = _family_config(config, "ForTokenClassification")
     note = "One label for each token."
-    _write(Path(directory), values, state, label_names, Path(tokenizer_dir), config, note=note)
+    _write(Path(directory), values, state, label_names, note=note)
+    _write_tokenizer(Path(directory), Path(tokenizer_dir), config, max_length)
     return {"class": values["architectures"][0], "note": note}
 
 
@@ -112,35 +106,35 @@ def _check_head(
         )
 
 
-def _family_state(encoder: "Encoder", pooling: str, kernel: np.ndarray, bias: np.ndarray) -> State:
-    config, hidden = encoder.config, encoder.config.hidden_size
-    bare = checkpoint_state(encoder)
-    names = ("pooler", "pooler.dense")
-    pooler = [bare.pop(f"{n}.weight") for n in names if f"{n}.weight" in bare]
-    pooler += [bare.pop(f"{n}.bias") for n in names if f"{n}.bias" in bare]
-    state = {PREFIXES[config.family] + name: value for name, value in bare.items()}
-    if pooling == "cls" and config.family == "distilbert":
-        last = encoder_state(encoder)
-        layer = f"layer.{config.layers - 1}.output_norm"
-        lift = straight_relu(last[f"{layer}.gamma"], last[f"{layer}.beta"])
-        return state | {
-            "pre_classifier.weight": np.eye(hidden, dtype=np.float32),
-            "pre_classifier.bias": lift,
-            "classifier.weight": kernel.T,
-            "classifier.bias": (bias - lift.astype(np.float64) @ kernel).astype(np.float32),
-        }
-    if pooling == "cls":
-        pooler = [straight_tanh(hidden), np.zeros(hidden, np.float32)]
-        kernel = kernel / np.float32(SMALL)
+def _encoder_tensors(config: EncoderConfig, weights: State) -> State:
+    """All but the pooler, under the names that a task model of the family has."""
+    bare = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+    tensors = checkpoint_tensors(config, bare)
+    return {PREFIXES[config.family] + name: value for name, value in tensors.items()}
+
+
+def _classifier(
+    config: EncoderConfig, weights: State, pooling: str, kernel: np.ndarray, bias: np.ndarray
+) -> State:
+    """The tensors of a task model: first token → dense → tanh or relu → dense."""
+    if pooling == "pooler":
+        head: tuple[np.ndarray, ...] = (weights["pooler.kernel"], weights["pooler.bias"])
+        head = (*head, kernel, bias)
+    elif config.family == "distilbert":
+        norm = f"layer.{config.layers - 1}.output_norm"
+        head = relu_head(kernel, bias, gamma=weights[f"{norm}.gamma"], beta=weights[f"{norm}.beta"])
+    else:
+        head = tanh_head(kernel, bias)
     inner, outer = {
         "bert": ("bert.pooler.dense", "classifier"),
         "albert": ("albert.pooler", "classifier"),
+        "distilbert": ("pre_classifier", "classifier"),
     }.get(config.family, ("classifier.dense", "classifier.out_proj"))
-    return state | {
-        f"{inner}.weight": pooler[0],
-        f"{inner}.bias": pooler[1],
-        f"{outer}.weight": kernel.T,
-        f"{outer}.bias": bias,
+    return _encoder_tensors(config, weights) | {
+        f"{inner}.weight": head[0].T,
+        f"{inner}.bias": head[1],
+        f"{outer}.weight": head[2].T,
+        f"{outer}.bias": head[3],
     }
 
 
@@ -177,51 +171,13 @@ def _family_config(config: EncoderConfig, kind: str) -> dict[str, Any]:
     }
     if config.family == "albert":
         values |= {"embedding_size": config.embedding_size}
-        values |= {"num_hidden_groups": 1, "inner_group_num": 1}
+        values |= {"num_hidden_groups": 1 if config.shared_layers else config.layers}
+        values |= {"inner_group_num": 1}
     return values
 
 
-def _bart_config(config: EncoderConfig, tokenizer_dir: Path) -> dict[str, Any]:
-    from transformers import AutoTokenizer
-
-    end = AutoTokenizer.from_pretrained(tokenizer_dir).sep_token_id
-    if end is None:
-        raise InputError(f"{tokenizer_dir}: the tokenizer has no separator token")
-    return {
-        "architectures": ["BartForSequenceClassification"],
-        "model_type": "bart",
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_positions,
-        "d_model": config.hidden_size,
-        "encoder_layers": config.layers,
-        "encoder_attention_heads": config.heads,
-        "encoder_ffn_dim": config.intermediate_size,
-        "decoder_layers": 1,
-        "decoder_attention_heads": config.heads,
-        "decoder_ffn_dim": 1,
-        "activation_function": _ACTIVATIONS[config.activation],
-        "dropout": config.dropout,
-        "attention_dropout": config.attention_dropout,
-        "activation_dropout": 0.0,
-        "scale_embedding": False,
-        "tie_word_embeddings": True,
-        "pad_token_id": config.pad_id,
-        "bos_token_id": end,
-        "eos_token_id": end,
-        "decoder_start_token_id": end,
-        "forced_eos_token_id": None,
-    }
-
-
 def _write(
-    directory: Path,
-    values: dict[str, Any],
-    state: State,
-    label_names: Sequence[str],
-    tokenizer_dir: Path,
-    config: EncoderConfig,
-    *,
-    note: str,
+    directory: Path, values: dict[str, Any], state: State, label_names: Sequence[str], *, note: str
 ) -> None:
     from safetensors.numpy import save_file
 
@@ -234,15 +190,19 @@ def _write(
     write_json(directory / "config.json", values)
     arrays = {name: np.ascontiguousarray(state[name], np.float32) for name in sorted(state)}
     save_file(arrays, directory / WEIGHTS, metadata={"format": "pt"})
-    copy_tokenizer(
-        tokenizer_dir,
-        directory,
-        max_length=config.max_positions,
-        types=bool(config.type_vocab_size) and values["model_type"] != "bart",
-        family=config.family,
-    )
     labels = ", ".join(label_names)
     (directory / "README.md").write_text(
         f"# {values['architectures'][0]}\n\nWritten by nightloom. {note}\n\nLabels: {labels}.\n",
         encoding="utf-8",
+    )
+
+
+def _write_tokenizer(
+    directory: Path, tokenizer_dir: Path, config: EncoderConfig, max_length: int | None
+) -> None:
+    write_tokenizer(
+        tokenizer_dir,
+        directory,
+        max_length=min(max_length or config.max_positions, config.max_positions),
+        types=bool(config.type_vocab_size),
     )

@@ -10,6 +10,9 @@ import tensorflow as tf
 from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.dropout import derived_seed, dropout
 
+MASKED = -1e9
+"""Score of a pair of tokens that must not see each other."""
+
 
 def activate(name: str, values: tf.Tensor) -> tf.Tensor:
     """Apply one of the four functions of `EncoderConfig.activation`."""
@@ -35,6 +38,7 @@ class Dense(keras.layers.Layer):
         self.built = True
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
+        """[n, inputs] → [n, units]."""
         return tf.linalg.matmul(values, tensor(self.kernel)) + tensor(self.bias)
 
 
@@ -51,6 +55,7 @@ class LayerNorm(keras.layers.Layer):
         self.built = True
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
+        """Same shape, in the compute dtype."""
         wide = tf.cast(values, tf.float32)
         centred = wide - tf.reduce_mean(wide, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
@@ -75,24 +80,25 @@ class TransformerLayer(keras.layers.Layer):
         def norm(name: str) -> LayerNorm:
             return LayerNorm(hidden, eps, name=name, dtype=self.dtype_policy)
 
-        self.qkv = dense(hidden, 3 * hidden, "qkv")
-        self.attention_output = dense(hidden, hidden, "attention_output")
-        self.attention_norm = norm("attention_norm")
-        self.up = dense(hidden, inner, "up")
-        self.down = dense(inner, hidden, "down")
-        self.output_norm = norm("output_norm")
+        with keras.name_scope(self.name):
+            self.qkv = dense(hidden, 3 * hidden, "qkv")
+            self.attention_output = dense(hidden, hidden, "attention_output")
+            self.attention_norm = norm("attention_norm")
+            self.up = dense(hidden, inner, "up")
+            self.down = dense(inner, hidden, "down")
+            self.output_norm = norm("output_norm")
         self.built = True
 
     def call(
-        self, tokens: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None = None, index: int = 0
+        self, tokens: tf.Tensor, together: tf.Tensor, seed: tf.Tensor | None = None, index: int = 0
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Tokens [rows * width, hidden] after this layer, and attention maps.
 
-        mask: float32 [rows, 1, width, width], added to the scores; maps: float32
+        together: bool [rows, 1, width, width], which tokens see each other; maps: float32
         [rows, heads, width, width]; seed: None in inference; index: which layer of the stack.
         """
         config = self.config
-        attended, maps = self._attend(tokens, mask, seed, index)
+        attended, maps = self._attend(tokens, together, seed, index)
         attended = self.attention_output(attended)
         if seed is not None:
             attended = dropout(attended, config.dropout, derived_seed(seed, 3 * index + 2))
@@ -103,15 +109,15 @@ class TransformerLayer(keras.layers.Layer):
         return self.output_norm(tokens + inner), maps
 
     def _attend(
-        self, tokens: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None, index: int
+        self, tokens: tf.Tensor, together: tf.Tensor, seed: tf.Tensor | None, index: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         config = self.config
-        rows, _, width, _ = sizes(mask)
+        rows, _, width, _ = sizes(together)
         qkv = tf.reshape(self.qkv(tokens), [rows, width, 3, config.heads, config.head_size])
         query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]), num=3)
         query = query * tf.cast(config.head_size**-0.5, query.dtype)
         scores = tf.cast(tf.linalg.matmul(query, key, transpose_b=True), tf.float32)
-        maps = tf.nn.softmax(scores + mask)
+        maps = tf.nn.softmax(tf.where(together, scores, MASKED))
         used = tf.cast(maps, value.dtype)
         if seed is not None:
             used = dropout(used, config.attention_dropout, derived_seed(seed, 3 * index + 1))

@@ -12,6 +12,16 @@ PREFIXES = {
 }
 """What task models put before the names of their encoder's tensors."""
 
+CLASSES = {
+    "bert": "Bert",
+    "distilbert": "DistilBert",
+    "roberta": "Roberta",
+    "xlm-roberta": "XLMRoberta",
+    "camembert": "Camembert",
+    "albert": "Albert",
+}
+"""How transformers calls the families in the names of its classes."""
+
 _BERT_LAYER = {
     "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
     "attention_output": ("attention.output.dense",),
@@ -67,7 +77,7 @@ def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int
 
 
 def checkpoint_names(config: EncoderConfig, name: str) -> tuple[str, ...]:
-    """The tensors, without prefix, that the weight `name` consists of: three for "qkv", else one."""
+    """The tensors, without prefix, that the weight `name` consists of (three for "qkv")."""
     fixed = {
         "embeddings.words": "embeddings.word_embeddings.weight",
         "embeddings.places": "embeddings.position_embeddings.weight",

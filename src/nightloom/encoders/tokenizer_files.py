@@ -1,9 +1,15 @@
-"""The files of a fast tokenizer, copied so that AutoTokenizer loads the same one."""
+"""The tokenizer of a checkpoint, in one form that every reader understands alike.
+
+transformers' AutoTokenizer rebuilds many tokenizers from their vocabulary and the checkpoint's
+settings, so what it does need not be what tokenizer.json says. Here its result is written down:
+`tokenizers.Tokenizer.from_file` and AutoTokenizer then give the same ids.
+"""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
+
+from nightloom.errors import InputError
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -18,43 +24,63 @@ TOKENIZER_FILES = (
 )
 """The files that a fast tokenizer is loaded from; a checkpoint has some of them."""
 
-CLASSES = {
-    "bert": "Bert",
-    "distilbert": "DistilBert",
-    "roberta": "Roberta",
-    "xlm-roberta": "XLMRoberta",
-    "camembert": "Camembert",
-    "albert": "Albert",
+_VOCABULARIES = {
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
 }
-"""How transformers calls the families in the names of its classes."""
 
 
-def copy_tokenizer(
-    source: Path, directory: Path, *, max_length: int, types: bool, family: str
-) -> None:
-    """Copy the files of a fast tokenizer, so that AutoTokenizer loads the same one.
+def write_tokenizer(source: Path, directory: Path, *, max_length: int, types: bool) -> int:
+    """Write the fast tokenizer of the checkpoint `source` to `directory` (may be the same).
 
-    tokenizer_config.json is written anew: its class is stated, the length limit is at most
-    `max_length`, and without `types` no token type ids are given to the model.
+    Written: tokenizer.json and tokenizer_config.json; other tokenizer files are removed there. The
+    length limit is at most `max_length`; with `types`, token type ids are given to the model.
+    Returns one more than the largest id. Raises InputError where there is no tokenizer, or none
+    that can be loaded.
     """
-    present = [name for name in TOKENIZER_FILES if (source / name).is_file()]
-    if "tokenizer.json" not in present:
-        from transformers import AutoTokenizer
+    fast = _load(source)
+    settings = {
+        **fast.special_tokens_map,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": min(int(fast.model_max_length), max_length),
+        "model_input_names": ["input_ids", *["token_type_ids"] * types, "attention_mask"],
+        "padding_side": fast.padding_side,
+        "truncation_side": fast.truncation_side,
+        "clean_up_tokenization_spaces": False,
+    }
+    for name in TOKENIZER_FILES:
+        (directory / name).unlink(missing_ok=True)
+    fast.backend_tokenizer.no_truncation()
+    fast.backend_tokenizer.no_padding()
+    fast.backend_tokenizer.save(str(directory / "tokenizer.json"))
+    write_json(directory / "tokenizer_config.json", settings)
+    return 1 + max(fast.backend_tokenizer.get_vocab().values(), default=-1)
 
-        AutoTokenizer.from_pretrained(source).save_pretrained(directory)
-        source, present = directory, ["tokenizer_config.json"]
-    for name in present:
-        if source != directory:
-            shutil.copyfile(source / name, directory / name)
-    path = directory / "tokenizer_config.json"
-    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    values.setdefault("tokenizer_class", f"{CLASSES[family]}Tokenizer")
-    values["model_max_length"] = min(int(values.get("model_max_length", max_length)), max_length)
-    types_name = ["token_type_ids"] if types else []
-    values["model_input_names"] = ["input_ids", *types_name, "attention_mask"]
-    for name in ("name_or_path", "_name_or_path", "special_tokens_map_file", "tokenizer_file"):
-        values.pop(name, None)
-    write_json(path, values)
+
+def _load(source: Path) -> Any:
+    present = [name for name in TOKENIZER_FILES if (source / name).is_file()]
+    if not _VOCABULARIES & set(present):
+        raise InputError(
+            f"{source}: the tokenizer is missing; expected tokenizer.json, or a vocabulary to make "
+            "it from (vocab.txt, vocab.json with merges.txt, spiece.model)"
+        )
+    from transformers import AutoTokenizer
+
+    try:
+        fast = AutoTokenizer.from_pretrained(
+            str(source), local_files_only=True, trust_remote_code=False
+        )
+        fast.backend_tokenizer.to_str()
+    except Exception as error:
+        reason = " ".join((str(error).strip().splitlines() or [""])[0].split())
+        raise InputError(
+            f"{source}: the tokenizer cannot be loaded from {', '.join(present)} "
+            f"({type(error).__name__}: {reason}); fetch the checkpoint anew"
+        ) from None
+    return fast
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

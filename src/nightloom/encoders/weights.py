@@ -5,7 +5,7 @@ Only safetensors are read. Every tensor is checked by name and shape before anyt
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SUFFIX = ".safetensors"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+_OTHERS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
 def checkpoint_files(directory: Path) -> list[Path]:
@@ -36,13 +36,18 @@ def checkpoint_files(directory: Path) -> list[Path]:
         return [directory / WEIGHTS]
     if (directory / INDEX).is_file():
         return [directory / name for name in _shards(directory)]
-    others = sorted(path.name for kind in _PICKLES for path in directory.glob(kind))
-    if others:
-        raise InputError(
-            f"{directory}: weights only as {', '.join(others)}, which are never loaded (pickles "
-            f"can run code); convert them to {WEIGHTS} (load with PyTorch, then save_pretrained)"
-        )
-    raise InputError(f"{directory}: {WEIGHTS} (or {INDEX} with its shards) is missing")
+    raise missing_weights(str(directory), [path.name for path in directory.glob("*")])
+
+
+def missing_weights(where: str, names: Iterable[str]) -> InputError:
+    """The error for a checkpoint whose files, `names`, have no weights in safetensors."""
+    others = sorted(name for name in names if name.endswith(_OTHERS))
+    if not others:
+        return InputError(f"{where}: {WEIGHTS} (or {INDEX} with its shards) is missing")
+    return InputError(
+        f"{where}: weights only as {', '.join(others)}, which are never loaded (pickles can run "
+        f"code); convert them to {WEIGHTS} (load with PyTorch, then save_pretrained)"
+    )
 
 
 def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
@@ -57,18 +62,19 @@ def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
         return config, _check(config, found, directory)
 
 
-def load_encoder(directory: Path, **options: Any) -> "Encoder":
-    """The encoder of a checkpoint directory, with `.pooler` or without (None).
+def load_encoder(directory: Path, *, with_pooler: bool = True, **options: Any) -> "Encoder":
+    """The encoder of a checkpoint directory, with its pooler where it has one (else None).
 
-    Bare encoders and task models are read alike; tensors of heads are left alone. `options` go to
-    `Encoder` (for example dtype="mixed_bfloat16"). Raises InputError as `check_checkpoint`.
+    Bare encoders and task models are read alike; tensors of heads are left alone, and the pooler
+    where not `with_pooler`. `options` go to `Encoder` (for example `name`, or
+    dtype="mixed_bfloat16"). Raises InputError as `check_checkpoint`.
     """
     from nightloom.encoders.encoder import Encoder
 
     directory = Path(directory)
     config = encoder_config(read_config(directory), where=str(directory / "config.json"))
     with _tensors(directory) as found:
-        pooler = _check(config, found, directory)
+        pooler = _check(config, found, directory) and with_pooler
         prefix = _prefix(config, found)
         encoder = Encoder(config, with_pooler=pooler, initializer="zeros", **options)
         state = {
@@ -125,15 +131,17 @@ def load_state(encoder: "Encoder", state: Mapping[str, np.ndarray]) -> None:
         weight.assign(state[name])
 
 
-def checkpoint_state(encoder: "Encoder") -> dict[str, np.ndarray]:
-    """The weights of `encoder` under Hugging Face names without prefix, in that layout."""
-    state: dict[str, np.ndarray] = {}
-    for name, value in encoder_state(encoder).items():
-        theirs = checkpoint_names(encoder.config, name)
+def checkpoint_tensors(
+    config: EncoderConfig, state: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Weights by stable name, under Hugging Face names without prefix and in that layout."""
+    tensors: dict[str, np.ndarray] = {}
+    for name, value in state.items():
+        theirs = checkpoint_names(config, name)
         turned = value.T if name.endswith(".kernel") else value
         for one, part in zip(theirs, np.split(turned, len(theirs)), strict=True):
-            state[one] = np.ascontiguousarray(part)
-    return state
+            tensors[one] = np.ascontiguousarray(part)
+    return tensors
 
 
 class _Stored:
@@ -201,6 +209,7 @@ def _prefix(config: EncoderConfig, found: Mapping[str, _Stored]) -> str:
 
 def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path) -> bool:
     prefix = _prefix(config, found)
+    _check_depth(config, prefix, found, directory)
     pooler = config.family != "distilbert" and any(
         prefix + name in found for name in checkpoint_names(config, "pooler.kernel")
     )
@@ -219,6 +228,18 @@ def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path)
                     f"{list(expected)}, found {list(stored.shape)}"
                 )
     return pooler
+
+
+def _check_depth(
+    config: EncoderConfig, prefix: str, found: Mapping[str, _Stored], directory: Path
+) -> None:
+    """Refuse weights of more layers than stated: the upper ones would be left out silently."""
+    beyond = 1 if config.shared_layers else config.layers
+    first = prefix + checkpoint_names(config, f"layer.{beyond}.up.kernel")[0]
+    if first in found:
+        raise InputError(
+            f"{directory}: tensor {first!r} is there, but config.json states {config.layers} layers"
+        )
 
 
 def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
