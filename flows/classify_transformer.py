@@ -31,15 +31,15 @@ def classify_transformer(
     with pipeline("classify-transformer", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)
         tokenizer = adapt_tokenizer(settings, dataset=dataset)
-        encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)
-        model = train(settings, encoded=encoded, tokenizer=tokenizer)
-        scores = evaluate(settings, model=model, encoded=encoded, dataset=dataset)
+        examples = encode(settings, dataset=dataset, tokenizer=tokenizer)
+        model = train(settings, examples=examples, tokenizer=tokenizer)
+        scores = evaluate(settings, model=model, examples=examples, dataset=dataset)
         version = register(
             settings,
             model=model,
             scores=scores,
             tokenizer=tokenizer,
-            encoded=encoded,
+            examples=examples,
             dataset=dataset,
         )
         return run.result(metrics=scores, model=version)

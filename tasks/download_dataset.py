@@ -6,7 +6,7 @@ A local file counts by its content, wherever it lies; a hub's data set by name a
 from typing import Any
 
 from nightloom.settings.flows import FlowSettings
-from nightloom.stages.declaration import StageDeclaration
+from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.stage import Stage
 
 download_dataset = Stage(
@@ -17,9 +17,9 @@ download_dataset = Stage(
         uses=("data.source",),
         external="tasks.download_dataset:source",
         by="task",
-        code={
-            "text": ("nightloom.data.text_dataset",),
-            "entities": ("nightloom.data.entity_dataset",),
+        variants={
+            "text": Variant(code=("nightloom.data.text_dataset",)),
+            "entities": Variant(code=("nightloom.data.entity_dataset",)),
         },
     )
 )

@@ -1,6 +1,6 @@
 """`encode`: texts → token ids in Arrow, once; true lengths kept, no padding on disk."""
 
-from nightloom.stages.declaration import StageDeclaration
+from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.stage import Stage
 
 encode = Stage(
@@ -9,6 +9,10 @@ encode = Stage(
         builder="nightloom.stages.encode:build",
         inputs=("dataset", "tokenizer"),
         reads=("model.length",),
-        code={"transformer": ("nightloom.text.words",)},
+        variants={
+            "transformer": Variant(code=("nightloom.text.words",)),
+            "bert": Variant(code=("nightloom.text.pieces",)),
+            "hub": Variant(code=("nightloom.text.hub_module",)),
+        },
     )
 )

@@ -48,9 +48,12 @@ class Stage:
     def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
         """The stage's artifact: from the cache, or built now.
 
+        Of `inputs` it takes those that it reads for these settings and leaves the others alone.
+
         In a plan, a `Planned` stands for an artifact that would have to be built.
         """
         run = current_run()
+        inputs = {name: inputs[name] for name in self.declaration.takes(settings) if name in inputs}
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:
             names = ", ".join(sorted({cast("Planned", inputs[name]).stage for name in pending}))

@@ -1,16 +1,31 @@
-"""`train`: encoded training split → the weights of the best epoch, and the history."""
+"""`train`: the examples of the training split → the weights of the best epoch, and the history."""
 
 from nightloom.settings.train import RESULT_NEUTRAL
-from nightloom.stages.declaration import StageDeclaration
+from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.stage import Stage
+
+FINE_TUNED = ("model.pooling", "model.trainable", "model.dropout")
 
 train = Stage(
     StageDeclaration(
         name="train",
         builder="nightloom.stages.train:build",
-        inputs=("encoded", "tokenizer"),
-        reads=("model", "train"),
+        inputs=("examples",),
+        reads=("train",),
         uses=RESULT_NEUTRAL,
-        code={"transformer": ("nightloom.families.transformer",)},
+        by="learner",
+        variants={
+            "transformer": Variant(
+                inputs=("tokenizer",), reads=("model",), code=("nightloom.families.transformer",)
+            ),
+            "bert": Variant(
+                inputs=("checkpoint",), reads=FINE_TUNED, code=("nightloom.families.bert",)
+            ),
+            "hub": Variant(
+                inputs=("checkpoint",), reads=FINE_TUNED, code=("nightloom.families.hub",)
+            ),
+            "bert_head": Variant(reads=("model.dropout",), code=("nightloom.families.bert_head",)),
+            "hub_head": Variant(reads=("model.dropout",), code=("nightloom.families.hub_head",)),
+        },
     )
 )

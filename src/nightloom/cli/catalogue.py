@@ -38,6 +38,18 @@ FLOWS = {
             "ClassifyTransformer",
             "texts → classes, with a transformer trained from scratch",
         ),
+        FlowEntry(
+            "classify-bert",
+            "flows.classify_bert:classify_bert",
+            "ClassifyBert",
+            "texts → classes, with a Hugging Face encoder, frozen or fine-tuned",
+        ),
+        FlowEntry(
+            "classify-hub",
+            "flows.classify_hub:classify_hub",
+            "ClassifyHub",
+            "texts → classes, with a TF Hub encoder, frozen or fine-tuned",
+        ),
     )
 }
 

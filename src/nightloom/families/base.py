@@ -17,19 +17,25 @@ WEIGHTS = "weights.safetensors"
 class Family(Protocol):
     """The functions of a family's module."""
 
-    def create(self, context: BuildContext) -> Any:
-        """A new model, pretrained or with initial weights, for the settings and inputs given."""
-
     def describe(self, context: BuildContext) -> dict[str, Any]:
         """What `restore` needs beside the weights, as plain JSON; written to `model.json`."""
 
-    def restore(self, description: dict[str, Any]) -> Any:
+    def create(self, context: BuildContext) -> Any:
+        """A new model, pretrained or with initial weights, for the settings and inputs given."""
+
+    def restore(self, description: dict[str, Any], context: BuildContext) -> Any:
         """A model of the shape that `describe` described; its weights are loaded afterwards."""
 
     def layout(
         self, description: dict[str, Any], lengths: np.ndarray, *, batch_size: int
     ) -> Layout:
         """How examples of these lengths become batches."""
+
+    def complete(self, context: BuildContext) -> Any:
+        """The trained model with all its parts: token ids in, scores out."""
+
+    def exports(self, context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
+        """Write the complete model in other formats below `folder`; directories by name."""
 
 
 def load_family(name: str) -> Family:
@@ -46,11 +52,12 @@ def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:
     save_weights(model, folder / WEIGHTS)
 
 
-def restore_model(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The trained model in `folder` and its description."""
+def restore_model(context: BuildContext) -> tuple[Any, dict[str, Any]]:
+    """The trained model of the input `model`, and its description."""
     from nightloom.models.contract import load_weights
 
+    folder = context.inputs["model"].path
     description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-    model = load_family(description["family"]).restore(description)
+    model = load_family(description["family"]).restore(description, context)
     load_weights(model, folder / WEIGHTS)
     return model, description

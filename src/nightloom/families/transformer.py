@@ -1,9 +1,11 @@
 """`transformer`: a small classifier from scratch on a vocabulary of words."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nightloom.families.base import restore_model
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
 from nightloom.stages.context import BuildContext
@@ -18,16 +20,16 @@ def describe(context: BuildContext) -> dict[str, Any]:
     return {
         "model": context.group("model", TransformerSettings).model_dump(mode="json"),
         "vocabulary": context.inputs["tokenizer"].facts["vocabulary"],
-        "classes": len(context.inputs["encoded"].facts["label_names"]),
+        "classes": len(context.inputs["examples"].facts["label_names"]),
     }
 
 
 def create(context: BuildContext) -> TransformerClassifier:
     """A new model with random weights, from the seed set for this process."""
-    return restore(describe(context))
+    return restore(describe(context), context)
 
 
-def restore(description: dict[str, Any]) -> TransformerClassifier:
+def restore(description: dict[str, Any], context: BuildContext) -> TransformerClassifier:
     """A model of the shape described."""
     return TransformerClassifier(
         TransformerSettings.model_validate(description["model"]),
@@ -39,3 +41,14 @@ def restore(description: dict[str, Any]) -> TransformerClassifier:
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
     """One text a row, rows of a few widths: attention is most of the work in so small a model."""
     return bucketed(lengths, batch_size=batch_size, shapes=SHAPES)
+
+
+def complete(context: BuildContext) -> TransformerClassifier:
+    """The trained model; it has no other parts."""
+    model: TransformerClassifier = restore_model(context)[0]
+    return model
+
+
+def exports(context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
+    """No other format."""
+    return {}

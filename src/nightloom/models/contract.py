@@ -13,6 +13,7 @@ Batch = dict[str, tf.Tensor]
 - `ids`, `segments`, `positions`: int32 [rows, width]; segment 0 is padding, 1, 2, ... number the
   examples inside a row, positions restart at 0 with each of them.
 - `first`: int32 [examples, 2]: row and column of each example's first token.
+- `features`: float32 [examples, size], in the place of all these for a head alone.
 - `labels`: int32 [examples], or [rows, width] for tagging; `IGNORED` where nothing is scored.
 """
 

@@ -5,7 +5,8 @@ import types
 import typing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 class Settings(BaseModel):
@@ -22,19 +23,28 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_text(cls, values: Any) -> Any:
-        """Read what a command line can only say as text: `none`, and lists with commas."""
+    def _read_given(cls, values: Any) -> Any:
+        """Read what a command line can only say as text: `none`, and lists with commas.
+
+        A group of which some settings are given keeps this tree's defaults for the others.
+        """
         if not isinstance(values, dict):
             return values
         read = dict(values)
+        attributes = {**public_fields(cls), **{name: name for name in cls.model_fields}}
         for name, value in values.items():
-            field = cls.model_fields.get(name)
-            if field is None or not isinstance(value, str):
+            if name not in attributes:
                 continue
-            if value.strip().lower() in ("none", "null") and _allows(field.annotation, type(None)):
-                read[name] = None
-            elif _allows(field.annotation, tuple):
-                read[name] = _listed(value)
+            field = cls.model_fields[attributes[name]]
+            if isinstance(field.default, Settings) and isinstance(value, dict):
+                read[name] = {**field.default.model_dump(exclude_unset=True), **value}
+                continue
+            try:
+                read[name] = _read(value, field.annotation)
+            except ValueError as error:
+                wrong = PydanticCustomError("text", "{what}", {"what": str(error)})
+                details = InitErrorDetails(type=wrong, loc=(name,), input=value)
+                raise ValidationError.from_exception_data(cls.__name__, [details]) from error
         return read
 
 
@@ -48,15 +58,28 @@ def _allows(annotation: Any, kind: type) -> bool:
     return origin is kind
 
 
+def _read(value: Any, annotation: Any) -> Any:
+    """A value as it is meant, where text or YAML's yes and no leave room for another reading."""
+    if isinstance(value, bool) and not _allows(annotation, bool):
+        # pydantic takes true for 1
+        if _allows(annotation, int) or _allows(annotation, float):
+            raise ValueError("expected a number")
+        return value
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in ("", "none", "null") and _allows(annotation, type(None)):
+        return None
+    return _listed(value) if _allows(annotation, tuple) else value
+
+
 def _listed(value: str) -> list[Any]:
     """`a,b` or `["a", "b"]` as a list."""
-    if value.lstrip().startswith("["):
-        try:
-            parsed = json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"expected a list such as a,b or [...], got {value!r}") from error
-        return list(parsed)
-    return [part.strip() for part in value.split(",")] if value.strip() else []
+    if not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",")] if value.strip() else []
+    try:
+        return list(json.loads(value))
+    except (ValueError, RecursionError) as error:
+        raise ValueError('expected a list such as a,b or ["a", "b"]') from error
 
 
 def public_fields(kind: type[BaseModel]) -> dict[str, str]:

@@ -21,10 +21,10 @@ def _names(value: Any) -> Any:
     value = _absent(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
-    if isinstance(value, list | tuple):
-        if not value or any(not str(name).strip() for name in value):
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        if not value or any(not name.strip() for name in value):
             raise ValueError(f"expected names separated by commas, none of them empty; got {value}")
-        twice = sorted({str(name) for name in value if list(value).count(name) > 1})
+        twice = sorted({name for name in value if list(value).count(name) > 1})
         if twice:
             raise ValueError(f"expected different names; {', '.join(twice)} stands more than once")
     return value
@@ -33,6 +33,9 @@ def _names(value: Any) -> Any:
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
 Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_absent)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+_NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
+"""What Python calls text encodings but no text editor writes."""
 
 SAMPLE = "sample"
 TFDS = "tfds:"
@@ -79,8 +82,10 @@ class _DataSettings(Settings):
         if colon and close and is_local(source) and "/" not in prefix:
             raise ValueError(f"data.source={source}: unknown prefix; did you mean '{close[0]}:'?")
         try:
-            known = codecs.lookup(self.encoding)._is_text_encoding  # type: ignore[attr-defined]
-        except LookupError:
+            codec = codecs.lookup(self.encoding)
+            known = codec._is_text_encoding  # type: ignore[attr-defined]
+            known = known and codec.name not in _NOT_OF_FILES
+        except (LookupError, ValueError):
             known = False
         if not known:
             raise ValueError(

@@ -1,8 +1,8 @@
 """The settings of each flow: one tree of groups, with the defaults of its model."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nightloom.settings.base import Settings
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
@@ -15,6 +15,9 @@ from nightloom.settings.model import (
 )
 from nightloom.settings.train import EvaluateSettings, RegisterSettings, TrainSettings
 
+FINE_TUNING_RATE = 3e-5
+HEAD_RATE = 1e-3
+
 
 class FlowSettings(Settings):
     """What every flow has."""
@@ -22,18 +25,38 @@ class FlowSettings(Settings):
     family: ClassVar[str]
     """Which of the four models."""
     task: ClassVar[Literal["text", "entities"]] = "text"
+    reuses_features: ClassVar[bool] = False
+    """Whether a frozen encoder's outputs are kept, and a head alone is trained on them."""
 
     data: TextDataSettings | EntityDataSettings = TextDataSettings()
+    model: Settings
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
     """Spelled `register` by users; in Python that name is taken by every abstract class."""
 
+    @model_validator(mode="after")
+    def _choose_rate(self) -> Self:
+        if self.train.learning_rate is None:
+            rate = HEAD_RATE if self.frozen else FINE_TUNING_RATE
+            self.__dict__["train"] = self.train.model_copy(update={"learning_rate": rate})
+        return self
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only a head is trained, on features that were extracted once."""
+        return self.reuses_features and getattr(self.model, "trainable", "all") == "head"
+
+    @property
+    def learner(self) -> str:
+        """What is trained: the family's model, or a head on features of its encoder."""
+        return f"{self.family}_head" if self.frozen else self.family
+
 
 FINE_TUNING = TrainSettings(
     epochs=3,
     batch_size=32,
-    learning_rate=3e-5,
+    learning_rate=None,
     optimizer="adamw",
     weight_decay=0.01,
     schedule="linear",
@@ -59,6 +82,7 @@ class ClassifyBert(FlowSettings):
     """A Hugging Face encoder with a classification head, frozen or fine-tuned."""
 
     family = "bert"
+    reuses_features = True
 
     data: TextDataSettings = TextDataSettings()
     model: PretrainedSettings = PretrainedSettings()
@@ -69,6 +93,7 @@ class ClassifyHub(FlowSettings):
     """A TF Hub encoder with a classification head, frozen or fine-tuned."""
 
     family = "hub"
+    reuses_features = True
 
     data: TextDataSettings = TextDataSettings()
     model: HubSettings = HubSettings()

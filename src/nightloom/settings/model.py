@@ -83,7 +83,7 @@ class PretrainedSettings(CheckpointSettings):
 class HubSettings(Settings):
     """A TF Hub pair: preprocessing module and encoder."""
 
-    encoder: str = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2/2"
+    encoder: str = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2/1"
     """Handle (https://...), local SavedModel directory, or a checkpoint as `minilm`."""
     preprocess: str | None = None
     """Handle or directory of the preprocessing module; none: the one that fits the encoder."""

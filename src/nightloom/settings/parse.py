@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from nightloom.errors import InputError
 from nightloom.settings.base import nested, public_fields
+from nightloom.settings.spelling import on_one_line, spelled
+from nightloom.settings.yaml_file import read_yaml
 
 Tree = TypeVar("Tree", bound=BaseModel)
 
@@ -21,7 +23,7 @@ def parse_settings(
     Raises:
         InputError: A setting is unknown, or its value is not what it takes; names each of them.
     """
-    values = _read(config) if config else {}
+    values = _from_file(kind, config) if config else {}
     _merge(values, nested(_assigned(kind, assignments)))
     return validate(kind, values)
 
@@ -36,6 +38,8 @@ def validate(kind: type[Tree], values: Mapping[str, Any]) -> Tree:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         raise InputError("; ".join(_explain(kind, one) for one in error.errors())) from None
+    except RecursionError:
+        raise InputError("expected plain values of settings, got lists within lists") from None
 
 
 def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
@@ -50,69 +54,113 @@ def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
     return found
 
 
+def _groups(kind: type[BaseModel]) -> set[str]:
+    return {name.rpartition(".")[0] for name in names(kind)} - {""}
+
+
 def _assigned(kind: type[BaseModel], assignments: Iterable[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     known = names(kind)
-    groups = {name.rpartition(".")[0] for name in known} - {""}
+    groups = _groups(kind)
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals or not name:
             raise InputError(
-                f"expected SETTING=VALUE, got {assignment!r}; for example train.epochs=3"
+                f"expected SETTING=VALUE, got {spelled(assignment)}; for example train.epochs=3"
             )
         if name in groups:
-            inside = ", ".join(n for n in known if n.startswith(name + "."))
-            raise InputError(f"expected one setting, got the group {name}; it has {inside}")
+            raise InputError(_is_a_group(kind, name, f"{name}={spelled(value)}"))
         if name not in known:
-            raise InputError(_unknown(name, known))
+            raise InputError(_unknown(name, kind))
         values[name] = value
     return values
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.6) or [
+def _is_a_group(kind: type[BaseModel], name: str, came: str) -> str:
+    inside = ", ".join(other for other in names(kind) if other.startswith(name + "."))
+    return f"expected settings of the group {name}, got {came}; it has {inside}"
+
+
+def _unknown(name: str, kind: type[BaseModel]) -> str:
+    known = [*names(kind), *sorted(_groups(kind))]
+    close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
     ]
-    hint = f"did you mean {close[0]}?" if close else "`nightloom flows` lists the settings"
-    return f"unknown setting {name}; {hint}"
+    hint = f"did you mean {close[0]}?" if close else "`nightloom flows FLOW` lists the settings"
+    return f"unknown setting {on_one_line(name)}; {hint}"
 
 
-def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the settings file {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        what = " ".join(str(error).split())
-        raise InputError(f"expected YAML in UTF-8 in {path}, got: {what}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError(f"expected groups of settings in {path}, got {type(values).__name__}")
+def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:
+    """The file's settings as a tree, where a group may also be spelled in a dotted name."""
     tree: dict[str, Any] = {}
-    for name, value in values.items():
-        _merge(tree, nested({name: value}))
+    read = read_yaml(path)
+    if not isinstance(read, dict | None):
+        raise InputError(
+            f"expected groups of settings in {path}, such as `train: {{epochs: 3}}`, "
+            f"got {spelled(read)}"
+        )
+    for name, value in (read or {}).items():
+        if not isinstance(name, str):
+            raise InputError(f"expected names of settings in {path}, got {spelled(name)}")
+        again = _merge(tree, nested({name: value}))
+        if again:
+            raise InputError(f"{path}: {on_one_line(again)} stands twice; keep one of them")
+    for name in tree:
+        if name not in public_fields(kind):
+            raise InputError(f"{path}: {_unknown(name, kind)}")
+    for group in sorted(_groups(kind)):
+        value = tree.get(group, {})
+        if value is None:
+            tree[group] = {}
+        elif not isinstance(value, dict):
+            raise InputError(f"{path}: {_is_a_group(kind, group, spelled(value))}")
     return tree
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> str:
+    """Put the values of `over` into `base`; the dotted name of one that it replaced, or ''."""
+    replaced = ""
     for name, value in over.items():
         if isinstance(value, Mapping) and isinstance(base.get(name), dict):
-            _merge(base[name], value)
-        else:
-            base[name] = dict(value) if isinstance(value, Mapping) else value
+            inside = _merge(base[name], value)
+            replaced = replaced or (inside and f"{name}.{inside}")
+            continue
+        if name in base:
+            replaced = replaced or str(name)
+        base[name] = dict(value) if isinstance(value, Mapping) else value
+    return replaced
 
 
 def _explain(kind: type[BaseModel], error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function-"))
+    parts = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
+    name = ".".join(parts)
     if error["type"] == "extra_forbidden":
-        return _unknown(name, names(kind))
+        return _unknown(name, kind)
+    if error["type"] == "invalid_key":
+        return f"expected names of settings, got {spelled(error.get('input'))} in {name}"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        message += f" ({_description(kind, name)})"
+    message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
     message = message[:1].lower() + message[1:]
+    if message.startswith(f"{name}."):
+        name = ""
     given = error.get("input")
-    came = "" if isinstance(given, dict | BaseModel) else f", got {given!r}"
-    if isinstance(given, str) and given in message:
+    came = "" if isinstance(given, dict | BaseModel) else f", got {spelled(given)}"
+    if error["type"] == "value_error" and isinstance(given, str) and given in message:
         came = ""
-    return f"{name}: {message}{came}" if name else f"{message}{came}"
+    return on_one_line(f"{name}: {message}{came}" if name else f"{message}{came}")
+
+
+def _description(kind: type[BaseModel], name: str) -> str:
+    """What a setting is for, as its field says."""
+    text, inside = "", kind
+    for part in name.split("."):
+        attribute = public_fields(inside).get(part)
+        if attribute is None:
+            break
+        field = inside.model_fields[attribute]
+        text = field.description or ""
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            inside = field.annotation
+    return " ".join(text.split())

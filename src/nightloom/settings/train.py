@@ -16,8 +16,8 @@ class TrainSettings(Settings):
     """How many times training goes over the training split, at the most."""
     batch_size: int = Field(default=128, ge=1, le=1_000_000)
     """Examples in one step of the optimizer (on average, where batches are bounded by tokens)."""
-    learning_rate: float = Field(default=1e-3, gt=0, le=10)
-    """Peak learning rate."""
+    learning_rate: float | None = Field(default=1e-3, gt=0, le=10)
+    """Peak learning rate; none: 3e-5 to fine-tune an encoder, 1e-3 for a head on frozen ones."""
     optimizer: Literal["adam", "adamw"] = "adam"
     """`adamw` decays weights apart from the gradient (none on biases and layer norms)."""
     weight_decay: float = Field(default=0.0, ge=0, le=1)

@@ -1,9 +1,9 @@
 """`adapt_tokenizer`: the tokenizer of this run, adapted to its data or taken from a checkpoint."""
 
 from nightloom.stages.context import BuildContext, Built
-from nightloom.text.tokenizers import kind
+from nightloom.text.tokenizers import adapt_tokenizer
 
 
 def build(context: BuildContext) -> Built:
     """Write the tokenizer's files."""
-    return Built(kind(context.variant).adapt(context))
+    return Built(adapt_tokenizer(context.variant, context))

@@ -15,6 +15,17 @@ from nightloom.settings.flows import FlowSettings
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What a stage has for one family (or task, or learner) in addition."""
+
+    code: tuple[str, ...] = ()
+    """Modules that the builder loads for it."""
+    inputs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StageDeclaration:
     """A stage, declared: the cache key and the builder's view follow from it alone."""
 
@@ -23,18 +34,16 @@ class StageDeclaration:
     """`module:function`; runs in the worker and is given a `BuildContext`."""
     inputs: tuple[str, ...] = ()
     """Names of the artifacts that it reads."""
-    optional: tuple[str, ...] = ()
-    """Names of artifacts that only some families hand to it."""
     reads: tuple[str, ...] = ()
     """Dotted paths of the settings that it reads: a group or a single one. They are in the key."""
     uses: tuple[str, ...] = ()
     """Settings that it is given but that cannot change its result. They are not in the key."""
     external: str = ""
     """`module:function` from settings to a description, by content, of what lies outside."""
-    by: Literal["family", "task"] = "family"
-    """What the builder's code differs by."""
-    code: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Modules that the builder loads for each; where given, family or task is in the key."""
+    by: Literal["family", "task", "learner"] = "family"
+    """What the stage differs by."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """What it has for each; where given, family, task or learner is in the key."""
     still_holds: str = ""
     """`module:function` from MLflow's store and an artifact's facts to why it no longer holds."""
     title: Callable[[FlowSettings], str] = lambda settings: ""
@@ -46,32 +55,44 @@ class StageDeclaration:
         Raises:
             InputError: What lies outside cannot be read.
         """
-        self.check_inputs(inputs)
-        variant = getattr(settings, self.by) if self.code else ""
+        self._check_inputs(settings, inputs)
         module = self.builder.partition(":")[0]
-        neutral = set(self.uses)
+        neutral = set(self._uses(settings))
         return StageKey.of(
             stage=self.name,
-            variant=variant,
-            settings={k: v for k, v in flat(settings, self.reads).items() if k not in neutral},
+            variant=getattr(settings, self.by) if self.variants else "",
+            settings={
+                name: value
+                for name, value in flat(settings, self._reads(settings)).items()
+                if name not in neutral
+            },
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
-            fingerprint=fingerprint([module, *self.code.get(variant, ())]),
+            fingerprint=fingerprint([module, *self._variant(settings).code]),
             python=platform.python_version().rpartition(".")[0],
             external=self._outside(settings) if self._outside else {},
         )
 
     def view(self, settings: FlowSettings) -> dict[str, Any]:
         """The settings that the builder is given, as a tree."""
-        return nested(flat(settings, (*self.reads, *self.uses)))
+        return nested(flat(settings, (*self._reads(settings), *self._uses(settings))))
 
-    def check_inputs(self, given: Mapping[str, object]) -> None:
-        """Refuse inputs that the stage does not have.
+    def takes(self, settings: FlowSettings) -> tuple[str, ...]:
+        """Names of the artifacts that it reads, for these settings."""
+        return (*self.inputs, *self._variant(settings).inputs)
 
-        Raises:
-            TypeError: One is missing or too many.
-        """
-        if set(self.inputs) - set(given) or set(given) - set(self.inputs) - set(self.optional):
-            raise TypeError(f"{self.name} takes {self.inputs} {self.optional}, got {set(given)}")
+    def _variant(self, settings: FlowSettings) -> Variant:
+        return self.variants[getattr(settings, self.by)] if self.variants else Variant()
+
+    def _reads(self, settings: FlowSettings) -> tuple[str, ...]:
+        return (*self.reads, *self._variant(settings).reads)
+
+    def _uses(self, settings: FlowSettings) -> tuple[str, ...]:
+        return (*self.uses, *self._variant(settings).uses)
+
+    def _check_inputs(self, settings: FlowSettings, given: Mapping[str, object]) -> None:
+        missing = set(self.takes(settings)) - set(given)
+        if missing:
+            raise TypeError(f"{self.name} needs {', '.join(sorted(missing))} for {settings.family}")
 
     @cached_property
     def _outside(self) -> Callable[[FlowSettings], dict[str, Any]] | None:

@@ -18,14 +18,14 @@ from nightloom.training.scoring import Scorer
 def build(context: BuildContext) -> Built:
     """Score; writes metrics, predictions with probabilities, the worst mistakes and plots."""
     settings = context.group("evaluate", EvaluateSettings)
-    model, description = restore_model(context.inputs["model"].path)
-    encoded = context.inputs["encoded"]
-    test = read_examples(encoded.path / "test.arrow")
-    names: list[str] = encoded.facts["label_names"]
+    model, description = restore_model(context)
+    examples = context.inputs["examples"]
+    test = read_examples(examples.path / "test.arrow")
+    names: list[str] = examples.facts["label_names"]
     layout = load_family(context.variant).layout(
         description, test.lengths, batch_size=settings.batch_size
     )
-    scorer = Scorer(model, jit_compile=False)
+    scorer = Scorer(model, jit_compile=True)
     logits = scorer.outputs(test, layout, report=context.report, what="evaluate")
     probabilities = softmax(np.stack(logits)) if logits else np.zeros((0, len(names)))
     metrics = classification.classification_metrics(

@@ -9,14 +9,14 @@ import numpy as np
 from nightloom.cache.canonical import digest_of, digest_of_file
 from nightloom.data.arrow import SPLIT_FILE, read_columns
 from nightloom.evaluation.tables import read_parquet
-from nightloom.families.base import restore_model
+from nightloom.families.base import load_family
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL, Field, ModelCard
 from nightloom.serving.classifier import SavedClassifier, export_classifier
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.context import BuildContext, Built
-from nightloom.text.tokenizers import kind
+from nightloom.text.tokenizers import load_tokenizer
 
 TEST_TAG = "nightloom.test_digest"
 PREDICTIONS = "predictions.parquet"
@@ -60,8 +60,8 @@ def build(context: BuildContext) -> Built:
 
 
 def _model_digest(context: BuildContext) -> str:
-    inputs = context.inputs
-    return digest_of({name: inputs[name].artifact.digest for name in ("model", "tokenizer")})
+    parts = [name for name in ("model", "tokenizer", "checkpoint") if name in context.inputs]
+    return digest_of({name: context.inputs[name].artifact.digest for name in parts})
 
 
 def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
@@ -87,13 +87,17 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         tags[f"nightloom.digest.{stage}"] = part["digest"]
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         saved = Path(scratch) / SAVED_MODEL
-        names = _export(context, saved)
+        formats = _export(context, Path(scratch))
         return registry.register(
             name,
             model_digest=digest,
             saved_model_dir=saved,
-            card=_card(context, names),
-            extra_dirs={"tokenizer": context.inputs["tokenizer"].path},
+            card=_card(context),
+            extra_dirs={
+                "tokenizer": context.inputs["tokenizer"].path,
+                "model": model.path,
+                **formats,
+            },
             metrics=scores.facts["metrics"],
             history=read_parquet(model.path / "history.parquet"),
             params=context.run.get("settings", {}),
@@ -104,18 +108,25 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         )
 
 
-def _export(context: BuildContext, folder: Path) -> list[str]:
-    model, description = restore_model(context.inputs["model"].path)
-    names: list[str] = context.inputs["dataset"].facts["label_names"]
-    tokenizer = kind(context.variant).load(
-        context.inputs["tokenizer"].path, length=description["model"]["length"]
+def _export(context: BuildContext, scratch: Path) -> dict[str, Path]:
+    """Write the SavedModel, and the other formats that the family has."""
+    family = load_family(context.variant)
+    model = family.complete(context)
+    tokenizer = load_tokenizer(
+        context.inputs["tokenizer"].path, length=context.settings["model"]["length"]
     )
     context.report.log("exporting the model")
-    export_classifier(tokenizer=tokenizer.graph(), model=model, label_names=names, folder=folder)
-    return names
+    export_classifier(
+        tokenizer=tokenizer.graph(),
+        model=model,
+        label_names=context.inputs["dataset"].facts["label_names"],
+        folder=scratch / SAVED_MODEL,
+    )
+    return family.exports(context, model, scratch)
 
 
-def _card(context: BuildContext, names: list[str]) -> ModelCard:
+def _card(context: BuildContext) -> ModelCard:
+    names = context.inputs["dataset"].facts["label_names"]
     texts = _test_texts(context)[:EXAMPLES]
     return ModelCard(
         inputs=(Field("text", "string"),),

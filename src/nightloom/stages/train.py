@@ -13,7 +13,7 @@ from nightloom.stages.context import BuildContext, Built
 from nightloom.training.checkpoints import Checkpoints
 from nightloom.training.devices import prepare
 from nightloom.training.examples import Examples, read_examples
-from nightloom.training.feed import TokenFeed
+from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop, Outcome
 from nightloom.training.objective import Classification
 from nightloom.training.optimizer import build as build_optimizer
@@ -25,9 +25,9 @@ def build(context: BuildContext) -> Built:
     """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables."""
     settings = context.group("train", TrainSettings)
     family = load_family(context.variant)
-    encoded = context.inputs["encoded"]
-    train = read_examples(encoded.path / "train.arrow")
-    valid = read_examples(encoded.path / "valid.arrow")
+    examples = context.inputs["examples"]
+    train = read_examples(examples.path / "train.arrow")
+    valid = read_examples(examples.path / "valid.arrow")
     strategy = prepare(settings)
     group = strategy.num_replicas_in_sync * settings.accumulate
     description = {"family": context.variant, **family.describe(context)}
@@ -36,14 +36,14 @@ def build(context: BuildContext) -> Built:
         np.concatenate([train.lengths, valid.lengths]),
         batch_size=max(1, settings.batch_size // group),
     )
-    feed = TokenFeed(train, layout, seed=settings.seed, group=group)
+    feed = ExampleFeed(train, layout, seed=settings.seed, group=group)
     steps = sum(len(feed.steps(epoch)) for epoch in range(settings.epochs))
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():
         model = family.create(context)
         optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
     objective = Classification()
-    scorer = Scorer(model, jit_compile=settings.jit_compile and layout.packed)
+    scorer = Scorer(model, jit_compile=settings.jit_compile)
 
     def validate() -> dict[str, float]:
         return objective.metrics(scorer.outputs(valid, layout), scorer.labels(valid))

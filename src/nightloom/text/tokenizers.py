@@ -1,6 +1,7 @@
-"""The contract of all tokenizers, and which module has the one of a family."""
+"""The contract of all tokenizers, and which module has which kind."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -10,8 +11,14 @@ if TYPE_CHECKING:
 
     from nightloom.stages.context import BuildContext
 
-KINDS = {"transformer": "nightloom.text.words"}
-"""Module of each family's tokenizer."""
+KINDS = {
+    "words": "nightloom.text.words",
+    "pieces": "nightloom.text.pieces",
+    "hub_module": "nightloom.text.hub_module",
+}
+"""Module of each kind of tokenizer."""
+OF_FAMILY = {"transformer": "words", "bert": "pieces", "tagger": "pieces", "hub": "hub_module"}
+DESCRIPTION = "kind.json"
 
 
 class Tokenizer(Protocol):
@@ -34,6 +41,19 @@ class TokenizerKind(Protocol):
         """The tokenizer that `adapt` wrote, cutting texts to `length` tokens."""
 
 
-def kind(family: str) -> TokenizerKind:
-    """The module with the tokenizer of a family."""
-    return cast("TokenizerKind", importlib.import_module(KINDS[family]))
+def adapt_tokenizer(family: str, context: "BuildContext") -> dict[str, Any]:
+    """Write the tokenizer of a family to `context.out`; its facts."""
+    name = OF_FAMILY[family]
+    facts = _kind(name).adapt(context)
+    (context.out / DESCRIPTION).write_text(json.dumps({"kind": name}) + "\n", encoding="utf-8")
+    return facts
+
+
+def load_tokenizer(folder: Path, *, length: int) -> Tokenizer:
+    """The tokenizer that lies in `folder`, cutting texts to `length` tokens."""
+    name: str = json.loads((folder / DESCRIPTION).read_text("utf-8"))["kind"]
+    return _kind(name).load(folder, length=length)
+
+
+def _kind(name: str) -> TokenizerKind:
+    return cast("TokenizerKind", importlib.import_module(KINDS[name]))

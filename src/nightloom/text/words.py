@@ -16,7 +16,7 @@ from nightloom.settings.model import WordVocabularySettings
 from nightloom.stages.context import BuildContext
 
 VOCABULARY = "vocabulary.txt"
-DESCRIPTION = "tokenizer.json"
+DESCRIPTION = "words.json"
 ADAPT_ROWS = 1024
 """Texts that are counted at once: 130 times as fast as one at a time."""
 
@@ -39,7 +39,7 @@ def adapt(context: BuildContext) -> dict[str, Any]:
     layer.finalize_state()
     words = layer.get_vocabulary()
     (context.out / VOCABULARY).write_text("\n".join(words) + "\n", encoding="utf-8")
-    description = {"kind": "words", "standardize": settings.standardize}
+    description = {"standardize": settings.standardize}
     (context.out / DESCRIPTION).write_text(json.dumps(description) + "\n", encoding="utf-8")
     return {"vocabulary": len(words), "adapted_on": seen}
 

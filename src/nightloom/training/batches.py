@@ -6,12 +6,11 @@ least; *packing* lays examples end to end in rows of one width, as far as attent
 each example (Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination").
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from nightloom.training.examples import IGNORED, Examples
+from nightloom.training.examples import IGNORED, Examples, FeatureExamples
 
 STEP = 8
 """Widths are multiples of this many tokens."""
@@ -49,6 +48,11 @@ def bucketed(lengths: np.ndarray, *, batch_size: int, shapes: int, share: int = 
     widths = choose_widths(lengths, shapes)
     rows = -(-batch_size // share) * share
     return Layout(widths, (rows,) * len(widths), rows, packed=False)
+
+
+def single(*, batch_size: int) -> Layout:
+    """One vector of features a row."""
+    return Layout((1,), (batch_size,), batch_size, packed=False)
 
 
 def packed(lengths: np.ndarray, *, batch_size: int, width: int) -> Layout:
@@ -142,7 +146,12 @@ def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]
 
 
 def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, np.ndarray]:
-    """The arrays of one batch: ids, segments, positions, first, labels (see `models.contract`)."""
+    """The arrays of one batch: ids, segments, positions, first, labels (see `models.contract`).
+
+    Of features: features and labels.
+    """
+    if isinstance(examples, FeatureExamples):
+        return _materialise_features(examples, layout, place)
     width, rows = layout.widths[place.bucket], layout.rows[place.bucket]
     lengths = examples.lengths[place.examples]
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -172,6 +181,17 @@ def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, n
     }
 
 
+def _materialise_features(
+    examples: FeatureExamples, layout: Layout, place: Place
+) -> dict[str, np.ndarray]:
+    rows, count = layout.rows[0], len(place.examples)
+    features = np.zeros((rows, examples.features.shape[1]), np.float32)
+    features[:count] = examples.features[place.examples]
+    labels = np.full(rows, IGNORED, np.int32)
+    labels[:count] = examples.labels[place.examples]
+    return {"features": features, "labels": labels}
+
+
 def _ordinals(rows: np.ndarray) -> np.ndarray:
     """1, 2, ... within each row, in order of appearance."""
     seen: dict[int, int] = {}
@@ -181,10 +201,9 @@ def _ordinals(rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def in_order(examples: Examples, layout: Layout) -> Iterator[tuple[Place, dict[str, np.ndarray]]]:
+def places_in_order(examples: Examples, layout: Layout) -> list[Place]:
     """All batches, unshuffled: for scoring."""
-    for place in places(examples.lengths, layout, order=None):
-        yield place, materialise(examples, layout, place)
+    return places(examples.lengths, layout, order=None)
 
 
 def _round_up(length: int) -> int:

@@ -1,4 +1,4 @@
-"""Encoded examples in memory: token ids of all rows in one flat array."""
+"""Encoded examples in memory: token ids in one flat array, or one vector of features each."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
-class Examples:
+class TokenExamples:
     """The rows of one encoded split."""
 
     ids: np.ndarray
@@ -20,35 +20,75 @@ class Examples:
     """int64 [rows + 1]: where each row begins in `ids`."""
     labels: np.ndarray
     """int32 [rows] (a class a row) or [all tokens] (a tag a token, `IGNORED` where none)."""
+    per_token: bool
+    """Whether every token has a label of its own."""
 
     @property
     def lengths(self) -> np.ndarray:
         """int64 [rows]: tokens of each row."""
         return np.diff(self.offsets)
 
-    @property
-    def per_token(self) -> bool:
-        """Whether every token has a label of its own."""
-        return len(self.labels) != len(self.offsets) - 1
-
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
 
+@dataclass(frozen=True)
+class FeatureExamples:
+    """The rows of one split as a frozen encoder sees them."""
+
+    features: np.ndarray
+    """float32 or float16 [rows, size]"""
+    labels: np.ndarray
+    """int32 [rows]"""
+    per_token: bool = False
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [rows]: ones; a vector counts as one token."""
+        return np.ones(len(self), np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Examples = TokenExamples | FeatureExamples
+
+
 def read_examples(path: Path) -> Examples:
-    """Read a split that the encode or align stage wrote (Arrow stream: ids, label or labels)."""
-    ids, lengths, labels = [], [], []
+    """Read a split (an Arrow stream) that a stage wrote.
+
+    Its columns are `ids` and `label` (a class) or `labels` (a tag a token), or `features` and
+    `label`.
+    """
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-        name = "labels" if "labels" in stream.schema.names else "label"
-        for batch in stream:
-            column = batch.column("ids")
-            ids.append(column.flatten().to_numpy().astype(np.int32, copy=False))
-            lengths.append(column.value_lengths().to_numpy())
-            given = batch.column(name)
-            given = given.flatten() if name == "labels" else given
-            labels.append(given.to_numpy().astype(np.int32, copy=False))
-    if not ids:
-        empty = np.zeros(0, np.int32)
-        return Examples(empty, np.zeros(1, np.int64), empty)
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    return Examples(np.concatenate(ids), offsets, np.concatenate(labels))
+        if "features" in stream.schema.names:
+            return _features(stream)
+        return _tokens(stream)
+
+
+def _tokens(stream: pa.ipc.RecordBatchStreamReader) -> TokenExamples:
+    ids, lengths, labels = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)], []
+    name = "labels" if "labels" in stream.schema.names else "label"
+    for batch in stream:
+        column = batch.column("ids")
+        ids.append(column.flatten().to_numpy())
+        lengths.append(column.value_lengths().to_numpy())
+        given = batch.column(name)
+        given = given.flatten() if name == "labels" else given
+        labels.append(given.to_numpy())
+    return TokenExamples(
+        ids=np.concatenate(ids).astype(np.int32, copy=False),
+        offsets=np.cumsum(np.concatenate(lengths), dtype=np.int64),
+        labels=np.concatenate([np.zeros(0, np.int32), *labels]).astype(np.int32, copy=False),
+        per_token=name == "labels",
+    )
+
+
+def _features(stream: pa.ipc.RecordBatchStreamReader) -> FeatureExamples:
+    size = stream.schema.field("features").type.list_size
+    kind = stream.schema.field("features").type.value_type.to_pandas_dtype()
+    features, labels = [np.zeros((0, size), kind)], [np.zeros(0, np.int32)]
+    for batch in stream:
+        features.append(batch.column("features").flatten().to_numpy().reshape(-1, size))
+        labels.append(batch.column("label").to_numpy())
+    return FeatureExamples(np.concatenate(features), np.concatenate(labels).astype(np.int32))

@@ -1,6 +1,6 @@
 """A feed: the steps of each epoch, known beforehand, so that a run can go on from any of them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 
 import numpy as np
@@ -9,9 +9,11 @@ from nightloom.training.batches import Layout, Place, materialise, places
 from nightloom.training.examples import Examples
 
 Arrays = dict[str, np.ndarray]
+RARE = 8
+"""A shape of fewer steps than this in the first epoch is not worth compiling."""
 
 
-class TokenFeed:
+class ExampleFeed:
     """Steps over encoded examples; each step has `group` batches of one shape.
 
     A group is what one step of the optimizer sees: a batch for each device, times accumulation.
@@ -23,6 +25,7 @@ class TokenFeed:
         self._seed = seed
         self._group = group
         self.steps = cache(self._steps)
+        self._counts = cache(self._count_buckets)
 
     def _steps(self, epoch: int) -> list[list[Place]]:
         """The steps of an epoch, in order; the same in every process."""
@@ -41,6 +44,13 @@ class TokenFeed:
             empty = Place(bucket, none, none, none)
             groups.append(rest + [empty] * (self._group - len(rest)))
         return groups
+
+    def is_frequent(self, step: list[Place]) -> bool:
+        """Whether enough steps have the shape of this one for compiling it to pay."""
+        return self._counts()[step[0].bucket] >= RARE
+
+    def _count_buckets(self) -> Counter[int]:
+        return Counter(step[0].bucket for step in self.steps(0))
 
     def rows(self, step: list[Place]) -> int:
         """Examples in a step."""

@@ -35,6 +35,9 @@ class Feed(Protocol):
     def rows(self, step: Any) -> int:
         """Examples in a step."""
 
+    def is_frequent(self, step: Any) -> bool:
+        """Whether enough steps have the shape of this one for compiling it to pay."""
+
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
 
@@ -117,7 +120,10 @@ class Loop:
         before, fresh = position.seconds, 0
         for step in steps[position.step :]:
             seed = (self.settings.seed * 1_000_003 + position.steps) % 2**32
-            self._pending.append(self.stepper.run(self.feed.arrays(step), seed=seed))
+            loss = self.stepper.run(
+                self.feed.arrays(step), seed=seed, compiled=self.feed.is_frequent(step)
+            )
+            self._pending.append(loss)
             position.step += 1
             position.steps += 1
             rows = self.feed.rows(step)

@@ -46,6 +46,7 @@ class LinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 def schedule(settings: TrainSettings, *, steps: int) -> LinearSchedule:
     """The schedule over `steps` steps of the optimizer in all."""
+    assert settings.learning_rate is not None  # the flow's settings have chosen one
     return LinearSchedule(
         settings.learning_rate,
         warmup_steps=round(settings.warmup * steps),

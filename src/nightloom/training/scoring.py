@@ -6,16 +6,20 @@ import numpy as np
 import tensorflow as tf
 
 from nightloom.progress import SILENT, Report
-from nightloom.training.batches import Layout, in_order
-from nightloom.training.examples import Examples
+from nightloom.training.batches import Layout, materialise, places_in_order
+from nightloom.training.examples import Examples, FeatureExamples
+from nightloom.training.feed import RARE
 
 
 class Scorer:
     """Compiled forward pass of one model."""
 
     def __init__(self, model: Any, *, jit_compile: bool) -> None:
+        """`jit_compile`: compile with XLA where all batches have one shape and are many."""
         self._model = model
-        self._call = tf.function(self._logits, jit_compile=jit_compile or None)
+        self._jit_compile = jit_compile
+        self._plain = tf.function(self._logits)
+        self._compiled = tf.function(self._logits, jit_compile=True)
 
     def _logits(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         return self._model.logits(batch)
@@ -26,9 +30,13 @@ class Scorer:
         """Logits of each example: [classes], or [tokens, classes] where every token has a label."""
         found: list[np.ndarray] = [np.zeros(0)] * len(examples)
         lengths, done = examples.lengths, 0
-        for place, arrays in in_order(examples, layout):
+        places = places_in_order(examples, layout)
+        compiled = self._jit_compile and layout.packed and len(places) >= RARE
+        call = self._compiled if compiled else self._plain
+        for place in places:
+            arrays = materialise(examples, layout, place)
             batch = {name: tf.constant(value) for name, value in arrays.items()}
-            logits = self._call(batch).numpy()
+            logits = call(batch).numpy()
             for slot, example in enumerate(place.examples):
                 if examples.per_token:
                     row, column = place.rows[slot], place.columns[slot]
@@ -42,6 +50,6 @@ class Scorer:
     @staticmethod
     def labels(examples: Examples) -> list[np.ndarray]:
         """Labels of each example, as `outputs` orders them."""
-        if not examples.per_token:
+        if isinstance(examples, FeatureExamples) or not examples.per_token:
             return list(examples.labels)
         return np.split(examples.labels, examples.offsets[1:-1])

@@ -43,30 +43,34 @@ class Stepper:
             self._table = None
         self.variables = variables
         jit = jit_compile or None
-        self._gradients = tf.function(self._compute, jit_compile=jit)
+        self._compiled = tf.function(self._compute, jit_compile=jit)
+        self._uncompiled = tf.function(self._compute)
         # with several devices the update sums over them, which XLA cannot do on the host
         self._apply = tf.function(self._update, jit_compile=jit if self.replicas == 1 else None)
         self._one = tf.function(self._single)
         self._many = tf.function(self._distributed)
         self._sums: list[tf.Variable] | None = None
 
-    def run(self, parts: list[Arrays], *, seed: int) -> tf.Tensor:
+    def run(self, parts: list[Arrays], *, seed: int, compiled: bool = True) -> tf.Tensor:
         """One step of the optimizer on `parts` (one batch for each device, times accumulation).
 
+        `compiled`: whether this shape is worth compiling, where compiling is asked for.
         Returns the mean loss over all scored labels, float32 scalar.
         """
         scored = sum(int((part["labels"] >= 0).sum()) for part in parts)
         scale = tf.constant(1.0 / max(scored, 1), tf.float32)
         groups = [parts[i : i + self.replicas] for i in range(0, len(parts), self.replicas)]
         if len(groups) == 1:
-            return self._group(groups[0], scale, seed, "apply")
+            return self._group(groups[0], scale, seed, "apply", compiled)
         losses = []
         for number, group in enumerate(groups):
             mode = "first" if number == 0 else "last" if number == len(groups) - 1 else "add"
-            losses.append(self._group(group, scale, seed + 7919 * number, mode))
+            losses.append(self._group(group, scale, seed + 7919 * number, mode, compiled))
         return tf.add_n(losses)
 
-    def _group(self, group: list[Arrays], scale: tf.Tensor, seed: int, mode: str) -> tf.Tensor:
+    def _group(
+        self, group: list[Arrays], scale: tf.Tensor, seed: int, mode: str, compiled: bool
+    ) -> tf.Tensor:
         tensors = [{name: tf.constant(value) for name, value in part.items()} for part in group]
         seeds = [tf.constant((seed + 104_729 * n) % 2**32, tf.uint32) for n in range(len(group))]
         if mode != "apply" and self._sums is None:
@@ -75,22 +79,27 @@ class Stepper:
                     tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables
                 ]
         if self.replicas == 1:
-            return self._one(tensors[0], scale, seeds[0], mode)
+            return self._one(tensors[0], scale, seeds[0], mode, compiled)
         batch = self._spread(tensors)
-        return self._many(batch, scale, self._spread(seeds), mode)
+        return self._many(batch, scale, self._spread(seeds), mode, compiled)
 
     def _spread(self, values: list[Any]) -> Any:
         return self.strategy.experimental_distribute_values_from_function(
             lambda context: values[context.replica_id_in_sync_group]
         )
 
-    def _distributed(self, batch: Any, scale: tf.Tensor, seed: Any, mode: str) -> tf.Tensor:
-        losses = self.strategy.run(self._single, args=(batch, scale, seed, mode))
+    def _distributed(
+        self, batch: Any, scale: tf.Tensor, seed: Any, mode: str, compiled: bool
+    ) -> tf.Tensor:
+        losses = self.strategy.run(self._single, args=(batch, scale, seed, mode, compiled))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _single(self, batch: Batch, scale: tf.Tensor, seed: tf.Tensor, mode: str) -> tf.Tensor:
+    def _single(
+        self, batch: Batch, scale: tf.Tensor, seed: tf.Tensor, mode: str, compiled: bool
+    ) -> tf.Tensor:
         embedded = None if self._table is None else self.model.look_up(batch)
-        loss, gradients, looked_up = self._gradients(batch, embedded, scale, seed)
+        compute = self._compiled if compiled else self._uncompiled
+        loss, gradients, looked_up = compute(batch, embedded, scale, seed)
         if self._table is not None:
             width = int(self._table.shape[-1])
             table = tf.math.unsorted_segment_sum(

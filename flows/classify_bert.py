@@ -1,0 +1,58 @@
+"""`classify-bert`: texts → classes, with a Hugging Face encoder, frozen or fine-tuned.
+
+nightloom run classify-bert                                             bert-base-uncased, AG News
+nightloom run classify-bert model.checkpoint=minilm model.pooling=mean model.trainable=head
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from nightloom.settings.flows import ClassifyBert
+from tasks.adapt_tokenizer import adapt_tokenizer
+from tasks.download_dataset import download_dataset
+from tasks.draw_attentions import draw_attentions
+from tasks.encode import encode
+from tasks.evaluate import evaluate
+from tasks.extract_features import extract_features
+from tasks.fetch_checkpoint import fetch_checkpoint
+from tasks.register import register
+from tasks.run import pipeline
+from tasks.train import train
+
+
+@flow(name="classify-bert", validate_parameters=True, persist_result=False)
+def classify_bert(
+    settings: ClassifyBert = ClassifyBert(), refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
+
+    Args:
+        settings: Where the rows come from, the encoder, its training, and the gate.
+        refresh: Stages to build again even where nothing changed.
+    """
+    with pipeline("classify-bert", settings, refresh=refresh) as run:
+        dataset = download_dataset(settings)
+        checkpoint = fetch_checkpoint(settings)
+        tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
+        encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)
+        examples = encoded
+        if settings.frozen:
+            examples = extract_features(settings, encoded=encoded, checkpoint=checkpoint)
+        model = train(settings, examples=examples, checkpoint=checkpoint)
+        scores = evaluate(
+            settings, model=model, examples=examples, dataset=dataset, checkpoint=checkpoint
+        )
+        if settings.model.attentions:
+            draw_attentions(settings, model=model, tokenizer=tokenizer, checkpoint=checkpoint)
+        version = register(
+            settings,
+            model=model,
+            scores=scores,
+            tokenizer=tokenizer,
+            checkpoint=checkpoint,
+            encoded=encoded,
+            examples=examples,
+            dataset=dataset,
+        )
+        return run.result(metrics=scores, model=version)

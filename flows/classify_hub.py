@@ -1,0 +1,55 @@
+"""`classify-hub`: texts → classes, with a pair of TF Hub modules, frozen or fine-tuned.
+
+nightloom run classify-hub                                              small BERT, AG News
+nightloom run classify-hub model.encoder=minilm model.pooling=mean model.trainable=head
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from nightloom.settings.flows import ClassifyHub
+from tasks.adapt_tokenizer import adapt_tokenizer
+from tasks.download_dataset import download_dataset
+from tasks.encode import encode
+from tasks.evaluate import evaluate
+from tasks.extract_features import extract_features
+from tasks.fetch_checkpoint import fetch_checkpoint
+from tasks.register import register
+from tasks.run import pipeline
+from tasks.train import train
+
+
+@flow(name="classify-hub", validate_parameters=True, persist_result=False)
+def classify_hub(
+    settings: ClassifyHub = ClassifyHub(), refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
+
+    Args:
+        settings: Where the rows come from, the encoder, its training, and the gate.
+        refresh: Stages to build again even where nothing changed.
+    """
+    with pipeline("classify-hub", settings, refresh=refresh) as run:
+        dataset = download_dataset(settings)
+        checkpoint = fetch_checkpoint(settings)
+        tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
+        encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)
+        examples = encoded
+        if settings.frozen:
+            examples = extract_features(settings, encoded=encoded, checkpoint=checkpoint)
+        model = train(settings, examples=examples, checkpoint=checkpoint)
+        scores = evaluate(
+            settings, model=model, examples=examples, dataset=dataset, checkpoint=checkpoint
+        )
+        version = register(
+            settings,
+            model=model,
+            scores=scores,
+            tokenizer=tokenizer,
+            checkpoint=checkpoint,
+            encoded=encoded,
+            examples=examples,
+            dataset=dataset,
+        )
+        return run.result(metrics=scores, model=version)

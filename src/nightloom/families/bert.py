@@ -1,0 +1,94 @@
+"""`bert`: a Hugging Face encoder with a classification head, trained together."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightloom.encoders.choices import check_pooling
+from nightloom.encoders.config import EncoderConfig, encoder_config
+from nightloom.encoders.encoder import Encoder
+from nightloom.encoders.huggingface import export_sequence_classifier
+from nightloom.encoders.weights import load_encoder
+from nightloom.families.base import restore_model
+from nightloom.models.bodies import EncoderBody
+from nightloom.models.classifier import EncoderClassifier
+from nightloom.models.head import ClassificationHead
+from nightloom.stages.context import BuildContext
+from nightloom.training.batches import Layout, packed
+
+WIDTH = 128
+"""Tokens of a row that several examples share: XLA compiles one program, nearly all of whose
+arithmetic is useful, and attention over such a row costs little beside the dense maps."""
+
+
+def body(context: BuildContext) -> EncoderBody:
+    """The pretrained encoder with its pooling."""
+    pooling = context.settings["model"]["pooling"]
+    has_pooler = context.inputs["checkpoint"].facts["has_pooler"]
+    check_pooling(pooling, has_pooler=has_pooler)
+    encoder = load_encoder(
+        context.inputs["checkpoint"].path, with_pooler=pooling == "pooler", name="encoder"
+    )
+    return EncoderBody(encoder, pooling=pooling)
+
+
+def describe(context: BuildContext) -> dict[str, Any]:
+    """The encoder's shape, pooling, what is trained, classes."""
+    config = json.loads((context.inputs["checkpoint"].path / "config.json").read_text("utf-8"))
+    return {
+        "encoder": json.loads(encoder_config(config).to_json()),
+        **{name: context.settings["model"][name] for name in ("pooling", "dropout", "trainable")},
+        "classes": len(context.inputs["examples"].facts["label_names"]),
+    }
+
+
+def create(context: BuildContext) -> EncoderClassifier:
+    """The pretrained encoder under a new head; what is frozen is frozen."""
+    description = describe(context)
+    pretrained = body(context)
+    pretrained.encoder.freeze(description["trainable"])
+    return EncoderClassifier(pretrained, _head(description, pretrained.size))
+
+
+def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
+    """A model of the shape described."""
+    config = EncoderConfig.from_json(json.dumps(description["encoder"]))
+    pooling = description["pooling"]
+    encoder = Encoder(config, with_pooler=pooling == "pooler", initializer="zeros", name="encoder")
+    restored = EncoderBody(encoder, pooling=pooling)
+    return EncoderClassifier(restored, _head(description, restored.size))
+
+
+def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+    """Several texts a row, each seeing itself alone."""
+    return packed(lengths, batch_size=batch_size, width=WIDTH)
+
+
+def complete(context: BuildContext) -> EncoderClassifier:
+    """The trained model; it has no other parts."""
+    model: EncoderClassifier = restore_model(context)[0]
+    return model
+
+
+def exports(context: BuildContext, model: EncoderClassifier, folder: Path) -> dict[str, Path]:
+    """The Hugging Face format, for transformers' own pipelines."""
+    target = folder / "huggingface"
+    export_sequence_classifier(
+        target,
+        encoder=model.body.encoder,
+        pooling=model.body.pooling,
+        kernel=np.asarray(model.head.kernel.value),
+        bias=np.asarray(model.head.bias.value),
+        label_names=context.inputs["dataset"].facts["label_names"],
+        tokenizer_dir=context.inputs["tokenizer"].path,
+        max_length=context.settings["model"]["length"],
+    )
+    return {"huggingface": target}
+
+
+def _head(description: dict[str, Any], size: int) -> ClassificationHead:
+    return ClassificationHead(
+        size=size, classes=description["classes"], rate=description["dropout"]
+    )

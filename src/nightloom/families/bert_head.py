@@ -1,0 +1,15 @@
+"""`bert_head`: a head on the features of a frozen Hugging Face encoder."""
+
+from nightloom.families import bert
+from nightloom.families.base import restore_model
+from nightloom.families.bert import exports
+from nightloom.families.head import create, describe, layout, restore
+from nightloom.models.classifier import EncoderClassifier
+from nightloom.stages.context import BuildContext
+
+__all__ = ["complete", "create", "describe", "exports", "layout", "restore"]
+
+
+def complete(context: BuildContext) -> EncoderClassifier:
+    """The encoder as it was fetched, under the trained head."""
+    return EncoderClassifier(bert.body(context), restore_model(context)[0])

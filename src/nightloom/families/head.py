@@ -1,0 +1,36 @@
+"""A classification head alone, on features that a frozen encoder gave once."""
+
+from typing import Any
+
+import numpy as np
+
+from nightloom.models.head import ClassificationHead
+from nightloom.stages.context import BuildContext
+from nightloom.training.batches import Layout, single
+
+
+def describe(context: BuildContext) -> dict[str, Any]:
+    """Sizes, and the share that is dropped in training."""
+    facts = context.inputs["examples"].facts
+    return {
+        "size": facts["size"],
+        "classes": len(facts["label_names"]),
+        "dropout": context.settings["model"]["dropout"],
+    }
+
+
+def create(context: BuildContext) -> ClassificationHead:
+    """A new head with random weights, from the seed set for this process."""
+    return restore(describe(context), context)
+
+
+def restore(description: dict[str, Any], context: BuildContext) -> ClassificationHead:
+    """A head of the shape described."""
+    return ClassificationHead(
+        size=description["size"], classes=description["classes"], rate=description["dropout"]
+    )
+
+
+def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+    """A vector a row."""
+    return single(batch_size=batch_size)

@@ -1,0 +1,68 @@
+"""`hub`: a TF Hub encoder with a classification head, trained together."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightloom.families.base import restore_model
+from nightloom.hub.layer import SavedModelLayer
+from nightloom.models.bodies import HubBody
+from nightloom.models.classifier import EncoderClassifier
+from nightloom.models.head import ClassificationHead
+from nightloom.stages.context import BuildContext
+from nightloom.training.batches import Layout, bucketed
+
+SHAPES = 3
+"""Widths of batches; a SavedModel knows no packed rows, and each width costs a compilation."""
+MODULE = "encoder"
+
+
+def body(context: BuildContext) -> HubBody:
+    """The module as it was fetched, frozen, with its pooling."""
+    return _body(context, pooling=context.settings["model"]["pooling"], trainable=False)
+
+
+def describe(context: BuildContext) -> dict[str, Any]:
+    """Pooling, dropout and sizes; the module itself is an input."""
+    return {
+        "classes": len(context.inputs["examples"].facts["label_names"]),
+        "dropout": context.settings["model"]["dropout"],
+        "pooling": context.settings["model"]["pooling"],
+    }
+
+
+def create(context: BuildContext) -> EncoderClassifier:
+    """The pretrained module under a new head."""
+    return restore(describe(context), context)
+
+
+def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
+    """The module under a head of the shape described."""
+    hosted = _body(context, pooling=description["pooling"], trainable=True)
+    head = ClassificationHead(
+        size=hosted.size, classes=description["classes"], rate=description["dropout"]
+    )
+    return EncoderClassifier(hosted, head)
+
+
+def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+    """One text a row, rows of a few widths."""
+    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES)
+
+
+def complete(context: BuildContext) -> EncoderClassifier:
+    """The trained model; it has no other parts."""
+    model: EncoderClassifier = restore_model(context)[0]
+    return model
+
+
+def exports(context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
+    """No other format: what the module is made of is not known."""
+    return {}
+
+
+def _body(context: BuildContext, *, pooling: str, trainable: bool) -> HubBody:
+    pair = context.inputs["checkpoint"]
+    layer = SavedModelLayer(pair.path / MODULE, trainable=trainable, name="module")
+    return HubBody(layer, pooling=pooling, size=pair.facts["hidden_size"])

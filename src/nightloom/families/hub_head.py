@@ -1,0 +1,15 @@
+"""`hub_head`: a head on the features of a frozen TF Hub encoder."""
+
+from nightloom.families import hub
+from nightloom.families.base import restore_model
+from nightloom.families.head import create, describe, layout, restore
+from nightloom.families.hub import exports
+from nightloom.models.classifier import EncoderClassifier
+from nightloom.stages.context import BuildContext
+
+__all__ = ["complete", "create", "describe", "exports", "layout", "restore"]
+
+
+def complete(context: BuildContext) -> EncoderClassifier:
+    """The module as it was fetched, under the trained head."""
+    return EncoderClassifier(hub.body(context), restore_model(context)[0])

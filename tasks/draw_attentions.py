@@ -1,0 +1,17 @@
+"""`draw_attentions`: attention maps of chosen texts from the trained model, a head each."""
+
+from nightloom.stages.declaration import StageDeclaration, Variant
+from tasks.stage import Stage
+
+TRAINED = Variant(code=("nightloom.families.bert", "nightloom.text.pieces"))
+
+draw_attentions = Stage(
+    StageDeclaration(
+        name="draw_attentions",
+        builder="nightloom.stages.draw_attentions:build",
+        inputs=("model", "tokenizer", "checkpoint"),
+        reads=("model.attentions", "model.length", "model.pooling"),
+        by="learner",
+        variants={"bert": TRAINED, "bert_head": TRAINED},
+    )
+)

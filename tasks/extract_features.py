@@ -1,0 +1,20 @@
+"""`extract_features`: a frozen encoder over every row, once → a vector a row in Arrow.
+
+Any number of heads, rates and epochs train on them without touching the encoder again.
+"""
+
+from nightloom.stages.declaration import StageDeclaration, Variant
+from tasks.stage import Stage
+
+extract_features = Stage(
+    StageDeclaration(
+        name="extract_features",
+        builder="nightloom.stages.extract_features:build",
+        inputs=("encoded", "checkpoint"),
+        reads=("model.pooling", "model.features"),
+        variants={
+            "bert": Variant(code=("nightloom.families.bert",)),
+            "hub": Variant(code=("nightloom.families.hub",)),
+        },
+    )
+)

@@ -1,0 +1,41 @@
+"""`fetch_checkpoint`: a pretrained encoder → its files, checked, on this machine.
+
+A local directory counts by the content of its files, a hub's model by name and revision.
+"""
+
+from typing import Any
+
+from nightloom.settings.flows import FlowSettings
+from nightloom.stages.declaration import StageDeclaration, Variant
+from tasks.stage import Stage
+
+HUGGING_FACE = Variant(
+    code=("nightloom.encoders.checkpoints",), uses=("model.checkpoint", "model.revision")
+)
+
+fetch_checkpoint = Stage(
+    StageDeclaration(
+        name="fetch_checkpoint",
+        builder="nightloom.stages.fetch_checkpoint:build",
+        external="tasks.fetch_checkpoint:source",
+        variants={
+            "bert": HUGGING_FACE,
+            "tagger": HUGGING_FACE,
+            "hub": Variant(
+                code=("nightloom.hub.fetch", "nightloom.encoders.checkpoints"),
+                uses=("model.encoder", "model.preprocess"),
+            ),
+        },
+    )
+)
+
+
+def source(settings: FlowSettings) -> dict[str, Any]:
+    """The content of the source, for the key."""
+    from nightloom.encoders.identity import checkpoint_identity
+
+    model: Any = settings.model
+    if settings.family == "hub":
+        given = {"model.encoder": model.encoder, "model.preprocess": model.preprocess}
+        return {name: checkpoint_identity(one, None) for name, one in given.items() if one}
+    return {"model.checkpoint": checkpoint_identity(model.checkpoint, model.revision)}
