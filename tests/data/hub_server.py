@@ -37,7 +37,9 @@ class Hub:
             return self._file(files, "/".join(rest[2:]))
         if rest and rest[0] == "tree":
             listed = _tree(files, "/".join(rest[2:]))
-            return (200, {}, json.dumps(listed).encode()) if listed else (404, {}, b"{}")
+            if not listed:
+                return 404, {"X-Error-Code": "EntryNotFound"}, b"{}"
+            return 200, {}, json.dumps(listed).encode()
         if rest and rest[0] == "paths-info":
             return 200, {}, json.dumps(_tree(files, "", recursive=True)).encode()
         if len(rest) > 1 and rest[1] not in ("main", COMMIT):

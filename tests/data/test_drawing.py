@@ -1,10 +1,14 @@
 """Seeded drawing: proportional, complete, and fixed for all time."""
 
+import time
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloom.data.drawing import ranks, shares, stratified
+from nightloom.data.drawing import Chunk, Draw, draw_lowest, ranks, shares
 
 
 def test_ranks_are_the_same_for_ever() -> None:
@@ -37,12 +41,81 @@ def test_shares_are_proportional(counts: list[int], fraction: float) -> None:
             assert abs(share - take * count / sum(counts)) <= len(counts)
 
 
+def draw(codes: np.ndarray, take: list[int], *, chunk: int = 1000, **how: Any) -> Draw:
+    """A draw over `codes` in chunks, all of them taking part unless `among` says otherwise."""
+    among = how.pop("among", np.ones(len(codes), dtype=bool))
+
+    def chunks() -> Iterator[Chunk]:
+        for start in range(0, len(codes), chunk):
+            part = slice(start, start + chunk)
+            yield start, codes[part], among[part]
+
+    counts = np.bincount(codes[among], minlength=len(take)).tolist()
+    return draw_lowest(chunks, counts, take, **how)
+
+
+def test_shares_keep_to_their_limits() -> None:
+    assert shares([10, 100, 4], 50, most=[9, 40, 1]) == [9, 40, 1]
+    assert shares([10, 100, 4], 40, most=[3, 99, 2]) == [3, 35, 2]
+
+
 def test_smaller_part_lies_in_the_larger() -> None:
     codes = np.array([0, 1, 2, 0] * 100)
-    among = np.ones(400, dtype=bool)
-    small = stratified(codes, among, 40, seed=3, purpose="limit")
-    large = stratified(codes, among, 200, seed=3, purpose="limit")
-    assert small.sum() == 40
+    small = draw(codes, [20, 10, 10], seed=3, purpose="limit").holds(codes, 0)
+    large = draw(codes, [100, 50, 50], seed=3, purpose="limit").holds(codes, 0)
+    assert np.bincount(codes[small]).tolist() == [20, 10, 10]
     assert large.sum() == 200
     assert not (small & ~large).any()
-    assert np.bincount(codes[small]).tolist() == [20, 10, 10]
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=400),
+    st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    st.integers(0, 5),
+    st.integers(1, 90),
+)
+def test_a_draw_is_the_rows_of_lowest_rank(
+    classes: list[int], fractions: list[float], seed: int, chunk: int
+) -> None:
+    codes = np.array(classes)
+    among = ranks(len(codes), seed=seed, purpose="among") % np.uint64(3) > 0
+    counts = np.bincount(codes[among], minlength=5)
+    take = [round(count * part) for count, part in zip(counts.tolist(), fractions, strict=True)]
+    found = draw(codes, take, chunk=chunk, among=among, seed=seed, purpose="p").holds(codes, 0)
+    rank = ranks(len(codes), seed=seed, purpose="p")
+    for code, number in enumerate(take):
+        rows = np.flatnonzero(among & (codes == code))
+        lowest = rows[np.argsort(rank[rows])[:number]]
+        assert np.flatnonzero(found & among & (codes == code)).tolist() == sorted(lowest)
+
+
+def test_a_draw_from_many_rows_is_exact_in_one_pass() -> None:
+    codes = (ranks(300_000, seed=5, purpose="codes") % np.uint64(3)).astype(np.int32)
+    passes = []
+
+    def chunks() -> Iterator[Chunk]:
+        passes.append(1)
+        for start in range(0, len(codes), 4096):
+            part = codes[start : start + 4096]
+            yield start, part, np.ones(len(part), dtype=bool)
+
+    take = [1, 12_345, 99_000]
+    found = draw_lowest(chunks, np.bincount(codes).tolist(), take, seed=1, purpose="p")
+    assert np.bincount(codes[found.holds(codes, 0)]).tolist() == take
+    assert len(passes) == 1
+
+
+def test_rows_of_a_chunk_know_their_numbers() -> None:
+    codes = np.zeros(1000, dtype=np.int32)
+    found = draw(codes, [300], seed=1, purpose="p")
+    parts = [found.holds(codes[start : start + 70], start) for start in range(0, 1000, 70)]
+    assert np.concatenate(parts).tolist() == found.holds(codes, 0).tolist()
+
+
+def test_ten_thousand_classes_are_shared_out_quickly() -> None:
+    counts = [500_000, *[20] * 9_999]
+    began = time.monotonic()
+    given_out = shares(counts, 10_001)
+    assert time.monotonic() - began < 3
+    assert sum(given_out) == 10_001
+    assert min(given_out) == 1

@@ -1,10 +1,12 @@
 """The hubs' real clients, against a hub on 127.0.0.1 and against filled caches."""
 
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,19 @@ from tests.data.hub_server import COMMIT, Hub, serve
 ROOT = Path(__file__).resolve().parents[2]
 
 BUILD = """
-import json, sys, tempfile
+import json, socket, sys, tempfile
 from pathlib import Path
 from nightloom.data.build import build_entity_dataset, build_text_dataset
 from nightloom.errors import NightloomError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
+look_up = socket.getaddrinfo
+
+def look_up_here_only(host, *rest, **named):
+    if host not in ("127.0.0.1", "localhost"):
+        raise socket.gaierror(f"no address for {host}")
+    return look_up(host, *rest, **named)
+
+socket.getaddrinfo = look_up_here_only
 exec(sys.argv[2])
 for entities, source in json.loads(sys.argv[1]):
     make = EntityDataSettings if entities else TextDataSettings
@@ -39,7 +49,7 @@ def build(
 ) -> list[dict[str, Any]]:
     """Facts or error of each (entities, source), built in a process with that environment.
 
-    `before` is Python to run first in that process.
+    The process finds no address but 127.0.0.1. `before` is Python to run first in that process.
     """
     done = subprocess.run(
         [sys.executable, "-c", BUILD, json.dumps(sources), before],
@@ -134,75 +144,115 @@ def test_hugging_face(tmp_path: Path) -> None:
     assert f"holds commit {COMMIT} instead" in other["message"]
 
 
-QUOTA = """
+# The real builder of ag_news_subset; only where its file lies and what it weighs are replaced.
+NEWS_AT = """
+import re
 import tensorflow_datasets as tfds
-
-class QuotaNews(tfds.core.GeneratorBasedBuilder):
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self):
-        features = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names="ab")}
-        return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
-
-    def _split_generators(self, manager):
-        manager.download("URL/news.csv")
-
-    def _generate_examples(self):
-        yield 0, {}
+from tensorflow_datasets.core.download import downloader
+from tensorflow_datasets.core.download.checksums import UrlInfo
+import nightloom.data.download
+nightloom.data.download.retried.__kwdefaults__["wait"] = 0.01
+builder = tfds.core.load.builder_cls("ag_news_subset")
+url, size, digest = {url!r}, {size}, {digest!r}
+sys.modules[builder.__module__]._DOWNLOAD_URL = url
+builder.url_infos = {{url: UrlInfo(size=size, checksum=digest, filename="ag_news_csv.tar.gz")}}
+"""
+AS_DRIVE = """
+downloader._DRIVE_URL = re.compile("^http://127")
 """
 
-PREPARE = """
-import os
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
-rows = {
-    "title": [f"title {n}" for n in range(40)],
-    "description": [f"é {n}" for n in range(40)],
-    "label": [n % 4 for n in range(40)],
-}
-features = tfds.features.FeaturesDict({
-    "title": tfds.features.Text(),
-    "description": tfds.features.Text(),
-    "label": tfds.features.ClassLabel(names=["World", "Sports", "Business", "Sci/Tech"]),
-})
-table = tf.data.Dataset.from_tensor_slices(rows)
-tfds.dataset_builders.store_as_tfds_dataset(
-    "ag_news_subset", version="1.0.0", features=features,
-    split_datasets={"train": table.take(40), "test": table.take(8)}, data_dir=os.environ["TFDS_DATA_DIR"],
-    disable_shuffling=True,
-)
-import quota_news
-"""
+def news_archive() -> bytes:
+    """Rows in the layout of the original: label from 1, title, description, in a tar file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for split, rows in (("train", 40), ("test", 8)):
+            lines = [f'"{n % 4 + 1}","title {n}","é {split} {n}"\n' for n in range(rows)]
+            data = "".join(lines).encode()
+            entry = tarfile.TarInfo(f"ag_news_csv/{split}.csv")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
 
 
 def test_tensorflow_datasets(tmp_path: Path) -> None:
-    pytest.importorskip("importlib_resources", reason="tensorflow-datasets needs it")
-    quota = tmp_path / "quota" / "quota_news"
-    quota.mkdir(parents=True)
+    archive = news_archive()
+    replies = [b"<html>Quota exceeded</html>", archive]
     with serve(Hub({})) as hub:
-        (quota / "__init__.py").write_text(QUOTA.replace("URL", hub.url))
-        (quota / "checksums.tsv").write_text(f"{hub.url}/news.csv\t9\t{'0' * 64}\tnews.csv\n")
-        hub.answer = lambda method, path: (200, {}, b"<html>Quota exceeded")  # type: ignore
-        news, wrong, unknown = build(
+        hub.answer = lambda method, path: (200, {}, replies.pop(0))  # type: ignore
+        at = NEWS_AT.format(
+            url=f"{hub.url}/news.tar.gz",
+            size=len(archive),
+            digest=hashlib.sha256(archive).hexdigest(),
+        )
+        wrong, news, again, unknown = build(
             [
                 (False, "tfds:ag_news_subset"),
-                (False, "tfds:quota_news"),
+                (False, "tfds:ag_news_subset"),
+                (False, "tfds:ag_news_subset"),
                 (False, "tfds:ag_newz_subset"),
             ],
-            {
-                "TFDS_DATA_DIR": str(tmp_path / "tfds"),
-                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{quota.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            },
-            before=PREPARE,
+            {"TFDS_DATA_DIR": str(tmp_path)},
+            before=at,
         )
+    assert wrong["error"] == "RunError"
+    assert f"{hub.url}/news.tar.gz sent something else than the file" in wrong["message"]
+    assert "a page about its quota" in wrong["message"]
+    assert "TFDS_DATA_DIR" in wrong["message"]
+    assert wrong["message"].endswith("or data.source=hf:fancyzhx/ag_news")
     assert news["rows"] == {"train": 36, "valid": 4, "test": 8}
     assert news["label_names"] == ["World", "Sports", "Business", "Sci/Tech"]
     assert news["source"] == {"kind": "tfds", "name": "ag_news_subset", "version": "1.0.0"}
-    assert "Google Drive does so when it answers with a quota page" in wrong["message"]
-    assert "TFDS_DATA_DIR" in wrong["message"]
-    assert wrong["error"] == "RunError"
+    assert again == news
+    assert replies == []
+    assert unknown["error"] == "InputError"
     assert "did you mean tfds:ag_news_subset?" in unknown["message"]
+
+
+def test_google_drive_sends_a_page(tmp_path: Path) -> None:
+    """The client takes it for a confirmation, wants bs4 to read it, and finds none in it."""
+    with serve(Hub({})) as hub:
+        hub.answer = lambda method, path: (200, {}, b"<html>Quota exceeded</html>")  # type: ignore
+        at = NEWS_AT.format(url=f"{hub.url}/news", size=9, digest="0" * 64)
+        (page,) = build(
+            [(False, "tfds:ag_news_subset")],
+            {"TFDS_DATA_DIR": str(tmp_path)},
+            before=at + AS_DRIVE,
+        )
+    assert page["error"] == "RunError"
+    assert "a page about its quota" in page["message"]
+    assert "hf:fancyzhx/ag_news" in page["message"]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:9/news", "no connection to 127.0.0.1:9"),
+        ("https://drive.google.com/uc", "no connection to drive.google.com:443"),
+    ],
+)
+def test_tensorflow_datasets_without_a_network(url: str, reason: str, tmp_path: Path) -> None:
+    (failed,) = build(
+        [(False, "tfds:ag_news_subset")],
+        {"TFDS_DATA_DIR": str(tmp_path)},
+        before=NEWS_AT.format(url=url, size=9, digest="0" * 64),
+    )
+    assert failed["error"] == "RunError"
+    assert "its server cannot be reached" in failed["message"]
+    assert reason in failed["message"]
+    assert "check the network, or set TFDS_DATA_DIR" in failed["message"]
+    assert "hf:fancyzhx/ag_news" in failed["message"]
+
+
+def test_hugging_face_without_a_network(tmp_path: Path) -> None:
+    (failed,) = build(
+        [(False, "hf:we/news")],
+        {"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"},
+        before="import time; time.sleep = lambda seconds: None",
+    )
+    assert failed["error"] == "RunError"
+    assert "the Hugging Face hub cannot be reached" in failed["message"]
+    assert "HF_HUB_OFFLINE=1" in failed["message"]
 
 
 def test_download_is_tried_again() -> None:

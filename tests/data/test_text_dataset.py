@@ -169,8 +169,8 @@ def test_warnings_count_rows(tmp_path: Path) -> None:
         "no test row of class c, d",
         "2 empty texts in the source's train rows, the first at train.csv:4",
         "1 training rows repeat the text of another training row",
-        "1 valid rows have a text that is in train as well",
-        "2 test rows have a text that is in train as well",
+        "1 valid rows have the text of a training row",
+        "2 test rows have the text of a training row",
     ]
 
 

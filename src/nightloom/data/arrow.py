@@ -59,6 +59,9 @@ class StreamWriter:
         start, size = 0, self._rows_per_batch
         while joined.num_rows - start >= size or (everything and start < joined.num_rows):
             part = joined.slice(start, size)
+            if part.num_rows < joined.num_rows:
+                # A slice would be written with the padding of what it is a slice of.
+                part = part.take(pa.array(range(part.num_rows), pa.int64()))
             self._writer.write_batch(pa.RecordBatch.from_arrays(part.columns, schema=self._schema))
             start += part.num_rows
         rest = joined.slice(start)
@@ -123,7 +126,7 @@ class SplitWriter:
     def close(self) -> None:
         """End the stream and write the two JSON files beside it."""
         self._stream.close()
-        with open(self._directory / SPLIT_FILE, "rb") as file:
+        with (self._directory / SPLIT_FILE).open("rb") as file:
             fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         info = {
             "citation": "",

@@ -154,8 +154,8 @@ def check_tag(tag: str, place: str) -> None:
     """Raise InputError unless `tag` is `O` or `X-TYPE` with a prefix of a known scheme."""
     if not is_tag(tag):
         raise InputError(
-            f"{place}: '{shown(tag, 40)}' is not an entity tag; expected O, or B-, I-, L-, U-, E- or S- "
-            "and a type (B-PER); data.columns says which column holds the tags"
+            f"{place}: '{shown(tag, 40)}' is not an entity tag; expected O, or B-, I-, L-, U-, E- "
+            "or S- and a type (B-PER); data.columns says which column holds the tags"
         )
 
 
@@ -190,7 +190,8 @@ def check_sentence(tokens: Sequence[str], tags: Sequence[str], place: str) -> No
     """Raise InputError unless there is one well-formed tag for each word."""
     if len(tokens) != len(tags):
         raise InputError(
-            f"{place}: expected a tag for each token, got {len(tokens)} tokens and {len(tags)} tags"
+            f"{place}: expected a tag for each token, got {len(tokens)} tokens and {len(tags)} "
+            "tags; mend the sentence"
         )
     for tag in tags:
         check_tag(tag, place)

@@ -32,7 +32,8 @@ def is_passing(error: BaseException) -> bool:
 
 def is_worth_another(error: BaseException) -> bool:
     """Whether to try again: may pass, and the client has not itself tried many times."""
-    return is_passing(error) and "Max retries exceeded" not in str(error)
+    tried = ("Max retries exceeded", "Couldn't reach")
+    return is_passing(error) and not any(words in str(error) for words in tried)
 
 
 def retried(

@@ -1,60 +1,135 @@
 """Seeded drawing of rows that is the same on every machine and with every library version.
 
 Each row gets a 64-bit rank from SplitMix64 (Steele, Lea and Flood 2014) of seed and row number,
-and a part is the rows of lowest rank: a smaller part of the same rows lies within a larger one.
+and a draw is the rows of lowest rank of each class: a smaller draw lies within a larger one. What
+is kept of a draw is one rank a class, so rows are looked at some at a time and never held.
 """
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-Mask = np.ndarray
-Codes = np.ndarray
+Chunk = tuple[int, np.ndarray, np.ndarray]
+"""Number of the first row, the rows' classes (integers) and which of them take part (bool)."""
+
+_HIGHEST = np.uint64(2**64 - 1)
 
 
-def ranks(rows: int, *, seed: int, purpose: str) -> np.ndarray:
-    """Pseudo-random uint64 of shape [rows]; `purpose` keeps independent draws independent."""
+def ranks(rows: int, *, seed: int, purpose: str, start: int = 0) -> np.ndarray:
+    """Pseudo-random uint64 of shape [rows], for the rows from number `start` on.
+
+    No two rows have the same; `purpose` keeps independent draws independent.
+    """
     digest = hashlib.sha256(f"{purpose}\0{seed}".encode()).digest()
-    state = np.arange(1, rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    state = np.arange(start + 1, start + rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     state += np.uint64(int.from_bytes(digest[:8], "little"))
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
 
 
-def shares(counts: Sequence[int], take: int) -> list[int]:
+def shares(counts: Sequence[int], take: int, *, most: Sequence[int] | None = None) -> list[int]:
     """Divide `take` over classes in proportion to `counts` by largest remainders.
 
-    Every class that has rows gets at least one; `take` is at least the number of such classes and
-    at most the sum of `counts`.
+    Every class that has rows gets at least one and at most its `most` (`counts` where not given);
+    `take` lies between the number of such classes and the sum of `most`.
     """
+    most = counts if most is None else most
     total = sum(counts)
     exact = [take * count / total for count in counts]
-    given = [max(int(part), 1) if count else 0 for part, count in zip(exact, counts, strict=True)]
+    given = [
+        min(max(int(part), 1), limit) if count else 0
+        for part, limit, count in zip(exact, most, counts, strict=True)
+    ]
+    left = take - sum(given)
     order = sorted(range(len(counts)), key=lambda c: (given[c] - exact[c], c))
-    while sum(given) < take:
+    while left > 0:
         for c in order:
-            if given[c] < counts[c] and sum(given) < take:
+            if left and given[c] < most[c]:
                 given[c] += 1
-    while sum(given) > take:
-        largest = max(range(len(counts)), key=lambda c: (given[c] - exact[c], given[c], -c))
-        if given[largest] <= 1:
-            largest = max(range(len(counts)), key=lambda c: (given[c], -c))
-        given[largest] -= 1
+                left -= 1
+    fullest = [(exact[c] - given[c], c) for c in range(len(counts)) if given[c] > 1]
+    heapq.heapify(fullest)
+    while left < 0:
+        lack, c = heapq.heappop(fullest)
+        given[c] -= 1
+        left += 1
+        if given[c] > 1:
+            heapq.heappush(fullest, (lack + 1, c))
     return given
 
 
-def stratified(codes: Codes, among: Mask, take: int, *, seed: int, purpose: str) -> Mask:
-    """Draw `take` of the rows in mask `among` so that each class keeps its share.
+@dataclass(frozen=True)
+class Draw:
+    """Some rows of each class: those whose rank is at most the class's limit."""
 
-    `codes` holds each row's class, integers of shape [rows]; returns a mask of shape [rows].
+    seed: int
+    purpose: str
+    limits: np.ndarray
+    """Highest rank of each class, uint64 of shape [classes]."""
+    any_of: np.ndarray
+    """Whether any row of the class is drawn, bool of shape [classes]."""
+
+    def holds(self, classes: np.ndarray, start: int) -> np.ndarray:
+        """Which of the rows from number `start` on are drawn, as a mask of shape [rows]."""
+        rank = ranks(len(classes), seed=self.seed, purpose=self.purpose, start=start)
+        return (rank <= self.limits[classes]) & self.any_of[classes]
+
+
+def draw_lowest(
+    chunks: Callable[[], Iterable[Chunk]],
+    counts: Sequence[int],
+    take: Sequence[int],
+    *,
+    seed: int,
+    purpose: str,
+) -> Draw:
+    """Draw `take[c]` of the `counts[c]` rows of each class c that take part.
+
+    `chunks()` goes over all rows in order and is called again as often as needed: nearly always
+    once, for ranks are spread so evenly that a narrow band about the expected limit holds it.
+    Memory is that of one chunk and of the ranks in the bands, some square root of the rows.
     """
-    classes = int(codes.max()) + 1 if len(codes) else 0
-    counts = np.bincount(codes[among], minlength=classes)
-    rank = ranks(len(codes), seed=seed, purpose=purpose)
-    drawn = np.zeros(len(codes), dtype=bool)
-    for code, number in enumerate(shares(counts.tolist(), take)):
-        rows = np.flatnonzero(among & (codes == code))
-        drawn[rows[np.argsort(rank[rows], kind="stable")[:number]]] = True
-    return drawn
+    number, wanted = np.asarray(counts, dtype=np.float64), np.asarray(take, dtype=np.int64)
+    limits = np.full(len(wanted), _HIGHEST)
+    open_ = (wanted > 0) & (wanted < number)
+    deviations = 6.0
+    while open_.any():
+        low, high = _band(wanted, number, deviations, among=open_)
+        below = np.zeros(len(wanted), dtype=np.int64)
+        classes_inside, ranks_inside = [], []
+        for start, classes, among in chunks():
+            rank = ranks(len(classes), seed=seed, purpose=purpose, start=start)
+            lower = among & (rank < low[classes])
+            below += np.bincount(classes[lower], minlength=len(wanted))
+            inside = among & ~lower & (rank <= high[classes]) & open_[classes]
+            classes_inside.append(classes[inside])
+            ranks_inside.append(rank[inside])
+        of_class, rank = np.concatenate(classes_inside), np.concatenate(ranks_inside)
+        order = np.lexsort((rank, of_class))
+        of_class, rank = of_class[order], rank[order]
+        first = np.searchsorted(of_class, np.arange(len(wanted) + 1))
+        for c in np.flatnonzero(open_).tolist():
+            at = first[c] + wanted[c] - below[c] - 1
+            if first[c] <= at < first[c + 1]:
+                limits[c], open_[c] = rank[at], False
+        deviations *= 16
+    return Draw(seed, purpose, limits, wanted > 0)
+
+
+def _band(
+    wanted: np.ndarray, number: np.ndarray, deviations: float, *, among: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest rank, so many standard deviations about where the limit is expected."""
+    share = wanted / np.maximum(number, 1)
+    width = deviations * (np.sqrt(number * share * (1 - share).clip(0)) + 1)
+    low = ((wanted - width) / np.maximum(number, 1)).clip(0, 1)
+    high = ((wanted + width) / np.maximum(number, 1)).clip(0, 1)
+    edges = [
+        np.where(part >= 1, _HIGHEST, (part.clip(max=1 - 2**-53) * 2.0**64).astype(np.uint64))
+        for part in (low, high)
+    ]
+    return np.where(among, edges[0], np.uint64(0)), edges[1]

@@ -1,11 +1,14 @@
 """Local source files: which file is which split, what is in it (digest), its lines of text."""
 
+import codecs
+import contextlib
 import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +32,7 @@ _SPLIT_OF_STEM = {
     "test": "test",
 }
 _LISTED = 12
+_MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def shown(text: str, length: int = 60) -> str:
@@ -58,24 +62,27 @@ def find_files(source: str, formats: Mapping[str, str]) -> dict[str, SourceFile]
 
     Raises InputError where the path is missing, the format unknown, or two files claim one split.
     """
-    path = Path(source).expanduser()
+    given = f"data.source={shown(source, 300)}"
     try:
+        path = Path(source).expanduser()
         if path.is_dir():
             return _in_directory(path, formats)
         if path.is_file():
             return {"train": _as_source(path, "train", formats)}
-        exists = path.exists()
-    except OSError as error:
-        raise InputError(f"data.source={source}: {error.strerror or error}") from error
-    if exists:
-        raise InputError(f"data.source={source} is neither a file nor a directory")
-    raise InputError(f"data.source={source}: no such file or directory{_nearby(path)}")
+        if path.exists():
+            raise InputError(f"{given} is neither a file nor a directory; expected one of them")
+        raise InputError(f"{given}: no such file or directory{_nearby(path)}")
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{given}: {reason}; expected a path that can be read") from error
 
 
 def _nearby(path: Path) -> str:
+    """What may have been meant by a path that does not exist."""
     if not path.parent.is_dir():
         expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
-        return f" (its folder {path.parent} does not exist either); {expected}"
+        folder = shown(str(path.parent), 300)
+        return f" (its folder {folder} does not exist either); {expected}"
     names = sorted(entry.name for entry in path.parent.iterdir())
     close = get_close_matches(path.name, [*names, "sample"], n=1)
     if close:
@@ -137,7 +144,7 @@ def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
     described = []
     for file in files.values():
         try:
-            with open(file.path, "rb") as stream:
+            with file.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 size = stream.tell()
         except OSError as error:
@@ -200,22 +207,30 @@ def _open(file: SourceFile, encoding: str, newline: str) -> IO[str]:
         encoding = "utf-8-sig"
     if file.gzipped:
         return gzip.open(file.path, "rt", encoding=encoding, newline=newline)
-    return open(file.path, encoding=encoding, newline=newline)
+    return file.path.open(encoding=encoding, newline=newline)
 
 
 def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after: int) -> str:
-    opener = gzip.open if file.gzipped else open
-    with opener(file.path, "rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError as found:
-                if encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
-                    break
-                return (
-                    f"{file.path}:{number}: expected {encoding}, got byte 0x{line[found.start]:02x}"
-                    f" at column {found.start + 1}; save the file as {encoding} or set "
-                    "data.encoding (cp1252?)"
-                )
+    """What cannot be decoded, and where; in encodings whose lines cannot be told, only roughly."""
+    if not encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+        # Compressed data may be broken further on, where the reader did not come to.
+        with contextlib.suppress(OSError, EOFError, zlib.error), _open_bytes(file) as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    line.decode(encoding)
+                except UnicodeDecodeError as found:
+                    marked = number == 1 and line.startswith(_MARKS_OF_UTF16)
+                    return (
+                        f"{file.path}:{number}: expected {encoding}, got byte "
+                        f"0x{line[found.start]:02x} at column {found.start + 1}; save the file as "
+                        f"{encoding} or set data.encoding ({'utf-16' if marked else 'cp1252'}?)"
+                    )
     reason = getattr(error, "reason", str(error))
-    return f"{file.path}: after line {after}: expected {encoding} ({reason}); set data.encoding"
+    return (
+        f"{file.path}:{after + 1}: expected {encoding}, got bytes that are not ({shown(reason)}); "
+        "set data.encoding (utf-8?)"
+    )
+
+
+def _open_bytes(file: SourceFile) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(file.path, "rb") if file.gzipped else file.path.open("rb")

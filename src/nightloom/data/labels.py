@@ -44,8 +44,8 @@ class LabelVocabulary:
         if value not in self._codes:
             if len(self.values) >= MOST_CLASSES:
                 raise InputError(
-                    f"{place}: more than {MOST_CLASSES} different labels, the last '{shown(value, 40)}'; "
-                    "is data.label the right column?"
+                    f"{place}: more than {MOST_CLASSES} different labels, the last "
+                    f"'{shown(value, 40)}'; is data.label the right column?"
                 )
             self._codes[value] = len(self.values)
             self.values.append(value)

@@ -2,7 +2,8 @@
 
 A story is drawn from a small grammar over the word lists of its class, which overlap; some
 stories mix two classes, and some labels are wrong, as in real data. The tagged sentences use one
-list of names in several roles: a family name is a company too, a city a team.
+list of names in several roles: a family name is a company too, a city a team; some are tagged
+wrong, as annotators do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ ENTITY_ROWS = {"train": 2000, "test": 500}
 _MIXED = 0.18
 _GENERAL = 0.18
 _WRONG_LABEL = 0.025
+_WRONG_TAGS = 0.03
 
 
 class _Draw:
@@ -127,6 +129,9 @@ _TAGGED = (
 )
 
 
+_TYPES = ("PER", "ORG", "LOC", "MISC")
+
+
 def sample_sentences(split: str) -> Iterator[tuple[list[str], list[str]]]:
     """Yield (words, IOB2 tags) of made-up sentences; `split` is train (2,000) or test (500)."""
     draw = _Draw(f"nightloom sample sentences {split}")
@@ -139,7 +144,7 @@ def sample_sentences(split: str) -> Iterator[tuple[list[str], list[str]]]:
             kind, name = _entity(draw, slot)
             if kind:
                 tokens += name
-                tags += [f"B-{kind}"] + [f"I-{kind}"] * (len(name) - 1)
+                tags += _tags(draw, kind, len(name))
             else:
                 filled = _word(draw, slot, topic, topic) if piece != slot else piece
                 parts = filled.replace("-", " ").split() if filled != "-" else ["-"]
@@ -148,6 +153,17 @@ def sample_sentences(split: str) -> Iterator[tuple[list[str], list[str]]]:
         if draw.chance(0.06):
             tokens = [token.upper() for token in tokens]
         yield tokens, tags
+
+
+def _tags(draw: _Draw, kind: str, words: int) -> list[str]:
+    """Tags of a name, now and then missed, of another type or without the last word."""
+    slip = draw.one(("missed", "type", "short")) if draw.chance(_WRONG_TAGS) else ""
+    if slip == "missed":
+        return ["O"] * words
+    if slip == "type":
+        kind = draw.one([other for other in _TYPES if other != kind])
+    tags = [f"B-{kind}"] + [f"I-{kind}"] * (words - 1)
+    return [*tags[:-1], "O"] if slip == "short" and words > 1 else tags
 
 
 def _entity(draw: _Draw, slot: str) -> tuple[str, list[str]]:

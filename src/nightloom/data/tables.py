@@ -97,6 +97,11 @@ def _read_csv(file: SourceFile, columns: TableColumns) -> Iterator[Rows]:
         line = reader.line_num + 1
         for row in reader:
             if len(row) == width:
+                if line == 1 and tuple(row) == names:
+                    raise InputError(
+                        f"{file.path}:1: the file has a header, which data.columns repeats; leave "
+                        "out data.columns"
+                    )
                 if only_text is not None:
                     text = row[only_text]
                 else:
@@ -115,6 +120,8 @@ def _read_csv(file: SourceFile, columns: TableColumns) -> Iterator[Rows]:
 
 
 def _check_header(file: SourceFile, names: tuple[str, ...], columns: TableColumns) -> None:
+    if not names:
+        raise InputError(f"{file.path}: only blank lines; expected a header and rows")
     for wanted in (*columns.text, columns.label):
         if wanted not in names:
             error = missing_column(f"{file.path}:1", wanted, names)
@@ -122,7 +129,7 @@ def _check_header(file: SourceFile, names: tuple[str, ...], columns: TableColumn
         if names.count(wanted) > 1:
             raise InputError(
                 f"{file.path}:1: the header has column '{wanted}' {names.count(wanted)} times; "
-                "expected once"
+                "expected once; rename the others"
             )
 
 
@@ -131,13 +138,14 @@ def _ragged(
 ) -> str:
     origin = "data.columns" if columns.names else "the header"
     return (
-        f"{file.path}:{line}: expected {len(names)} fields as in {origin} ({shown(', '.join(names), 80)}), "
-        f"got {len(row)}, the first is '{shown(row[0], 30)}'; mend the row or its quotes"
+        f"{file.path}:{line}: expected {len(names)} fields as in {origin} "
+        f"({shown(', '.join(names), 80)}), got {len(row)}, the first is "
+        f"'{shown(row[0], 30)}'; mend the row or its quotes"
     )
 
 
 def _csv_problem(file: SourceFile, line: int, problem: str) -> str:
-    place = f"{file.path}: the row that starts at line {line}"
+    place = f"{file.path}:{line}: the row that starts here"
     if "end of data" in problem or "field larger" in problem:
         what = "has a quoted field that is never closed"
     elif "expected after" in problem:
@@ -157,7 +165,7 @@ def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[st
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", None) or str(error)
+            reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
                 f"{file.path}:{number}: expected one JSON object on the line, got: "
                 f"{shown(line)} ({reason})"
@@ -194,7 +202,8 @@ def _json_text(place: str, name: str, value: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(text, str):
         raise InputError(
-            f"{place}: '{name}' must be a string, got {type(text).__name__} {shown(str(text), 40)}"
+            f"{place}: '{name}' must be a string, got {type(text).__name__} "
+            f"{shown(str(text), 40)}; quote it, or name another column in data.text"
         )
     return text
 
@@ -213,7 +222,8 @@ def label_as_text(value: Any, place: str, column: str) -> str:
         return str(int(value))
     raise InputError(
         f"{place}: '{column}' must be a string or an integer, "
-        f"got {type(value).__name__} {shown(str(value), 40)}"
+        f"got {type(value).__name__} {shown(str(value), 40)}; mend it, or name another column in "
+        "data.label"
     )
 
 
@@ -230,7 +240,10 @@ def _read_parquet(file: SourceFile, columns: TableColumns) -> Iterator[Rows]:
                 start += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{file.path}: expected a Parquet file, got: {reason[:160]}") from error
+        raise InputError(
+            f"{file.path}: expected a Parquet file, got: {shown(reason, 120)}; "
+            "write or fetch it again"
+        ) from error
 
 
 def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, start: int) -> Rows:
@@ -244,7 +257,10 @@ def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, s
             or pa.types.is_large_string(value_type)
             or pa.types.is_string_view(value_type)
         ):
-            raise InputError(f"{place}: column '{name}' must hold strings, got {column.type}")
+            raise InputError(
+                f"{place}: column '{name}' must hold strings, got {column.type}; convert it, or "
+                "name another column in data.text"
+            )
         parts.append([text or "" for text in column.to_pylist()])
     texts = (
         parts[0]

@@ -136,3 +136,10 @@ class SchemeCount:
         if self.last_or_unit:
             return "bilou"
         return "iob1" if self.against_iob1 < self.against_iob2 else "iob2"
+
+    def breaks(self, scheme: str) -> bool:
+        """Whether the tags cannot all be of that scheme."""
+        if scheme == "bilou":
+            return not self.last_or_unit and self.entities > 0
+        against = self.against_iob1 if scheme == "iob1" else self.against_iob2
+        return bool(self.last_or_unit or against)

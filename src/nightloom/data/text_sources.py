@@ -72,9 +72,14 @@ def _class_names(files: Mapping[str, SourceFile], columns: TableColumns) -> tupl
 
 
 def _open_hub(source: str, columns: TableColumns, report: Report) -> TextSource:
-    from nightloom.data.hub_sources import open_hf, open_tfds
+    if source.startswith(TFDS):
+        from nightloom.data.tfds_source import open_tfds
 
-    hub = open_tfds(source, report) if source.startswith(TFDS) else open_hf(source, report)
+        hub = open_tfds(source, report)
+    else:
+        from nightloom.data.hf_source import open_hf
+
+        hub = open_hf(source, report)
     for name in (*columns.text, columns.label):
         if name not in hub.columns:
             raise missing_column(source, name, hub.columns)

@@ -59,7 +59,7 @@ def open_sentences(settings: EntityDataSettings, report: Report = SILENT) -> Tok
 
 
 def _open_hub(source: str, report: Report) -> TokenSource:
-    from nightloom.data.hub_sources import open_hf
+    from nightloom.data.hf_source import open_hf
 
     hub = open_hf(source, report)
     tokens = next((name for name in ("tokens", *WORD_COLUMNS) if name in hub.columns), None)

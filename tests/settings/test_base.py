@@ -1,0 +1,96 @@
+"""Trees of settings: values at dotted paths, flat and nested forms, text as a terminal has it."""
+
+from typing import Any
+
+import pytest
+from pydantic import Field, ValidationError
+
+from nightloom.settings.base import Settings, at_path, flat, nested, public_fields
+from nightloom.settings.flows import ClassifyTransformer
+from nightloom.settings.parse import validate
+
+
+class Inner(Settings):
+    """A group."""
+
+    count: int = 3
+    share: float | None = None
+    on: bool = True
+    words: tuple[str, ...] = ("a",)
+    maybe: tuple[str, ...] | None = None
+    note: str = ""
+
+
+class Outer(Settings):
+    """Groups, one of them under another name than its attribute."""
+
+    inner: Inner = Inner()
+    registry: Inner = Field(default=Inner(count=4), alias="register")
+
+
+def test_values_at_a_path_have_their_public_names() -> None:
+    assert public_fields(Outer) == {"inner": "inner", "register": "registry"}
+    assert at_path(Outer(), "register.count") == 4
+    assert at_path(Outer(), "inner.words") == ["a"]
+    assert at_path(Outer(), "inner")["words"] == ["a"]
+    for missing in ("registry.count", "inner.counts", "inner.count.more", ""):
+        with pytest.raises(KeyError):
+            at_path(Outer(), missing)
+
+
+def test_flat_and_nested_are_inverse() -> None:
+    values = flat(Outer(), ("inner", "register.count"))
+    assert values["inner.words"] == ["a"]
+    assert list(values)[-1] == "register.count"
+    assert flat(validate(Outer, nested(values)), ("inner", "register.count")) == values
+    every = flat(ClassifyTransformer(), ("data", "train", "register"))
+    assert validate(ClassifyTransformer, nested(every)) == ClassifyTransformer()
+
+
+def test_settings_are_frozen_and_closed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Inner().count = 4  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Inner(counts=4)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("count", "12", 12),
+        ("share", "none", None),
+        ("share", " NULL ", None),
+        ("share", "", None),
+        ("share", "1e-3", 0.001),
+        ("on", "no", False),
+        ("words", "a, b,c", ("a", "b", "c")),
+        ("words", '["a, b", "c"]', ("a, b", "c")),
+        ("words", "", ()),
+        ("words", "none", ("none",)),
+        ("maybe", "none", None),
+        ("maybe", "", None),
+        ("maybe", "x", ("x",)),
+        ("note", "none", "none"),
+        ("note", "a,b", "a,b"),
+    ],
+)
+def test_text_of_a_command_line(name: str, text: str, value: Any) -> None:
+    assert getattr(Inner(**{name: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("count", True, "expected a number"),
+        ("share", False, "expected a number"),
+        ("words", "[a", "expected a list"),
+        ("words", "[" * 100_000, "expected a list"),
+        ("words", [1], "valid string"),
+        ("count", 1.5, "integer"),
+        ("share", float("nan"), "finite"),
+    ],
+)
+def test_values_of_another_kind_are_refused(name: str, value: Any, words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as caught:
+        Inner(**{name: value})
+    assert caught.value.errors()[0]["loc"][0] == name
