@@ -1,4 +1,4 @@
-"""`nightloom`: flows, run, predict, models, cache."""
+"""`nightloom`: flows, run, predict, models, cache, export-hub."""
 
 import sys
 
@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
     "cache": "nightloom.cli.cache:cache",
+    "export-hub": "nightloom.cli.export_hub:export_hub",
 }
 """Loaded when named, so that `--help` is quick."""
 

