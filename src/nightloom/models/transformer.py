@@ -14,7 +14,7 @@ from nightloom.settings.model import TransformerSettings
 
 EPSILON = 1e-6
 NOWHERE = -1e9
-"""Added to the attention scores of padding."""
+"""Attention score of padding."""
 
 
 class Block(keras.layers.Layer):
@@ -25,18 +25,19 @@ class Block(keras.layers.Layer):
         self.settings = settings
         self.size = settings.head_size or settings.width
         inner = settings.heads * self.size
-        self.qkv = Dense(settings.width, 3 * inner, name="qkv")
-        self.merge = Dense(inner, settings.width, name="merge")
-        self.up = Dense(settings.width, settings.feed_forward, name="up")
-        self.down = Dense(settings.feed_forward, settings.width, name="down")
-        self.norm1 = Norm(settings.width, name="norm1")
-        self.norm2 = Norm(settings.width, name="norm2")
+        with keras.name_scope(name):  # else the weights of all blocks have the same names
+            self.qkv = Dense(settings.width, 3 * inner, name="qkv")
+            self.merge = Dense(inner, settings.width, name="merge")
+            self.up = Dense(settings.width, settings.feed_forward, name="up")
+            self.down = Dense(settings.feed_forward, settings.width, name="down")
+            self.norm1 = Norm(settings.width, name="norm1")
+            self.norm2 = Norm(settings.width, name="norm2")
         self.built = True
 
-    def call(self, tokens: tf.Tensor, hidden: tf.Tensor, seeds: list[tf.Tensor]) -> tf.Tensor:
-        """tokens [rows, width, size], hidden [rows, 1, 1, width] → [rows, width, size]."""
+    def call(self, tokens: tf.Tensor, seen: tf.Tensor, seeds: list[tf.Tensor]) -> tf.Tensor:
+        """tokens [rows, width, size], seen: bool [rows, 1, 1, width] → [rows, width, size]."""
         rate = self.settings.dropout
-        attended = self.merge(self.attend(tokens, hidden))
+        attended = self.merge(self.attend(tokens, seen))
         if seeds:
             attended = dropout(attended, rate, seeds[0])
         tokens = self.norm1(tokens + attended)
@@ -45,15 +46,15 @@ class Block(keras.layers.Layer):
             fed = dropout(fed, rate, seeds[1])
         return self.norm2(tokens + fed)
 
-    def attend(self, tokens: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+    def attend(self, tokens: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         """Scaled dot-product attention of all heads, [rows, width, heads * size]."""
         rows, width = tf.shape(tokens)[0], tf.shape(tokens)[1]
         heads = self.settings.heads
         parts = tf.reshape(self.qkv(tokens), [rows, width, 3, heads, self.size])
         query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]), num=3)
         query *= tf.cast(self.size**-0.5, query.dtype)
-        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + hidden
-        maps = tf.cast(tf.nn.softmax(scores), value.dtype)
+        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
+        maps = tf.cast(tf.nn.softmax(tf.where(seen, scores, NOWHERE)), value.dtype)
         merged = tf.transpose(tf.matmul(maps, value), [0, 2, 1, 3])
         return tf.reshape(merged, [rows, width, heads * self.size])
 
@@ -94,9 +95,9 @@ class TransformerClassifier(keras.Model):
             embedded *= kept[:, :, tf.newaxis]
         embedded += tf.convert_to_tensor(self.places)[tf.newaxis, :width]
         tokens = tf.cast(embedded, self.compute_dtype)
-        hidden = (1.0 - there)[:, tf.newaxis, tf.newaxis, :] * NOWHERE
+        seen = (batch["segments"] > 0)[:, tf.newaxis, tf.newaxis, :]
         for number, block in enumerate(self.blocks):
-            tokens = block(tokens, hidden, seeds[2 * number : 2 * number + 2])
+            tokens = block(tokens, seen, seeds[2 * number : 2 * number + 2])
         words = tf.maximum(tf.reduce_sum(there, axis=1, keepdims=True), 1.0)
         pooled = tf.einsum("rw,rwd->rd", there, tf.cast(tokens, tf.float32)) / words
         pooled = tf.cast(pooled, self.compute_dtype)

@@ -206,9 +206,13 @@ class Loop:
         found = self.checkpoints.load()
         if found is None:
             return
-        self.position, arrays = found
-        load_state(self.model, _below(arrays, "model/"))
+        position, arrays = found
         saved = _below(arrays, "optimizer/")
+        if saved.keys() != {variable.path for variable in self.optimizer.variables}:
+            self.report.warn("the checkpoint is of another optimizer; training starts anew")
+            return
+        self.position = position
+        load_state(self.model, _below(arrays, "model/"))
         for variable in self.optimizer.variables:
             variable.assign(saved[variable.path])
         self.report.log(

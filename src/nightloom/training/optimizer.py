@@ -60,6 +60,7 @@ def build(
 ) -> keras.optimizers.Optimizer:
     """An optimizer for `variables`, its state made; float16 gets a dynamic loss scale."""
     options = {
+        "name": "optimizer",  # else Keras counts them, and a checkpoint is not found again
         "learning_rate": schedule(settings, steps=steps),
         "global_clipnorm": settings.clip_norm,
     }
@@ -72,6 +73,6 @@ def build(
     else:
         optimizer = keras.optimizers.Adam(**options)
     if settings.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="scaled")
     optimizer.build(variables)
     return optimizer

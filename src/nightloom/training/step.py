@@ -45,8 +45,10 @@ class Stepper:
         jit = jit_compile or None
         self._compiled = tf.function(self._compute, jit_compile=jit)
         self._uncompiled = tf.function(self._compute)
-        # with several devices the update sums over them, which XLA cannot do on the host
-        self._apply = tf.function(self._update, jit_compile=jit if self.replicas == 1 else None)
+        # with several devices the update sums over them, which no function of its own can do
+        self._apply = (
+            tf.function(self._update, jit_compile=jit) if self.replicas == 1 else self._update
+        )
         self._one = tf.function(self._single)
         self._many = tf.function(self._distributed)
         self._sums: list[tf.Variable] | None = None

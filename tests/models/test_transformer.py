@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nightloom.models.contract import load_weights, save_weights, state
+from nightloom.models.transformer import TransformerClassifier
+from nightloom.settings.model import TransformerSettings
+
+
+def model(**changed) -> TransformerClassifier:
+    keras.utils.set_random_seed(1)
+    settings = TransformerSettings(**{"length": 16, "width": 8, "depth": 2, **changed})
+    return TransformerClassifier(settings, vocabulary=30, classes=3)
+
+
+def batch(rows: list[list[int]], width: int) -> dict[str, tf.Tensor]:
+    ids = np.zeros((len(rows), width), np.int32)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = row
+    segments = (ids > 0).astype(np.int32)
+    return {"ids": tf.constant(ids), "segments": tf.constant(segments)}
+
+
+def test_padding_changes_nothing():
+    made = model()
+    narrow = made.logits(batch([[3, 4, 5], [7]], 3)).numpy()
+    wide = made.logits(batch([[3, 4, 5], [7]], 16)).numpy()
+    np.testing.assert_allclose(narrow, wide, atol=1e-5)
+
+
+def test_a_text_without_a_word_has_a_score():
+    assert np.isfinite(model().logits(batch([[]], 4)).numpy()).all()
+
+
+def test_weights_are_stored_and_read_back_whatever_the_depth(tmp_path):
+    one, two = model(), model()
+    for variable in two.variables:
+        variable.assign(np.full(variable.shape, 0.5, np.float32))
+    save_weights(one, tmp_path / "w.safetensors")
+    load_weights(two, tmp_path / "w.safetensors")
+    for name, value in state(one).items():
+        assert (state(two)[name] == value).all()
+    with pytest.raises(ValueError, match="expected .*block0/up/kernel of shape"):
+        load_weights(model(feed_forward=9), tmp_path / "w.safetensors")
+
+
+def test_dropout_follows_its_seed_and_stops_in_inference():
+    made, given = model(), batch([[3, 4, 5]], 4)
+
+    def scores(seed):
+        return made.logits(given, seed=seed).numpy()
+
+    one, two = tf.constant(1, tf.uint32), tf.constant(2, tf.uint32)
+    assert (scores(one) == scores(one)).all()
+    assert (scores(one) != scores(two)).any()
+    assert (scores(None) == scores(None)).all()
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_keeps_weights_and_scores_in_float32(policy):
+    given = batch([[3, 4, 5], [7]], 4)
+    plain = model().logits(given).numpy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = model()
+        scores = mixed.logits(given)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert scores.dtype == tf.float32
+    assert {variable.dtype for variable in mixed.variables} == {"float32"}
+    np.testing.assert_allclose(scores.numpy(), plain, atol=0.05)

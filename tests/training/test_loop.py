@@ -1,0 +1,183 @@
+"""Training of a tiny transformer: resuming, stopping, dividing steps; in this process."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nightloom.errors import RunError
+from nightloom.models.contract import state
+from nightloom.models.transformer import TransformerClassifier
+from nightloom.progress import SILENT
+from nightloom.settings.model import TransformerSettings
+from nightloom.settings.train import TrainSettings
+from nightloom.training.batches import bucketed
+from nightloom.training.checkpoints import Checkpoints
+from nightloom.training.examples import TokenExamples
+from nightloom.training.feed import ExampleFeed
+from nightloom.training.loop import Loop
+from nightloom.training.objective import Classification
+from nightloom.training.optimizer import build
+from nightloom.training.scoring import Scorer
+from nightloom.training.step import Stepper
+
+MODEL = TransformerSettings(length=16, width=8, feed_forward=8, hidden=4)
+
+
+def rows(count: int, *, seed: int = 0) -> TokenExamples:
+    """Rows whose class is told by which third of the vocabulary their words are from."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count).astype(np.int32)
+    lengths = rng.integers(1, 16, count)
+    ids = [rng.integers(2 + 6 * k, 8 + 6 * k, n) for k, n in zip(labels, lengths, strict=True)]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return TokenExamples(np.concatenate(ids).astype(np.int32), offsets, labels, False)
+
+
+class Killed(Exception):
+    """Stands for `kill -9` in the middle of an epoch."""
+
+
+def make(folder, *, jit=False, group=1, strategy=None, die_after=None, **changed) -> Loop:
+    settings = TrainSettings(
+        **{"epochs": 2, "batch_size": 8, "jit_compile": jit, "checkpoint_seconds": 0, **changed}
+    )
+    train, valid = rows(60), rows(30, seed=1)
+    keras.utils.set_random_seed(settings.seed)
+    strategy = strategy or tf.distribute.get_strategy()
+    layout = bucketed(train.lengths, batch_size=settings.batch_size // group, shapes=2)
+    with strategy.scope():
+        model = TransformerClassifier(MODEL, vocabulary=20, classes=3)
+        optimizer = build(settings, list(model.trainable_variables), steps=16)
+    scorer, objective = Scorer(model, jit_compile=False), Classification()
+    stepper = Stepper(model, optimizer, strategy, jit_compile=settings.jit_compile)
+    if die_after is not None:
+        run, left = stepper.run, [die_after]
+
+        def run_and_die(*arguments, **named):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return run(*arguments, **named)
+
+        stepper.run = run_and_die
+    return Loop(
+        model=model,
+        optimizer=optimizer,
+        stepper=stepper,
+        feed=ExampleFeed(train, layout, seed=settings.seed, group=group),
+        validate=lambda: objective.metrics(scorer.outputs(valid, layout), scorer.labels(valid)),
+        monitor=objective.monitor,
+        settings=settings,
+        checkpoints=Checkpoints(folder),
+        report=SILENT,
+    )
+
+
+def same(one, two, **options) -> None:
+    left, right = state(one), state(two)
+    assert left.keys() == right.keys()
+    for name, value in left.items():
+        np.testing.assert_allclose(value, right[name], err_msg=name, **options)
+
+
+@pytest.mark.parametrize("die_after", [1, 4, 9, 12])
+def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, die_after):
+    calm = make(tmp_path / "calm")
+    outcome = calm.run()
+    with pytest.raises(Killed):
+        make(tmp_path / "killed", die_after=die_after).run()
+    resumed = make(tmp_path / "killed")
+    again = resumed.run()
+    same(calm.model, resumed.model, rtol=0, atol=0)
+    assert again.history == outcome.history
+    assert again.best_epoch == outcome.best_epoch
+
+
+def test_it_learns_and_keeps_the_best_epoch(tmp_path):
+    loop = make(tmp_path, epochs=6, learning_rate=0.02)
+    outcome = loop.run()
+    scores = [row["valid_accuracy"] for row in outcome.history]
+    assert max(scores) > 0.9
+    assert outcome.best_score == max(scores)
+    assert outcome.best_epoch == scores.index(max(scores)) + 1
+    assert loop.validate()["accuracy"] == outcome.best_score
+
+
+def test_patience_ends_a_run_that_gets_no_better(tmp_path):
+    outcome = make(tmp_path, epochs=50, learning_rate=1e-9, patience=2).run()
+    assert len(outcome.history) == 3
+
+
+def test_a_loss_that_is_no_number_stops_with_what_to_do(tmp_path):
+    loop = make(tmp_path)
+    loop.model.places.assign(np.full(loop.model.places.shape, np.nan, np.float32))
+    with pytest.raises(RunError, match=r"epoch 1, step 1; set train.learning_rate lower"):
+        loop.run()
+
+
+def test_accumulated_batches_are_one_step(tmp_path):
+    parts = [batch_of(rows(8, seed=3), size=4, place=n) for n in range(2)]
+    one = [batch_of(rows(8, seed=3), size=8, place=0)]
+    results = []
+    for arrays in (parts, one):
+        loop = make(tmp_path / str(len(arrays)))
+        loop.model.settings = MODEL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
+        for block in loop.model.blocks:
+            block.settings = loop.model.settings
+        loss = loop.stepper.run(arrays, seed=1)
+        results.append((float(loss), state(loop.model)))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+    for name, value in results[0][1].items():
+        np.testing.assert_allclose(value, results[1][1][name], atol=1e-5, err_msg=name)
+
+
+def batch_of(examples: TokenExamples, *, size: int, place: int) -> dict[str, np.ndarray]:
+    from nightloom.training.batches import Layout, Place, materialise
+
+    layout = Layout((16,), (size,), size, packed=False)
+    chosen = np.arange(place * size, place * size + size)
+    row = np.arange(size)
+    return materialise(examples, layout, Place(0, chosen, row, np.zeros_like(row)))
+
+
+def test_compiled_steps_give_the_same_numbers(tmp_path):
+    plain, compiled = make(tmp_path / "plain"), make(tmp_path / "compiled", jit=True)
+    arrays = [batch_of(rows(8, seed=3), size=8, place=0)]
+    losses = [float(loop.stepper.run(arrays, seed=5)) for loop in (plain, compiled)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    same(plain.model, compiled.model, atol=1e-4)
+
+
+MIRRORED = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from pathlib import Path
+import numpy as np
+from nightloom.models.contract import state
+from nightloom.settings.train import TrainSettings
+from nightloom.training.devices import prepare
+from tests.training.test_loop import make
+
+strategy = prepare(TrainSettings(devices=("cpu:0", "cpu:1"), deterministic=True))
+assert strategy.num_replicas_in_sync == 2, strategy
+loop = make(Path(sys.argv[1]), group=2, strategy=strategy, epochs=4, learning_rate=0.02)
+outcome = loop.run()
+for variable in loop.model.variables:
+    copies = [np.asarray(one) for one in strategy.experimental_local_results(variable.value)]
+    assert len(copies) == 2 and (copies[0] == copies[1]).all(), variable.path
+print("accuracy", outcome.best_score)
+"""
+
+
+def test_two_devices_share_every_step_and_stay_equal(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert float(done.stdout.split()[-1]) > 0.8
