@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+PREFECT = (sys.executable, "-m", "prefect")
 SMALL = (
     "data.source=sample",
     "data.limit=400",
@@ -68,8 +69,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment.pop("PREFECT_API_URL", None)
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-            + ["--port", str(port)],
+            [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)],
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""One home, used as in a working day: a first run, again, a changed setting, damage, predictions."""
+"""One home, used as in a working day: a first run, again, a setting changed, damage, answers."""
 
 import json
 import shutil
@@ -80,7 +80,7 @@ def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):
 
 
 def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, home):
-    changed = nightloom(home, *RUN, "train.learning_rate=0.002", "--json")
+    changed = nightloom(home, *RUN, "train.learning_rate=0.003", "--json")
     assert changed.code == 0, changed.err
     assert changed.states == {
         "download_dataset": "hit",
@@ -90,14 +90,14 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
         "evaluate": "built",
         "register": "built",
     }
-    assert changed.entry("train")["why"] == "settings train.learning_rate 0.001 → 0.002"
-    assert "MISS    train: settings train.learning_rate 0.001 → 0.002" in changed.err
+    assert changed.entry("train")["why"] == "settings train.learning_rate 0.002 → 0.003"
+    assert "MISS    train: settings train.learning_rate 0.002 → 0.003" in changed.err
     assert changed.report["model"]["version"] == 2
     assert "version 1" in changed.report["model"]["reason"]
 
 
 def test_a_plan_runs_nothing_and_says_why(nightloom, home):
-    plan = nightloom(home, *RUN, "train.learning_rate=0.002", "--plan", "--json")
+    plan = nightloom(home, *RUN, "train.learning_rate=0.003", "--plan", "--json")
     assert plan.code == 0, plan.err
     assert plan.report["state"] == "planned"
     assert plan.states == {
@@ -152,9 +152,7 @@ def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
         "client = open_client(Home.current().tracking_uri)\n"
         "client.delete_model_version('classify-transformer', '1')\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", code], env={"NIGHTLOOM_HOME": str(home)}, check=True
-    )
+    subprocess.run([sys.executable, "-c", code], env={"NIGHTLOOM_HOME": str(home)}, check=True)
     done = nightloom(home, *RUN, "--json")
     assert done.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
     assert "is not in the registry any more" in done.entry("register")["why"]

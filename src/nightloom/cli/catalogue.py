@@ -16,12 +16,13 @@ class FlowEntry:
     function: str
     """`module:function` of the Prefect flow."""
     settings: str
-    """Name of the class in `nightloom.settings.flows`."""
+    """`module:class` of its settings; without a module, of `nightloom.settings.flows`."""
     summary: str
 
     def load_settings(self) -> Any:
         """The type of the flow's settings."""
-        return getattr(importlib.import_module("nightloom.settings.flows"), self.settings)
+        module, _, name = self.settings.rpartition(":")
+        return getattr(importlib.import_module(module or "nightloom.settings.flows"), name)
 
     def load(self) -> Any:
         """The Prefect flow."""
@@ -49,6 +50,18 @@ FLOWS = {
             "flows.classify_hub:classify_hub",
             "ClassifyHub",
             "texts → classes, with a TF Hub encoder, frozen or fine-tuned",
+        ),
+        FlowEntry(
+            "ner-bert",
+            "flows.ner_bert:ner_bert",
+            "NerBert",
+            "sentences → entities, with a Hugging Face encoder",
+        ),
+        FlowEntry(
+            "nightly",
+            "flows.nightly:nightly",
+            "nightloom.settings.nightly:NightlySettings",
+            "retrains a list of models (--config FILE.yaml), one summary for all",
         ),
     )
 }

@@ -70,6 +70,9 @@ class Console:
         """The end of a run: metrics, decision of the gate, time saved."""
         if report["state"] == "planned":
             return
+        if "models" in report:
+            self._night(report)
+            return
         metrics = report.get("metrics") or {}
         shown = [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)]
         print("metrics  " + ", ".join(shown))
@@ -79,6 +82,18 @@ class Console:
         print(f"gate     {model.get('reason')}")
         saved = report["seconds_saved"]
         print(f"time     {span(report['seconds'])}, the cache saved {span(saved)}")
+
+    def _night(self, report: dict[str, Any]) -> None:
+        from nightloom.reporting.night_report import night_rows
+
+        rows = night_rows(report["models"])
+        width = max(len(row["model"]) for row in rows)
+        for row in rows:
+            built = f"built {row['built']}" if row["built"] else "stopped before its first stage"
+            told = [row["state"], built, row["against the champion"], row["decision"]]
+            time = f"took {row['took']}, saved {row['saved']}"
+            print(f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time]))
+        print(f"time     {span(report['seconds'])}, the cache saved {span(report['seconds_saved'])}")
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -21,9 +21,9 @@ from nightloom.home import Home
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--revision", help="Branch, tag or commit of a Hugging Face id.")
 @click.option(
-    "--length", default=128, show_default=True, type=click.IntRange(3), help="Pieces of a text."
+    "--length", type=click.IntRange(3), help="Pieces of a text; 128, or what the encoder takes."
 )
-def export_hub(checkpoint: str, directory: Path, revision: str | None, length: int) -> None:
+def export_hub(checkpoint: str, directory: Path, revision: str | None, length: int | None) -> None:
     """Write CHECKPOINT as DIRECTORY/preprocess and DIRECTORY/encoder.
 
     CHECKPOINT is a Hugging Face id, a local directory, or minilm. The pair has the signature of
@@ -40,7 +40,9 @@ def export_hub(checkpoint: str, directory: Path, revision: str | None, length: i
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with quiet_start():
-        import tensorflow  # noqa: F401
+        import tensorflow
+
+        tensorflow.config.list_logical_devices()
     from nightloom.cli.console import Console
     from nightloom.encoders.checkpoints import fetch_checkpoint
     from nightloom.hub.download import is_offline

@@ -21,12 +21,13 @@ def flows(flow: str | None, as_json: bool) -> None:
         return
     from nightloom.settings.base import flat, public_fields
 
-    settings = find_flow(flow).load_settings()()
-    values = flat(settings, tuple(public_fields(type(settings))))
+    kind = find_flow(flow).load_settings()
+    needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
+    values = needed or flat(kind(), tuple(public_fields(kind)))
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
-    notes = _descriptions(type(settings), "")
+    notes = _descriptions(kind, "")
     for name, value in values.items():
         shown = ",".join(map(str, value)) if isinstance(value, list) else value
         click.echo(f"{name}={'none' if shown is None else shown}")

@@ -54,9 +54,12 @@ def run(
     except NightloomError as error:
         if isinstance(error, RunError) and not plan:
             console.say(f"to go on where this stopped: {_again()}")
+        report = getattr(error, "report", None)
         if as_json:
             failed = {"flow": flow, "state": "failed", "error": str(error)}
-            click.echo(json.dumps({**failed, "stages": console.stages}))
+            click.echo(json.dumps({**failed, **(report or {"stages": console.stages})}))
+        elif report:
+            console.summary(report)
         raise
     except KeyboardInterrupt:
         console.say(f"stopped; to go on where this stopped: {_again()}")

@@ -1,18 +1,24 @@
 """A pair of TF Hub modules, by handle or from disk, checked and copied into one folder."""
 
+import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightloom.encoders.hub import cleaned
 from nightloom.errors import InputError, NightloomError
-from nightloom.hub.download import cache_folder, is_offline, resolve_handle
+from nightloom.hub.download import is_offline, resolve_handle
 from nightloom.hub.operations import check_operations
 from nightloom.progress import SILENT, Report
 
 ENCODER = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2/1"
-PREPROCESS = "https://tfhub.dev/tensorflow/bert_en_uncased_preprocess/3"
+_BERT = re.compile(
+    r"(?P<publisher>https?://.+/tensorflow)/(small_bert/)?"
+    r"bert_(?P<language>en|zh|multi)(_wwm)?(?P<case>_cased|_uncased)?_L-\d+_H-\d+_A-\d+/\d+"
+)
 
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 OUTPUTS = ("pooled_output", "sequence_output")
@@ -39,19 +45,19 @@ def fetch_modules(
     report: Report = SILENT,
     offline: bool | None = None,
     cache: Path | None = None,
-    seq_length: int = 128,
+    seq_length: int | None = None,
 ) -> HubPair:
     """Bring an encoder and its preprocessing module into `out/encoder` and `out/preprocess`.
 
     `encoder` and `preprocess` are each an http(s) handle (tfhub.dev, www.kaggle.com, a mirror that
-    speaks the same protocol) or a local SavedModel directory. An encoder that is a Hugging Face
-    checkpoint instead (a directory with config.json, or the name `minilm`) is exported as a pair
-    with `seq_length`, and needs no `preprocess`; the default encoder brings its own default, any
-    other SavedModel needs one. `offline` and `cache` default to what the environment says
-    (`NIGHTLOOM_OFFLINE`, `TFHUB_CACHE_DIR`).
+    speaks the same protocol) or a local SavedModel directory. An encoder that is a checkpoint
+    instead (a directory with config.json, a Hugging Face id, or `minilm`) is exported as a pair
+    with `seq_length`, and needs no `preprocess`; any other needs one, but for encoders that are
+    called as TF Hub's BERTs are: their module is known (`usual_preprocess`). `offline` and `cache`
+    default to what the environment says (`NIGHTLOOM_OFFLINE`, `TFHUB_CACHE_DIR`).
 
-    The two default handles are those of the teaching notebook; they are served by a hub outside,
-    so tests cannot show that it still answers them.
+    The default handle is that of the teaching notebook; it is served by a hub outside, so tests
+    cannot show that it still answers.
 
     Raises:
         InputError: no such model, no network, offline and not cached, not a SavedModel, one that
@@ -60,46 +66,81 @@ def fetch_modules(
     """
     out = Path(out)
     offline = is_offline() if offline is None else offline
-    cache = cache_folder() if cache is None else Path(cache)
-    checkpoint = _checkpoint(encoder, report)
-    if checkpoint is not None:
+    if not _is_handle(encoder) and not (Path(encoder).expanduser() / "saved_model.pb").is_file():
         if preprocess is not None:
             raise InputError(
                 f"the encoder {encoder} is a checkpoint and brings its tokenizer; leave the "
                 f"preprocessing module {preprocess} out"
             )
-        from nightloom.hub.export import export_hub
-
-        export_hub(checkpoint, out, seq_length=seq_length)
+        _export(encoder, out, seq_length=seq_length, offline=offline, report=report)
         return check_pair(out / "encoder", out / "preprocess")
+    preprocess = preprocess or usual_preprocess(encoder)
     if preprocess is None:
-        if encoder != ENCODER:
-            raise InputError(
-                f"the encoder {encoder} is a SavedModel: name the preprocessing module that it "
-                "was trained with as well"
-            )
-        preprocess = PREPROCESS
+        raise InputError(
+            f"the encoder {cleaned(encoder)} is a SavedModel: name the preprocessing module that "
+            "it was trained with as well (model.preprocess)"
+        )
     for name, source in (("encoder", encoder), ("preprocess", preprocess)):
-        report.log(f"{name}: {source}")
-        if source.startswith(("http://", "https://")):
-            directory = resolve_handle(source, cache=cache, offline=offline, report=report)
-        else:
-            directory = Path(source).expanduser()
-            if not directory.is_dir():
-                raise InputError(
-                    f"expected an https:// handle or a SavedModel directory as {name}, "
-                    f"got {source!r}"
-                )
-        check_operations(directory)
-        copy_saved_model(directory, out / name)
+        report.log(f"{name}: {cleaned(source)}")
+        _bring(source, out / name, offline=offline, cache=cache, report=report)
     return check_pair(out / "encoder", out / "preprocess")
 
 
-def _checkpoint(encoder: str, report: Report) -> Path | None:
-    directory = Path(encoder).expanduser()
-    if (directory / "config.json").is_file() and not (directory / "saved_model.pb").exists():
-        return directory
-    return None
+def usual_preprocess(encoder: str) -> str | None:
+    """The preprocessing module that TF Hub gives for an encoder with this handle, if any.
+
+    Known are the names of TF Hub (`bert_en_uncased_L-4_H-128_A-2`), on any server; the module of
+    the same language and case lies beside them.
+    """
+    found = _BERT.fullmatch(encoder)
+    if found is None:
+        return None
+    return f"{found['publisher']}/bert_{found['language']}{found['case'] or ''}_preprocess/3"
+
+
+def _is_handle(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _export(
+    checkpoint: str, out: Path, *, seq_length: int | None, offline: bool, report: Report
+) -> None:
+    from nightloom.encoders.checkpoints import fetch_checkpoint
+    from nightloom.hub.export import export_hub
+
+    directory = Path(checkpoint).expanduser()
+    if (directory / "config.json").is_file():
+        export_hub(directory, out, seq_length=seq_length)
+        return
+    if directory.is_dir():
+        raise InputError(
+            f"expected a SavedModel (saved_model.pb) or a checkpoint (config.json) in {directory}, "
+            "found neither"
+        )
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".checkpoint-") as scratch:
+        fetch_checkpoint(checkpoint, out=Path(scratch), offline=offline, report=report)
+        export_hub(Path(scratch), out, seq_length=seq_length)
+
+
+def _bring(source: str, target: Path, *, offline: bool, cache: Path | None, report: Report) -> None:
+    if not _is_handle(source):
+        directory = Path(source).expanduser()
+        if not directory.is_dir():
+            raise InputError(
+                f"expected an https:// handle or a SavedModel directory as {target.name}, got "
+                f"{source!r}"
+            )
+        check_operations(directory)
+        copy_saved_model(directory, target)
+        return
+    directory = resolve_handle(source, cache=cache, offline=offline, report=report)
+    try:
+        check_operations(directory)
+    except InputError as error:
+        raise InputError(f"{error}; to have it fetched anew, remove {directory}") from error
+    copy_saved_model(directory, target)
 
 
 def copy_saved_model(source: Path, target: Path) -> None:

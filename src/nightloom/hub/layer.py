@@ -64,11 +64,27 @@ class SavedModelLayer(keras.layers.Layer):
         weight._path = f"{self.name}/{name}"
         self._track_variable(weight)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Whatever the SavedModel returns for `inputs`, floats cast to the compute dtype."""
+    def call(self, inputs: Any, training: bool = False, seed: tf.Tensor | None = None) -> Any:
+        """Whatever the SavedModel returns for `inputs`, floats cast to the compute dtype.
+
+        seed: integer scalar, another one each step; see `seeded`.
+        """
         inputs = _cast_in(inputs, self._expected)
-        passed = {"training": bool(training)} if self._knows_training else {}
-        return tf.nest.map_structure(self._cast_out, self.module(inputs, **passed))
+        if training and seed is not None and self.seeded:
+            outputs = self.module.seeded(inputs, tf.cast(seed, tf.uint32))
+        else:
+            passed = {"training": bool(training)} if self._knows_training else {}
+            outputs = self.module(inputs, **passed)
+        return tf.nest.map_structure(self._cast_out, outputs)
+
+    @property
+    def seeded(self) -> bool:
+        """Whether a seed decides what is dropped in training, so that a run can be repeated.
+
+        It does in the pairs of `nightloom.hub.export`. Any other SavedModel has its own random
+        operations, which know no seed from outside and go on wherever they were.
+        """
+        return hasattr(self.module, "seeded")
 
     def _cast_out(self, tensor: tf.Tensor) -> tf.Tensor:
         return tf.cast(tensor, self.compute_dtype) if tensor.dtype.is_floating else tensor

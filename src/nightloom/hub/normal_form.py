@@ -1,8 +1,9 @@
 """A SavedModel in a form that depends on its content alone, so that equal models have equal bytes.
 
-TensorFlow numbers functions by a counter of the process, orders them by those names, and writes a
-random identity into `fingerprint.pb`. Here functions are numbered in the order in which the graph
-reaches them, and the fingerprint is left away (loading does without it).
+TensorFlow numbers functions, and what they capture, by a counter of the process, orders them by
+those names, and writes a random identity into `fingerprint.pb`. Here functions are numbered in the
+order in which the graph reaches them, their arguments by place, and the fingerprint is left away
+(loading does without it).
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"_\d+$")
 _GRADIENT = "_gradient_op_type"
+_GIVEN_NAME = "_user_specified_name"
 
 
 def normalize_saved_model(directory: Path) -> None:
@@ -39,23 +41,62 @@ def _renumber(graph: Any) -> None:
         gradient.function_name = names[gradient.function_name]
         gradient.gradient_func = names[gradient.gradient_func]
     kept = [functions[name] for name in order]
+    described = graph.object_graph_def.concrete_functions
     for name, function in zip(order, kept, strict=True):
+        given = None
+        if name in described:
+            given = len(function.signature.input_arg) - len(described[name].bound_inputs)
+        _rename_arguments(function, given=given)
         function.signature.name = names[name]
     copies = [type(function).FromString(function.SerializeToString()) for function in kept]
     del library.function[:]
     library.function.extend(copies)
     objects = graph.object_graph_def
     for node in objects.nodes:
-        concrete = node.function.concrete_functions
-        concrete[:] = [names[name] for name in concrete]
-        if node.HasField("bare_concrete_function"):
+        if node.HasField("function"):
+            concrete = node.function.concrete_functions
+            concrete[:] = [names[name] for name in concrete]
+        elif node.HasField("bare_concrete_function"):
             bare = node.bare_concrete_function
             bare.concrete_function_name = names[bare.concrete_function_name]
     described = {names[name]: value for name, value in objects.concrete_functions.items()}
-    copied = {name: type(value).FromString(value.SerializeToString()) for name, value in described.items()}
+    copied = {
+        name: type(value).FromString(value.SerializeToString()) for name, value in described.items()
+    }
     objects.concrete_functions.clear()
     for name in sorted(copied):
         objects.concrete_functions[name].CopyFrom(copied[name])
+
+
+def _rename_arguments(function: Any, *, given: int | None) -> None:
+    """Name arguments and results by their place; inside a graph, callers go by place alone.
+
+    `given`: how many arguments, the first ones, a call from outside gives by their names; None
+    where there are no such calls.
+    """
+    signature = function.signature
+    arguments = list(signature.input_arg)[given or 0 :]
+    inputs = {arg.name: f"argument_no_{i}" for i, arg in enumerate(arguments)}
+    outputs = {}
+    if given is None:
+        outputs = {arg.name: f"result_no_{i}" for i, arg in enumerate(signature.output_arg)}
+    for arg in signature.input_arg:
+        arg.name = inputs.get(arg.name, arg.name)
+    for arg in signature.output_arg:
+        arg.name = outputs.get(arg.name, arg.name)
+    for node in function.node_def:
+        node.input[:] = [_source(name, inputs) for name in node.input]
+    results = {outputs.get(key, key): _source(value, inputs) for key, value in function.ret.items()}
+    function.ret.clear()
+    function.ret.update(results)
+    for i, described in function.arg_attr.items():
+        if i >= (given or 0) and _GIVEN_NAME in described.attr:
+            described.attr[_GIVEN_NAME].s = b"argument_no_%d" % i
+
+
+def _source(name: str, inputs: dict[str, str]) -> str:
+    head, colon, tail = name.partition(":")
+    return inputs.get(head, head) + colon + tail
 
 
 def _order(graph: Any, functions: dict[str, Any]) -> list[str]:

@@ -12,37 +12,38 @@ from typing import Any
 
 from nightloom.errors import InputError
 
-FORBIDDEN = frozenset(
-    "ReadFile WriteFile MatchingFiles PyFunc PyFuncStateless EagerPyFunc Print PrintV2 "
-    "TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2 TFRecordReader "
-    "TFRecordReaderV2 FixedLengthRecordReader FixedLengthRecordReaderV2 LMDBReader "
-    "IdentityReader IdentityReaderV2 TextLineDataset TFRecordDataset TFRecordDatasetV2 "
-    "FixedLengthRecordDataset FixedLengthRecordDatasetV2 LMDBDataset CSVDataset CSVDatasetV2 "
-    "SqlDataset ExperimentalSqlDataset ExperimentalLMDBDataset ExperimentalCSVDataset "
-    "CacheDataset CacheDatasetV2 SnapshotDataset SnapshotDatasetV2 SnapshotDatasetReader "
-    "SaveDataset SaveDatasetV2 LoadDataset ListSnapshotChunksDataset DataServiceDataset "
-    "DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 RegisterDataset "
-    "RegisterDatasetV2 DatasetFromGraph GeneratorDataset ImmutableConst "
-    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints CheckpointExists "
-    "LoadAndRemapMatrix GenerateVocabRemapping CreateSummaryFileWriter CreateSummaryDbWriter "
-    "WriteSummary WriteRawProtoSummary WriteScalarSummary WriteHistogramSummary "
-    "WriteImageSummary WriteAudioSummary WriteGraphSummary ImportEvent "
-    "DebugIdentity DebugIdentityV2 DebugIdentityV3 DebugNanCount DebugNumericSummary "
-    "RemoteCall RemoteFusedGraphExecute RpcCall RpcClient RpcServer RpcServerStart TryRpc Rpc "
-    "_Send _Recv _HostSend _HostRecv Send Recv CollectiveInitializeCommunicator "
-    "TPUExecute XlaLaunch".split()
-)
+_FORBIDDEN = """
+    ReadFile WriteFile MatchingFiles PyFunc PyFuncStateless EagerPyFunc Print PrintV2
+    TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2 TFRecordReader
+    TFRecordReaderV2 FixedLengthRecordReader FixedLengthRecordReaderV2 LMDBReader
+    IdentityReader IdentityReaderV2 TextLineDataset TFRecordDataset TFRecordDatasetV2
+    FixedLengthRecordDataset FixedLengthRecordDatasetV2 LMDBDataset CSVDataset CSVDatasetV2
+    SqlDataset ExperimentalSqlDataset ExperimentalLMDBDataset ExperimentalCSVDataset
+    CacheDataset CacheDatasetV2 SnapshotDataset SnapshotDatasetV2 SnapshotDatasetReader
+    SaveDataset SaveDatasetV2 LoadDataset ListSnapshotChunksDataset DataServiceDataset
+    DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 RegisterDataset
+    RegisterDatasetV2 DatasetFromGraph GeneratorDataset ImmutableConst Save SaveSlices SaveV2
+    Restore RestoreSlice RestoreV2 MergeV2Checkpoints CheckpointExists LoadAndRemapMatrix
+    GenerateVocabRemapping CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary
+    WriteRawProtoSummary WriteScalarSummary WriteHistogramSummary WriteImageSummary
+    WriteAudioSummary WriteGraphSummary ImportEvent DebugIdentity DebugIdentityV2
+    DebugIdentityV3 DebugNanCount DebugNumericSummary RemoteCall RemoteFusedGraphExecute
+    RpcCall RpcClient RpcServer RpcServerStart TryRpc Rpc _Send _Recv _HostSend _HostRecv Send
+    Recv CollectiveInitializeCommunicator TPUExecute XlaLaunch
+"""
+
+FORBIDDEN = frozenset(_FORBIDDEN.split())
 """Names of operations that reach files, the network, or Python."""
 
-_CHECKPOINT = frozenset("SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename".split())
+_CHECKPOINT = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
 
 
 def check_operations(directory: Path) -> None:
     """Read the graphs of a SavedModel without running them.
 
     Raises:
-        InputError: a file that is not a SavedModel, or one with operations out of `FORBIDDEN`;
-            they are named.
+        InputError: a file that is not a SavedModel, one with operations out of `FORBIDDEN` (they
+            are named), or with assets outside its folder.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
@@ -64,6 +65,12 @@ def check_operations(directory: Path) -> None:
     found: set[str] = set()
     for graph in model.meta_graphs:
         found |= _forbidden(graph)
+        for asset in graph.asset_file_def:
+            if asset.filename in ("", ".", "..") or set(asset.filename) & set("/\\"):
+                raise InputError(
+                    f"the SavedModel {directory} names the file {asset.filename!r} outside its "
+                    "folder of assets; such models are not loaded"
+                )
     if found:
         raise InputError(
             f"the SavedModel {directory} contains operations that reach files, the network or "

@@ -1,21 +1,27 @@
-"""Texts through a preprocessing SavedModel, once, to lists of ids without padding."""
+"""Texts through a preprocessing SavedModel, once, to ids without padding."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from nightloom.errors import InputError, RunError
+from nightloom.errors import InputError
 from nightloom.hub.layer import load_saved_model
 from nightloom.progress import SILENT, Report
 
+_PROBE = ("a", "", "a b c d e f g h")
+
 
 class Preprocessor:
-    """A preprocessing module of TF Hub (strings → ids, mask, types) as an encode stage uses it."""
+    """A preprocessing module of TF Hub (strings → ids, mask, types) as an encode stage uses it.
+
+    `module` is the loaded SavedModel, `length` the most tokens that a text gets.
+    """
 
     def __init__(self, directory: Path | str, *, max_length: int) -> None:
-        """Load the module; rows will have at most `max_length` tokens.
+        """Load the module; texts will have at most `max_length` tokens.
 
         Modules with the parts `tokenize` and `bert_pack_inputs` are asked for exactly that length.
         Others give the length of their plain call (128 on TF Hub); a smaller `max_length` then
@@ -23,49 +29,72 @@ class Preprocessor:
         effect: see `length`.
 
         Raises:
-            InputError: not a preprocessing module, or a `max_length` below 3.
+            InputError: not a preprocessing module, one that pads on the left or gives a single
+                text other types than 0, or a `max_length` below 3.
         """
         if max_length < 3:
             raise InputError(f"expected a length of at least 3 tokens, got {max_length}")
-        self._module = load_saved_model(directory)
-        packs = hasattr(self._module, "tokenize") and hasattr(self._module, "bert_pack_inputs")
-        self._packed = packs and self._can_pack(max_length)
-        given = self._run(tf.constant(["a"]))
-        if not isinstance(given, dict) or not {"input_word_ids", "input_mask"} <= set(given):
-            raise InputError(
-                f"expected {directory} to turn strings into input_word_ids and input_mask"
-                " (a preprocessing module of TF Hub), it does not"
-            ) if not self._packed else RunError(f"{directory}: bert_pack_inputs gives no ids")
-        self.length = min(max_length, int(given["input_word_ids"].shape[1]))
-
-    def _can_pack(self, length: int) -> bool:
-        self._wanted = length
-        try:
-            self._packed = True
-            return int(self._run(tf.constant(["a"]))["input_word_ids"].shape[1]) == length
-        except Exception:
-            return False
-
-    def _run(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        if self._packed:
-            pieces = self._module.tokenize(texts)
-            return self._module.bert_pack_inputs([pieces], seq_length=tf.constant(self._wanted))
-        return self._module(texts)
+        self.module = load_saved_model(directory)
+        self._length = max_length
+        self._packs = self._can_pack()
+        self.length = min(max_length, self._check(directory))
+        self._call = tf.function(self.ragged, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Token ids of each text, int32, special tokens included, without padding."""
         if not len(texts):
             return []
-        packed = self._run(tf.constant(list(texts), tf.string))
-        ids, mask = packed["input_word_ids"].numpy(), packed["input_mask"].numpy()
+        found = self._call(tf.constant(list(texts), tf.string))
+        ids, splits = found.flat_values.numpy(), found.row_splits.numpy()
+        return np.split(ids, splits[1:-1])
+
+    def ragged(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """string [n] → int32 ids [n, (tokens)], special tokens included; for a graph."""
+        packed = self._run(texts)
+        ids = tf.cast(packed["input_word_ids"], tf.int32)
+        lengths = tf.reduce_sum(tf.cast(packed["input_mask"], tf.int32), axis=1)
+        kept = tf.minimum(lengths, self.length)
+        closing = tf.gather(ids, lengths - 1, batch_dims=1)[:, None]
+        last = tf.range(tf.shape(ids)[1])[None] == kept[:, None] - 1
+        return tf.RaggedTensor.from_tensor(tf.where(last, closing, ids), lengths=kept)
+
+    def _run(self, texts: tf.Tensor) -> Any:
+        if self._packs:
+            pieces = self.module.tokenize(texts)
+            return self.module.bert_pack_inputs([pieces], seq_length=tf.constant(self._length))
+        return self.module(texts)
+
+    def _can_pack(self) -> bool:
+        self._packs = hasattr(self.module, "tokenize") and hasattr(self.module, "bert_pack_inputs")
+        if not self._packs:
+            return False
+        try:
+            return int(self._run(tf.constant(_PROBE))["input_word_ids"].shape[1]) == self._length
+        except Exception:  # a module may raise what it likes; its plain call is tried instead
+            return False
+
+    def _check(self, directory: Path | str) -> int:
+        """Run a few texts; the width of what comes out."""
+        try:
+            given = self._run(tf.constant(_PROBE))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{directory} does not take strings: {reason}") from error
+        if not isinstance(given, Mapping) or not {"input_word_ids", "input_mask"} <= set(given):
+            raise InputError(
+                f"expected {directory} to turn strings into input_word_ids and input_mask (a "
+                "preprocessing module of TF Hub), it does not"
+            )
+        mask = given["input_mask"].numpy()
         lengths = mask.sum(axis=1)
-        if (mask != (np.arange(mask.shape[1]) < lengths[:, None])).any():
-            raise RunError("expected the preprocessing module to pad on the right, it does not")
-        if self.length < ids.shape[1]:
-            cut = np.flatnonzero(lengths > self.length)
-            ids[cut, self.length - 1] = ids[cut, lengths[cut] - 1]
-            lengths = np.minimum(lengths, self.length)
-        return [row[:length].astype(np.int32) for row, length in zip(ids, lengths, strict=True)]
+        if (lengths < 1).any() or (mask != (np.arange(mask.shape[1]) < lengths[:, None])).any():
+            raise InputError(
+                f"expected {directory} to put tokens on the left and padding on the right, it "
+                "does not"
+            )
+        if np.any(given.get("input_type_ids", 0)):
+            raise InputError(f"expected {directory} to give a single text the type 0, it does not")
+        return int(mask.shape[1])
 
 
 def preprocess_texts(

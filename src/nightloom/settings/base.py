@@ -99,10 +99,12 @@ def at_path(settings: BaseModel, path: str) -> Any:
         if name not in fields:
             raise KeyError(path)
         value = getattr(value, fields[name])
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else _plain(value)
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 

@@ -74,8 +74,11 @@ class ClassifyTransformer(FlowSettings):
     data: TextDataSettings = TextDataSettings()
     tokenizer: WordVocabularySettings = WordVocabularySettings()
     model: TransformerSettings = TransformerSettings()
-    train: TrainSettings = TrainSettings(schedule="linear", label_smoothing=0.1)
-    """A falling rate and soft targets: without them the third epoch overfits."""
+    train: TrainSettings = TrainSettings(
+        batch_size=256, learning_rate=2e-3, schedule="linear", label_smoothing=0.1
+    )
+    """A falling rate and soft targets: without them the third epoch overfits. Batches twice the
+    notebook's at twice its rate: as good on the validation part, and fewer updates."""
 
 
 class ClassifyBert(FlowSettings):

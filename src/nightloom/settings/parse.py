@@ -91,29 +91,38 @@ def _unknown(name: str, kind: type[BaseModel]) -> str:
 
 
 def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:
-    """The file's settings as a tree, where a group may also be spelled in a dotted name."""
-    tree: dict[str, Any] = {}
     read = read_yaml(path)
     if not isinstance(read, dict | None):
         raise InputError(
             f"expected groups of settings in {path}, such as `train: {{epochs: 3}}`, "
             f"got {spelled(read)}"
         )
-    for name, value in (read or {}).items():
+    return tree_of(kind, read or {}, str(path))
+
+
+def tree_of(kind: type[BaseModel], values: Mapping[Any, Any], where: str) -> dict[str, Any]:
+    """Settings as a tree, where a group may also be spelled in a dotted name.
+
+    Raises:
+        InputError: A name is unknown, stands twice, or is a group's and has no settings; says
+            `where`.
+    """
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
         if not isinstance(name, str):
-            raise InputError(f"expected names of settings in {path}, got {spelled(name)}")
+            raise InputError(f"expected names of settings in {where}, got {spelled(name)}")
         again = _merge(tree, nested({name: value}))
         if again:
-            raise InputError(f"{path}: {on_one_line(again)} stands twice; keep one of them")
+            raise InputError(f"{where}: {on_one_line(again)} stands twice; keep one of them")
     for name in tree:
         if name not in public_fields(kind):
-            raise InputError(f"{path}: {_unknown(name, kind)}")
+            raise InputError(f"{where}: {_unknown(name, kind)}")
     for group in sorted(_groups(kind)):
         value = tree.get(group, {})
         if value is None:
             tree[group] = {}
         elif not isinstance(value, dict):
-            raise InputError(f"{path}: {_is_a_group(kind, group, spelled(value))}")
+            raise InputError(f"{where}: {_is_a_group(kind, group, spelled(value))}")
     return tree
 
 
