@@ -31,7 +31,7 @@ def build(context: BuildContext) -> Built:
     body = family.body(context)
     kind = pa.float16() if context.settings["model"]["features"] == "float16" else pa.float32()
     schema = pa.schema([("features", pa.list_(kind, body.size)), ("label", pa.int32())])
-    scorer = Scorer(_Features(body), jit_compile=True)
+    scorer = Scorer(Features(body), jit_compile=True)
     splits = {name: _tokens(encoded.path / f"{name}.arrow") for name in SPLITS}
     lengths = np.concatenate([examples.lengths for examples in splits.values()])
     layout = family.layout({}, lengths, batch_size=BATCH)
@@ -59,7 +59,7 @@ def build(context: BuildContext) -> Built:
     return Built({**facts, "size": body.size})
 
 
-class _Features:
+class Features:
     """A body as a model whose scores are its features."""
 
     def __init__(self, body: Any) -> None:

@@ -31,7 +31,7 @@ class Scorer:
         found: list[np.ndarray] = [np.zeros(0)] * len(examples)
         lengths, done = examples.lengths, 0
         places = places_in_order(examples, layout)
-        compiled = self._jit_compile and layout.packed and len(places) >= RARE
+        compiled = self._jit_compile and len(layout.widths) == 1 and len(places) >= RARE
         call = self._compiled if compiled else self._plain
         for place in places:
             arrays = materialise(examples, layout, place)
@@ -53,3 +53,10 @@ class Scorer:
         if isinstance(examples, FeatureExamples) or not examples.per_token:
             return list(examples.labels)
         return np.split(examples.labels, examples.offsets[1:-1])
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """float32 [n, classes] → probabilities, computed in float64."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
