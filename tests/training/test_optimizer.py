@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def test_warm_up_over_a_tenth_of_the_batches_then_down_to_nearly_zero():
     assert found[:10] == pytest.approx(np.arange(1, 11) / 10)
     assert found[10] == pytest.approx(1.0)
     assert found[-1] == pytest.approx(1 / 90)
-    assert all(later <= earlier for earlier, later in zip(found[10:], found[11:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(found[10:]))
 
 
 def test_without_schedule_the_rate_stays():

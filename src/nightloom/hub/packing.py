@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nightloom.text.graph_frame import columns, cut, repeated
+from nightloom.text.graph_rows import columns, cut, repeated, row_ids
 from nightloom.text.graph_tokenizer import GraphTokenizer
 
 STRINGS = tf.TensorSpec([None], tf.string, "texts")
@@ -66,16 +66,12 @@ def _pack(
     places, tokens = [columns(line, len(before))], [repeated(before, line)]
     ends = [tf.fill([rows], tf.constant(len(before), tf.int64))]
     for segment, room in zip(inputs, rooms, strict=True):
-        kept, lengths = cut(segment.flat_values, segment.row_splits, room)
-        inside = tf.range(tf.size(kept, tf.int64)) - tf.repeat(
-            tf.cumsum(lengths, exclusive=True), lengths
-        )
-        places += [
-            tf.repeat(line + ends[-1], lengths) + inside,
-            columns(line + ends[-1] + lengths, len(after)),
-        ]
+        kept, splits = cut(segment.flat_values, segment.row_splits, room)
+        first, closed = line + ends[-1], ends[-1] + splits[1:] - splits[:-1]
+        shift = tf.gather(first - splits[:-1], row_ids(splits))
+        places += [tf.range(tf.size(kept, tf.int64)) + shift, columns(line + closed, len(after))]
         tokens += [kept, repeated(after, line)]
-        ends.append(ends[-1] + lengths + len(after))
+        ends.append(closed + len(after))
     ids = tf.tensor_scatter_nd_update(
         tf.fill([rows * width], pad_id), tf.concat(places, 0)[:, None], tf.concat(tokens, 0)
     )

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from nightloom.errors import InputError
 from nightloom.text.graph_bpe import BytePairs
+from nightloom.text.graph_rows import framed
 from nightloom.text.graph_unigram import Unigram
 from nightloom.text.graph_wordpiece import WordPiece
 from nightloom.text.graph_words import Pieces
@@ -64,7 +64,9 @@ class GraphTokenizer(tf.Module):
 
         spec = json.loads(fast.backend_tokenizer.to_str())
         if getattr(fast, "truncation_side", "right") != "right":
-            raise InputError("expected a tokenizer that cuts on the right, got truncation_side=left")
+            raise InputError(
+                "expected a tokenizer that cuts on the right, got truncation_side=left"
+            )
         size = max(fast.get_vocab().values()) + 1
         pieces = _pieces(spec, size)
         probe = fast("a", return_special_tokens_mask=True)
@@ -113,13 +115,8 @@ class GraphTokenizer(tf.Module):
     def _around(
         self, values: tf.Tensor, pieces: Pieces, before: list[int], after: list[int]
     ) -> tf.RaggedTensor:
-        ragged = tf.RaggedTensor.from_row_splits(values, pieces.row_splits, validate=False)
         room = self.max_length - len(before) - len(after)
-        ragged = ragged[:, :room]
-        rows = ragged.nrows(tf.int32)
-        parts = [np.array(part, np.int32)[None] for part in (before, after)]
-        left, right = (tf.repeat(tf.constant(part), rows, axis=0) for part in parts)
-        return tf.concat([left, ragged, right], axis=1)
+        return framed(values, pieces.row_splits, before=before, after=after, room=room)
 
 
 def load_fast(directory: Path | str) -> Any:

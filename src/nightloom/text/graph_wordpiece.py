@@ -1,24 +1,22 @@
 """BERT's WordPiece inside a TensorFlow graph: strings to pieces, each with its span.
 
-The words come from `graph_characters`; cutting them into pieces is tensorflow-text's
-`FastWordpieceTokenizer` (Song et al., "Fast WordPiece Tokenization", 2021).
+The words come from `graph_characters`. The longest piece that fits is looked for at every
+character at once, then the pieces of each word are linked from its first character on. Plain
+TensorFlow runs it; tensorflow-text is not needed.
 """
 
 import json
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from nightloom.errors import InputError
-from nightloom.text.graph_characters import CharacterMap, bert_table
-from nightloom.text.graph_words import (
-    Pieces,
-    added_tokens,
-    normalizer_parts,
-    piece_spans,
-    split_words,
-)
+from nightloom.text.graph_added import added_tokens
+from nightloom.text.graph_characters import CharacterMap
+from nightloom.text.graph_rows import mark, pick, put, row_ids, splits_by_row
+from nightloom.text.graph_tables import bert_table
+from nightloom.text.graph_trie import Trie, reached
+from nightloom.text.graph_words import Pieces, cut_words, normalizer_parts, split_words
 
 _BY_CHARACTER = {"BertNormalizer", "Lowercase", "StripAccents"}
 _DECOMPOSITION = {"NFD", "NFKD"}
@@ -42,54 +40,89 @@ class WordPiece(tf.Module):
         model = spec["model"]
         table = bert_table(json.dumps(normalizer), json.dumps(splitter))
         raw, mapped = added_tokens(spec["added_tokens"], normalizer)
-        # Holes in the numbering, and tokens that are only ever added ones, match no text.
-        vocabulary = [f"\x00{i}" for i in range(size)]
-        for piece, i in model["vocab"].items():
-            vocabulary[i] = piece
-        self._unknown = model["unk_token"]
-        self._unknown_id = vocabulary.index(self._unknown)
-        self._longest = model["max_input_chars_per_word"]
         self._map = CharacterMap(table, raw=raw, mapped=mapped)
-        self._pieces = tf_text.FastWordpieceTokenizer(
-            vocabulary,
-            suffix_indicator=model["continuing_subword_prefix"],
-            max_bytes_per_word=4 * self._longest,
-            token_out_type=tf.int32,
-            unknown_token=self._unknown,
-            no_pretokenization=True,
+        self._cut = LongestFirst(
+            model["vocab"],
+            unknown=model["vocab"][model["unk_token"]],
+            prefix=model["continuing_subword_prefix"],
+            longest=model["max_input_chars_per_word"],
         )
 
     def __call__(self, texts: tf.Tensor, *, spans: bool = False) -> Pieces:
         """string [n] → pieces; their spans where asked for."""
-        words = split_words(*self._map(texts))
-        characters = words.characters
-        first = words.splits[:-1]
-        forced = tf.gather(characters.forced, first)
-        too_long = words.splits[1:] - first > self._longest
-        forced = tf.where(too_long, self._unknown_id, forced)
-        letters = tf.where(characters.codes < 0, ord("?"), characters.codes)
-        strings = tf.strings.unicode_encode(
-            tf.RaggedTensor.from_row_splits(letters, words.splits, validate=False), "UTF-8"
-        )
-        whole = forced >= 0
-        strings = tf.cond(
-            tf.reduce_any(whole),
-            lambda: tf.where(whole, self._unknown, strings),
-            lambda: strings,
-        )
-        if not spans:
-            pieces = self._pieces.tokenize(strings)
-            ids = _force(pieces, forced)
-            return Pieces(ids, tf.gather(pieces.row_splits, words.row_splits), None, None)
-        pieces, byte_starts, byte_ends = self._pieces.tokenize_with_offsets(strings)
-        ids = _force(pieces, forced)
-        starts, ends = piece_spans(words, pieces, byte_starts.flat_values, byte_ends.flat_values, whole)
-        return Pieces(ids, tf.gather(pieces.row_splits, words.row_splits), starts, ends)
+        return cut_words(split_words(*self._map(texts)), self._cut, spans=spans)
 
 
-def _force(pieces: tf.RaggedTensor, forced: tf.Tensor) -> tf.Tensor:
-    of_piece = tf.repeat(forced, pieces.row_lengths())
-    return tf.where(of_piece >= 0, of_piece, pieces.flat_values)
+class LongestFirst(tf.Module):
+    """Words as code points → from the left, the longest piece that fits, again and again.
+
+    A word is one unknown piece where nothing fits at some place, or where it has more characters
+    than `longest`.
+    """
+
+    def __init__(
+        self, vocabulary: dict[str, int], *, unknown: int, prefix: str, longest: int
+    ) -> None:
+        super().__init__()
+        self._trie = Trie(vocabulary)
+        self._unknown, self._longest = unknown, longest
+        self._inside = self._trie.node(prefix)
+
+    def __call__(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """int32 [n, (characters)], none empty → ids and sizes in characters, [n, (pieces)]."""
+        splits = tf.cast(words.row_splits, tf.int32)
+        starts, word = splits[:-1], row_ids(splits)
+        limits = tf.gather(splits[1:], word)
+        ids, sizes = self._fitting(words.flat_values, starts, limits)
+        at = tf.range(tf.size(sizes))
+        following = tf.where((sizes == 0) | (at + sizes >= limits), tf.size(at), at + sizes)
+        begins = reached(starts, following)
+        owner = tf.gather(word, begins)
+        lengths = splits[1:] - starts
+        bad = mark(lengths > self._longest, pick(owner, tf.gather(sizes, begins) == 0))
+        # Of a bad word, only its first place is left.
+        left = ~tf.gather(bad, owner) | (begins == tf.gather(starts, owner))
+        begins, owner = pick(begins, left), pick(owner, left)
+        whole = tf.gather(bad, owner)
+        ids = tf.where(whole, self._unknown, tf.gather(ids, begins))
+        sizes = tf.where(whole, tf.gather(lengths, owner), tf.gather(sizes, begins))
+        row_splits = splits_by_row(owner, tf.size(starts))
+        return (
+            tf.RaggedTensor.from_row_splits(ids, row_splits, validate=False),
+            tf.RaggedTensor.from_row_splits(sizes, row_splits, validate=False),
+        )
+
+    def _fitting(
+        self, codes: tf.Tensor, starts: tf.Tensor, limits: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Id and size of the longest piece that fits at each character; size 0: none.
+
+        starts: where words begin; limits: for every character, where its word ends.
+        """
+        at = tf.range(tf.size(codes))
+        inside = -1 if self._inside is None else self._inside
+        node = put(tf.fill(tf.shape(at), inside), starts, tf.zeros_like(starts))
+
+        def step(
+            k: tf.Tensor, at: tf.Tensor, node: tf.Tensor, ids: tf.Tensor, sizes: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            within = tf.where(at + k < tf.gather(limits, at))[:, 0]
+            at, node = tf.gather(at, within), tf.gather(node, within)
+            able, node, pieces = self._trie.step(node, tf.gather(codes, at + k))
+            at = tf.gather(at, able)
+            hits = tf.where(pieces >= 0)[:, 0]
+            here = tf.gather(at, hits)
+            ids = put(ids, here, tf.gather(pieces, hits))
+            return k + 1, at, node, ids, put(sizes, here, tf.fill(tf.shape(here), k + 1))
+
+        some = tf.TensorShape([None])
+        *_, ids, sizes = tf.while_loop(
+            lambda k, at, *_: tf.size(at) > 0,
+            step,
+            (0, at, node, tf.zeros_like(at), tf.zeros_like(at)),
+            shape_invariants=(tf.TensorShape([]), some, some, some, some),
+        )
+        return ids, sizes
 
 
 def check_normalizer(normalizer: dict[str, Any] | None) -> None:

@@ -1,18 +1,13 @@
-"""What the tokenizers inside a graph share: words, pieces, their spans, and added tokens."""
+"""What the tokenizers inside a graph share: words, pieces, and their spans."""
 
-import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nightloom.errors import InputError
-from nightloom.text.graph_characters import (
-    ALONE,
-    SPACE,
-    AddedToken,
-    Characters,
-    library_parts,
-)
+from nightloom.text.graph_characters import Characters
+from nightloom.text.graph_rows import row_ids, splits_by_row, splits_of, spread
+from nightloom.text.graph_tables import ALONE, SPACE
 
 
 class Pieces(NamedTuple):
@@ -42,10 +37,35 @@ def split_words(characters: Characters, rows: tf.Tensor) -> Words:
     characters = Characters(*(tf.gather(part, visible) for part in characters))
     first = tf.where(tf.gather(begins, visible))[:, 0]
     splits = tf.concat([first, [tf.size(visible, tf.int64)]], axis=0)
-    in_row = tf.math.bincount(
-        tf.gather(characters.rows, first), minlength=rows, maxlength=rows, dtype=tf.int64
+    return Words(characters, splits, splits_by_row(tf.gather(characters.rows, first), rows))
+
+
+def cut_words(
+    words: Words,
+    cut: Callable[[tf.RaggedTensor], tuple[tf.RaggedTensor, tf.RaggedTensor]],
+    *,
+    spans: bool,
+) -> Pieces:
+    """The pieces of words, each different word cut once; an added token is one piece.
+
+    cut: code points [n, (characters)], no word empty → ids and sizes in characters, [n, (pieces)].
+    """
+    characters = words.characters
+    letters = tf.RaggedTensor.from_row_splits(
+        tf.maximum(characters.codes, 0), words.splits, validate=False
     )
-    return Words(characters, splits, tf.concat([[0], tf.cumsum(in_row)], axis=0))
+    distinct, number = tf.unique(tf.strings.unicode_encode(letters, "UTF-8"))
+    ids, sizes = (
+        tf.gather(part, number) for part in cut(tf.strings.unicode_decode(distinct, "UTF-8"))
+    )
+    forced = spread(tf.gather(characters.forced, words.splits[:-1]), ids.row_splits)
+    row_splits = tf.gather(ids.row_splits, words.row_splits)
+    ids = tf.where(forced >= 0, forced, ids.flat_values)
+    if not spans:
+        return Pieces(ids, row_splits, None, None)
+    behind = tf.cumsum(sizes.flat_values)
+    starts = tf.gather(characters.starts, behind - sizes.flat_values)
+    return Pieces(ids, row_splits, starts, tf.gather(characters.ends, behind - 1))
 
 
 def piece_spans(
@@ -55,9 +75,9 @@ def piece_spans(
     characters = words.characters
     codes = characters.codes
     sizes = tf.add_n([tf.cast(codes >= bound, tf.int64) for bound in (0x80, 0x800, 0x10000)]) + 1
-    byte_of = tf.cumsum(sizes, exclusive=True)
-    character_of = tf.repeat(tf.range(tf.size(codes)), sizes)
-    of_piece = pieces.value_rowids()
+    byte_of = splits_of(sizes)
+    character_of = row_ids(byte_of)
+    of_piece = row_ids(pieces.row_splits)
     word_first = tf.gather(words.splits, of_piece)
     word_last = tf.gather(words.splits, of_piece + 1) - 1
     base = tf.gather(byte_of, word_first)
@@ -68,37 +88,6 @@ def piece_spans(
     first = tf.where(entire, tf.cast(word_first, tf.int32), first)
     last = tf.where(entire, tf.cast(word_last, tf.int32), last)
     return tf.gather(characters.starts, first), tf.gather(characters.ends, last)
-
-
-def added_tokens(
-    added: list[dict[str, Any]], normalizer: dict[str, Any] | None
-) -> tuple[list[AddedToken], list[AddedToken]]:
-    """Those found in the original text, and those found after normalising.
-
-    Raises:
-        InputError: tokens that must be whole words, or that can overlap one another.
-    """
-    steps = library_parts(normalizer=json.dumps(normalizer)).normalizer
-    raw: list[AddedToken] = []
-    mapped: list[AddedToken] = []
-    for token in added:
-        content = token["content"]
-        if token["single_word"]:
-            raise InputError(f"the added token {content!r} must be a single word: not supported")
-        if token["normalized"] and normalizer is not None:
-            content = steps.normalize_str(content)
-        if not content:
-            continue
-        codes = tuple(ord(character) for character in content)
-        entry = AddedToken(codes, token["id"], token["lstrip"], token["rstrip"])
-        (mapped if token["normalized"] and normalizer is not None else raw).append(entry)
-    for group in (raw, mapped):
-        firsts = {token.codes[0] for token in group}
-        for token in group:
-            if firsts & set(token.codes[1:]):
-                text = "".join(map(chr, token.codes))
-                raise InputError(f"the added token {text!r} can overlap another: not supported")
-    return raw, mapped
 
 
 def normalizer_parts(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -1,0 +1,102 @@
+"""Sentences that are split into words already → word pieces, each different word cut once.
+
+A fast tokenizer cuts every word of a pre-split sentence on its own, so what it gives for a word is
+the same wherever the word stands. Text repeats its words: looking up those that were cut costs a
+quarter of cutting all of them.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nightloom.errors import InputError
+from nightloom.text.graph_tokenizer import load_fast
+
+
+class CutWords(NamedTuple):
+    """Pieces of words, one word after the other."""
+
+    ids: np.ndarray
+    """int32 [pieces]"""
+    counts: np.ndarray
+    """int64 [words]: pieces of each word, at least one."""
+    dropped: int
+    """Words of which the tokenizer keeps nothing; they became the unknown piece."""
+
+
+class WordCutter:
+    """The fast tokenizer of a checkpoint, for words."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load it from a directory.
+
+        Raises:
+            InputError: There is none, or it has no unknown piece or no special tokens to find.
+        """
+        fast = load_fast(folder)
+        self._backend = fast.backend_tokenizer
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        if fast.unk_token_id is None:
+            raise InputError(
+                f"expected a tokenizer with an unknown piece, for words of which it keeps nothing; "
+                f"the one in {folder} has none"
+            )
+        self._unknown = int(fast.unk_token_id)
+        self._spaced = _marks_spaces_only(json.loads(self._backend.to_str())["pre_tokenizer"])
+        probe = self._backend.encode("a")
+        inner = [place for place, mask in enumerate(probe.special_tokens_mask) if not mask]
+        self.before: list[int] = probe.ids[: inner[0]]
+        """Ids of the special tokens in front of a sentence."""
+        self.after: list[int] = probe.ids[inner[-1] + 1 :]
+        self.limit = int(fast.model_max_length)
+        """Most pieces, special ones included, that the checkpoint takes."""
+
+    def cut(self, words: pa.Array, begins: np.ndarray) -> CutWords:
+        """Pieces of `words` (string [n]); `begins`, bool [n]: which ones begin a sentence."""
+        if self._spaced:
+            # such a tokenizer tells a word inside a text by the space in front of it
+            gaps = pc.if_else(pa.array(begins), pa.scalar(""), pa.scalar(" "))
+            words = pc.binary_join_element_wise(gaps, words, "")
+        distinct = words.dictionary_encode()
+        found = self._backend.encode_batch_fast(
+            distinct.dictionary.to_pylist(), add_special_tokens=False
+        )
+        rows: list[list[int]] = [one.ids for one in found]
+        sizes = np.array([len(row) for row in rows], np.int64)
+        missing = sizes == 0
+        table = np.array([i for row in rows for i in (row or (self._unknown,))], np.int32)
+        sizes[missing] = 1
+        number = distinct.indices.to_numpy()
+        counts = sizes[number]
+        within = ragged_range(counts)
+        ids = table[np.repeat((np.cumsum(sizes) - sizes)[number], counts) + within]
+        return CutWords(ids, counts, int(missing[number].sum()))
+
+
+def ragged_range(counts: np.ndarray) -> np.ndarray:
+    """0 ... count - 1 for each count, one after the other, int64."""
+    total = int(counts.sum())
+    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _marks_spaces_only(splitter: dict[str, Any] | None) -> bool:
+    """Whether words are told by the space before them, and none is put before the first."""
+    return any(
+        part["type"] == "ByteLevel" and not part["add_prefix_space"] for part in _parts(splitter)
+    )
+
+
+def _parts(splitter: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    if splitter is None:
+        return
+    if splitter["type"] == "Sequence":
+        for inner in splitter["pretokenizers"]:
+            yield from _parts(inner)
+    else:
+        yield splitter
