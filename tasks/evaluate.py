@@ -3,6 +3,8 @@
 from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.stage import Stage
 
+TEXT, ENTITIES = "nightloom.stages.evaluate_text", "nightloom.stages.evaluate_entities"
+
 evaluate = Stage(
     StageDeclaration(
         name="evaluate",
@@ -11,11 +13,12 @@ evaluate = Stage(
         reads=("evaluate",),
         by="learner",
         variants={
-            "transformer": Variant(code=("nightloom.families.transformer",)),
-            "bert": Variant(inputs=("checkpoint",), code=("nightloom.families.bert",)),
-            "hub": Variant(inputs=("checkpoint",), code=("nightloom.families.hub",)),
-            "bert_head": Variant(code=("nightloom.families.bert_head",)),
-            "hub_head": Variant(code=("nightloom.families.hub_head",)),
+            "transformer": Variant(code=("nightloom.families.transformer", TEXT)),
+            "bert": Variant(inputs=("checkpoint",), code=("nightloom.families.bert", TEXT)),
+            "hub": Variant(inputs=("checkpoint",), code=("nightloom.families.hub", TEXT)),
+            "bert_head": Variant(code=("nightloom.families.bert_head", TEXT)),
+            "hub_head": Variant(code=("nightloom.families.hub_head", TEXT)),
+            "tagger": Variant(code=("nightloom.families.tagger", ENTITIES)),
         },
     )
 )

@@ -6,6 +6,8 @@ A hit stands as long as the version is in the registry; the decision is not take
 from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.stage import Stage
 
+TEXT, ENTITIES = "nightloom.stages.register_text", "nightloom.stages.register_entities"
+
 register = Stage(
     StageDeclaration(
         name="register",
@@ -15,22 +17,31 @@ register = Stage(
         still_holds="nightloom.registry.aliases:missing",
         by="learner",
         variants={
-            "transformer": Variant(code=("nightloom.families.transformer", "nightloom.text.words")),
+            "transformer": Variant(
+                code=("nightloom.families.transformer", "nightloom.text.words", TEXT)
+            ),
             "bert": Variant(
-                inputs=("checkpoint",), code=("nightloom.families.bert", "nightloom.text.pieces")
+                inputs=("checkpoint",),
+                code=("nightloom.families.bert", "nightloom.text.pieces", TEXT),
             ),
             "hub": Variant(
-                inputs=("checkpoint",), code=("nightloom.families.hub", "nightloom.text.hub_module")
+                inputs=("checkpoint",),
+                code=("nightloom.families.hub", "nightloom.text.hub_module", TEXT),
             ),
             "bert_head": Variant(
                 inputs=("checkpoint", "encoded"),
                 reads=("model.pooling",),
-                code=("nightloom.families.bert_head", "nightloom.text.pieces"),
+                code=("nightloom.families.bert_head", "nightloom.text.pieces", TEXT),
             ),
             "hub_head": Variant(
                 inputs=("checkpoint", "encoded"),
                 reads=("model.pooling",),
-                code=("nightloom.families.hub_head", "nightloom.text.hub_module"),
+                code=("nightloom.families.hub_head", "nightloom.text.hub_module", TEXT),
+            ),
+            "tagger": Variant(
+                inputs=("checkpoint",),
+                reads=("model.overlap",),
+                code=("nightloom.families.tagger", "nightloom.text.pieces", ENTITIES),
             ),
         },
     )

@@ -24,6 +24,11 @@ train = Stage(
             "hub": Variant(
                 inputs=("checkpoint",), reads=FINE_TUNED, code=("nightloom.families.hub",)
             ),
+            "tagger": Variant(
+                inputs=("checkpoint",),
+                reads=("model.trainable", "model.dropout"),
+                code=("nightloom.families.tagger",),
+            ),
             "bert_head": Variant(reads=("model.dropout",), code=("nightloom.families.bert_head",)),
             "hub_head": Variant(reads=("model.dropout",), code=("nightloom.families.hub_head",)),
         },

@@ -131,6 +131,20 @@ def plot_scores(*, scores: Mapping[str, Mapping[str, float]], path: Path) -> Non
     save_figure(figure, path)
 
 
+def plot_counts(*, counts: Mapping[str, int], title: str, path: Path) -> None:
+    """How often each of a few things occurs, in their order."""
+    figure, axes = new_figure(6.0, max(1.9, 1.0 + 0.32 * len(counts)))
+    places = list(range(len(counts)))
+    axes.barh(places, list(counts.values()), color=ORANGE, height=0.7)
+    axes.set_yticks(places, _short(list(counts)))
+    axes.invert_yaxis()
+    for place, value in zip(places, counts.values(), strict=True):
+        axes.text(value, place, f" {value:,}", va="center", color=INK, fontsize=9)
+    axes.set(xlim=(0, max([*counts.values(), 1]) * 1.12), title=title)
+    axes.tick_params(axis="y", length=0)
+    save_figure(figure, path)
+
+
 def new_figure(
     width: float,
     height: float,

@@ -30,6 +30,14 @@ def write_parquet(table: "pandas.DataFrame", path: Path) -> None:
     pyarrow.parquet.write_table(arrow, path, compression="zstd")
 
 
+def write_rows(table: "pandas.DataFrame", path: Path) -> None:
+    """Write a small table as JSON too, for readers that shall not pay for pandas."""
+    import json
+
+    rows = json.loads(table.to_json(orient="records", double_precision=15))
+    path.write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def read_parquet(path: Path) -> "pandas.DataFrame":
     """Read a table that `write_parquet` wrote."""
     import pyarrow.parquet

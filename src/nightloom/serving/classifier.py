@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nightloom.serving.rows import batch_of
+
 OUTPUTS = ("label", "probabilities")
 
 
@@ -23,19 +25,7 @@ class _Classifier(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def classify(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """string [n] → `label` string [n], `probabilities` float32 [n, classes]."""
-        ids = self.tokenizer(text)
-        dense = ids.to_tensor()
-        # a text of no token at all still needs a column
-        dense = tf.pad(dense, [[0, 0], [0, tf.cast(tf.shape(dense)[1] == 0, tf.int32)]])
-        rows, width = tf.shape(dense)[0], tf.shape(dense)[1]
-        row = tf.range(rows)
-        segments = tf.sequence_mask(ids.row_lengths(), width, dtype=tf.int32)
-        batch = {
-            "ids": dense,
-            "segments": segments,
-            "positions": tf.broadcast_to(tf.range(width), [rows, width]) * segments,
-            "first": tf.stack([row, tf.zeros_like(row)], axis=1),
-        }
+        batch = batch_of(self.tokenizer(text))
         probabilities = tf.nn.softmax(self.model.logits(batch))
         best = tf.argmax(probabilities, axis=1)
         return {"label": tf.gather(tf.constant(self.names), best), "probabilities": probabilities}
@@ -58,8 +48,9 @@ def export_classifier(
 class SavedClassifier:
     """A SavedModel of `export_classifier`, loaded."""
 
-    def __init__(self, folder: Path) -> None:
-        self._loaded = tf.saved_model.load(str(folder))
+    def __init__(self, loaded: Any) -> None:
+        """`loaded`: what `tf.saved_model.load` gave."""
+        self._loaded = loaded
         self._classify = self._loaded.signatures["serving_default"]
         names = self._loaded.signatures["classes"]()["names"].numpy()
         self.label_names = [name.decode() for name in names]

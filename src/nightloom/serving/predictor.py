@@ -1,7 +1,9 @@
 """The answers of a registered model, whatever its task."""
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 from nightloom.home import Home
@@ -10,6 +12,9 @@ from nightloom.registry.files import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.serving.quiet import quiet_start
 from nightloom.worker.client import ENVIRONMENT
+
+TOKENIZER = "tokenizer"
+"""Folder of the tokenizer's files beside the SavedModel."""
 
 
 class Predictor(Protocol):
@@ -39,6 +44,45 @@ class ClassPredictor:
             }
 
 
+class EntityPredictor:
+    """Entities of a tagger."""
+
+    def __init__(self, saved: Any, spelling: "Spelling") -> None:
+        self._saved = saved
+        self._spelling = spelling
+
+    def predict(self, texts: list[str], *, batch_size: int) -> Iterator[dict[str, Any]]:
+        """`text`, `entities`: `entity_group`, `score`, `word`, `start`, `end` of each."""
+        from nightloom.serving.entities import entities_of
+
+        found = self._saved.tag(texts, batch_size=batch_size)
+        for text, tagged in zip(texts, found, strict=True):
+            entities = entities_of(text, tagged, spell=self._spelling)
+            for entity in entities:
+                entity["score"] = round(entity["score"], 6)
+            yield {"text": text, "entities": entities}
+
+
+class Spelling:
+    """How a tokenizer puts pieces together again; transformers itself is not needed."""
+
+    def __init__(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        self._unknown = self._tokenizer.token_to_id(str(settings.get("unk_token")))
+
+    def __call__(self, ids: list[int], stretches: list[str]) -> str:
+        """The pieces as one string; an unknown piece is spelled as it stands in the text."""
+        pieces = [
+            stretch if number == self._unknown else str(self._tokenizer.id_to_token(number))
+            for number, stretch in zip(ids, stretches, strict=True)
+        ]
+        decoder = self._tokenizer.decoder
+        return str(decoder.decode(pieces)) if decoder is not None else " ".join(pieces)
+
+
 def load_predictor(home: Home, entry: Entry) -> Predictor:
     """Fetch a version's files where they are not here, and load them.
 
@@ -49,6 +93,10 @@ def load_predictor(home: Home, entry: Entry) -> Predictor:
         os.environ.setdefault(name, value)
     folder = model_files(home, entry)
     with quiet_start():
-        from nightloom.serving.classifier import SavedClassifier
+        from nightloom.serving.saved import open_saved
+        from nightloom.serving.tagger import SavedTagger
 
-        return ClassPredictor(SavedClassifier(folder / SAVED_MODEL))
+        saved = open_saved(folder / SAVED_MODEL)
+        if isinstance(saved, SavedTagger):
+            return EntityPredictor(saved, Spelling(folder / TOKENIZER))
+        return ClassPredictor(saved)

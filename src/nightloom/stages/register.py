@@ -1,25 +1,22 @@
 """`register`: the trained model into MLflow, past the gate, as champion or challenger."""
 
+import importlib
 import json
 import tempfile
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from nightloom.cache.canonical import digest_of, digest_of_file
-from nightloom.data.arrow import SPLIT_FILE, read_columns
+from nightloom.data.arrow import SPLIT_FILE
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family
-from nightloom.registry.gate import Verdict, incomparable, judge_classifier
+from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
-from nightloom.registry.mlmodel import SAVED_MODEL, Field, ModelCard
-from nightloom.serving.classifier import SavedClassifier, export_classifier
+from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.context import BuildContext, Built
-from nightloom.text.tokenizers import load_tokenizer
 
 TEST_TAG = "nightloom.test_digest"
-PREDICTIONS = "predictions.parquet"
 EXAMPLES = 3
 """Texts of the input example."""
 
@@ -59,9 +56,17 @@ def build(context: BuildContext) -> Built:
     return Built({"model": model, "lineage": _lineage(context)})
 
 
+def _task(context: BuildContext) -> Any:
+    """The part that differs by task: `register_text` or `register_entities`."""
+    task = context.inputs["dataset"].facts["task"]
+    return importlib.import_module(f"nightloom.stages.register_{task}")
+
+
 def _model_digest(context: BuildContext) -> str:
+    """Of what is registered: inputs that it is made of, settings that it is exported with."""
     parts = [name for name in ("model", "tokenizer", "checkpoint") if name in context.inputs]
-    return digest_of({name: context.inputs[name].artifact.digest for name in parts})
+    digests = {name: context.inputs[name].artifact.digest for name in parts}
+    return digest_of({**digests, "settings": context.settings["model"]})
 
 
 def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
@@ -92,7 +97,7 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
             name,
             model_digest=digest,
             saved_model_dir=saved,
-            card=_card(context),
+            card=_task(context).card(context, examples=EXAMPLES),
             extra_dirs={
                 "tokenizer": context.inputs["tokenizer"].path,
                 "model": model.path,
@@ -112,88 +117,28 @@ def _export(context: BuildContext, scratch: Path) -> dict[str, Path]:
     """Write the SavedModel, and the other formats that the family has."""
     family = load_family(context.variant)
     model = family.complete(context)
-    tokenizer = load_tokenizer(
-        context.inputs["tokenizer"].path, length=context.settings["model"]["length"]
-    )
     context.report.log("exporting the model")
-    export_classifier(
-        tokenizer=tokenizer.graph(),
-        model=model,
-        label_names=context.inputs["dataset"].facts["label_names"],
-        folder=scratch / SAVED_MODEL,
-    )
+    _task(context).export(context, model, scratch / SAVED_MODEL)
     return family.exports(context, model, scratch)
-
-
-def _card(context: BuildContext) -> ModelCard:
-    names = context.inputs["dataset"].facts["label_names"]
-    texts = _test_texts(context)[:EXAMPLES]
-    return ModelCard(
-        inputs=(Field("text", "string"),),
-        outputs=(Field("label", "string"), Field("probabilities", "float32", (len(names),))),
-        example=tuple((text,) for text in texts),
-    )
-
-
-def _test_texts(context: BuildContext) -> list[str]:
-    test = context.inputs["dataset"].path / "test"
-    texts: list[str] = read_columns(test, ["text"])["text"].to_pylist()
-    return texts
 
 
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
-    labels, predicted, names = _own_predictions(context)
-    metric = settings.metric or "accuracy"
-    called = f"version {champion.version}" if champion else "the champion"
-    other = None
+    saved, called = None, "the champion"
     if champion is not None:
-        context.report.log(f"scoring the champion, version {champion.version}, on the same rows")
-        found = _champion_predictions(context, registry, champion, names)
-        if isinstance(found, str):
-            value = float((labels == predicted).mean())
-            return incomparable(metric=metric, value=value, champion=called, why=found)
-        other = found
-    return judge_classifier(
-        labels=labels,
-        predicted=predicted,
-        champion_predicted=other,
-        champion=called,
-        metric=metric,
-        tolerance=settings.tolerance,
-        min_metric=settings.min_metric,
-        confidence=settings.confidence,
-    )
-
-
-def _own_predictions(context: BuildContext) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    names: list[str] = context.inputs["dataset"].facts["label_names"]
-    number = {name: n for n, name in enumerate(names)}
-    table = read_parquet(context.inputs["scores"].path / PREDICTIONS)
-    labels = np.array([number[name] for name in table["label"]])
-    return labels, np.array([number[name] for name in table["predicted"]]), names
-
-
-def _champion_predictions(
-    context: BuildContext, registry: Registry, champion: Version, names: list[str]
-) -> np.ndarray | str:
-    """The champion's classes for our test rows, int [n], or why they cannot be had."""
-    folder = registry.download(champion, context.home.root / "downloads")
-    saved = SavedClassifier(folder / SAVED_MODEL)
-    if set(saved.label_names) != set(names):
-        theirs, ours = ", ".join(saved.label_names[:10]), ", ".join(names[:10])
-        return f"it knows the classes {theirs}; the data has {ours}"
-    place = np.array([names.index(name) for name in saved.label_names])
-    found = np.stack(list(saved.probabilities(_test_texts(context))))
-    return place[found.argmax(axis=1)]
+        called = f"version {champion.version}"
+        context.report.log(f"scoring the champion, {called}, on the same rows")
+        saved = registry.download(champion, context.home.root / "downloads") / SAVED_MODEL
+    verdict: Verdict = _task(context).judge(context, settings, saved, called)
+    return verdict
 
 
 def _already_champion(
     context: BuildContext, settings: RegisterSettings, champion: Version
 ) -> Verdict:
     """The very model that is the champion: it stays what it is."""
-    metric = settings.metric or "accuracy"
+    metric = settings.metric or _task(context).METRIC
     value = float(context.inputs["scores"].facts["metrics"][metric])
     reason = f"this very model is the champion already, version {champion.version}"
     return Verdict(decision="promoted", reason=reason, metric=metric, value=value)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas
 
-from nightloom.evaluation.tables import write_parquet
+from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.families.base import load_family, store_model
 from nightloom.settings.train import TrainSettings
 from nightloom.stages.context import BuildContext, Built
@@ -15,10 +15,11 @@ from nightloom.training.devices import prepare
 from nightloom.training.examples import Examples, read_examples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop, Outcome
-from nightloom.training.objective import Classification
+from nightloom.training.objective import Classification, Entities, Objective
 from nightloom.training.optimizer import build as build_optimizer
 from nightloom.training.scoring import Scorer
 from nightloom.training.step import Stepper
+from nightloom.training.stitching import read_stitching
 
 
 def build(context: BuildContext) -> Built:
@@ -42,7 +43,7 @@ def build(context: BuildContext) -> Built:
     with strategy.scope():
         model = family.create(context)
         optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
-    objective = Classification()
+    objective = _objective(context)
     scorer = Scorer(model, jit_compile=settings.jit_compile)
 
     def validate() -> dict[str, float]:
@@ -70,9 +71,19 @@ def build(context: BuildContext) -> Built:
     return _publish(context, outcome, model, train)
 
 
+def _objective(context: BuildContext) -> Objective:
+    """What the examples' task is scored by, on the validation part."""
+    examples = context.inputs["examples"]
+    if examples.facts["task"] == "entities":
+        stitching = read_stitching(examples.path / "valid.arrow")
+        return Entities(stitching, examples.facts["label_names"])
+    return Classification()
+
+
 def _publish(context: BuildContext, outcome: Outcome, model: Any, train: Examples) -> Built:
     history, timings = pandas.DataFrame(outcome.history), pandas.DataFrame(outcome.timings)
     write_parquet(history, context.out / "history.parquet")
+    write_rows(history, context.out / "history.json")
     write_parquet(timings, context.out / "timings.parquet")
     sizes = [int(np.prod(v.shape)) for v in model.trainable_variables]
     facts = {

@@ -1,8 +1,12 @@
 """What training optimises for: which score tells the best epoch, from a model's outputs."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+
+from nightloom.evaluation.spans import f1_of, match_counts, spans_of_all
+from nightloom.training.stitching import Stitching
 
 
 class Objective(Protocol):
@@ -23,10 +27,50 @@ class Classification:
     def metrics(self, outputs: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, float]:
         """Accuracy and mean cross-entropy; outputs [classes], labels [] of each example."""
         logits, known = np.stack(outputs).astype(np.float64), np.array(labels, dtype=np.int64)
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        picked = log_probability[np.arange(len(known)), known]
         return {
             "accuracy": float((logits.argmax(axis=1) == known).mean()),
-            "loss": float(-picked.mean()),
+            "loss": _loss(logits, known),
         }
+
+
+class Entities:
+    """A tag a piece, counted as whole entities of whole sentences, strictly IOB2."""
+
+    monitor = "f1"
+
+    def __init__(self, stitching: Stitching, label_names: Sequence[str]) -> None:
+        """`stitching`: of the split that is scored."""
+        self._stitching = stitching
+        self._names = np.array(label_names, dtype=object)
+
+    def metrics(self, outputs: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, float]:
+        """F1, precision, recall over entities, accuracy over words, mean cross-entropy.
+
+        outputs [pieces, tags], labels [pieces] of each row; the loss is over all labelled pieces.
+        """
+        logits, known = np.concatenate(outputs), np.concatenate(labels)
+        predicted = self._stitching.words(logits.argmax(axis=1))
+        gold = self._stitching.words(known)
+        precision, recall, f1 = f1_of(self._counts(gold, predicted).sum(axis=0))
+        scored = known >= 0
+        return {
+            "f1": float(f1),
+            "precision": float(precision),
+            "recall": float(recall),
+            "accuracy": float((gold == predicted).mean()),
+            "loss": _loss(logits[scored].astype(np.float64), known[scored]),
+        }
+
+    def _counts(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        spans = [
+            spans_of_all([list(tags) for tags in self._stitching.sentences(self._names[numbers])])
+            for numbers in (gold, predicted)
+        ]
+        return match_counts(*spans)
+
+
+def _loss(logits: np.ndarray, known: np.ndarray) -> float:
+    """Mean cross-entropy; float64 [n, classes], int [n]."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-log_probability[np.arange(len(known)), known].mean())

@@ -1,0 +1,46 @@
+"""`ner-bert`: sentences → entities, with a Hugging Face encoder that tags every piece.
+
+nightloom run ner-bert                                           bert-base-cased, CoNLL-2003
+nightloom run ner-bert data.source=FOLDER model.checkpoint=minilm train.learning_rate=1e-4
+"""
+
+from typing import Any
+
+from prefect import flow
+
+from nightloom.settings.flows import NerBert
+from tasks.adapt_tokenizer import adapt_tokenizer
+from tasks.align_labels import align_labels
+from tasks.download_dataset import download_dataset
+from tasks.evaluate import evaluate
+from tasks.fetch_checkpoint import fetch_checkpoint
+from tasks.register import register
+from tasks.run import pipeline
+from tasks.train import train
+
+
+@flow(name="ner-bert", validate_parameters=True, persist_result=False)
+def ner_bert(settings: NerBert = NerBert(), refresh: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Sentences, checkpoint → pieces with labels → trained tagger → scores → version.
+
+    Args:
+        settings: Where the sentences come from, the encoder, its training, and the gate.
+        refresh: Stages to build again even where nothing changed.
+    """
+    with pipeline("ner-bert", settings, refresh=refresh) as run:
+        dataset = download_dataset(settings)
+        checkpoint = fetch_checkpoint(settings)
+        tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
+        examples = align_labels(settings, dataset=dataset, tokenizer=tokenizer)
+        model = train(settings, examples=examples, checkpoint=checkpoint)
+        scores = evaluate(settings, model=model, examples=examples, dataset=dataset)
+        version = register(
+            settings,
+            model=model,
+            scores=scores,
+            tokenizer=tokenizer,
+            checkpoint=checkpoint,
+            examples=examples,
+            dataset=dataset,
+        )
+        return run.result(metrics=scores, model=version)

@@ -1,0 +1,93 @@
+"""`evaluate` for tagged sentences: entity scores, predictions, the worst sentences, plots.
+
+The windows of a sentence are stitched, so every gold entity of the test split counts.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas
+
+from nightloom.data.arrow import read_columns
+from nightloom.evaluation import plots
+from nightloom.evaluation.entities import entity_metrics
+from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sentences
+from nightloom.evaluation.rendering import sentences_html
+from nightloom.evaluation.tables import write_parquet, write_rows
+from nightloom.settings.train import EvaluateSettings
+from nightloom.stages.context import BuildContext
+from nightloom.training.examples import Examples
+from nightloom.training.scoring import softmax
+from nightloom.training.stitching import read_stitching
+
+
+def report(
+    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: list[np.ndarray]
+) -> dict[str, Any]:
+    """The metrics; the tables, the page and the plots are written.
+
+    outputs: logits [pieces, tags] of each window. A word has the tag of its first piece.
+    """
+    examples, out = context.inputs["examples"], context.out
+    names = np.array(examples.facts["label_names"], dtype=object)
+    stitching = read_stitching(examples.path / "test.arrow")
+    probabilities = softmax(stitching.words(np.concatenate(outputs)))
+    best = probabilities.argmax(axis=1)
+    rows = read_columns(context.inputs["dataset"].path / "test", ["tokens", "tags"])
+    tokens = rows["tokens"].to_pylist()
+    wanted = rows["tags"].combine_chunks().flatten().to_numpy()
+    gold, predicted = (
+        [list(tags) for tags in stitching.sentences(names[numbers])] for numbers in (wanted, best)
+    )
+    types = sorted({name[2:] for name in names if name != "O"})
+    given: dict[str, Any] = {"gold": gold, "predicted": predicted}
+    metrics = entity_metrics(**given, types=types)
+    metrics["mistakes"] = mistake_totals(**given)
+    write_parquet(
+        _predictions(tokens, names[wanted], names[best], probabilities.max(axis=1)),
+        out / "predictions.parquet",
+    )
+    frequent = confusions(tokens=tokens, **given)
+    write_parquet(frequent, out / "confusions.parquet")
+    write_rows(frequent, out / "confusions.json")
+    worst = worst_sentences(tokens=tokens, **given, limit=settings.worst)
+    page = sentences_html(worst, types=types)
+    (out / "worst.html").write_text(page, encoding="utf-8")
+    write_rows(_worst_rows(worst), out / "worst.json")
+    plots.plot_scores(scores=metrics["by_type"], path=out / "scores.png")
+    plots.plot_counts(counts=metrics["mistakes"], title="Mistakes", path=out / "mistakes.png")
+    return metrics
+
+
+def _predictions(
+    tokens: list[list[str]], gold: np.ndarray, predicted: np.ndarray, scores: np.ndarray
+) -> pandas.DataFrame:
+    """One line a word: row, position, token, label, predicted, correct, score."""
+    sizes = [len(words) for words in tokens]
+    return pandas.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(tokens), dtype=np.int64), sizes),
+            "position": np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
+            "token": [word for words in tokens for word in words],
+            "label": gold,
+            "predicted": predicted,
+            "correct": gold == predicted,
+            "score": scores,
+        }
+    )
+
+
+def _worst_rows(worst: list[dict[str, Any]]) -> pandas.DataFrame:
+    """The worst sentences as a table: row, mistakes, gold, predicted, text."""
+    lines = []
+    for one in worst:
+        words = one["tokens"]
+        named = {
+            side: "; ".join(
+                f"{' '.join(words[span.start : span.end])} ({span.type})" for span in one[side]
+            )
+            for side in ("gold", "predicted")
+        }
+        mistakes = ", ".join(one["mistakes"])
+        lines.append({"row": one["row"], "mistakes": mistakes, **named, "text": " ".join(words)})
+    return pandas.DataFrame(lines, columns=["row", "mistakes", "gold", "predicted", "text"])

@@ -1,0 +1,36 @@
+"""`evaluate` for texts with a class each: scores, predictions, the worst mistakes, plots."""
+
+from typing import Any
+
+import numpy as np
+
+from nightloom.data.arrow import read_columns
+from nightloom.evaluation import classification, plots
+from nightloom.evaluation.tables import write_parquet, write_rows
+from nightloom.settings.train import EvaluateSettings
+from nightloom.stages.context import BuildContext
+from nightloom.training.examples import Examples
+from nightloom.training.scoring import softmax
+
+
+def report(
+    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: list[np.ndarray]
+) -> dict[str, Any]:
+    """The metrics; the tables and plots are written. outputs: logits [classes] of each row."""
+    out, names = context.out, context.inputs["examples"].facts["label_names"]
+    labels = test.labels
+    probabilities = softmax(np.stack(outputs)) if outputs else np.zeros((0, len(names)))
+    given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}
+    metrics = classification.classification_metrics(**given)
+    write_parquet(classification.predictions_table(**given), out / "predictions.parquet")
+    texts = read_columns(context.inputs["dataset"].path / "test", ["text"])["text"].to_pylist()
+    worst = classification.worst_mistakes(**given, texts=texts, limit=settings.worst)
+    write_parquet(worst, out / "worst.parquet")
+    write_rows(worst, out / "worst.json")
+    confusion = metrics["confusion"]
+    plots.plot_confusion(
+        counts=confusion["counts"], names=confusion["labels"], path=out / "confusion.png"
+    )
+    plots.plot_reliability(table=metrics["reliability"], path=out / "reliability.png")
+    plots.plot_scores(scores=metrics["by_class"], path=out / "scores.png")
+    return metrics

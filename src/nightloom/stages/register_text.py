@@ -1,0 +1,100 @@
+"""`register` for texts with a class each: the exported classifier, and how it is judged."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightloom.data.arrow import read_columns
+from nightloom.evaluation.tables import read_parquet
+from nightloom.registry.gate import Verdict, incomparable, judge_classifier
+from nightloom.registry.mlmodel import Field, ModelCard
+from nightloom.serving.classifier import SavedClassifier, export_classifier
+from nightloom.serving.saved import open_saved
+from nightloom.settings.train import RegisterSettings
+from nightloom.stages.context import BuildContext
+from nightloom.text.tokenizers import load_tokenizer
+
+METRIC = "accuracy"
+PREDICTIONS = "predictions.parquet"
+
+
+def export(context: BuildContext, model: Any, folder: Path) -> None:
+    """Write the SavedModel: raw strings to class probabilities."""
+    tokenizer = load_tokenizer(
+        context.inputs["tokenizer"].path, length=context.settings["model"]["length"]
+    )
+    export_classifier(
+        tokenizer=tokenizer.graph(), model=model, label_names=_names(context), folder=folder
+    )
+
+
+def card(context: BuildContext, *, examples: int) -> ModelCard:
+    """What MLflow is told about it."""
+    return ModelCard(
+        inputs=(Field("text", "string"),),
+        outputs=(
+            Field("label", "string"),
+            Field("probabilities", "float32", (len(_names(context)),)),
+        ),
+        example=tuple((text,) for text in _test_texts(context)[:examples]),
+    )
+
+
+def judge(
+    context: BuildContext, settings: RegisterSettings, champion: Path | None, called: str
+) -> Verdict:
+    """The gate's verdict; champion: its SavedModel, scored here on the same test rows."""
+    labels, predicted, names = _own_predictions(context)
+    metric = settings.metric or METRIC
+    other = None
+    if champion is not None:
+        found = _champion_predictions(context, champion, names)
+        if isinstance(found, str):
+            value = float((labels == predicted).mean())
+            return incomparable(metric=metric, value=value, champion=called, why=found)
+        other = found
+    return judge_classifier(
+        labels=labels,
+        predicted=predicted,
+        champion_predicted=other,
+        champion=called,
+        metric=metric,
+        tolerance=settings.tolerance,
+        min_metric=settings.min_metric,
+        confidence=settings.confidence,
+    )
+
+
+def _names(context: BuildContext) -> list[str]:
+    names: list[str] = context.inputs["dataset"].facts["label_names"]
+    return names
+
+
+def _test_texts(context: BuildContext) -> list[str]:
+    test = context.inputs["dataset"].path / "test"
+    texts: list[str] = read_columns(test, ["text"])["text"].to_pylist()
+    return texts
+
+
+def _own_predictions(context: BuildContext) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    names = _names(context)
+    number = {name: n for n, name in enumerate(names)}
+    table = read_parquet(context.inputs["scores"].path / PREDICTIONS)
+    labels = np.array([number[name] for name in table["label"]])
+    return labels, np.array([number[name] for name in table["predicted"]]), names
+
+
+def _champion_predictions(
+    context: BuildContext, champion: Path, names: list[str]
+) -> np.ndarray | str:
+    """The champion's classes for our test rows, int [n], or why they cannot be had."""
+    saved = open_saved(champion)
+    if not isinstance(saved, SavedClassifier):
+        return "it is no classifier of texts"
+    if set(saved.label_names) != set(names):
+        theirs, ours = ", ".join(saved.label_names[:10]), ", ".join(names[:10])
+        return f"it knows the classes {theirs}; the data has {ours}"
+    place = np.array([names.index(name) for name in saved.label_names])
+    found = np.stack(list(saved.probabilities(_test_texts(context))))
+    return place[found.argmax(axis=1)]

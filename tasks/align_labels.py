@@ -1,0 +1,13 @@
+"""`align_labels`: sentences with a tag a word → piece ids with a label a piece, in windows."""
+
+from nightloom.stages.declaration import StageDeclaration
+from tasks.stage import Stage
+
+align_labels = Stage(
+    StageDeclaration(
+        name="align_labels",
+        builder="nightloom.stages.align_labels:build",
+        inputs=("dataset", "tokenizer"),
+        reads=("model.length", "model.overlap", "model.later_pieces"),
+    )
+)
