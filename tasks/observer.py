@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+from tasks.pace import Pace, spoken
+
 if TYPE_CHECKING:
     from tasks.run import StageEntry
 
@@ -46,6 +48,7 @@ class LogObserver:
 
     def __init__(self) -> None:
         self._said = 0.0
+        self._pace = Pace()
 
     @property
     def _logger(self) -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
@@ -66,12 +69,12 @@ class LogObserver:
     ) -> None:
         """A line now and then."""
         now = time.monotonic()
+        left = self._pace.remaining(what, done, total)
         if now - self._said < READABLE_SECONDS:
             return
         self._said = now
-        share = f"{100 * done / total:.0f} %" if total else f"{done:.0f}"
-        more = "".join(f", {name} {value}" for name, value in facts.items())
-        self._logger.info(f"{what}: {share} of {total} {unit}{more}" if total else what + more)
+        share = f"{100 * done / total:.0f} % of {total:,.0f}" if total else f"{done:,.0f}"
+        self._logger.info(", ".join([f"{what}: {share} {unit}", *spoken(facts, left)]))
 
     def log(self, message: str) -> None:
         """At level INFO."""
@@ -118,8 +121,8 @@ def observers() -> Observer:
 
 @contextlib.contextmanager
 def watched_by(observer: Observer) -> Iterator[None]:
-    """Let `observer` see what happens inside, beside Prefect's logs."""
-    token = _observers.set(_All(_LOGS, observer))
+    """Let `observer` see what happens inside, beside Prefect's logs and who watches already."""
+    token = _observers.set(_All(_observers.get(), observer))
     try:
         yield
     finally:

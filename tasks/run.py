@@ -15,7 +15,9 @@ from nightloom.home import Home
 from nightloom.registry.aliases import current_aliases
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
-from tasks.observer import Observer, observers
+from tasks import reporting
+from tasks.live import LiveProgress
+from tasks.observer import Observer, observers, watched_by
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Run:
     plan: bool
     facts: dict[str, Any] = field(default_factory=dict)
     entries: list[StageEntry] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    """What each stage gave, by stage."""
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -76,20 +80,33 @@ class Run:
             self.lease.end()
 
     def result(self, **parts: Artifact | Planned) -> dict[str, Any]:
-        """The run as plain JSON; `parts` name the artifacts whose facts are shown."""
-        report: dict[str, Any] = {
-            "flow": self.flow,
-            "flow_run_id": self.facts.get("flow_run_id"),
-            "state": "planned" if self.plan else "completed",
-            "seconds": round(time.monotonic() - self.began, 3),
-            "seconds_saved": round(sum(entry.saved for entry in self.entries), 3),
-            "stages": [asdict(entry) for entry in self.entries],
-        }
+        """The run as plain JSON; `parts` name the artifacts whose facts are shown.
+
+        Shown in Prefect's UI as well.
+        """
+        report = self._report("planned" if self.plan else "completed")
         for name, part in parts.items():
             report[name] = part.facts.get(name, part.facts) if isinstance(part, Artifact) else None
         if report.get("model"):
             report["model"] = current_aliases(self.home.tracking_uri, report["model"])
+        if not self.plan:
+            reporting.show_result(self, report)
         return report
+
+    def failed(self, error: Exception) -> None:
+        """Show in Prefect's UI how far the run came."""
+        if not self.plan:
+            reporting.show_failure(self, self._report("failed"), error)
+
+    def _report(self, state: str) -> dict[str, Any]:
+        return {
+            "flow": self.flow,
+            "flow_run_id": self.facts.get("flow_run_id"),
+            "state": state,
+            "seconds": round(time.monotonic() - self.began, 3),
+            "seconds_saved": round(sum(entry.saved for entry in self.entries), 3),
+            "stages": [asdict(entry) for entry in self.entries],
+        }
 
 
 _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)
@@ -118,12 +135,17 @@ def planning() -> Iterator[None]:
         _planning.reset(token)
 
 
+def is_planning() -> bool:
+    """Whether pipelines only say what they would do."""
+    return _planning.get()
+
+
 @contextlib.contextmanager
 def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()) -> Iterator[Run]:
     """A run of the stages called inside; ends with the worker and the lease given back."""
     from prefect.runtime import flow_run
 
-    plan = _planning.get()
+    plan = is_planning()
     home = Home.current()
     if not plan:
         home.create()
@@ -133,11 +155,19 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
             "flow": flow,
             "flow_run_id": flow_run.id,
             "flow_run_name": flow_run.name,
+            "flow_run_url": flow_run.ui_url,
             "settings": settings.model_dump(mode="json"),
         }
     token = _current.set(run)
+    live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None
     try:
-        yield run
+        with watched_by(live) if live else contextlib.nullcontext():
+            yield run
+    except Exception as error:
+        run.failed(error)
+        raise
     finally:
         _current.reset(token)
+        if live:
+            live.end()
         run.close()

@@ -96,7 +96,7 @@ class Stage:
             result_storage=run.home.results,
             result_serializer=ArtifactSerializer(),
             refresh_cache=found.rebuild,
-            tags=[f"stage:{found.stage}"],
+            tags=[f"stage:{found.stage}", f"flow:{run.flow}"],
         )
         call = StageCall(
             found.stage, found.key, self.declaration.view(settings), found.parts, found.rebuild
@@ -106,6 +106,7 @@ class Stage:
         if not state.is_completed():
             run.enter(self._entry(found, "failed", seconds))
         artifact = cast("Artifact", state.result())
+        run.artifacts[found.stage] = artifact
         if found.hit:
             run.enter(self._entry(found, "hit", seconds))
         elif state.name == "Cached":

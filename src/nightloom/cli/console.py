@@ -89,8 +89,7 @@ class Console:
         rows = night_rows(report["models"])
         width = max(len(row["model"]) for row in rows)
         for row in rows:
-            built = f"built {row['built']}" if row["built"] else "stopped before its first stage"
-            told = [row["state"], built, row["against the champion"], row["decision"]]
+            told = [row["state"], f"built {row['built']}", row["against the champion"], row["decision"]]
             time = f"took {row['took']}, saved {row['saved']}"
             print(f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time]))
         print(f"time     {span(report['seconds'])}, the cache saved {span(report['seconds_saved'])}")

@@ -1,4 +1,4 @@
-"""`nightloom`: flows, run, predict, models, cache, export-hub."""
+"""`nightloom`: flows, run, predict, models, cache, up, deploy, export-hub."""
 
 import sys
 
@@ -13,6 +13,8 @@ COMMANDS = {
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
     "cache": "nightloom.cli.cache:cache",
+    "up": "nightloom.cli.up:up",
+    "deploy": "nightloom.cli.deploy:deploy",
     "export-hub": "nightloom.cli.export_hub:export_hub",
 }
 """Loaded when named, so that `--help` is quick."""

@@ -45,6 +45,8 @@ def run(
     entry = find_flow(flow)
     parsed = parse_settings(entry.load_settings(), settings, config=config)
     _quiet()
+    if not plan:
+        _use_stack()
     from nightloom.cli.console import Console
 
     console = Console()
@@ -73,6 +75,14 @@ def run(
 def _quiet() -> None:
     """Keep Prefect's own lines from the terminal; they go to its server all the same."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+def _use_stack() -> None:
+    """A stack of this home that runs spares the price of a server for this run alone."""
+    from deployments.stack import use_stack
+    from nightloom.home import Home
+
+    use_stack(Home.current())
 
 
 def _run(

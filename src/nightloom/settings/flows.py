@@ -15,6 +15,8 @@ from nightloom.settings.model import (
 )
 from nightloom.settings.train import EvaluateSettings, RegisterSettings, TrainSettings
 
+METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
+"""What the gate can judge by, for each task."""
 FINE_TUNING_RATE = 3e-5
 HEAD_RATE = 1e-3
 
@@ -34,6 +36,15 @@ class FlowSettings(Settings):
     evaluate: EvaluateSettings = EvaluateSettings()
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
     """Spelled `register` by users; in Python that name is taken by every abstract class."""
+
+    @model_validator(mode="after")
+    def _check_metric(self) -> Self:
+        known = METRICS[self.task]
+        if self.registry.metric not in (None, *known):
+            raise ValueError(
+                f"register.metric={self.registry.metric}: expected {' or '.join(known)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _choose_rate(self) -> Self:

@@ -1,0 +1,138 @@
+"""The services of the local stack: how each is started, and how one sees that it serves."""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nightloom.home import Home
+from nightloom.worker.client import ENVIRONMENT as QUIET
+
+HOST = "127.0.0.1"
+HEARTBEAT_SECONDS = 30
+"""Prefect's least: a run that is silent for three of them is taken for dead."""
+QUERY_SECONDS = 3
+"""How often the worker looks for runs that are due."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of the stack."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    is_up: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the stack listens."""
+
+    prefect_port: int
+    mlflow_port: int
+
+    @property
+    def prefect(self) -> str:
+        """Prefect's UI."""
+        return f"http://{HOST}:{self.prefect_port}"
+
+    @property
+    def mlflow(self) -> str:
+        """MLflow's UI, which is its API as well."""
+        return f"http://{HOST}:{self.mlflow_port}"
+
+
+def prefect_server(home: Home, at: Addresses) -> Service:
+    """The orchestrator, with its database in the home."""
+    environment = {
+        **_environment(home),
+        "PREFECT_UI_API_URL": f"{at.prefect}/api",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
+    }
+    environment.pop("PREFECT_API_URL", None)
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
+    return Service(
+        "prefect",
+        (*command, "--port", str(at.prefect_port)),
+        environment,
+        lambda: answers(f"{at.prefect}/api/health"),
+    )
+
+
+def mlflow_server(home: Home, at: Addresses) -> Service:
+    """The registry, over the very store that runs without a server use.
+
+    Files keep plain paths in the home, so that a store written through the server can be read
+    without it, and the other way round.
+    """
+    command = (
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(at.mlflow_port)),
+        *("--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}"),
+        *("--default-artifact-root", home.model_files.as_uri()),
+        *("--workers", "1"),
+    )
+    environment = _environment(home)
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    return Service("mlflow", command, environment, lambda: answers(f"{at.mlflow}/health"))
+
+
+def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
+    """The worker that runs what is due, each flow run in a process of its own."""
+    environment = {
+        **_environment(home),
+        "PREFECT_API_URL": f"{at.prefect}/api",
+        "MLFLOW_TRACKING_URI": at.mlflow,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+        "PREFECT_WORKER_QUERY_SECONDS": str(QUERY_SECONDS),
+    }
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
+    return Service(
+        "worker",
+        (*command, "--pool", pool, "--name", name),
+        environment,
+        lambda: _is_online(at, pool, name),
+    )
+
+
+def answers(url: str, *, seconds: float = 2) -> bool:
+    """Whether a URL is served."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """What every service is started with; the home as an absolute path."""
+    return {
+        **QUIET,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        **os.environ,
+        "NIGHTLOOM_HOME": str(home.root),
+        "PREFECT_HOME": str(home.root / "prefect"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _is_online(at: Addresses, pool: str, name: str) -> bool:
+    request = urllib.request.Request(
+        f"{at.prefect}/api/work_pools/{pool}/workers/filter",
+        data=b"{}",
+        headers={"content-type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=2) as answer:
+            workers: list[dict[str, Any]] = json.load(answer)
+    except (OSError, ValueError):
+        return False
+    return any(one["name"] == name and one["status"] == "ONLINE" for one in workers)

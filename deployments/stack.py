@@ -1,0 +1,138 @@
+"""Which local stack runs in a home: a small file that says so, and a lock that proves it.
+
+The lock belongs to the process that keeps the stack up, and dies with it; the file alone proves
+nothing.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nightloom.cache.locks import open_lock_file
+from nightloom.home import Home
+
+WAIT = 0.2
+"""Seconds to wait for the lock: somebody may only be looking whether it is held."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs, or is starting."""
+
+    pid: int
+    prefect_url: str
+    mlflow_url: str
+    started: float
+    """Seconds since the epoch."""
+    ready: bool = False
+    pool: str = ""
+    logs: str = ""
+    pids: dict[str, int] = field(default_factory=dict)
+    """Process of each service, by name."""
+
+    @property
+    def api_url(self) -> str:
+        """Prefect's API."""
+        return f"{self.prefect_url}/api"
+
+
+def running_stack(home: Home) -> Stack | None:
+    """The stack of this home, None where none runs."""
+    if not _is_held(home):
+        return None
+    try:
+        return Stack(**json.loads(_state(home).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_state(home: Home, stack: Stack) -> None:
+    """Say what runs; all at once."""
+    path = _state(home)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(asdict(stack), indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def forget_state(home: Home) -> None:
+    """Nothing runs any more."""
+    _state(home).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_stack(home: Home) -> Iterator[bool]:
+    """Hold the lock of this home's stack; gives whether it could be had."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    handle = open_lock_file(_lock(home))
+    try:
+        yield _take(handle)
+    finally:
+        os.close(handle)
+
+
+def wait_until_down(home: Home, *, seconds: float) -> bool:
+    """Wait until no stack of this home runs; whether that came true."""
+    deadline = time.monotonic() + seconds
+    while _is_held(home):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _is_held(home: Home) -> bool:
+    if not _lock(home).exists():
+        return False
+    try:
+        handle = open_lock_file(_lock(home))
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int) -> bool:
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+
+
+def _state(home: Home) -> Path:
+    return home.root / "stack.json"
+
+
+def _lock(home: Home) -> Path:
+    return home.root / "stack.lock"
+
+
+def use_stack(home: Home) -> Stack | None:
+    """Point Prefect and MLflow of this process at this home's stack, where one runs and answers.
+
+    Before either is imported. What the environment says already is left as it is.
+    """
+    stack = running_stack(home)
+    if stack is None or not stack.ready:
+        return None
+    from deployments.services import answers
+
+    if "PREFECT_API_URL" not in os.environ and answers(f"{stack.api_url}/health"):
+        os.environ["PREFECT_API_URL"] = stack.api_url
+    if "MLFLOW_TRACKING_URI" not in os.environ and answers(f"{stack.mlflow_url}/health"):
+        os.environ["MLFLOW_TRACKING_URI"] = stack.mlflow_url
+    return stack

@@ -1,0 +1,183 @@
+"""Keeps the services of the local stack up, and takes them down together."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from deployments.services import HOST, Service
+from nightloom.errors import InputError, RunError
+
+START_SECONDS = 180
+STOP_SECONDS = 20
+POLL_SECONDS = 0.2
+MOST_RESTARTS = 5
+"""A service that ends so often within `RESTART_WINDOW` will not come up again."""
+RESTART_WINDOW = 300
+LAST_LINES = 5
+
+
+def check_port(port: int, *, service: str, option: str) -> None:
+    """See that nothing listens on a port.
+
+    Raises:
+        InputError: Something does.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise InputError(
+                f"expected port {port} of {HOST} to be free for {service}, but "
+                f"{(error.strerror or str(error)).lower()}; stop what listens there, or choose "
+                f"another with {option}"
+            ) from None
+
+
+class Supervisor:
+    """Starts services, watches them, stops them in the reverse order."""
+
+    def __init__(self, logs: Path, say: Callable[[str], None]) -> None:
+        self._logs = logs
+        self._say = say
+        self._services: list[Service] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ends: dict[str, list[float]] = {}
+        self._asked_to_stop = False
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process of each service."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def start(self, services: Sequence[Service]) -> None:
+        """Start services side by side, and wait until all of them serve.
+
+        Raises:
+            RunError: One ended, or does not serve in time; the message has its last lines.
+            KeyboardInterrupt: A signal came meanwhile.
+        """
+        for service in services:
+            self._services.append(service)
+            self._spawn(service)
+        deadline = time.monotonic() + START_SECONDS
+        waiting = list(services)
+        while waiting:
+            for service in list(waiting):
+                code = self._processes[service.name].poll()
+                if code is not None:
+                    raise RunError(f"{service.name} ended with {_how(code)}: {self._last(service)}")
+                if service.is_up():
+                    waiting.remove(service)
+            if time.monotonic() > deadline:
+                names = ", ".join(service.name for service in waiting)
+                raise RunError(
+                    f"expected {names} to serve within {START_SECONDS} s: {self._last(waiting[0])}"
+                )
+            self._pause()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Until a signal comes, start again what ends by itself; `changed` is told of new pids.
+
+        Raises:
+            RunError: A service ends again and again.
+        """
+        while not self._asked_to_stop:
+            for service in self._services:
+                code = self._processes[service.name].poll()
+                if code is not None:
+                    self._again(service, code)
+                    changed()
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """End the services, the last started first; what does not go in time is killed."""
+        for service in reversed(self._services):
+            process = self._processes.get(service.name)
+            if process is None:
+                continue
+            _signal(process, signal.SIGTERM, group=False)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=STOP_SECONDS)
+            _signal(process, signal.SIGKILL, group=True)
+            process.wait()
+        self._services.clear()
+        self._processes.clear()
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Take Ctrl-C and SIGTERM as the wish to stop."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._asked_to_stop = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _pause(self) -> None:
+        time.sleep(POLL_SECONDS)
+        if self._asked_to_stop:
+            raise KeyboardInterrupt
+
+    def _spawn(self, service: Service) -> None:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self._log(service).open("ab") as log:
+            self._processes[service.name] = subprocess.Popen(
+                service.command,
+                env=dict(service.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+                preexec_fn=_end_with_parent,
+            )
+
+    def _again(self, service: Service, code: int) -> None:
+        now = time.monotonic()
+        ends = [at for at in self._ends.get(service.name, []) if now - at < RESTART_WINDOW]
+        self._ends[service.name] = [*ends, now]
+        if len(ends) >= MOST_RESTARTS:
+            raise RunError(
+                f"{service.name} ended {len(ends) + 1} times within {RESTART_WINDOW} s, at last "
+                f"with {_how(code)}: {self._last(service)}"
+            )
+        self._say(f"{service.name} ended with {_how(code)}; starting it again")
+        _signal(self._processes[service.name], signal.SIGKILL, group=True)
+        self._spawn(service)
+
+    def _log(self, service: Service) -> Path:
+        return self._logs / f"{service.name}.log"
+
+    def _last(self, service: Service) -> str:
+        text = self._log(service).read_text("utf-8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()][-LAST_LINES:]
+        return f"{' | '.join(lines)[-500:] or 'it said nothing'} (more in {self._log(service)})"
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: int, *, group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if group:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+
+
+def _end_with_parent() -> None:
+    """Linux: ask to be ended when the supervisor is gone, however it went (prctl(2))."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

@@ -1,0 +1,164 @@
+"""`nightloom up`: Prefect, MLflow and a worker on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from nightloom.cli.main import say
+from nightloom.errors import InputError, RunError
+from nightloom.home import Home
+
+if TYPE_CHECKING:
+    from deployments.services import Addresses
+    from deployments.stack import Stack
+
+POOL = "nightloom"
+BACKGROUND_SECONDS = 240
+DOWN_SECONDS = 90
+
+
+@click.command(
+    epilog="Examples: nightloom up; nightloom up -d; nightloom up --down; "
+    "nightloom up --prefect-port 4300 --mlflow-port 5300"
+)
+@click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
+@click.option("--down", is_flag=True, help="Stop the one that runs.")
+@click.option("--prefect-port", default=4200, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--pool", default=POOL, show_default=True, help="Work pool of the worker.")
+def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str) -> None:
+    """Start Prefect, MLflow and a worker on 127.0.0.1; Ctrl-C stops them.
+
+    Everything they keep lies under NIGHTLOOM_HOME and is there again at the next start.
+    `nightloom run` and `nightloom deploy` find a stack that runs and use it.
+    """
+    from deployments.stack import only_stack, running_stack
+
+    home = Home.current()
+    if down:
+        _down(home)
+        return
+    found = running_stack(home)
+    if found:
+        say(f"a stack runs already, process {found.pid}; `nightloom up --down` stops it")
+        _tell(found)
+        return
+    from deployments.services import Addresses
+    from deployments.supervisor import check_port
+
+    home.create()
+    at = Addresses(prefect_port, mlflow_port)
+    if prefect_port == mlflow_port:
+        raise InputError(f"expected two different ports, got {prefect_port} for both")
+    check_port(prefect_port, service="Prefect", option="--prefect-port")
+    check_port(mlflow_port, service="MLflow", option="--mlflow-port")
+    if detach:
+        _background(home, at, pool)
+        return
+    with only_stack(home) as ours:
+        if not ours:
+            raise InputError(f"another `nightloom up` is starting in {home.root}; wait for it")
+        _foreground(home, at, pool)
+
+
+def _foreground(home: Home, at: "Addresses", pool: str) -> None:
+    from deployments.services import mlflow_server, prefect_server, worker
+    from deployments.stack import Stack, forget_state, write_state
+    from deployments.supervisor import Supervisor
+
+    logs = home.logs / "stack"
+    stack = Stack(os.getpid(), at.prefect, at.mlflow, time.time(), pool=pool, logs=str(logs))
+    write_state(home, stack)
+    supervisor = Supervisor(logs, say)
+    with supervisor.signals():
+        try:
+            say("starting Prefect and MLflow")
+            _make_store(home)
+            supervisor.start([prefect_server(home, at), mlflow_server(home, at)])
+            say("starting the worker")
+            supervisor.start([worker(home, at, pool=pool, name=f"{pool}-{os.getpid()}")])
+            stack = replace(stack, ready=True, pids=supervisor.pids)
+            write_state(home, stack)
+            _tell(stack)
+            say("Ctrl-C stops it")
+            supervisor.watch(lambda: write_state(home, replace(stack, pids=supervisor.pids)))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            say("stopping")
+            supervisor.stop()
+            forget_state(home)
+    say("stopped; everything is kept in " + str(home.root))
+
+
+def _make_store(home: Home) -> None:
+    """Make MLflow's store where there is none, in a process that ends: MLflow is heavy."""
+    if (home.root / "mlflow.db").exists():
+        return
+    code = (
+        "import sys; from nightloom.registry.store import open_client; open_client(sys.argv[1])"
+    )
+    uri = f"sqlite:///{home.root / 'mlflow.db'}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, uri], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RunError(f"MLflow's store {uri} could not be made: {last}")
+
+
+def _background(home: Home, at: "Addresses", pool: str) -> None:
+    from deployments.stack import running_stack
+
+    log = home.logs / "stack" / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "nightloom", "up", "--pool", pool]
+    command += ["--prefect-port", str(at.prefect_port), "--mlflow-port", str(at.mlflow_port)]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "NIGHTLOOM_HOME": str(home.root)},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + BACKGROUND_SECONDS
+    while time.monotonic() < deadline:
+        code = process.poll()
+        if code is not None:
+            lines = log.read_text("utf-8", "replace").strip().splitlines() or ["error: no reason"]
+            raise (InputError if code == 2 else RunError)(lines[-1].removeprefix("error: "))
+        stack = running_stack(home)
+        if stack and stack.ready:
+            _tell(stack)
+            say(f"runs in the background, process {stack.pid}; `nightloom up --down` stops it")
+            return
+        time.sleep(0.2)
+    process.terminate()
+    raise RunError(f"expected the stack to be up within {BACKGROUND_SECONDS} s; see {log}")
+
+
+def _down(home: Home) -> None:
+    from deployments.stack import running_stack, wait_until_down
+
+    stack = running_stack(home)
+    if stack is None:
+        say(f"no stack runs in {home.root}")
+        return
+    os.kill(stack.pid, signal.SIGTERM)
+    if not wait_until_down(home, seconds=DOWN_SECONDS):
+        raise RunError(f"process {stack.pid} does not end; see {stack.logs}")
+    say("stopped; everything is kept in " + str(home.root))
+
+
+def _tell(stack: "Stack") -> None:
+    click.echo(f"Prefect   {stack.prefect_url}  (export PREFECT_API_URL={stack.api_url})")
+    click.echo(f"MLflow    {stack.mlflow_url}")
+    click.echo(f"worker    of the pool {stack.pool}; logs in {stack.logs}")

@@ -1,0 +1,1 @@
+"""What an operator reads: run reports as markdown, charts as Mermaid, rows for tables."""

@@ -1,0 +1,106 @@
+"""Charts as Mermaid text, which Prefect's UI draws; it shows no pictures that lie in the text.
+
+Syntax: mermaid.js.org, `xychart-beta` for curves and `block-beta` for a grid of shaded cells.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MOST_CLASSES = 12
+"""More cannot be read in a grid."""
+MOST_EPOCHS = 30
+"""More points are thinned out: the axis has a label for each."""
+LONGEST_LABEL = 24
+PALETTE = ("#2f6db3", "#d9822b")
+PLAIN = "fill:#ffffff,color:#222222,stroke:#ffffff"
+RIGHT, WRONG = (47, 109, 179), (217, 130, 43)
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The loss, and the scores on the validation part, over the epochs.
+
+    history: one row an epoch, with `epoch`, `loss` and `valid_...`. A single epoch is no curve.
+    """
+    rows = _thinned([row for row in history if row.get("epoch") is not None])
+    if len(rows) < 2:
+        return []
+    losses = [name for name in ("loss", "valid_loss") if _complete(rows, name)]
+    scores = [
+        name
+        for name in rows[0]
+        if name.startswith("valid_") and name != "valid_loss" and _complete(rows, name)
+    ][:2]
+    return [_curve(rows, names) for names in (losses, scores) if names]
+
+
+def confusion_grid(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+    """Confusion matrix, counts gold by predicted, shaded by the share of the gold class.
+
+    Empty where there are more classes than can be read.
+    """
+    size = len(labels)
+    if not 2 <= size <= MOST_CLASSES:
+        return ""
+    lines = ["block-beta", f"  columns {size + 1}", '  corner["gold ↓ predicted →"]']
+    lines += [f"  p{i}[{_quoted(name)}]" for i, name in enumerate(labels)]
+    styles = [f"  style {name} {PLAIN}" for name in ("corner", *(f"p{i}" for i in range(size)))]
+    for i, (name, row) in enumerate(zip(labels, counts, strict=True)):
+        lines.append(f"  g{i}[{_quoted(name)}]")
+        styles.append(f"  style g{i} {PLAIN}")
+        total = max(sum(row), 1)
+        for j, count in enumerate(row):
+            share = count / total
+            lines.append(f'  c{i}_{j}["{count}"]')
+            fill = _shade(RIGHT if i == j else WRONG, share)
+            ink = "#ffffff" if share > 0.55 else "#222222"
+            styles.append(f"  style c{i}_{j} fill:{fill},color:{ink},stroke:#ffffff")
+    return "\n".join([*lines, *styles])
+
+
+def fenced(chart: str) -> str:
+    """A chart inside markdown."""
+    return f"```mermaid\n{chart}\n```"
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    values = [float(row[name]) for row in rows for name in names]
+    low, high = min(values), max(values)
+    margin = (high - low) * 0.1 or 0.01
+    colours = ", ".join(PALETTE[: len(names)])
+    theme = {"theme": "base", "themeVariables": {"xyChart": {"plotColorPalette": colours}}}
+    spoken = [name.replace("valid_", "validation ").replace("_", " ") for name in names]
+    words = " and ".join(
+        f"{said} ({colour})" for said, colour in zip(spoken, ("blue", "orange"), strict=False)
+    )
+    lines = [
+        f"%%{{init: {json.dumps(theme)}}}%%",
+        "xychart-beta",
+        f'  title "{words}"',
+        f"  x-axis epoch [{', '.join(str(int(row['epoch'])) for row in rows)}]",
+        f"  y-axis {low - margin:.4f} --> {high + margin:.4f}",
+    ]
+    lines += [f"  line [{', '.join(f'{float(row[n]):.4f}' for row in rows)}]" for n in names]
+    return "\n".join(lines)
+
+
+def _complete(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return all(isinstance(row.get(name), int | float) for row in rows)
+
+
+def _thinned(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    if len(rows) <= MOST_EPOCHS:
+        return rows
+    last = len(rows) - 1
+    return [rows[round(i * last / (MOST_EPOCHS - 1))] for i in range(MOST_EPOCHS)]
+
+
+def _quoted(name: str) -> str:
+    """A label: Mermaid has no escape for a quote, and reads some characters as its own."""
+    plain = " ".join(name.split())
+    plain = plain if len(plain) <= LONGEST_LABEL else plain[: LONGEST_LABEL - 1] + "…"
+    return '"' + "".join(f"#{ord(c)};" if c in '"#<>`&;' else c for c in plain) + '"'
+
+
+def _shade(colour: tuple[int, int, int], share: float) -> str:
+    return "#" + "".join(f"{round(255 - (255 - part) * share):02x}" for part in colour)

@@ -1,0 +1,56 @@
+"""Markdown that shows what it is given: cells and texts are escaped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LONGEST_CELL = 300
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a markdown table, with the first row's names as columns; '' without rows."""
+    if not rows:
+        return ""
+    names = list(rows[0])
+    lines = [_line(names), _line(["---"] * len(names))]
+    lines += [_line([cell(row.get(name)) for name in names]) for row in rows]
+    return "\n".join(lines)
+
+
+def cell(value: Any) -> str:
+    """A value on one line of a table; numbers to four places, long texts cut."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return escape(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def escape(text: str) -> str:
+    """A text that markdown leaves as it is, on one line."""
+    line = " ".join(text.split())
+    if len(line) > LONGEST_CELL:
+        line = line[: LONGEST_CELL - 1] + "…"
+    for mark in "\\`*_[]|":
+        line = line.replace(mark, f"\\{mark}")
+    return line.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_long(text: str) -> str:
+    """A sentence of any length, escaped."""
+    return " ".join(escape(word) for word in text.split())
+
+
+def code(text: str) -> str:
+    """A text as code on one line."""
+    return f"`{' '.join(text.split()).replace('`', '´')}`"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign, to four places."""
+    return f"{value:+.4f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,67 @@
+"""Rows of the tables that a run shows: scores, confusion, mistakes. Plain JSON values."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+MOST_ROWS = 100
+LONGEST_TEXT = 500
+SCORES = ("precision", "recall", "f1", "support")
+
+
+def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row a class or a type of entity: precision, recall, f1, support."""
+    for key, column in (("by_class", "class"), ("by_type", "type")):
+        if metrics.get(key):
+            return [
+                {column: name, **{score: _shown(line[score]) for score in SCORES if score in line}}
+                for name, line in metrics[key].items()
+            ]
+    return []
+
+
+def confusion_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The confusion matrix, one row a gold class; empty where the metrics have none."""
+    confusion = metrics.get("confusion")
+    if not confusion:
+        return []
+    names = confusion["labels"]
+    return [
+        {"gold": name, **dict(zip(names, row, strict=True))}
+        for name, row in zip(names, confusion["counts"], strict=True)
+    ][:MOST_ROWS]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows that a stage left as JSON; empty where it left none."""
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The first of them, ready to be shown."""
+    return [_short(row) for row in read_rows(path)[:MOST_ROWS]]
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): _shown(value) for name, value in row.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+        value = _joined(value)
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return value[: LONGEST_TEXT - 1] + "…"
+    return value
+
+
+def _joined(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    if not isinstance(value, Mapping) and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,165 @@
+"""The report of one run as markdown: what ran, why, how good the model is, what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightloom.cache.lookup import span
+from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
+from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a report is written from; everything but the first two may be missing."""
+
+    flow: str
+    stages: Sequence[Mapping[str, Any]]
+    """As in the run's JSON: stage, state, why, seconds, saved."""
+    seconds: float = 0.0
+    seconds_saved: float = 0.0
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the data stage."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the training stage."""
+    history: Sequence[Mapping[str, Any]] = ()
+    """One row an epoch."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What was registered: name, version, aliases, decision, reason, difference, ..."""
+    model_url: str | None = None
+    error: str = ""
+    """Why the run failed."""
+
+
+def run_report(facts: RunFacts) -> str:
+    """The whole report."""
+    parts = [
+        f"# {facts.flow}: {headline(facts)}",
+        _failure(facts),
+        _gate(facts),
+        _stages(facts),
+        _metrics(facts),
+        _curves(facts),
+        _confusion(facts),
+        _data(facts),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def headline(facts: RunFacts) -> str:
+    """The outcome in a few words."""
+    if facts.error:
+        failed = [entry["stage"] for entry in facts.stages if entry["state"] == "failed"]
+        return f"failed in {failed[-1]}" if failed else "failed"
+    built = [entry["stage"] for entry in facts.stages if entry["state"] == "built"]
+    what = "everything cached" if not built else f"built {', '.join(built)}"
+    return f"{facts.model.get('decision', 'done')}, {what}"
+
+
+def standing(model: Mapping[str, Any]) -> str:
+    """The metric of the gate against the champion's, with its interval, on one line."""
+    if model.get("metric") is None:
+        return ""
+    text = f"{model['metric']} {model['value']:.4f}"
+    if model.get("difference") is None:
+        return text
+    text += f" ({signed(model['difference'])} against version {model.get('champion_version')}"
+    if model.get("low") is not None:
+        text += f", interval {signed(model['low'])} to {signed(model['high'])}"
+    return text + ")"
+
+
+def _failure(facts: RunFacts) -> str:
+    if not facts.error:
+        return ""
+    return (
+        f"> {escape(facts.error)}\n\n"
+        "What was built before stays in the cache, and a training that was cut off goes on at its "
+        "last checkpoint: retry this run, or start the same command again."
+    )
+
+
+def _gate(facts: RunFacts) -> str:
+    model = facts.model
+    if not model:
+        return ""
+    name = f"{model['name']} version {model['version']}"
+    linked = f"[{escape(name)}]({facts.model_url})" if facts.model_url else f"**{escape(name)}**"
+    aliases = ", ".join(code(alias) for alias in model.get("aliases", ())) or "no alias"
+    return f"## Model\n\n{linked}: {aliases}\n\n> {escape_long(model.get('reason', ''))}"
+
+
+def _stages(facts: RunFacts) -> str:
+    rows = [
+        {
+            "stage": entry["stage"],
+            "state": entry["state"],
+            "why": entry["why"],
+            "took": span(entry["seconds"]) if entry["state"] in ("hit", "built", "failed") else "",
+            "saved": span(entry["saved"]) if entry["saved"] else "",
+        }
+        for entry in facts.stages
+    ]
+    total = f"{span(facts.seconds)} in all, the cache saved {span(facts.seconds_saved)}."
+    return f"## Stages\n\n{table(rows)}\n\n{total}" if rows else ""
+
+
+def _metrics(facts: RunFacts) -> str:
+    judged, model = facts.model.get("metric"), facts.model
+    rows = []
+    judged_first = sorted(facts.metrics.items(), key=lambda item: (item[0] != judged, item[0]))
+    for name, value in judged_first:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        row: dict[str, Any] = {"metric": name.replace("_", " "), "value": value}
+        if model.get("difference") is not None:
+            mine = name == judged
+            row["champion"] = model["champion_value"] if mine else None
+            row["difference"] = signed(model["difference"]) if mine else None
+            interval = mine and model.get("low") is not None
+            row["interval"] = f"{signed(model['low'])} to {signed(model['high'])}" * interval
+        rows.append(row)
+    return f"## Scores on the test rows\n\n{table(rows)}" if rows else ""
+
+
+def _curves(facts: RunFacts) -> str:
+    charts = [fenced(chart) for chart in learning_curves(facts.history)]
+    known = {
+        "best epoch": facts.training.get("best_epoch"),
+        "parameters": facts.training.get("parameters"),
+        "trained parameters": facts.training.get("trainable_parameters"),
+        "rows/s": facts.training.get("rows_per_s"),
+    }
+    said = ", ".join(f"{name} {_number(value)}" for name, value in known.items() if value)
+    if not charts and not said:
+        return ""
+    return "\n\n".join(["## Training", *charts, *([said] if said else [])])
+
+
+def _confusion(facts: RunFacts) -> str:
+    confusion = facts.metrics.get("confusion") or {}
+    grid = confusion_grid(confusion.get("labels", ()), confusion.get("counts", ()))
+    return f"## Confusion\n\n{fenced(grid)}" if grid else ""
+
+
+def _data(facts: RunFacts) -> str:
+    data = facts.data
+    if not data:
+        return ""
+    counts = data.get("rows", {})
+    rows = [{"split": name, "rows": counts[name]} for name in SPLITS if name in counts]
+    labels = data.get("label_names") or data.get("types") or ()
+    lines = [f"Labels: {escape_long(', '.join(map(str, labels)))}"] if labels else []
+    source = data.get("source")
+    if isinstance(source, Mapping):
+        told = ", ".join(f"{name} {cell(value)}" for name, value in source.items())
+        lines.append(f"Source: {told}")
+    lines += [f"- ⚠ {escape_long(warning)}" for warning in data.get("warnings", ())]
+    return "\n\n".join(["## Data", *([table(rows)] if rows else []), *lines])
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
