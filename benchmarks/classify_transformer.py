@@ -106,9 +106,7 @@ def measure_notebook(data: Path, count: int) -> dict[str, Any]:
     frame = pandas.read_csv(data / "train.csv", names=["label", "title", "text"], nrows=count)
     texts = (frame["title"].fillna("") + " " + frame["text"].fillna("")).to_numpy()
     labels = frame["label"].to_numpy() - 1
-    vectorize = keras.layers.TextVectorization(
-        max_tokens=VOCABULARY, output_sequence_length=LENGTH
-    )
+    vectorize = keras.layers.TextVectorization(max_tokens=VOCABULARY, output_sequence_length=LENGTH)
     began = time.perf_counter()
     vectorize.adapt(tf.data.Dataset.from_tensor_slices(texts))  # one row at a time
     adapted = time.perf_counter() - began

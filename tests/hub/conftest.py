@@ -1,16 +1,21 @@
 """Checkpoints, pairs and hand-made modules, each made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from nightloom.hub import transfer
 from nightloom.hub.export import export_hub
 from tests.encoders.tiny import save_checkpoint
 from tests.hub.modules import save_encoder, save_preprocessing
+from tests.hub.tfhub_server import Hub, packed, serve
 
 FAMILIES = ("bert", "distilbert", "roberta", "albert")
 LENGTH = 16
+ENCODER_PATH = "/tensorflow/small_bert/bert_en_uncased_L-1_H-4_A-1/1"
+PREPROCESS_PATH = "/tensorflow/bert_en_uncased_preprocess/3"
 
 
 class Exported(NamedTuple):
@@ -57,3 +62,24 @@ def fixed_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def preprocess_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hand-made preprocessing module."""
     return save_preprocessing(tmp_path_factory.mktemp("modules") / "preprocess")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TFHUB_CACHE_DIR", "NIGHTLOOM_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(transfer, "WAIT", 0.01)
+
+
+@pytest.fixture(scope="session")
+def archives(encoder_dir: Path, preprocess_dir: Path) -> dict[str, bytes]:
+    """What a hub of the two hand-made modules serves."""
+    return {ENCODER_PATH: packed(encoder_dir), PREPROCESS_PATH: packed(preprocess_dir)}
+
+
+@pytest.fixture
+def hub(archives: dict[str, bytes]) -> Iterator[Hub]:
+    """That hub, running."""
+    with serve(Hub(dict(archives))) as running:
+        yield running

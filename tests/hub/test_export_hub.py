@@ -19,6 +19,7 @@ from nightloom.hub.operations import check_operations
 from nightloom.text.graph_tokenizer import load_fast
 from tests.hub.conftest import FAMILIES, LENGTH, Exported
 
+PLAIN = ("bert", "roberta", "albert")
 TEXTS = [
     "the cat sat on the mat",
     "",
@@ -125,45 +126,52 @@ def test_parts_of_the_preprocessing_give_any_length_and_two_segments(bert: Expor
     assert (given["input_mask"].numpy()[[2, 3]].sum(axis=1) == LENGTH).all()
 
 
-EXPORT = """
-import sys
+PROCESS = """
+import json, sys
 import tensorflow as tf
-tf.function(lambda x: tf.while_loop(lambda i: i < x, lambda i: i + 1, [0]))(tf.constant(3))
-from nightloom.hub.export import export_hub
-export_hub(sys.argv[1], sys.argv[2], seq_length=int(sys.argv[3]))
-"""
-
-LOAD = """
-import sys
-import tensorflow as tf
-for pair in sys.argv[2:]:
-    ids = tf.saved_model.load(pair + "/preprocess")(tf.constant(sys.argv[1].split("|")))
+given = json.loads(sys.argv[1])
+for pair in given["pairs"]:
+    ids = tf.saved_model.load(pair + "/preprocess")(tf.constant(given["texts"]))
     print(tf.saved_model.load(pair + "/encoder")(ids)["pooled_output"].numpy().tolist())
 assert not any(name.startswith(("nightloom", "tensorflow_text")) for name in sys.modules)
+from nightloom.hub.export import export_hub
+export_hub(given["checkpoint"], given["out"], seq_length=given["length"])
 """
 
 
-def run(code: str, *arguments: str) -> str:
-    """Run Python code in a process of its own; what it prints."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def elsewhere(
+    all_exported: dict[str, Exported], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[np.ndarray], Path]:
+    """Another process: what it computes with pairs, TensorFlow alone, and a pair it writes."""
+    out = tmp_path_factory.mktemp("elsewhere") / "pair"
+    given = {
+        "pairs": [str(all_exported[family].pair) for family in PLAIN],
+        "texts": TEXTS,
+        "checkpoint": str(all_exported["roberta"].checkpoint),
+        "out": str(out),
+        "length": LENGTH,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESS, json.dumps(given)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    return [np.array(json.loads(line)) for line in done.stdout.splitlines()], out
 
 
 def test_another_process_writes_the_same_bytes(
-    all_exported: dict[str, Exported], tmp_path: Path
+    all_exported: dict[str, Exported], elsewhere: tuple[list[np.ndarray], Path]
 ) -> None:
-    checkpoint, _, pair = all_exported["roberta"]
-    run(EXPORT, str(checkpoint), str(tmp_path / "pair"), str(LENGTH))
-    assert digests(tmp_path / "pair") == digests(pair)
+    assert digests(elsewhere[1]) == digests(all_exported["roberta"].pair)
 
 
-def test_pairs_run_in_a_process_with_tensorflow_alone(all_exported: dict[str, Exported]) -> None:
-    pairs = [all_exported[family] for family in ("bert", "roberta", "albert")]
-    printed = run(LOAD, "|".join(TEXTS), *(str(part.pair) for part in pairs)).splitlines()
-    for (checkpoint, model, _), line in zip(pairs, printed, strict=True):
+def test_pairs_run_in_a_process_with_tensorflow_alone(
+    all_exported: dict[str, Exported], elsewhere: tuple[list[np.ndarray], Path]
+) -> None:
+    for family, given in zip(PLAIN, elsewhere[0], strict=True):
+        checkpoint, model, _ = all_exported[family]
         expected = torch_outputs(model, fast_inputs(checkpoint, TEXTS)).pooler_output
-        np.testing.assert_allclose(np.array(json.loads(line)), expected.numpy(), atol=1e-4)
+        np.testing.assert_allclose(given, expected.numpy(), atol=1e-4)
 
 
 def test_the_pair_passes_the_check_of_operations(all_exported: dict[str, Exported]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -84,3 +85,19 @@ def serve(hub: Hub) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Listener:
+    """What was said of a transfer."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.done: list[tuple[float, float | None]] = []
+
+    def progress(self, *, done: float, total: float | None, **facts: Any) -> None:
+        self.done.append((done, total))
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
+
+    warn = log

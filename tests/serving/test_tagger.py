@@ -125,7 +125,14 @@ def test_characters_that_are_none_keep_the_offsets(exported):
 def test_tags_of_words_are_those_of_their_first_pieces():
     words = ["New", "York", "", "x", "\x00", "dog"]
     assert words_as_text(words) == "New York  x \x00 dog"
-    pieces = [("New", 0, 3), ("Yo", 4, 6), ("##rk", 6, 8), ("▁", 8, 9), ("x", 10, 11), ("d", 14, 15)]
+    pieces = [
+        ("New", 0, 3),
+        ("Yo", 4, 6),
+        ("##rk", 6, 8),
+        ("▁", 8, 9),
+        ("x", 10, 11),
+        ("d", 14, 15),
+    ]
     labels = ["B-LOC", "I-LOC", "O", "B-PER", "I-PER", "O"]
     tagged = TaggedText(
         ids=np.arange(6),
@@ -186,7 +193,9 @@ def test_plain_tensorflow_loads_it(exported):
     assert done.stdout.strip() == str(len("the cat sat"))
 
 
-@pytest.mark.parametrize("words", [WORDS[:9], ["the", "", "cat", "\x00", "dog,"], ["the", "dogs"] * 50])
+@pytest.mark.parametrize(
+    "words", [WORDS[:9], ["the", "", "cat", "\x00", "dog,"], ["the", "dogs"] * 50]
+)
 def test_words_get_the_tags_that_evaluation_gives_them(exported, words, tmp_path):
     """The champion is scored from text, the new model from words: the same model, the same tags."""
     import pyarrow as pa

@@ -77,7 +77,7 @@ def test_ids_and_spans_of_hostile_texts_are_those_of_the_fast_tokenizer(kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=12))
 def test_ids_and_spans_of_any_text_are_those_of_the_fast_tokenizer(
     kind: str, texts: list[str]

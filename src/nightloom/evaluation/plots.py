@@ -87,7 +87,8 @@ def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
     numeric = [
         name
         for name in history.columns
-        if name != "epoch" and pandas.api.types.is_numeric_dtype(history[name])
+        if name not in ("epoch", "learning_rate")
+        and pandas.api.types.is_numeric_dtype(history[name])
     ]
     losses = [name for name in numeric if "loss" in name]
     others = [name for name in numeric if "loss" not in name and history[name].abs().max() <= 1]

@@ -93,10 +93,17 @@ def load_predictor(home: Home, entry: Entry) -> Predictor:
         os.environ.setdefault(name, value)
     folder = model_files(home, entry)
     with quiet_start():
-        from nightloom.serving.saved import open_saved
-        from nightloom.serving.tagger import SavedTagger
+        predictor = _open(folder)
+        # native libraries speak up when they run for the first time as well
+        list(predictor.predict(["a"], batch_size=1))
+    return predictor
 
-        saved = open_saved(folder / SAVED_MODEL)
-        if isinstance(saved, SavedTagger):
-            return EntityPredictor(saved, Spelling(folder / TOKENIZER))
-        return ClassPredictor(saved)
+
+def _open(folder: Path) -> Predictor:
+    from nightloom.serving.saved import open_saved
+    from nightloom.serving.tagger import SavedTagger
+
+    saved = open_saved(folder / SAVED_MODEL)
+    if isinstance(saved, SavedTagger):
+        return EntityPredictor(saved, Spelling(folder / TOKENIZER))
+    return ClassPredictor(saved)
