@@ -7,8 +7,14 @@ from typing import Any
 
 from prefect import flow
 
+from flows.classify_bert import classify_bert
+from flows.classify_hub import classify_hub
+from flows.classify_transformer import classify_transformer
+from flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlySettings
 from tasks.night import Night, retrain
+
+FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
 
 
 @flow(name="nightly", validate_parameters=True, persist_result=False)
@@ -21,5 +27,5 @@ def nightly(settings: NightlySettings, refresh: tuple[str, ...] = ()) -> dict[st
     """
     night = Night()
     for model in settings.models:
-        night.add(retrain(model, refresh=refresh))
+        night.add(retrain(FLOWS[model.flow], model, refresh=refresh))
     return night.over()

@@ -1,6 +1,5 @@
 """A night: models retrained as subflows, each on its own, and what became of all of them."""
 
-import importlib
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,12 @@ from tasks.observer import observers, watched_by
 from tasks.run import is_planning
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from tasks.run import StageEntry
+
+MODEL_TAG = "nightloom-model"
+"""On the runs of single models in a night."""
 
 
 class NightFailed(RunError):
@@ -23,13 +27,9 @@ class NightFailed(RunError):
         self.report = report
 
 
-def load_flow(name: str) -> Any:
-    """The Prefect flow of that name: `classify-bert` is `flows.classify_bert:classify_bert`."""
-    attribute = name.replace("-", "_")
-    return getattr(importlib.import_module(f"flows.{attribute}"), attribute)
-
-
-def retrain(model: NightlyModel, *, refresh: tuple[str, ...] = ()) -> dict[str, Any]:
+def retrain(
+    flow: "Flow[..., Any]", model: NightlyModel, *, refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Run a model's flow as a subflow; what it came to, also where it failed."""
     observers().log(f"model {model.title}")
     stages = _Stages()
@@ -38,7 +38,7 @@ def retrain(model: NightlyModel, *, refresh: tuple[str, ...] = ()) -> dict[str, 
     error = ""
     try:
         with watched_by(stages):
-            report = _call(model, refresh)
+            report = _call(flow, model, refresh)
     except Exception as problem:
         error = " ".join((str(problem) or type(problem).__name__).split())
         observers().warn(f"model {model.title} failed: {error}")
@@ -101,14 +101,16 @@ class Night:
         return report
 
 
-def _call(model: NightlyModel, refresh: tuple[str, ...]) -> dict[str, Any]:
-    settings, called = model.parsed(), load_flow(model.flow)
+def _call(flow: "Flow[..., Any]", model: NightlyModel, refresh: tuple[str, ...]) -> dict[str, Any]:
+    from prefect import tags
+
+    settings = model.parsed()
     if is_planning():
-        planned: dict[str, Any] = called.fn(settings, refresh=refresh)
+        planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
         return planned
-    report: dict[str, Any] = called.with_options(flow_run_name=model.title)(
-        settings, refresh=refresh
-    )
+    with tags(MODEL_TAG, f"model:{model.title}"):
+        named = flow.with_options(flow_run_name=model.title)
+        report: dict[str, Any] = named(settings, refresh=refresh)
     return report
 
 

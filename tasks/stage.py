@@ -17,6 +17,7 @@ from nightloom.stages.context import BuildContext
 from nightloom.stages.declaration import StageDeclaration
 from tasks.prefect_cache import ArtifactSerializer, mirror, policy
 from tasks.run import Planned, Run, StageEntry, current_run
+from tasks.slots import slot
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ STAGES: dict[str, "Stage"] = {}
 class Stage:
     """Call it inside a flow: `artifact = encode(settings, dataset=dataset)`."""
 
-    def __init__(self, declaration: StageDeclaration) -> None:
+    def __init__(self, declaration: StageDeclaration, *, limit: str | None = None) -> None:
+        """`limit`: a global concurrency limit, of which building takes a slot."""
         self.declaration = declaration
+        self.limit = limit
         STAGES[declaration.name] = self
         self.task: Task[..., Artifact] = Task(
             self._build, name=declaration.name, persist_result=True, log_prints=False
@@ -166,7 +169,8 @@ class Stage:
                 home=run.home,
                 run=run.facts,
             )
-            built = run.worker.build(self.declaration.builder, context, report=run.observer)
+            with slot(self.limit, run.observer):
+                built = run.worker.build(self.declaration.builder, context, report=run.observer)
             artifact = run.store.publish(
                 folder,
                 stage=call.stage,

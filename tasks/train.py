@@ -2,6 +2,7 @@
 
 from nightloom.settings.train import RESULT_NEUTRAL
 from nightloom.stages.declaration import StageDeclaration, Variant
+from tasks.slots import GPU
 from tasks.stage import Stage
 
 FINE_TUNED = ("model.pooling", "model.trainable", "model.dropout")
@@ -32,5 +33,6 @@ train = Stage(
             "bert_head": Variant(reads=("model.dropout",), code=("nightloom.families.bert_head",)),
             "hub_head": Variant(reads=("model.dropout",), code=("nightloom.families.hub_head",)),
         },
-    )
+    ),
+    limit=GPU,
 )

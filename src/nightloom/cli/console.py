@@ -89,10 +89,17 @@ class Console:
         rows = night_rows(report["models"])
         width = max(len(row["model"]) for row in rows)
         for row in rows:
-            told = [row["state"], f"built {row['built']}", row["against the champion"], row["decision"]]
+            told = [
+                row["state"],
+                f"built {row['built']}",
+                row["against the champion"],
+                row["decision"],
+            ]
             time = f"took {row['took']}, saved {row['saved']}"
             print(f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time]))
-        print(f"time     {span(report['seconds'])}, the cache saved {span(report['seconds_saved'])}")
+        print(
+            f"time     {span(report['seconds'])}, the cache saved {span(report['seconds_saved'])}"
+        )
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -56,12 +56,12 @@ def run(
     except NightloomError as error:
         if isinstance(error, RunError) and not plan:
             console.say(f"to go on where this stopped: {_again()}")
-        report = getattr(error, "report", None)
+        night = getattr(error, "report", None)
         if as_json:
             failed = {"flow": flow, "state": "failed", "error": str(error)}
-            click.echo(json.dumps({**failed, **(report or {"stages": console.stages})}))
-        elif report:
-            console.summary(report)
+            click.echo(json.dumps({**failed, **(night or {"stages": console.stages})}))
+        elif night:
+            console.summary(night)
         raise
     except KeyboardInterrupt:
         console.say(f"stopped; to go on where this stopped: {_again()}")

@@ -101,9 +101,7 @@ def _make_store(home: Home) -> None:
     """Make MLflow's store where there is none, in a process that ends: MLflow is heavy."""
     if (home.root / "mlflow.db").exists():
         return
-    code = (
-        "import sys; from nightloom.registry.store import open_client; open_client(sys.argv[1])"
-    )
+    code = "import sys; from nightloom.registry.store import open_client; open_client(sys.argv[1])"
     uri = f"sqlite:///{home.root / 'mlflow.db'}"
     done = subprocess.run(
         [sys.executable, "-c", code, uri], capture_output=True, text=True, check=False

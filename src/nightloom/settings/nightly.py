@@ -32,7 +32,7 @@ class NightlyModel(Settings):
     """Which flow trains it: classify-transformer, classify-hub, classify-bert or ner-bert."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     """Its name, in reports and in the registry; none: the flow's."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default={})
     """Settings of the flow, in groups or by dotted names, such as train.epochs: 3."""
 
     @field_validator("flow")

@@ -1,0 +1,128 @@
+"""The automations: who is told of what, and what happens to a run whose process is gone."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from nightloom.settings.deploy import RerunSettings
+from tasks.night import MODEL_TAG
+from tasks.reporting import CHAMPION_CHANGED
+
+if TYPE_CHECKING:
+    from prefect.events.schemas.automations import AutomationCore
+
+TAG = "nightloom"
+"""On every run of a deployment of ours: the automations leave all others alone."""
+RUN = "prefect.flow-run"
+RERUN = "nightloom: crashed run again"
+ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")
+
+RED = (
+    "{{ flow_run.name }} of {{ flow.name }} is {{ flow_run.state.name }}",
+    "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
+)
+LATE = (
+    "{{ flow_run.name }} of {{ flow.name }} is late",
+    "It should have started at {{ flow_run.expected_start_time }}: is a worker up?\n"
+    "{{ flow_run|ui_url }}",
+)
+CHAMPION = (
+    "new champion of {{ event.payload.name }}: version {{ event.payload.version }}",
+    "{{ event.payload.reason }}",
+)
+
+
+def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCore]":
+    """All automations; without a block to tell by, they show in the event feed alone."""
+    from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
+
+    def told(message: tuple[str, str]) -> list[Any]:
+        if block is None:
+            return [DoNothing()]
+        subject, body = message
+        return [SendNotification(block_document_id=block, subject=subject, body=body)]
+
+    crash = ChangeFlowRunState(
+        state="CRASHED",
+        name="Crashed",
+        message=f"no heartbeat for {rerun.silent_seconds} s: its process or machine is gone",
+    )
+    again = ChangeFlowRunState(
+        state="SCHEDULED",
+        name="AwaitingRetry",
+        message="crashed; run again once, a training resumes at its last checkpoint",
+    )
+    return [
+        _automation(
+            "nightloom: run failed or crashed",
+            "Tells that a run of ours failed or crashed.",
+            {"expect": _events("Failed", "Crashed", "TimedOut"), **_ours()},
+            told(RED),
+        ),
+        _automation(
+            "nightloom: run fell silent",
+            "Marks a run as crashed that sends no heartbeats any more.",
+            {
+                "after": _events("heartbeat"),
+                "expect": _events("heartbeat", *ENDS),
+                "posture": "Proactive",
+                "within": timedelta(seconds=rerun.silent_seconds),
+                **_ours(MODEL_TAG),
+            },
+            [crash],
+        ),
+        _automation(
+            RERUN,
+            "Runs a crashed run again, once.",
+            {"expect": _events("Crashed"), **_ours(first=True)},
+            [again],
+            enabled=rerun.crashed,
+        ),
+        _automation(
+            "nightloom: run is late",
+            "Tells that a run has not started when it should have.",
+            {"expect": _events("Late"), **_ours()},
+            told(LATE),
+        ),
+        _automation(
+            "nightloom: champion changed",
+            "Tells that another version of a model became the champion.",
+            {
+                "expect": {CHAMPION_CHANGED},
+                "match": {"prefect.resource.id": "nightloom.model.*"},
+            },
+            told(CHAMPION),
+        ),
+    ]
+
+
+def _automation(
+    name: str, text: str, trigger: dict[str, Any], actions: list[Any], *, enabled: bool = True
+) -> "AutomationCore":
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger
+
+    trigger = {"posture": "Reactive", "threshold": 1, **trigger}
+    return AutomationCore(
+        name=name,
+        description=text,
+        enabled=enabled,
+        tags=[TAG],
+        trigger=EventTrigger(for_each={"prefect.resource.id"}, **trigger),
+        actions=actions,
+    )
+
+
+def _events(*states: str) -> set[str]:
+    return {f"{RUN}.{state}" for state in states}
+
+
+def _ours(*more: str, first: bool = False) -> dict[str, Any]:
+    """Runs with our tag (or one of `more`); only in their first try, where `first` is set."""
+    tags = [f"prefect.tag.{tag}" for tag in (TAG, *more)]
+    match: dict[str, Any] = {"prefect.resource.id": f"{RUN}.*"}
+    if first:
+        match["prefect.run-count"] = "1"
+    return {
+        "match": match,
+        "match_related": {"prefect.resource.role": "tag", "prefect.resource.id": tags},
+    }

@@ -1,0 +1,99 @@
+"""The deployments that `prefect.yaml` declares, with the settings of `nightloom deploy` in them."""
+
+import importlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nightloom.errors import InputError
+from nightloom.settings.deploy import DeploySettings
+from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.parse import parse_settings
+from nightloom.settings.yaml_file import read_yaml
+
+PREFECT_YAML = Path(__file__).parent / "prefect.yaml"
+NIGHTLY = "nightly"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One deployment."""
+
+    name: str
+    entrypoint: str
+    """Dotted name of the flow's function."""
+    description: str
+    tags: tuple[str, ...]
+    parameters: dict[str, Any]
+    cron: str | None = None
+    timezone: str = "UTC"
+    active: bool | None = None
+    """Whether the schedule runs; None: as it is on the server."""
+    concurrency_limit: int | None = None
+
+    def load(self) -> Any:
+        """The Prefect flow."""
+        module, _, function = self.entrypoint.rpartition(".")
+        return getattr(importlib.import_module(module), function)
+
+
+def declared(settings: DeploySettings) -> list[Declared]:
+    """All deployments.
+
+    Raises:
+        InputError: The models of the night are not what they should be.
+    """
+    found = [_read(one) for one in read_yaml(PREFECT_YAML)["deployments"]]
+    return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in found]
+
+
+def _read(one: dict[str, Any]) -> Declared:
+    schedules = one.get("schedules", [])
+    cron = schedules[0]["cron"] if schedules else None
+    return Declared(
+        name=one["name"],
+        entrypoint=one["entrypoint"],
+        description=one["description"],
+        tags=tuple(one["tags"]),
+        parameters=one.get("parameters", {}),
+        cron=cron,
+        timezone=schedules[0]["timezone"] if schedules else "UTC",
+        concurrency_limit=one.get("concurrency_limit"),
+    )
+
+
+def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
+    night = settings.nightly
+    given = night.model_fields_set
+    parameters = one.parameters
+    if night.models:
+        parameters = {"settings": _models(Path(night.models))}
+    return replace(
+        one,
+        parameters=parameters,
+        cron=night.cron if "cron" in given else one.cron,
+        timezone=night.timezone if "timezone" in given else one.timezone,
+        active=night.active,
+    )
+
+
+def _models(path: Path) -> dict[str, Any]:
+    """A night from a file, checked, with paths that hold wherever the worker runs."""
+    night = parse_settings(NightlySettings, config=path)
+    models = night.model_dump(mode="json", exclude_unset=True)["models"]
+    for parsed, model in zip(night.models, models, strict=True):
+        source = getattr(parsed.parsed().data, "source", "")
+        if _is_relative(source):
+            raise InputError(
+                f"model {parsed.title}: expected an absolute path in data.source, got {source}; "
+                "the worker runs in a directory of its own"
+            )
+        if not model.get("settings"):
+            model["settings"] = {}
+    return {"models": models}
+
+
+def _is_relative(source: str) -> bool:
+    from nightloom.settings.data import is_local
+
+    return is_local(source) and not Path(source).expanduser().is_absolute()
