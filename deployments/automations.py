@@ -73,8 +73,14 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         ),
         _automation(
             RERUN,
-            "Runs a crashed run again, once.",
-            {"expect": _events("Crashed"), **_ours(first=True)},
+            "Runs a crashed run again, once, unless somebody else did before.",
+            {
+                "after": _events("Crashed"),
+                "expect": _events("Scheduled", "AwaitingRetry", "Pending", "Running"),
+                "posture": "Proactive",
+                "within": timedelta(seconds=rerun.wait_seconds),
+                **_ours(first=True),
+            },
             [again],
             enabled=rerun.crashed,
         ),

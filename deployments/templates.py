@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deployments.services import HEARTBEAT_SECONDS
 from nightloom.errors import InputError
 from nightloom.settings.deploy import PoolSettings
 
-FOLDER = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parent / "pools"
 
 
 def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
@@ -24,6 +25,10 @@ def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
     properties = template["variables"]["properties"]
     properties["image"]["default"] = pool.image
     properties["home"]["default"] = pool.home
+    properties["env"]["default"] = {
+        "NIGHTLOOM_HOME": pool.home,
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    }
     return template
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.weights import load_encoder
+from nightloom.families.tagger import layout
 from nightloom.models.contract import load_weights, save_weights, state
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
@@ -58,9 +59,9 @@ def test_scores_do_not_depend_on_the_row_that_a_sentence_lies_in(model):
 
 def test_labels_lie_where_their_pieces_do():
     examples = rows(7)
-    layout = packed(examples.lengths, batch_size=7, width=24)
-    place = ExampleFeed(examples, layout, seed=0).steps(0)[0][0]
-    batch = materialise(examples, layout, place)
+    batches = packed(examples.lengths, batch_size=7, width=24)
+    place = ExampleFeed(examples, batches, seed=0).steps(0)[0][0]
+    batch = materialise(examples, batches, place)
     labelled = batch["labels"] >= 0
     assert (batch["ids"][labelled] % TAGS == batch["labels"][labelled]).all()
     assert (batch["segments"][labelled] > 0).all()
@@ -72,8 +73,8 @@ def trained(model: EncoderTagger, trainable: str, *, rate: float = 0.02) -> tupl
     examples = rows(24)
     options = {"batch_size": 8, "learning_rate": rate, "optimizer": "adamw", "epochs": 12}
     options = TrainSettings(**options, jit_compile=False)
-    layout = packed(examples.lengths, batch_size=8, width=24)
-    feed = ExampleFeed(examples, layout, seed=0)
+    batches = packed(examples.lengths, batch_size=8, width=24)
+    feed = ExampleFeed(examples, batches, seed=0)
     optimizer = build(options, list(model.trainable_variables), steps=100)
     stepper = Stepper(model, optimizer, tf.distribute.get_strategy(), jit_compile=False)
     before, losses = state(model), []
@@ -105,3 +106,14 @@ def test_weights_are_stored_and_read_back(model, tmp_path):
     other = tagger(Encoder(model.encoder.config, initializer="zeros", name="encoder"))
     load_weights(other, tmp_path / "w.safetensors")
     assert all((state(other)[name] == value).all() for name, value in state(model).items())
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 16, 256])
+@pytest.mark.parametrize("mean", [6, 20, 60])
+def test_a_step_holds_as_many_sentences_as_asked_for(batch_size, mean):
+    lengths = np.clip(np.random.default_rng(0).poisson(mean, 3000), 3, 120)
+    found = layout({}, lengths, batch_size=batch_size)
+    room = found.rows[0] * found.widths[0]
+    assert room >= lengths.max()
+    if batch_size * mean > 120:
+        assert room / lengths.mean() == pytest.approx(batch_size, rel=0.1)

@@ -20,10 +20,10 @@ from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
 from nightloom.stages.context import BuildContext
-from nightloom.training.batches import Layout, packed
+from nightloom.training.batches import STEP, Layout, packed
 
 WIDTH = 128
-"""Pieces of a row that several sentences share (see `families.bert`)."""
+"""Pieces, more or less, of a row that several sentences share (see `families.bert`)."""
 
 
 def describe(context: BuildContext) -> dict[str, Any]:
@@ -51,8 +51,13 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderTagger
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """Several sentences a row, each seeing itself alone: batches bounded by pieces, not rows."""
-    return packed(lengths, batch_size=batch_size, width=WIDTH)
+    """Several sentences a row, each seeing itself alone: batches bounded by pieces, not rows.
+
+    Batches of a tagger are small, so the width is what makes whole rows of `batch_size` sentences.
+    """
+    pieces = batch_size * float(lengths.mean()) if len(lengths) else WIDTH
+    rows = max(1, round(pieces / WIDTH))
+    return packed(lengths, batch_size=batch_size, width=STEP * max(1, round(pieces / rows / STEP)))
 
 
 def complete(context: BuildContext) -> EncoderTagger:

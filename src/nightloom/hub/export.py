@@ -87,10 +87,6 @@ def encoder_module(encoder: Encoder) -> tf.Module:
             "default": pooled,
         }
 
-    @tf.function(autograph=False)
-    def call(inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
-        return compute(inputs, counter.assign_add(1) if training else None)
-
     names = ("input_word_ids", "input_mask", "input_type_ids")
     spec = {name: tf.TensorSpec(IDS.shape, IDS.dtype, name=name) for name in names}
     seed_spec = tf.TensorSpec([], tf.uint32, name="seed")
@@ -98,6 +94,12 @@ def encoder_module(encoder: Encoder) -> tf.Module:
     @tf.function(autograph=False, input_signature=[spec, seed_spec])
     def seeded(inputs: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
         return compute(inputs, seed)
+
+    @tf.function(autograph=False)
+    def call(inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        if training:
+            return seeded(inputs, tf.cast(counter.assign_add(1), tf.uint32))
+        return compute(inputs, None)
 
     for training in (True, False):
         call.get_concrete_function(spec, training=training)

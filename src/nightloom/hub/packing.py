@@ -31,9 +31,12 @@ def preprocess_module(tokenizer: GraphTokenizer, *, pad_id: int) -> Any:
         return tokenizer.bare(texts)
 
     @tf.function(autograph=False)
-    def pack(inputs: list[tf.RaggedTensor], seq_length: tf.Tensor = length) -> dict:
-        width = tf.cast(seq_length, tf.int64)
+    def packed(inputs: list[tf.RaggedTensor], width: tf.Tensor) -> dict[str, tf.Tensor]:
         return _pack(inputs, width, tokenizer.before, tokenizer.after, pad_id)
+
+    @tf.function(autograph=False)
+    def pack(inputs: list[tf.RaggedTensor], seq_length: tf.Tensor = length) -> dict:
+        return packed(inputs, tf.cast(seq_length, tf.int64))
 
     ragged = tf.RaggedTensorSpec([None, None], tf.int32, ragged_rank=1)
     for segments in range(1, MOST_SEGMENTS + 1):

@@ -88,6 +88,8 @@ class RerunSettings(Settings):
 
     crashed: bool = True
     """Whether a crashed run is run again, once; its training resumes."""
+    wait_seconds: int = Field(default=30, ge=15, le=86_400)
+    """Time from the crash until then: Prefect's worker may report it twice, some seconds apart."""
     silent_seconds: int = Field(default=120, ge=LEAST_SILENCE, le=86_400)
     """Without a heartbeat for so long, a run is marked as crashed."""
 
