@@ -101,6 +101,8 @@ def test_answers_do_not_depend_on_what_is_answered_together(exported):
         assert alone.labels == found.labels
         np.testing.assert_allclose(alone.scores, found.scores, atol=1e-5)
     assert list(exported.tagger.tag([])) == []
+    nothing = exported.tagger._tag(text=tf.constant([], tf.string))
+    assert nothing["pieces"].shape == (0,)
 
 
 def test_more_windows_than_go_through_at_once(exported):

@@ -42,7 +42,8 @@ def night_headline(models: Sequence[Mapping[str, Any]]) -> str:
         if "register" in one["built"] and (one.get("model") or {}).get("decision") == "promoted"
     ]
     new = f", new champions: {', '.join(promoted)}" if promoted else ", no new champion"
-    return f"{len(models)} models done{new}"
+    count = "1 model" if len(models) == 1 else f"{len(models)} models"
+    return f"{count} done{new}"
 
 
 def night_report(report: Mapping[str, Any]) -> str:

@@ -112,9 +112,7 @@ class _Tagger(tf.Module):
             return at + AT_ONCE, number.write(place, flat[0]), score.write(place, flat[1])
 
         # one step at least: the arrays need an element, also where there is no text
-        _, number, score = tf.while_loop(
-            lambda at, *_: (at < rows) | (at == 0), step, (0, *found), maximum_iterations=None
-        )
+        _, number, score = tf.while_loop(lambda at, *_: (at < rows) | (at == 0), step, (0, *found))
         return number.concat(), score.concat()
 
 

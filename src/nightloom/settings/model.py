@@ -104,6 +104,8 @@ class TaggerSettings(CheckpointSettings):
 
     checkpoint: str = "bert-base-cased"
     """Hugging Face id, local directory, or `minilm`."""
+    length: int = Field(default=128, ge=3, le=8192)
+    """Pieces of a window, special ones included; a longer sentence becomes several windows."""
     overlap: int = Field(default=32, ge=0, le=4096)
     """Pieces that the windows of a sentence longer than `length` have in common."""
     later_pieces: Literal["inside", "ignore"] = "inside"

@@ -31,7 +31,8 @@ def report(
     examples, out = context.inputs["examples"], context.out
     names = np.array(examples.facts["label_names"], dtype=object)
     stitching = read_stitching(examples.path / "test.arrow")
-    probabilities = softmax(stitching.words(np.concatenate(outputs)))
+    logits = np.concatenate([np.zeros((0, len(names)), np.float32), *outputs])
+    probabilities = softmax(stitching.words(logits))
     best = probabilities.argmax(axis=1)
     rows = read_columns(context.inputs["dataset"].path / "test", ["tokens", "tags"])
     tokens = rows["tokens"].to_pylist()
