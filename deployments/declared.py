@@ -68,6 +68,7 @@ def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
     parameters = one.parameters
     if night.models:
         parameters = {"settings": _models(Path(night.models))}
+    _check_cron(night.cron)
     return replace(
         one,
         parameters=parameters,
@@ -75,6 +76,18 @@ def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
         timezone=night.timezone if "timezone" in given else one.timezone,
         active=night.active,
     )
+
+
+def _check_cron(cron: str) -> None:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        CronSchedule(cron=cron)
+    except ValueError:
+        raise InputError(
+            f"nightly.cron: expected minute, hour, day, month, weekday, such as 0 2 * * *, "
+            f"got {cron}"
+        ) from None
 
 
 def _models(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
@@ -110,8 +110,7 @@ def _call(flow: "Flow[..., Any]", model: NightlyModel, refresh: tuple[str, ...])
         return planned
     with tags(MODEL_TAG, f"model:{model.title}"):
         named = flow.with_options(flow_run_name=model.title)
-        report: dict[str, Any] = named(settings, refresh=refresh)
-    return report
+        return cast("dict[str, Any]", named(settings, refresh=refresh))
 
 
 def _show(report: dict[str, Any]) -> None:

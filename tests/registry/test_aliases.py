@@ -7,13 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.registry.conftest import CARD
 
 from nightloom.errors import InputError, RunError
 from nightloom.registry import aliases
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
+from tests.registry.conftest import CARD
 
 VERDICT = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.875)
 

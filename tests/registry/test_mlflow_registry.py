@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas
 import pytest
-from tests.registry.conftest import CARD
 
 from nightloom.errors import InputError, RunError
 from nightloom.registry import store
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
+from tests.registry.conftest import CARD
 
 PROMOTED = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.9)
 REFUSED = Verdict(decision="challenger", reason="worse", metric="accuracy", value=0.5)

@@ -27,7 +27,7 @@ def export_hub(checkpoint: str, directory: Path, revision: str | None, length: i
     """Write CHECKPOINT as DIRECTORY/preprocess and DIRECTORY/encoder.
 
     CHECKPOINT is a Hugging Face id, a local directory, or minilm. The pair has the signature of
-    TF Hub's BERT models and needs TensorFlow (with tensorflow-text) alone.
+    TF Hub's BERT models and needs TensorFlow alone.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(

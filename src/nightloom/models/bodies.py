@@ -79,6 +79,7 @@ class HubBody(keras.layers.Layer):
                 "input_type_ids": tf.zeros_like(there),
             },
             training=seed is not None,
+            seed=seed,
         )
         if self.pooling == "pooler":
             return outputs["pooled_output"]

@@ -88,8 +88,8 @@ class ClassifyTransformer(FlowSettings):
     train: TrainSettings = TrainSettings(
         batch_size=256, learning_rate=2e-3, schedule="linear", label_smoothing=0.03
     )
-    """A falling rate and slightly soft targets: without them the third epoch overfits. Batches twice the
-    notebook's at twice its rate: as good on the validation part, and fewer updates."""
+    """A falling rate and slightly soft targets: without them the third epoch overfits. Batches
+    twice the notebook's at twice its rate: as good on the validation part, fewer updates."""
 
 
 class ClassifyBert(FlowSettings):

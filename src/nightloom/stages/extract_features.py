@@ -66,6 +66,7 @@ class Features:
         self._body = body
 
     def logits(self, batch: dict[str, Any]) -> Any:
+        """The features, [examples, size]."""
         return self._body.features(batch)
 
 

@@ -9,18 +9,26 @@ import pyarrow as pa
 
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.stages.context import BuildContext
-from nightloom.text.graph_tokenizer import load_fast
+from nightloom.text.graph_tokenizer import GraphTokenizer, load_fast
+
+LEAST = 8
+"""Any length will do to see whether a tokenizer can be put into a graph."""
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
 def adapt(context: BuildContext) -> dict[str, Any]:
-    """Copy the tokenizer's files out of the checkpoint."""
+    """Copy the tokenizer's files out of the checkpoint.
+
+    Raises:
+        InputError: It cannot be put into the exported graph; found before anything is trained.
+    """
     checkpoint = context.inputs["checkpoint"].path
     for name in TOKENIZER_FILES:
         if (checkpoint / name).is_file():
             shutil.copyfile(checkpoint / name, context.out / name)
+    GraphTokenizer.from_directory(context.out, LEAST)
     return {"vocabulary": len(load_fast(context.out))}
 
 
@@ -49,6 +57,4 @@ class PieceTokenizer:
 
     def graph(self) -> "tf.Module":
         """The same in TensorFlow operations."""
-        from nightloom.text.graph_tokenizer import GraphTokenizer
-
         return GraphTokenizer.from_directory(self._folder, self._length)

@@ -1,0 +1,307 @@
+"""The local stack as its users have it: real servers, a real worker, on free ports of 127.0.0.1."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.flows.conftest import Done
+
+SETTINGS = {
+    "data": {"source": "sample", "limit": 400},
+    "model": {"length": 24},
+    "train": {"epochs": 1, "jit_compile": False},
+}
+SMALL = (
+    "data.source=sample", "data.limit=400", "model.length=24", "train.epochs=1",
+    "train.jit_compile=false",
+)  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stack:
+    """A home, its ports, and the commands run in it."""
+
+    home: Path
+    prefect_port: int = field(default_factory=free_port)
+    mlflow_port: int = field(default_factory=free_port)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        return (
+            "--prefect-port", str(self.prefect_port), "--mlflow-port", str(self.mlflow_port)
+        )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        dropped = ("NIGHTLOOM_", "MLFLOW_", "PREFECT_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+        return {**kept, "NIGHTLOOM_HOME": str(self.home), "COLUMNS": "200"}
+
+    def nightloom(self, *arguments: str, **more: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "nightloom", *arguments],
+            env={**self.environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=self.home.parent,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def up(self) -> Done:
+        done = self.nightloom("up", "-d", *self.ports)
+        assert done.code == 0, done.err
+        return done
+
+    def run_deployment(self, name: str, settings: dict[str, Any]) -> str:
+        found = httpx.get(f"{self.api}/deployments/name/{name}/{name}").raise_for_status().json()
+        answer = httpx.post(
+            f"{self.api}/deployments/{found['id']}/create_flow_run",
+            json={"parameters": {"settings": settings}, "state": {"type": "SCHEDULED"}},
+        )
+        return str(answer.raise_for_status().json()["id"])
+
+    def flow_run(self, run_id: str) -> dict[str, Any]:
+        run: dict[str, Any] = httpx.get(f"{self.api}/flow_runs/{run_id}").json()
+        return run
+
+    def wait(self, what: Callable[[], Any], seconds: float = 120) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.2)
+        return found
+
+    def wait_for(self, run_id: str, state: str) -> dict[str, Any]:
+        """Wait until a run is in a state, or has failed."""
+
+        def over() -> dict[str, Any] | None:
+            run = self.flow_run(run_id)
+            return run if run["state"]["name"] in (state, "Failed") else None
+
+        run: dict[str, Any] = self.wait(over)
+        assert run["state"]["name"] == state, run["state"]
+        return run
+
+    def log(self) -> str:
+        return (self.home / "logs" / "stack" / "worker.log").read_text()[-3000:]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads((self.home / "stack.json").read_text())
+        return state
+
+
+class Hook:
+    """A webhook that remembers what it was told."""
+
+    def __init__(self) -> None:
+        told: list[dict[str, str]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.told = told
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    one = Hook()
+    yield one
+    one.server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stack]:
+    """A stack that is up and deployed to."""
+    one = Stack(tmp_path_factory.mktemp("stack") / "home")
+    one.up()
+    try:
+        deployed = one.nightloom("deploy", f"notify.webhook={hook.url}", "rerun.wait_seconds=15")
+        assert deployed.code == 0, deployed.err
+        yield one
+    finally:
+        one.nightloom("up", "--down")
+
+
+def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
+    run_id = stack.run_deployment("classify-transformer", SETTINGS)
+    run = stack.wait_for(run_id, "Completed")
+    assert "nightloom" in run["tags"]
+    wanted = {"flow_runs": {"id": {"any_": [run_id]}}, "artifacts": {"type": {"any_": ["image"]}}}
+    images = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).json()
+    assert {one["key"].rpartition("-")[2] for one in images} >= {"confusion", "history"}
+    for one in images:
+        picture = httpx.get(one["data"])
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.content.startswith(b"\x89PNG")
+    [told] = stack.wait(lambda: [one for one in hook.told if "champion" in one["subject"]], 30)
+    assert told["subject"] == "new champion of classify-transformer: version 1"
+    assert told["body"].startswith("promoted: first model")
+
+
+def test_a_run_of_the_terminal_uses_the_stack_and_its_registry(stack):
+    done = stack.nightloom("run", "classify-transformer", *SMALL, "--json")
+    assert done.code == 0, done.err
+    assert set(done.states.values()) == {"hit"}, "built by the worker's run before"
+    assert stack.flow_run(done.report["flow_run_id"])["state"]["name"] == "Completed"
+    seen = httpx.get(
+        f"http://127.0.0.1:{stack.mlflow_port}/api/2.0/mlflow/registered-models/get",
+        params={"name": "classify-transformer"},
+    ).json()
+    assert seen["registered_model"]["aliases"] == [{"alias": "champion", "version": "1"}]
+
+
+def test_explicit_variables_win_over_the_stack(stack):
+    done = stack.nightloom(
+        "run", "classify-transformer", *SMALL, PREFECT_API_URL="http://127.0.0.1:9/api"
+    )
+    assert done.code == 1
+
+
+def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):
+    store = f"sqlite:///{stack.home / 'mlflow.db'}"
+    server = f"http://127.0.0.1:{stack.mlflow_port}"
+    without = stack.nightloom(
+        "run", "classify-transformer", *SMALL, "register.name=plain", MLFLOW_TRACKING_URI=store
+    )
+    assert without.code == 0, without.err
+    answers = [
+        stack.nightloom("predict", model, "The team won the cup", MLFLOW_TRACKING_URI=uri).out
+        for model in ("classify-transformer", "plain")
+        for uri in (store, server)
+    ]
+    assert len(set(answers)) == 1
+    assert json.loads(answers[0])["text"] == "The team won the cup"
+
+
+def test_a_killed_run_is_marked_told_rerun_once_and_resumes(stack, hook):
+    train = {**SETTINGS["train"], "epochs": 4, "batch_size": 4, "checkpoint_seconds": 0}
+    run_id = stack.run_deployment(
+        "classify-transformer", {**SETTINGS, "train": train, "register": {"name": "killed"}}
+    )
+    checkpoints = stack.home / "checkpoints"
+    stack.wait(lambda: list(checkpoints.glob("train-*/step-*.safetensors")))
+    worker = psutil.Process(stack.state["pids"]["worker"])
+    [engine] = [one for one in worker.children() if "prefect.engine" in " ".join(one.cmdline())]
+    engine.kill()
+    stack.wait_for(run_id, "Crashed")
+    run = stack.wait_for(run_id, "Completed")
+    assert run["run_count"] == 2
+    log = (stack.home / "logs" / "stack" / "worker.log").read_text()
+    assert "resuming at epoch" in log
+    told = [one["subject"] for one in hook.told if run["name"] in one["subject"]]
+    assert told == [f"{run['name']} of classify-transformer is Crashed"]
+    stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
+    limit = httpx.get(f"{stack.api}/v2/concurrency_limits/gpu").json()
+    assert limit["active_slots"] <= 1, "the killed run's slot is free again within a minute"
+
+
+def test_a_service_that_ends_is_started_again(stack):
+    before = stack.state["pids"]
+    os.kill(before["mlflow"], signal.SIGKILL)
+    stack.wait(lambda: stack.state["pids"]["mlflow"] != before["mlflow"], 30)
+    health = f"http://127.0.0.1:{stack.mlflow_port}/health"
+    stack.wait(lambda: _answers(health), 60)
+    assert stack.state["pids"]["prefect"] == before["prefect"]
+
+
+def test_a_busy_port_is_refused_in_one_line(stack, tmp_path):
+    other = Stack(tmp_path / "other", prefect_port=stack.prefect_port)
+    for arguments in ((), ("-d",)):
+        done = other.nightloom("up", *arguments, *other.ports)
+        assert done.code == 2
+        [line] = done.err.strip().splitlines()
+        assert f"expected port {stack.prefect_port} of 127.0.0.1 to be free for Prefect" in line
+        assert "--prefect-port" in line
+    assert not (other.home / "stack.json").exists()
+
+
+def test_a_stack_that_runs_is_told_not_started_twice(stack):
+    again = stack.nightloom("up", "-d")
+    assert again.code == 0
+    assert "runs already" in again.err
+    assert f"http://127.0.0.1:{stack.prefect_port}" in again.out
+
+
+def test_everything_is_there_again_after_a_restart(stack):
+    before = httpx.post(f"{stack.api}/flow_runs/count", json={}).json()
+    pids = [stack.state["pid"], *stack.state["pids"].values()]
+    down = stack.nightloom("up", "--down")
+    assert down.code == 0, down.err
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert not _answers(f"{stack.api}/health")
+    alone = stack.nightloom("models")
+    assert "classify-transformer" in alone.out
+    stack.up()
+    assert httpx.post(f"{stack.api}/flow_runs/count", json={}).json() >= before
+    deployed = stack.nightloom("deploy", "--json")
+    assert {one["change"] for one in json.loads(deployed.out)["done"]} <= {"unchanged", "updated"}
+    done = stack.nightloom("run", "classify-transformer", *SMALL, "--json")
+    assert set(done.states.values()) == {"hit"}
+
+
+def test_interrupting_it_in_the_terminal_stops_everything(tmp_path):
+    one = Stack(tmp_path / "home")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nightloom", "up", *one.ports],
+        env=one.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    one.wait(lambda: (one.home / "stack.json").exists() and one.state["ready"])
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert one.api in out
+    assert "stopped; everything is kept in" in err
+    assert "Traceback" not in err
+    assert not [child for child in children if child.is_running()]
+    assert not (one.home / "stack.json").exists()
+    down = one.nightloom("up", "--down")
+    assert down.code == 0
+    assert "no stack runs" in down.err
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.HTTPError:
+        return False

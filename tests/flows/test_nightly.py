@@ -1,0 +1,138 @@
+"""A night: several models, one of which fails; the same night again; wrong configurations."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.flows.conftest import Done, Nightloom
+from tests.flows.test_ui import artifacts
+
+MODEL = {
+    "data.source": "sample",
+    "data": {"limit": 400},
+    "model.length": 24,
+    "train": {"epochs": 1, "jit_compile": False},
+}
+MODELS = [
+    {"flow": "classify-transformer", "settings": MODEL},
+    {
+        "flow": "classify-transformer",
+        "name": "broken",
+        "settings": {**MODEL, "train": {**MODEL["train"], "devices": "gpu:7"}},
+    },
+    {"flow": "classify-transformer", "name": "seed-2", "settings": {**MODEL, "train.seed": 2}},
+]
+
+
+def config(path: Path, models: list[dict[str, object]]) -> Path:
+    path.write_text(json.dumps({"models": models}))  # JSON is YAML
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("night") / "home"
+
+
+@pytest.fixture(scope="module")
+def first(nightloom: Nightloom, home: Path) -> Done:
+    return nightloom(home, "run", "nightly", "--config", str(night(home)), "--json")
+
+
+def night(home: Path) -> Path:
+    return config(home.parent / "nightly.yaml", MODELS)
+
+
+def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
+    assert first.code == 1
+    report = first.report
+    assert report["flow"] == "nightly"
+    assert report["state"] == "failed"
+    assert report["failed"] == ["broken"]
+    assert report["error"].startswith("1 of 3 models failed: broken: expected devices")
+    good, broken, last = report["models"]
+    assert [one["state"] for one in report["models"]] == ["completed", "failed", "completed"]
+    assert good["built"] == [
+        "download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register",
+    ]  # fmt: skip
+    assert last["cached"] == ["download_dataset", "adapt_tokenizer", "encode"]
+    assert last["built"] == ["train", "evaluate", "register"]
+    assert last["model"]["name"] == "seed-2"
+    assert last["seconds_saved"] > 0
+    assert broken["cached"] == ["download_dataset", "adapt_tokenizer", "encode"]
+    assert broken["stages"][-1]["stage"] == "train"
+    assert broken["stages"][-1]["state"] == "failed"
+    assert "gpu:7" in broken["error"]
+    assert len({one["flow_run_id"] for one in report["models"]} - {None}) == 3
+    [error] = [line for line in first.err.splitlines() if line.startswith("error: ")]
+    assert "broken" in error
+    assert "to go on where this stopped: nightloom run nightly" in first.err
+
+
+def test_prefect_shows_the_night_as_failed_with_its_summary(first, prefect_api):
+    run = httpx.get(f"{prefect_api}/flow_runs/{first.report['flow_run_id']}").json()
+    assert run["state"]["name"] == "Failed"
+    assert "1 of 3 models failed: broken" in run["state"]["message"]
+    found = artifacts(prefect_api, run["id"])
+    assert found["nightly-report"]["description"] == "1 of 3 models failed: broken"
+    assert "gpu:7" in found["nightly-report"]["data"]
+    rows = json.loads(found["nightly-models"]["data"])
+    assert [row["model"] for row in rows] == ["classify-transformer", "broken", "seed-2"]
+    assert rows[1]["built"] == "nothing; failed in train"
+    child = httpx.get(f"{prefect_api}/flow_runs/{first.report['models'][2]['flow_run_id']}").json()
+    assert child["name"] == "seed-2"
+    assert {"nightloom-model", "model:seed-2"} <= set(child["tags"])
+    assert "seed-2-report" in artifacts(prefect_api, child["id"])
+
+
+def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home):
+    good = config(home.parent / "good.yaml", [MODELS[0], MODELS[2]])
+    done = nightloom(home, "run", "nightly", "--config", str(good))
+    assert done.code == 0, done.err
+    assert "MISS" not in done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("classify-transformer  completed, built nothing, accuracy 0.")
+    assert lines[1].startswith("seed-2")
+    assert "promoted" in lines[1]
+    assert lines[2].startswith("time ")
+
+
+def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
+    plan = nightloom(home, "run", "nightly", "--config", str(night(home)), "--plan", "--json")
+    assert plan.code == 0, plan.err
+    assert plan.report["state"] == "planned"
+    states = [{e["stage"]: e["state"] for e in one["stages"]} for one in plan.report["models"]]
+    assert set(states[0].values()) == {"hit"}
+    assert states[1]["train"] == "miss"
+    assert states[1]["register"] == "depends"
+
+
+@pytest.mark.parametrize(
+    "models, expected",
+    [
+        ([], "expected at least one model"),
+        ([{"flow": "classify-tranformer"}], "expected one of classify-transformer"),
+        ([{"flow": "classify-bert"}] * 2, "classify-bert stands more than once; give each a name"),
+        ([{"flow": "ner-bert", "settings": {"train.epoch": 3}}], "did you mean train.epochs?"),
+        ([{"flow": "ner-bert", "settings": {"train": {"epochs": 0}}}], "model ner-bert: "),
+        ([{"flow": "ner-bert", "settings": {"train": 3}}], "settings of the group train"),
+        ([{"flow": "ner-bert", "name": "a b"}], "models.0.name"),
+        ([{"flow": "ner-bert", "model": "x"}], "models.0.model"),
+    ],
+)
+def test_a_wrong_night_is_refused_in_one_line(models, expected, nightloom, tmp_path):
+    path = config(tmp_path / "night.yaml", models)
+    done = nightloom(tmp_path / "home", "run", "nightly", "--config", str(path))
+    assert done.code == 2
+    [line] = done.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert expected in line
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_settings_of_a_night_are_listed(nightloom, tmp_path):
+    listed = nightloom(tmp_path / "home", "flows", "nightly")
+    assert listed.code == 0
+    assert "models=needed" in listed.out

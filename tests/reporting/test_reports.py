@@ -1,0 +1,127 @@
+import json
+
+from nightloom.reporting.markdown import table
+from nightloom.reporting.night_report import night_headline, night_report, night_rows
+from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
+from nightloom.reporting.run_report import RunFacts, run_report, standing
+
+HIT = {"stage": "encode", "state": "hit", "why": "built 2 days ago, saves 41 s", "seconds": 0.1,
+       "saved": 41.0}  # fmt: skip
+BUILT = {"stage": "train", "state": "built", "why": "settings train.seed 1 → 2", "seconds": 95.0,
+         "saved": 0.0}  # fmt: skip
+MODEL = {
+    "name": "news", "version": 3, "aliases": ["champion"], "decision": "promoted",
+    "reason": "promoted: better: accuracy 0.9100 against 0.9000", "metric": "accuracy",
+    "value": 0.91, "champion_version": 2, "champion_value": 0.9, "difference": 0.01,
+    "low": -0.002, "high": 0.022,
+}  # fmt: skip
+METRICS = {
+    "rows": 10,
+    "accuracy": 0.91,
+    "by_class": {"x|y": {"support": 3, "f1": 0.5, "recall": 0.25, "precision": 1.0}},
+    "confusion": {"labels": ["x|y", "z"], "counts": [[1, 2], [0, 7]]},
+}
+
+
+def report(**changed):
+    given = {"flow": "classify-bert", "stages": [HIT, BUILT], "seconds": 95.0,
+             "seconds_saved": 41.0, "metrics": METRICS, "model": MODEL, **changed}  # fmt: skip
+    return run_report(RunFacts(**given))
+
+
+def test_a_report_has_stages_scores_gate_and_link():
+    text = report(model_url="http://mlflow/#/models/news/versions/3")
+    assert text.startswith("# classify-bert: promoted, built train\n")
+    assert "[news version 3](http://mlflow/#/models/news/versions/3): `champion`" in text
+    assert "> promoted: better: accuracy 0.9100 against 0.9000" in text
+    assert "| encode | hit | built 2 days ago, saves 41 s | 0.1 s | 41 s |" in text
+    assert "| train | built | settings train.seed 1 → 2 | 2 min |  |" in text
+    assert "| accuracy | 0.9100 | 0.9000 | +0.0100 | -0.0020 to +0.0220 |" in text
+    assert "| rows | 10 |  |  |  |" in text
+    assert "```mermaid\nblock-beta" in text
+
+
+def test_a_report_of_a_failure_says_why_and_how_to_go_on():
+    failed = {**BUILT, "state": "failed"}
+    text = report(stages=[HIT, failed], metrics={}, model={}, error="out of memory <b>")
+    assert text.startswith("# classify-bert: failed in train\n")
+    assert "> out of memory &lt;b&gt;" in text
+    assert "stays in the cache" in text
+
+
+def test_without_a_champion_there_is_nothing_to_compare_with():
+    text = report(model={**MODEL, "difference": None, "low": None, "champion_value": None})
+    assert "| metric | value |\n" in text
+    assert standing({**MODEL, "difference": None}) == "accuracy 0.9100"
+    assert standing(MODEL) == (
+        "accuracy 0.9100 (+0.0100 against version 2, interval -0.0020 to +0.0220)"
+    )
+    assert standing({}) == ""
+
+
+def test_data_facts_and_warnings_are_shown():
+    data = {
+        "rows": {"test": 2, "train": 8},
+        "label_names": ["a_b", "c"],
+        "warnings": ["3 test rows are in train as well"],
+        "source": {"kind": "sample"},
+    }
+    text = report(data=data)
+    assert "| train | 8 |\n| test | 2 |" in text
+    assert "a\\_b, c" in text
+    assert "3 test rows are in train as well" in text
+
+
+def test_cells_cannot_break_a_table():
+    text = table([{"a": "x|y\nz", "b": None}, {"a": True, "b": 1234567}])
+    assert text.splitlines()[2:] == ["| x\\|y z |  |", "| yes | 1,234,567 |"]
+    assert table([]) == ""
+
+
+def test_tables_have_scores_in_order_and_confusions():
+    assert score_rows(METRICS) == [
+        {"class": "x|y", "precision": 1.0, "recall": 0.25, "f1": 0.5, "support": 3}
+    ]
+    assert score_rows({"by_type": {"LOC": {"f1": 0.5}}}) == [{"type": "LOC", "f1": 0.5}]
+    assert score_rows({}) == []
+    assert confusion_rows(METRICS)[1] == {"gold": "z", "x|y": 0, "z": 7}
+    assert confusion_rows({}) == []
+
+
+def test_rows_that_a_stage_left_are_shortened(tmp_path):
+    path = tmp_path / "worst.json"
+    assert rows_of(path) == []
+    path.write_text("{broken")
+    assert rows_of(path) == []
+    row = {"text": "x" * 900, "p": 0.123456, "tokens": ["a", "b"], "spans": [[1, 2]], "none": None}
+    path.write_text(json.dumps([row] * 300))
+    shown = rows_of(path)
+    assert len(shown) == 100
+    assert len(shown[0]["text"]) == 500
+    assert {**shown[0], "text": ""} == {
+        "text": "", "p": 0.1235, "tokens": "a b", "spans": "[[1, 2]]", "none": None,
+    }  # fmt: skip
+    assert read_rows(path)[299] == row
+
+
+def night_model(name, **changed):
+    return {
+        "name": name, "flow": "classify-bert", "state": "completed", "seconds": 95.0,
+        "seconds_saved": 41.0, "built": ["train", "register"], "cached": ["encode"],
+        "stages": [HIT, BUILT], "model": MODEL, **changed,
+    }  # fmt: skip
+
+
+def test_a_night_names_its_failures_and_its_champions():
+    failed = night_model("bad_one", state="failed", model=None, built=[], error="no | space left",
+                         stages=[HIT, {**BUILT, "state": "failed"}])  # fmt: skip
+    models = [night_model("good"), failed]
+    assert night_headline(models) == "1 of 2 models failed: bad_one"
+    assert night_headline(models[:1]) == "1 model done, new champions: good"
+    assert night_headline([night_model("x", built=[])]) == "1 model done, no new champion"
+    rows = night_rows(models)
+    assert rows[0]["against the champion"].startswith("accuracy 0.9100 (+0.0100 against version 2")
+    assert rows[1]["built"] == "nothing; failed in train"
+    text = night_report({"models": models, "seconds": 190.0, "seconds_saved": 82.0})
+    assert "# Night: 1 of 2 models failed: bad\\_one" in text
+    assert "> no \\| space left" in text
