@@ -34,6 +34,7 @@ CHAMPION = (
 
 def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCore]":
     """All automations; without a block to tell by, they show in the event feed alone."""
+    from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
 
     def told(message: tuple[str, str]) -> list[Any]:
@@ -43,12 +44,14 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         return [SendNotification(block_document_id=block, subject=subject, body=body)]
 
     crash = ChangeFlowRunState(
-        state="CRASHED",
+        state=StateType.CRASHED,
+        force=False,
         name="Crashed",
         message=f"no heartbeat for {rerun.silent_seconds} s: its process or machine is gone",
     )
     again = ChangeFlowRunState(
-        state="SCHEDULED",
+        state=StateType.SCHEDULED,
+        force=False,
         name="AwaitingRetry",
         message="crashed; run again once, a training resumes at its last checkpoint",
     )

@@ -115,6 +115,8 @@ def _block(
         name=BLOCK,
         url=notify.webhook,
         json_data={"subject": "{{subject}}", "body": "{{body}}"},
+        headers=None,
+        cookies=None,
     )
     change: Change = "updated" if there else "created"
     if there and there.data.get("url") == notify.webhook:

@@ -18,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from docs.browser import browser, is_available
 from tests.flows.conftest import Done
 
 SETTINGS = {
@@ -174,6 +175,34 @@ def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
     assert told["body"].startswith("promoted: first model")
 
 
+@pytest.mark.skipif(not is_available(), reason="chromium and chromium-driver are not installed")
+def test_a_browser_shows_report_tables_charts_and_pictures(stack):
+    wanted = {"artifacts": {"type": {"any_": ["markdown"]}}, "limit": 1}
+    [report] = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).json()
+    ui = f"http://127.0.0.1:{stack.prefect_port}/v2"
+    run_id = report["flow_run_id"]
+    found = {"flow_runs": {"id": {"any_": [run_id]}}}
+    pages = {
+        one["key"]: f"{ui}/artifacts/artifact/{one['id']}"
+        for one in httpx.post(f"{stack.api}/artifacts/filter", json=found).json()
+        if one["key"]
+    }
+    with browser() as page:
+        page.open(f"{ui}/runs/flow-run/{run_id}?tab=Artifacts")
+        for key in pages:
+            page.wait(f"return document.body.innerText.includes({json.dumps(key)})")
+        page.open(pages["classify-transformer-report"])
+        page.wait("return document.body.innerText.includes('Scores on the test rows')")
+        # the shaded grid of the confusion matrix has a cell for each pair of the four classes
+        page.wait("return document.querySelectorAll('svg[id^=mermaid] .node').length >= 16")
+        for kind in ("scores", "confusion", "mistakes"):
+            page.open(pages[f"classify-transformer-{kind}"])
+            page.wait("return document.querySelectorAll('table tr').length >= 4")
+        page.open(pages["classify-transformer-plot-confusion"])
+        image = "[...document.images].find(one => one.src.includes('get-artifact'))"
+        page.wait(f"return {image} && {image}.naturalWidth > 0")
+
+
 def test_a_run_of_the_terminal_uses_the_stack_and_its_registry(stack):
     done = stack.nightloom("run", "classify-transformer", *SMALL, "--json")
     assert done.code == 0, done.err
@@ -263,7 +292,7 @@ def test_everything_is_there_again_after_a_restart(stack):
     pids = [stack.state["pid"], *stack.state["pids"].values()]
     down = stack.nightloom("up", "--down")
     assert down.code == 0, down.err
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    stack.wait(lambda: not [pid for pid in pids if psutil.pid_exists(pid)], 10)
     assert not _answers(f"{stack.api}/health")
     alone = stack.nightloom("models")
     assert "classify-transformer" in alone.out

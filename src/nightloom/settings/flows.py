@@ -35,7 +35,7 @@ class FlowSettings(Settings):
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
-    """Spelled `register` by users; in Python that name is taken by every abstract class."""
+    """When the model becomes the champion. (In Python `register` is taken by abstract classes.)"""
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

@@ -86,6 +86,7 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         TEST_TAG: _test_digest(context),
         "prefect.flow_run_id": context.run.get("flow_run_id") or "",
         "prefect.flow_run_name": context.run.get("flow_run_name") or "",
+        "prefect.flow_run_url": context.run.get("flow_run_url") or "",
     }
     for stage, part in _lineage(context).items():
         tags[f"nightloom.key.{stage}"] = part["key"]
