@@ -21,7 +21,7 @@ from nightloom.settings.flows import ClassifyTransformer
 from tasks.adapt_tokenizer import adapt_tokenizer
 from tasks.download_dataset import download_dataset
 from tasks.encode import encode
-from tasks.run import pipeline
+from tasks.runtime.run import pipeline
 
 @flow
 def prepare():

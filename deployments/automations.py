@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from nightloom.settings.deploy import RerunSettings
-from tasks.night import MODEL_TAG
-from tasks.reporting import CHAMPION_CHANGED
+from tasks.runtime.night import MODEL_TAG
+from tasks.runtime.reporting import CHAMPION_CHANGED
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore

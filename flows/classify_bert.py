@@ -17,7 +17,7 @@ from tasks.evaluate import evaluate
 from tasks.extract_features import extract_features
 from tasks.fetch_checkpoint import fetch_checkpoint
 from tasks.register import register
-from tasks.run import pipeline
+from tasks.runtime.run import pipeline
 from tasks.train import train
 
 

@@ -14,7 +14,7 @@ from tasks.download_dataset import download_dataset
 from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.register import register
-from tasks.run import pipeline
+from tasks.runtime.run import pipeline
 from tasks.train import train
 
 

@@ -15,7 +15,7 @@ from tasks.download_dataset import download_dataset
 from tasks.evaluate import evaluate
 from tasks.fetch_checkpoint import fetch_checkpoint
 from tasks.register import register
-from tasks.run import pipeline
+from tasks.runtime.run import pipeline
 from tasks.train import train
 
 

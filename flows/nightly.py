@@ -12,7 +12,7 @@ from flows.classify_hub import classify_hub
 from flows.classify_transformer import classify_transformer
 from flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlySettings
-from tasks.night import Night, retrain
+from tasks.runtime.night import Night, retrain
 
 FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.stage import Stage
+from tasks.runtime.stage import Stage
 
 download_dataset = Stage(
     StageDeclaration(

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.stage import Stage
+from tasks.runtime.stage import Stage
 
 HUGGING_FACE = Variant(
     code=("nightloom.encoders.checkpoints",), uses=("model.checkpoint", "model.revision")

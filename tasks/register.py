@@ -4,7 +4,7 @@ A hit stands as long as the version is in the registry; the decision is not take
 """
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.stage import Stage
+from tasks.runtime.stage import Stage
 
 TEXT, ENTITIES = "nightloom.stages.register_text", "nightloom.stages.register_entities"
 

@@ -229,17 +229,17 @@ def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):
         "run", "classify-transformer", *SMALL, "register.name=plain", MLFLOW_TRACKING_URI=store
     )
     assert without.code == 0, without.err
+    crossed = (("classify-transformer", store), ("plain", server))
     answers = [
         stack.nightloom("predict", model, "The team won the cup", MLFLOW_TRACKING_URI=uri).out
-        for model in ("classify-transformer", "plain")
-        for uri in (store, server)
+        for model, uri in crossed
     ]
-    assert len(set(answers)) == 1
+    assert answers[0] == answers[1], "the same model, registered twice"
     assert json.loads(answers[0])["text"] == "The team won the cup"
 
 
 def test_a_killed_run_is_marked_told_rerun_once_and_resumes(stack, hook):
-    train = {**SETTINGS["train"], "epochs": 4, "batch_size": 4, "checkpoint_seconds": 0}
+    train = {**SETTINGS["train"], "epochs": 2, "batch_size": 4, "checkpoint_seconds": 0}
     run_id = stack.run_deployment(
         "classify-transformer", {**SETTINGS, "train": train, "register": {"name": "killed"}}
     )
@@ -287,46 +287,36 @@ def test_a_stack_that_runs_is_told_not_started_twice(stack):
     assert f"http://127.0.0.1:{stack.prefect_port}" in again.out
 
 
-def test_everything_is_there_again_after_a_restart(stack):
+def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it(stack):
     before = httpx.post(f"{stack.api}/flow_runs/count", json={}).json()
     pids = [stack.state["pid"], *stack.state["pids"].values()]
     down = stack.nightloom("up", "--down")
     assert down.code == 0, down.err
     stack.wait(lambda: not [pid for pid in pids if psutil.pid_exists(pid)], 10)
     assert not _answers(f"{stack.api}/health")
-    alone = stack.nightloom("models")
-    assert "classify-transformer" in alone.out
-    stack.up()
-    assert httpx.post(f"{stack.api}/flow_runs/count", json={}).json() >= before
-    deployed = stack.nightloom("deploy", "--json")
-    assert {one["change"] for one in json.loads(deployed.out)["done"]} <= {"unchanged", "updated"}
-    done = stack.nightloom("run", "classify-transformer", *SMALL, "--json")
-    assert set(done.states.values()) == {"hit"}
-
-
-def test_interrupting_it_in_the_terminal_stops_everything(tmp_path):
-    one = Stack(tmp_path / "home")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nightloom", "up", *one.ports],
-        env=one.environment,
+    assert "classify-transformer" in stack.nightloom("models").out
+    terminal = subprocess.Popen(
+        [sys.executable, "-m", "nightloom", "up", *stack.ports],
+        env=stack.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    one.wait(lambda: (one.home / "stack.json").exists() and one.state["ready"])
-    children = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert one.api in out
+    stack.wait(lambda: (stack.home / "stack.json").exists() and stack.state["ready"])
+    assert httpx.post(f"{stack.api}/flow_runs/count", json={}).json() >= before
+    children = psutil.Process(terminal.pid).children(recursive=True)
+    os.killpg(terminal.pid, signal.SIGINT)
+    out, err = terminal.communicate(timeout=60)
+    assert terminal.returncode == 0, err
+    assert stack.api in out
     assert "stopped; everything is kept in" in err
     assert "Traceback" not in err
     assert not [child for child in children if child.is_running()]
-    assert not (one.home / "stack.json").exists()
-    down = one.nightloom("up", "--down")
-    assert down.code == 0
-    assert "no stack runs" in down.err
+    assert not (stack.home / "stack.json").exists()
+    again = stack.nightloom("up", "--down")
+    assert again.code == 0
+    assert "no stack runs" in again.err
 
 
 def _answers(url: str) -> bool:

@@ -11,8 +11,8 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.observer import LogObserver
-from tasks.slots import GPU, slot
+from tasks.runtime.observer import LogObserver
+from tasks.runtime.slots import GPU, slot
 
 
 @pytest.fixture

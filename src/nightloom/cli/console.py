@@ -10,7 +10,7 @@ from nightloom.cli.main import say
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from tasks.run import StageEntry
+    from tasks.runtime.run import StageEntry
 
 
 class Console:
@@ -34,7 +34,7 @@ class Console:
 
     def stage(self, entry: "StageEntry") -> None:
         """A line for a stage."""
-        from tasks.observer import line
+        from tasks.runtime.observer import line
 
         if entry.state in ("hit", "built", "failed", "depends") or not entry.key:
             self.stages.append(asdict(entry))

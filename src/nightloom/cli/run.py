@@ -88,9 +88,9 @@ def _use_stack() -> None:
 def _run(
     flow: Any, settings: Any, refresh: tuple[str, ...], *, plan: bool, console: Any
 ) -> dict[str, Any]:
-    from tasks.observer import watched_by
-    from tasks.run import planning
-    from tasks.stage import STAGES
+    from tasks.runtime.observer import watched_by
+    from tasks.runtime.run import planning
+    from tasks.runtime.stage import STAGES
 
     for name in refresh:
         if name not in STAGES:

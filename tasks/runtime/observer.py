@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.pace import Pace, spoken
+from tasks.runtime.pace import Pace, spoken
 
 if TYPE_CHECKING:
-    from tasks.run import StageEntry
+    from tasks.runtime.run import StageEntry
 
 READABLE_SECONDS = 15.0
 """Time between two lines of progress in the logs."""

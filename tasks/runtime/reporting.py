@@ -12,7 +12,7 @@ from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_r
 from nightloom.reporting.run_report import RunFacts, run_report
 
 if TYPE_CHECKING:
-    from tasks.run import Run
+    from tasks.runtime.run import Run
 
 PLOTS = ("confusion", "history", "reliability", "scores")
 """Plots that `evaluate` leaves with the MLflow run, shown where a server gives them."""

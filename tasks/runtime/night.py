@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel
-from tasks.observer import observers, watched_by
-from tasks.run import is_planning
+from tasks.runtime.observer import observers, watched_by
+from tasks.runtime.run import is_planning
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from tasks.run import StageEntry
+    from tasks.runtime.run import StageEntry
 
 MODEL_TAG = "nightloom-model"
 """On the runs of single models in a night."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tasks.pace import Pace, spoken
-from tasks.reporting import slug
+from tasks.runtime.pace import Pace, spoken
+from tasks.runtime.reporting import slug
 
 if TYPE_CHECKING:
-    from tasks.run import StageEntry
+    from tasks.runtime.run import StageEntry
 
 FIRST_SECONDS = 3.0
 """A stage that is over sooner gets no artifact."""

@@ -15,9 +15,9 @@ from nightloom.cache.lookup import LookUp, look_up, span
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.context import BuildContext
 from nightloom.stages.declaration import StageDeclaration
-from tasks.prefect_cache import ArtifactSerializer, mirror, policy
-from tasks.run import Planned, Run, StageEntry, current_run
-from tasks.slots import slot
+from tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
+from tasks.runtime.run import Planned, Run, StageEntry, current_run
+from tasks.runtime.slots import slot
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from nightloom.home import Home
 from nightloom.registry.aliases import current_aliases
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
-from tasks import reporting
-from tasks.live import LiveProgress
-from tasks.observer import Observer, observers, watched_by
+from tasks.runtime import reporting
+from tasks.runtime.live import LiveProgress
+from tasks.runtime.observer import Observer, observers, watched_by
 
 
 @dataclass(frozen=True)
