@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 
 from nightloom.cache.housekeeping import (
@@ -9,7 +10,8 @@ from nightloom.cache.housekeeping import (
     sweep,
     verify_all,
 )
-from nightloom.cache.leases import Lease
+from nightloom.cache.leases import Lease, held
+from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import MANIFEST
 
 
@@ -111,3 +113,49 @@ def test_what_registered_models_need_is_their_whole_lineage(store, publish):
         ("train", "t" * 64): "news/3",
     }
     assert needed_by_models(store, lambda name, version: False) == {}
+
+
+def test_gc_leaves_a_build_alone_that_takes_hours(store, publish):
+    made = publish({"a": b"1"})  # being built again, as with --refresh
+    locks = FileLocks(store.home.locks)
+    locks.acquire(made.key, "us")
+    checkpoints = store.home.checkpoints / f"encode-{made.key[:24]}"
+    checkpoints.mkdir()
+    with store.building("encode", made.key) as folder:
+        os.utime(folder.parent, (1, 1))
+        sweep_all(store, older_than=None)
+        assert folder.exists()
+        assert checkpoints.exists()
+    locks.release(made.key, "us")
+
+
+def test_a_new_lease_removes_those_of_dead_runs(store):
+    dead = store.home.locks / "1-dead.lease"
+    dead.write_text("encode " + "1" * 64 + "\n")
+    living = Lease(store.home)
+    with living.hold("encode", "2" * 64):
+        pass
+    other = Lease(store.home)
+    assert not dead.exists()
+    assert held(store.home) == {("encode", "2" * 64)}
+    living.end()
+    other.end()
+    assert list(store.home.locks.iterdir()) == []
+
+
+def test_leases_taken_at_once_are_never_lost(store):
+    def take(number):
+        for turn in range(50):
+            lease = Lease(store.home)
+            with lease.hold("encode", f"{number}-{turn}"):
+                pass
+            found.append(("encode", f"{number}-{turn}") in held(store.home))
+            lease.end()
+
+    found = []
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 200

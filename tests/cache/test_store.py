@@ -139,3 +139,25 @@ def test_publishing_again_replaces(store, publish):
     assert found == again
     assert (store.files(again).path / "a").read_bytes() == b"2"
     assert list(store.home.building.iterdir()) == []
+
+
+def test_what_a_killed_builder_of_the_key_left_is_removed_by_the_next(store):
+    left = store.home.building / f"encode-{'k' * 24}-1-dead" / "out"
+    left.mkdir(parents=True)
+    other = store.home.building / f"encode-{'o' * 24}-1-alive" / "out"
+    other.mkdir(parents=True)
+    with store.building("encode", "k" * 64) as folder:
+        assert list(folder.iterdir()) == []
+        assert not left.parent.exists()
+        (folder.parent / "scratch").mkdir()
+    assert list(store.home.building.iterdir()) == [other.parent]
+
+
+def test_a_folder_without_permissions_is_put_aside_too(store, publish):
+    made = publish({"a": b"1"})
+    path = store.files(made).path
+    path.chmod(0)
+    if os.access(path, os.W_OK):
+        path.chmod(0o755)
+        pytest.skip("this user may do anything")
+    assert "damaged" in store.find("encode", made.key).damage

@@ -9,7 +9,7 @@ from typing import Any
 
 from nightloom.cache.leases import held, keep_out_lookups
 from nightloom.cache.locks import FileLocks
-from nightloom.cache.store import MANIFEST, ArtifactStore, Damaged, read_manifest
+from nightloom.cache.store import MANIFEST, ArtifactStore, Damaged, building_name, read_manifest
 
 STALE_SECONDS = 3600.0
 """Left-overs of builds that no lock protects are removed when they are older than this."""
@@ -160,15 +160,18 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
 
 def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
     """Remove what killed runs left: half-built folders, checkpoints of what is built by now,
-    quarantine, lock files, logs."""
+    quarantine, lock files, logs. What is being built now is left alone, however long it takes."""
     home, locks = store.home, FileLocks(store.home.locks)
-    built = {f"{one.stage}-{one.key[:24]}" for one in listing(store)}
+    built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
     for folder in (home.building, home.quarantine, home.logs):
         if folder.is_dir():
             old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():
         old += [path for path in home.checkpoints.iterdir() if path.name in built]
+    # a lock that nobody holds is removed by asking
+    building = {p.stem[:24] for p in home.locks.glob("*.lock") if locks.is_locked(p.stem)}
+    old = [path for path in old if not any(key in path.name for key in building)]
     size = sum(_size(path) for path in old)
     if not dry_run:
         for path in old:
@@ -176,8 +179,6 @@ def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-        for path in home.locks.glob("*.lock"):
-            locks.is_locked(path.stem)  # a lock that nobody holds is removed by asking
     return len(old), size
 
 

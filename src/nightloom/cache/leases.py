@@ -9,7 +9,7 @@ import fcntl
 import os
 import uuid
 
-from nightloom.cache.locks import open_lock_file, shared_or_exclusive
+from nightloom.cache.locks import names_open_file, open_lock_file, shared_or_exclusive
 from nightloom.home import Home
 
 SUFFIX = ".lease"
@@ -19,11 +19,17 @@ class Lease:
     """The artifacts that one run holds on to."""
 
     def __init__(self, home: Home) -> None:
+        """Take a lease; those of dead runs are removed on the way."""
         home.locks.mkdir(parents=True, exist_ok=True)
+        held(home)
         self._home = home
         self._path = home.locks / f"{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
         self._handle = open_lock_file(self._path)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
+        while not names_open_file(self._path, self._handle):  # taken for a dead run's meanwhile
+            os.close(self._handle)
+            self._handle = open_lock_file(self._path)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def hold(self, stage: str, key: str) -> contextlib.AbstractContextManager[None]:
         """Name an artifact; keeps `cache gc` out while the caller looks whether it is there."""
@@ -59,9 +65,15 @@ def held(home: Home) -> set[tuple[str, str]]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
         except BlockingIOError:
-            for line in path.read_text().splitlines():
+            for line in _content(handle).splitlines():
                 stage, _, key = line.partition(" ")
                 found.add((stage, key))
         finally:
             os.close(handle)
     return found
+
+
+def _content(handle: int) -> str:
+    """What an open lease says, also when its run ends meanwhile and removes it."""
+    with os.fdopen(os.dup(handle), encoding="utf-8") as file:
+        return file.read()

@@ -97,11 +97,9 @@ class FileLocks:
         handle = open_lock_file(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = os.fstat(handle)
-            named = path.stat(follow_symlinks=False)
-            if (ours.st_ino, ours.st_dev) == (named.st_ino, named.st_dev):
+            if names_open_file(path, handle):
                 return handle
-        except (BlockingIOError, FileNotFoundError):
+        except BlockingIOError:
             pass
         except OSError as error:
             os.close(handle)
@@ -116,6 +114,16 @@ class FileLocks:
 def open_lock_file(path: Path) -> int:
     """Open or make a lock file; never through a symbolic link."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def names_open_file(path: Path, handle: int) -> bool:
+    """Whether a path still names the file that is open as `handle`."""
+    try:
+        named = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(handle)
+    return (ours.st_ino, ours.st_dev) == (named.st_ino, named.st_dev)
 
 
 @contextlib.contextmanager

@@ -128,13 +128,21 @@ class ArtifactStore:
 
     @contextlib.contextmanager
     def building(self, stage: str, key: str) -> Iterator[Path]:
-        """An empty folder to build in; removed if it was not published."""
-        path = self.home.building / f"{stage}-{key[:12]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        """An empty folder to build in; removed if it was not published.
+
+        The folder around it is this build's own, for what must not become part of the artifact.
+        The caller holds the key's lock, so what other builders of the key left is of dead ones.
+        """
+        name = building_name(stage, key)
+        for left in self.home.building.glob(f"{name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        around = self.home.building / f"{name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        path = around / "out"
         path.mkdir(parents=True)
         try:
             yield path
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(around, ignore_errors=True)
 
     def publish(
         self,
@@ -193,12 +201,21 @@ class ArtifactStore:
         stamp = time.strftime("%Y%m%dT%H%M%S")
         name = f"{path.parent.name}-{path.name[:12]}-{stamp}-{uuid.uuid4().hex[:6]}"
         target = self.home.quarantine / name
-        path.rename(target)
+        try:
+            path.rename(target)
+        except PermissionError:  # a folder that may not be written cannot be moved either
+            path.chmod(0o700)
+            path.rename(target)
         return target
 
     def with_facts(self, artifact: Artifact, facts: dict[str, Any]) -> Artifact:
         """The same reference with other facts."""
         return replace(artifact, facts=facts)
+
+
+def building_name(stage: str, key: str) -> str:
+    """How the folders begin that a stage's artifact is built in."""
+    return f"{stage}-{key[:24]}"
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

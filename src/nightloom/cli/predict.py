@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -54,9 +55,9 @@ def predict(
             click.echo(line)
         return
     target = Path(output)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in answers)
         os.replace(temporary, target)
     except OSError as error:

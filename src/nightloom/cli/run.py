@@ -11,6 +11,7 @@ import click
 
 from nightloom.cli.catalogue import find_flow
 from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.exhaustion import exhausted
 
 
 @click.command(
@@ -108,6 +109,8 @@ def _run(
         except Exception as error:
             if os.environ.get("NIGHTLOOM_DEBUG"):
                 raise
+            if what := exhausted(error):
+                raise RunError(what) from error
             message = " ".join(str(error).split())
             raise RunError(
                 f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where"

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 VERSIONS_TAG = "mlflow.modelVersions"
+SCRATCH = ".scratch-"
 
 
 class Registry:
@@ -110,6 +111,8 @@ class Registry:
         """
         folders = {SAVED_MODEL: saved_model_dir, **(extra_dirs or {})}
         with lock(self.artifact_root / ".register.lock"):
+            for left in self.artifact_root.glob(f"{SCRATCH}*"):
+                shutil.rmtree(left, ignore_errors=True)
             found = self.find_version(name, model_digest)
             if found is None:
                 experiment_id = self._experiment(experiment or name)
@@ -250,7 +253,7 @@ class Registry:
             if path.is_dir():
                 client.log_artifacts(run_id, str(path), place)
             else:
-                _log_file(client, run_id, path, folder or None, file)
+                self._log_file(run_id, path, folder or None, file)
         self._upload(run_id, model.model_id, folders, card)
         client.finalize_logged_model(model.model_id, "READY")
         client.set_terminated(run_id, "FINISHED")
@@ -272,7 +275,7 @@ class Registry:
         client = self._client
         for place, path in folders.items():
             client.log_model_artifacts(model_id, str(path), place)
-        with tempfile.TemporaryDirectory() as folder:
+        with self._scratch() as folder:
             describe(
                 Path(folder),
                 card=card,
@@ -282,6 +285,19 @@ class Registry:
                 size=sum(_size(path) for path in folders.values()),
             )
             client.log_model_artifacts(model_id, folder)
+
+    def _log_file(self, run_id: str, path: Path, folder: str | None, name: str) -> None:
+        if path.name == name:
+            self._client.log_artifact(run_id, str(path), folder)
+            return
+        with self._scratch() as renamed:
+            copy = Path(renamed) / name
+            shutil.copyfile(path, copy)
+            self._client.log_artifact(run_id, str(copy), folder)
+
+    def _scratch(self) -> "tempfile.TemporaryDirectory[str]":
+        """A folder that the next registration removes where this one is killed."""
+        return tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self.artifact_root)
 
     def _lost(self, found: Version) -> bool:
         """Whether the files of a version of ours have gone from this machine."""
@@ -317,16 +333,6 @@ class Registry:
             if VERSIONS_TAG not in model.tags:
                 link = json.dumps([{"name": found.name, "version": found.version}])
                 self._client.set_logged_model_tags(model_id, {VERSIONS_TAG: link})
-
-
-def _log_file(client: Any, run_id: str, path: Path, folder: str | None, name: str) -> None:
-    if path.name == name:
-        client.log_artifact(run_id, str(path), folder)
-        return
-    with tempfile.TemporaryDirectory() as renamed:
-        copy = Path(renamed) / name
-        shutil.copyfile(path, copy)
-        client.log_artifact(run_id, str(copy), folder)
 
 
 def _size(path: Path) -> int:

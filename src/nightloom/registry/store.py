@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from nightloom.cache.locks import open_lock_file
 from nightloom.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ def open_client(tracking_uri: str) -> "MlflowClient":
 def lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file; it ends with its holder, however that dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    handle = open_lock_file(path)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def _make(path: Path) -> None:

@@ -7,6 +7,7 @@ file before it is removed last, so that there is a whole one at any moment.
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ class Checkpoints:
             "position": asdict(position),
         }
         temporary = self.folder / f".{LATEST}"
-        with temporary.open("w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("x", encoding="utf-8") as file:
             json.dump(entry, file)
             file.flush()
             os.fsync(file.fileno())
@@ -65,24 +67,40 @@ class Checkpoints:
             if old != path:
                 old.unlink()
 
-    def load(self) -> tuple[Position, dict[str, np.ndarray]] | None:
-        """The latest checkpoint, or None where there is none that is whole."""
+    def load(
+        self, *, warn: Callable[[str], None] = lambda message: None
+    ) -> tuple[Position, dict[str, np.ndarray]] | None:
+        """The latest checkpoint, or None where there is none that is whole.
+
+        `warn` is told of one that is not.
+        """
+        if not any(self.folder.glob("[!.]*")):
+            return None
+        try:
+            return self._load()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            warn(f"the checkpoint is not whole ({' '.join(str(error).split())}); starting anew")
+            return None
+
+    def _load(self) -> tuple[Position, dict[str, np.ndarray]]:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
+        entry = json.loads((self.folder / LATEST).read_text("utf-8"))
+        position = Position(**entry["position"])
+        if position.best_epoch >= 0:
+            self._whole(self.best_path(position.best_epoch), position.best_sha256)
+        path = self.folder / Path(entry["file"]).name
+        self._whole(path, entry["sha256"])
         try:
-            entry = json.loads((self.folder / LATEST).read_text("utf-8"))
-            path = self.folder / Path(entry["file"]).name
-            if digest_of_file(path) != entry["sha256"]:
-                return None
-            position = Position(**entry["position"])
-            if position.best_epoch >= 0:
-                best = self.best_path(position.best_epoch)
-                if digest_of_file(best) != position.best_sha256:
-                    return None
             return position, load_file(path)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
-            return None
+        except SafetensorError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+
+    @staticmethod
+    def _whole(path: Path, digest: str) -> None:
+        if digest_of_file(path) != digest:
+            raise ValueError(f"{path.name} was altered")
 
     def save_best(self, epoch: int, arrays: dict[str, np.ndarray]) -> str:
         """Keep the weights of the best epoch, durable before a `Position` names it; its SHA-256."""
@@ -104,6 +122,7 @@ class Checkpoints:
         from safetensors.numpy import save_file
 
         temporary = path.with_name(f".{path.name}")
+        temporary.unlink(missing_ok=True)
         save_file(arrays, temporary)
         handle = os.open(temporary, os.O_RDONLY)
         try:

@@ -203,7 +203,7 @@ class Loop:
         self._checkpoint_cost = time.monotonic() - began
 
     def _resume(self) -> None:
-        found = self.checkpoints.load()
+        found = self.checkpoints.load(warn=self.report.warn)
         if found is None:
             return
         position, arrays = found

@@ -4,6 +4,7 @@ Replies go to what was standard output at the start; afterwards both standard st
 log, so that nothing a library prints can garble a reply.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nightloom.errors import NightloomError
+from nightloom.exhaustion import exhausted
 
 PROGRESS_SECONDS = 0.2
 """Least time between two progress messages."""
@@ -68,14 +70,21 @@ def main() -> None:
         except MemoryError:
             replies.send(reply="memory", message="")
         except Exception as error:
-            print(traceback.format_exc(), file=sys.stderr, flush=True)
-            if type(error).__name__ == "ResourceExhaustedError":
-                replies.send(reply="memory", message=str(error).splitlines()[0])
-            else:
-                message = " ".join(str(error).split())[:500]
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{Path(where.filename).name}:{where.lineno}"
-                replies.send(reply="crash", message=f"{type(error).__name__}: {message} ({place})")
+            with contextlib.suppress(OSError):  # the log's disk may be full as well
+                print(traceback.format_exc(), file=sys.stderr, flush=True)
+            replies.send(**_crash(error))
+
+
+def _crash(error: Exception) -> dict[str, str]:
+    """The reply for an error that nobody raised on purpose."""
+    if what := exhausted(error):
+        return {"reply": "exhausted", "message": what}
+    if type(error).__name__ == "ResourceExhaustedError":
+        return {"reply": "memory", "message": str(error).splitlines()[0]}
+    message = " ".join(str(error).split())[:500]
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return {"reply": "crash", "message": f"{type(error).__name__}: {message} ({place})"}
 
 
 def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:

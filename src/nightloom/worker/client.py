@@ -98,6 +98,8 @@ class Worker:
                 case "memory":
                     self._stop(kill=True)
                     raise RunError(_out_of_memory(stage, message["message"]))
+                case "exhausted":
+                    raise RunError(f"{stage} failed: {message['message']}")
                 case "crash":
                     raise RunError(f"{stage} failed: {message['message']}; details in {self._log}")
         raise self._death(stage)
@@ -109,6 +111,8 @@ class Worker:
         self._process = None
         if code == -signal.SIGKILL:
             return RunError(_out_of_memory(stage, "its process was killed (SIGKILL)"))
+        if code == -signal.SIGABRT and self._log and _ends_without_memory(self._log):
+            return RunError(_out_of_memory(stage, f"an allocation failed; details in {self._log}"))
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         return RunError(f"{stage} failed: its process ended with {how}; details in {self._log}")
 
@@ -129,6 +133,17 @@ class Worker:
             process.wait()
         if self._log and process.returncode == 0:
             self._log.unlink(missing_ok=True)
+
+
+def _ends_without_memory(log: Path) -> bool:
+    """Whether native code gave up for want of memory, as the end of the log says."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            end = file.read()
+    except OSError:
+        return False
+    return any(words in end for words in (b"bad_alloc", b"out of memory", b"Cannot allocate"))
 
 
 def _out_of_memory(stage: str, detail: str) -> str:

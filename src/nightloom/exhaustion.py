@@ -1,0 +1,54 @@
+"""When the machine has no more to give: disk, file handles, memory; said in a line with a way out.
+
+Libraries wrap such errors in their own (safetensors, SQLite, Arrow, TensorFlow), so a chain of
+exceptions is looked through by error number first, by what it says second.
+"""
+
+import errno
+from collections.abc import Iterator
+
+DISK = "free some space (`nightloom cache gc` removes what nobody needs), then run it again"
+WAYS_OUT = {
+    errno.ENOSPC: ("the disk is full", DISK),
+    errno.EDQUOT: ("the disk quota is used up", DISK),
+    errno.EFBIG: ("a file became larger than is allowed", "raise the limit (`ulimit -f`)"),
+    errno.EMFILE: ("no file handles are left", "raise the limit (`ulimit -n`)"),
+    errno.ENFILE: ("no file handles are left on this machine", "end what holds them"),
+    errno.EROFS: ("the file system is read-only", "name another folder in NIGHTLOOM_HOME"),
+    errno.EACCES: ("permission denied", "give this user the right to it, then run it again"),
+}
+SAID = {
+    "No space left on device": errno.ENOSPC,
+    "database or disk is full": errno.ENOSPC,
+    "Disk quota exceeded": errno.EDQUOT,
+    "File too large": errno.EFBIG,
+    "Too many open files": errno.EMFILE,
+    "Read-only file system": errno.EROFS,
+}
+
+
+def exhausted(error: BaseException) -> str:
+    """What ran out, where, and what to do; empty where the error is about something else."""
+    for one in _chain(error):
+        number = _number(one)
+        if number in WAYS_OUT:
+            what, way_out = WAYS_OUT[number]
+            name = getattr(one, "filename", None)
+            return f"{what}{f' ({name})' if name else ''}; {way_out}"
+    return ""
+
+
+def _number(error: BaseException) -> int | None:
+    if isinstance(error, OSError) and error.errno in WAYS_OUT:
+        return error.errno
+    said = str(error)
+    return next((number for words, number in SAID.items() if words in said), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
