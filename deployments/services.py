@@ -50,7 +50,7 @@ class Addresses:
 def prefect_server(home: Home, at: Addresses) -> Service:
     """The orchestrator, with its database in the home."""
     environment = {
-        **_environment(home),
+        **_environment(home, database=True),
         "PREFECT_UI_API_URL": f"{at.prefect}/api",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
     }
@@ -112,12 +112,21 @@ def answers(url: str, *, seconds: float = 2) -> bool:
 _LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
-def _environment(home: Home) -> dict[str, str]:
+_DATABASE = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")
+"""Where Prefect's database is, and its password: nothing for flow runs to inherit."""
+
+
+def _environment(home: Home, *, database: bool = False) -> dict[str, str]:
     """What every service is started with; the home as an absolute path."""
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if database or not name.startswith(_DATABASE)
+    }
     return {
         **QUIET,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        **os.environ,
+        **given,
         "NIGHTLOOM_HOME": str(home.root),
         "PREFECT_HOME": str(home.root / "prefect"),
         "PYTHONUNBUFFERED": "1",

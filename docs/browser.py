@@ -56,6 +56,18 @@ class Browser:
             time.sleep(0.2)
         return found
 
+    def fit(self, *, least: int = 600) -> None:
+        """Make the window as tall as what the page holds, at least so many pixels."""
+        tallest = (
+            "Math.max(...[...document.querySelectorAll('*')]"
+            ".filter(one => one.clientHeight).map(one => one.scrollHeight))"
+        )
+        width, frame = self.run("return [outerWidth, outerHeight - innerHeight]")
+        # a page is at least as tall as its window: small first
+        self._post("window/rect", {"width": width, "height": least})
+        tall = self.run(f"return {tallest}") + frame
+        self._post("window/rect", {"width": width, "height": max(least, tall)})
+
     def picture(self, path: Path) -> None:
         """Save what the window shows as PNG."""
         answer = self._driver.get(f"/session/{self._session}/screenshot").raise_for_status().json()

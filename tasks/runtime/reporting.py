@@ -14,7 +14,12 @@ from nightloom.reporting.run_report import RunFacts, run_report
 if TYPE_CHECKING:
     from tasks.runtime.run import Run
 
-PLOTS = ("confusion", "history", "reliability", "scores")
+PLOTS = {
+    "confusion": "Confusion matrix on the test rows",
+    "history": "Learning curves",
+    "reliability": "Reliability: confidence against accuracy",
+    "scores": "Scores by class or type of entity",
+}
 """Plots that `evaluate` leaves with the MLflow run, shown where a server gives them."""
 
 
@@ -74,12 +79,12 @@ def _show(run: "Run", report: dict[str, Any], error: str) -> None:
 def _show_plots(run: "Run", model: Any, there: set[str]) -> None:
     from prefect.artifacts import create_image_artifact
 
-    for plot in PLOTS:
+    for plot, description in PLOTS.items():
         if plot in there and model.get("run_id"):
             url = file_url(run.home.tracking_uri, model["run_id"], f"evaluation/{plot}.png")
             if url:
                 key = slug(model["name"], "plot", plot)
-                create_image_artifact(url, key=key, description=plot.capitalize())
+                create_image_artifact(url, key=key, description=description)
 
 
 def _facts(run: "Run", report: dict[str, Any], error: str) -> RunFacts:
