@@ -1,5 +1,6 @@
 """The local stack as its users have it: real servers, a real worker, on free ports of 127.0.0.1."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
@@ -87,6 +88,44 @@ class Stack:
         )
         return str(answer.raise_for_status().json()["id"])
 
+    @contextlib.contextmanager
+    def scheduled(self, name: str, settings: dict[str, Any], seconds: int) -> Iterator[str]:
+        """Every so many seconds a run of its own, for as long as it takes; gives the first."""
+        found = httpx.get(f"{self.api}/deployments/name/{name}/{name}").raise_for_status().json()
+        url = f"{self.api}/deployments/{found['id']}/schedules"
+        # Prefect looks a minute ahead: a schedule that is set now starts at its next turn
+        schedule = {"interval": seconds, "anchor_date": "2020-01-01T00:00:00+00:00"}
+        one = {"schedule": schedule, "active": True, "parameters": {"settings": settings}}
+        [made] = httpx.post(url, json=[one]).raise_for_status().json()
+        wanted = {
+            "deployments": {"id": {"any_": [found["id"]]}},
+            "flow_runs": {
+                "tags": {"all_": ["auto-scheduled"]},
+                "state": {"type": {"any_": ["RUNNING"]}},
+            },
+        }
+        try:
+            [run, *_] = self.wait(
+                lambda: httpx.post(f"{self.api}/flow_runs/filter", json=wanted).json()
+            )
+            yield str(run["id"])
+        finally:
+            httpx.delete(f"{url}/{made['id']}").raise_for_status()
+
+    def engine(self, run_id: str) -> psutil.Process:
+        """The process of a flow run."""
+        worker = psutil.Process(self.state["pids"]["worker"])
+
+        def found() -> list[psutil.Process]:
+            return [
+                one for one in worker.children()
+                if "prefect.engine" in " ".join(one.cmdline())
+                and run_id in one.environ().get("PREFECT__FLOW_RUN_ID", "")
+            ]  # fmt: skip
+
+        [engine] = self.wait(found)
+        return cast("psutil.Process", engine)
+
     def flow_run(self, run_id: str) -> dict[str, Any]:
         run: dict[str, Any] = httpx.get(f"{self.api}/flow_runs/{run_id}").json()
         return run
@@ -98,14 +137,14 @@ class Stack:
             time.sleep(0.2)
         return found
 
-    def wait_for(self, run_id: str, state: str) -> dict[str, Any]:
+    def wait_for(self, run_id: str, state: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until a run is in a state, or has failed."""
 
         def over() -> dict[str, Any] | None:
             run = self.flow_run(run_id)
             return run if run["state"]["name"] in (state, "Failed") else None
 
-        run: dict[str, Any] = self.wait(over)
+        run: dict[str, Any] = self.wait(over, seconds)
         assert run["state"]["name"] == state, run["state"]
         return run
 
@@ -152,7 +191,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
     one = Stack(tmp_path_factory.mktemp("stack") / "home")
     one.up()
     try:
-        deployed = one.nightloom("deploy", f"notify.webhook={hook.url}", "rerun.wait_seconds=15")
+        rerun = ("rerun.wait_seconds=15", "rerun.silent_seconds=90")
+        deployed = one.nightloom("deploy", f"notify.webhook={hook.url}", "gpu.slots=3", *rerun)
         assert deployed.code == 0, deployed.err
         yield one
     finally:
@@ -238,16 +278,42 @@ def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):
     assert json.loads(answers[0])["text"] == "The team won the cup"
 
 
-def test_a_killed_run_is_marked_told_rerun_once_and_resumes(stack, hook):
-    train = {**SETTINGS["train"], "epochs": 2, "batch_size": 4, "checkpoint_seconds": 0}
-    run_id = stack.run_deployment(
-        "classify-transformer", {**SETTINGS, "train": train, "register": {"name": "killed"}}
+LONG = {**SETTINGS["train"], "epochs": 2, "batch_size": 4, "checkpoint_seconds": 0}
+
+
+def in_training(stack: Stack, known: set[Path]) -> set[Path]:
+    """Wait until a training has a checkpoint to go on at; all that there are."""
+    folders = stack.home / "checkpoints"
+    return set(
+        stack.wait(
+            lambda: {one.parent for one in folders.glob("train-*/step-*.safetensors")} - known
+        )
     )
-    checkpoints = stack.home / "checkpoints"
-    stack.wait(lambda: list(checkpoints.glob("train-*/step-*.safetensors")))
-    worker = psutil.Process(stack.state["pids"]["worker"])
-    [engine] = [one for one in worker.children() if "prefect.engine" in " ".join(one.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def silent(stack: Stack) -> str:
+    """A run whose machine is gone in training: its process and its worker, at the same time.
+
+    Being seen takes it a while, in which other tests run.
+    """
+    train = {**LONG, "seed": 2}
+    settings = {**SETTINGS, "train": train, "register": {"name": "silent"}}
+    run_id = stack.run_deployment("classify-transformer", settings)
+    in_training(stack, set())
+    engine, worker = stack.engine(run_id), stack.state["pids"]["worker"]
+    os.kill(worker, signal.SIGKILL)
     engine.kill()
+    stack.wait(lambda: stack.state["pids"]["worker"] != worker)
+    return run_id
+
+
+def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(stack, silent, hook):
+    known = {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
+    settings = {**SETTINGS, "train": LONG, "register": {"name": "killed"}}
+    with stack.scheduled("classify-transformer", settings, seconds=30) as run_id:
+        in_training(stack, known)
+        stack.engine(run_id).kill()
     stack.wait_for(run_id, "Crashed")
     run = stack.wait_for(run_id, "Completed")
     assert run["run_count"] == 2
@@ -256,8 +322,6 @@ def test_a_killed_run_is_marked_told_rerun_once_and_resumes(stack, hook):
     told = [one["subject"] for one in hook.told if run["name"] in one["subject"]]
     assert told == [f"{run['name']} of classify-transformer is Crashed"]
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
-    limit = httpx.get(f"{stack.api}/v2/concurrency_limits/gpu").json()
-    assert limit["active_slots"] <= 1, "the killed run's slot is free again within a minute"
 
 
 def test_a_service_that_ends_is_started_again(stack):
@@ -285,6 +349,17 @@ def test_a_stack_that_runs_is_told_not_started_twice(stack):
     assert again.code == 0
     assert "runs already" in again.err
     assert f"http://127.0.0.1:{stack.prefect_port}" in again.out
+
+
+def test_a_run_that_fell_silent_is_marked_as_crashed_rerun_once_and_resumes(stack, silent, hook):
+    run = stack.wait_for(silent, "Completed", seconds=240)
+    assert run["run_count"] == 2
+    states = httpx.get(f"{stack.api}/flow_run_states/", params={"flow_run_id": silent}).json()
+    [crash] = [one["message"] for one in states if one["name"] == "Crashed"]
+    assert crash == "no heartbeat for 90 s: its process or machine is gone"
+    stack.wait(lambda: [one for one in hook.told if "champion of silent" in one["subject"]], 30)
+    limit = httpx.get(f"{stack.api}/v2/concurrency_limits/gpu").json()
+    assert limit["active_slots"] == 0, "the slots of the killed are free again"
 
 
 def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it(stack):
