@@ -215,6 +215,34 @@ def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
     assert told["body"].startswith("promoted: first model")
 
 
+def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_other(stack):
+    def mlflow(path: str, **query: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{stack.mlflow_port}/api/2.0/mlflow/{path}"
+        found: dict[str, Any] = httpx.get(url, params=query).raise_for_status().json()
+        return found
+
+    name = "classify-transformer"
+    version = mlflow("model-versions/get", name=name, version="1")["model_version"]
+    tags = {one["key"]: one["value"] for one in version["tags"]}
+    assert stack.flow_run(tags["prefect.flow_run_id"])["state"]["name"] == "Completed"
+    assert tags["prefect.flow_run_url"].startswith(f"http://127.0.0.1:{stack.prefect_port}/")
+    key = f"{name}-report"
+    report = httpx.get(f"{stack.api}/artifacts/{key}/latest").raise_for_status().json()
+    assert report["flow_run_id"] == tags["prefect.flow_run_id"]
+    assert f"(http://127.0.0.1:{stack.mlflow_port}/#/models/{name}/versions/1)" in report["data"]
+    run_id = version["run_id"]
+    run = mlflow("runs/get", run_id=run_id)["run"]
+    experiment = mlflow("experiments/get", experiment_id=run["info"]["experiment_id"])
+    assert experiment["experiment"]["name"] == name
+    params = {one["key"]: one["value"] for one in run["data"]["params"]}
+    assert params["data.limit"] == "400"
+    assert "accuracy" in {one["key"] for one in run["data"]["metrics"]}
+    history = mlflow("metrics/get-history", run_id=run_id, metric_key="history.valid_accuracy")
+    assert [one["step"] for one in history["metrics"]] == [1]
+    files = mlflow("artifacts/list", run_id=run_id, path="evaluation")["files"]
+    assert "evaluation/history.png" in {one["path"] for one in files}
+
+
 @pytest.mark.skipif(not is_available(), reason="chromium and chromium-driver are not installed")
 def test_a_browser_shows_report_tables_charts_and_pictures(stack):
     wanted = {"artifacts": {"type": {"any_": ["markdown"]}}, "limit": 1}

@@ -68,10 +68,10 @@ def test_deployments_have_form_tags_pool_and_schedule(first, prefect_api):
             if part["title"] == "settings"
         ]  # fmt: skip
         assert settings["description"]
-    form = deployment(prefect_api, "classify-bert/classify-bert")["parameter_openapi_schema"]
-    train = form["definitions"]["TrainSettings"]
-    assert train["additionalProperties"] is False
-    assert all(part.get("description") for part in train["properties"].values())
+        for part in found["parameter_openapi_schema"]["definitions"].values():
+            assert part["additionalProperties"] is False
+            for setting, form in part["properties"].items():
+                assert form.get("description") or "$ref" in form, f"{name}: {setting}"
     night = deployment(prefect_api, "nightly/nightly")
     [schedule] = night["schedules"]
     assert schedule["schedule"]["cron"] == "0 2 * * *"
