@@ -320,10 +320,24 @@ def in_training(stack: Stack, known: set[Path]) -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def silent(stack: Stack) -> str:
+def late(stack: Stack) -> str:
+    """The name of a run that is due and in no worker's pool."""
+    flow = httpx.get(f"{stack.api}/flows/name/classify-transformer").raise_for_status().json()
+    run = {
+        "flow_id": flow["id"],
+        "name": "for-nobody",
+        "tags": ["nightloom"],
+        "state": {"type": "SCHEDULED"},
+    }
+    httpx.post(f"{stack.api}/flow_runs/", json=run).raise_for_status()
+    return "for-nobody"
+
+
+@pytest.fixture(scope="module")
+def silent(stack: Stack, late: str) -> str:
     """A run whose machine is gone in training: its process and its worker, at the same time.
 
-    Being seen takes it a while, in which other tests run.
+    That it is silent shows after a while, as does that one is late: other tests run meanwhile.
     """
     train = {**LONG, "seed": 2}
     settings = {**SETTINGS, "train": train, "register": {"name": "silent"}}
@@ -350,6 +364,11 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     told = [one["subject"] for one in hook.told if run["name"] in one["subject"]]
     assert told == [f"{run['name']} of classify-transformer is Crashed"]
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
+
+
+def test_a_late_run_is_told(stack, late, hook):
+    subject = f"{late} of classify-transformer is late"
+    stack.wait(lambda: subject in [one["subject"] for one in hook.told], 60)
 
 
 def test_a_service_that_ends_is_started_again(stack):
