@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import MANIFEST, SMALL, Damaged
 
 BIG = b"0123456789abcdef" * (SMALL // 8)
@@ -161,3 +162,20 @@ def test_a_folder_without_permissions_is_put_aside_too(store, publish):
         path.chmod(0o755)
         pytest.skip("this user may do anything")
     assert "damaged" in store.find("encode", made.key).damage
+
+
+def test_a_hit_removes_what_its_builder_left_when_it_was_killed_after_publishing(store, publish):
+    made = publish({"a": b"1"})
+    name = f"encode-{made.key[:24]}"
+    left = [store.home.building / f"{name}-1-dead", store.home.checkpoints / name]
+    for folder in left:
+        folder.mkdir()
+    locks = FileLocks(store.home.locks)
+    locks.acquire(made.key, "somebody")
+    assert store.find("encode", made.key).artifact
+    assert all(folder.exists() for folder in left), "it is being built again"
+    locks.release(made.key, "somebody")
+    (store.home.locks / f"{made.key}.lock").touch()
+    assert store.find("encode", made.key).artifact
+    assert not any(folder.exists() for folder in left)
+    assert list(store.home.locks.iterdir()) == []

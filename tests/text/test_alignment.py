@@ -1,6 +1,7 @@
 """Word tags to piece labels and back, for every kind of tokenizer."""
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,6 +21,7 @@ from nightloom.training.examples import IGNORED, read_examples
 from nightloom.training.stitching import read_stitching
 from tests.text.tiny_tokenizers import KINDS, WORDS, tiny
 
+CASES = int(os.environ.get("NIGHTLOOM_FUZZ_CASES", "0"))
 NAMES = ["I-LOC", "O", "B-PER", "B-LOC", "B-a-b", "I-PER", "I-a-b"]
 """In no order that numbers could be guessed from."""
 
@@ -77,7 +79,7 @@ def decoded(path: Path) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=CASES or 60, deadline=None)
 @given(
     sentences=TAGGED,
     length=st.integers(4, 20),
@@ -98,7 +100,7 @@ def test_labels_of_any_alignment_give_back_any_tagging(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "roberta"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=CASES or 40, deadline=None)
 @given(sentences=TAGGED)
 def test_ids_are_those_of_the_fast_tokenizer_given_the_words(
     kind: str, sentences: list[list[tuple[str, int]]]

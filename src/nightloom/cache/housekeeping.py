@@ -167,6 +167,8 @@ def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
     for folder in (home.building, home.quarantine, home.logs):
         if folder.is_dir():
             old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
+    if home.results.is_dir():
+        old += [path for path in home.results.glob(".*") if _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():
         old += [path for path in home.checkpoints.iterdir() if path.name in built]
     # a lock that nobody holds is removed by asking

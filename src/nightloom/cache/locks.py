@@ -66,7 +66,7 @@ class FileLocks:
                 raise ValueError(f"{holder} does not hold the lock {name}")
             del self._held[name]
         with contextlib.suppress(OSError):
-            self._path(name).unlink()
+            self.path(name).unlink()
         os.close(handle)
 
     def is_holder(self, name: str, holder: str) -> bool:
@@ -83,17 +83,18 @@ class FileLocks:
         if handle is None:
             return True
         with contextlib.suppress(OSError):
-            self._path(name).unlink()
+            self.path(name).unlink()
         os.close(handle)
         return False
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """The lock's file; it is there while somebody holds the lock, or died holding it."""
         return self.folder / f"{name}.lock"
 
     def _try(self, name: str) -> int | None:
         """An open, locked file, or None where somebody else has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(name)
+        path = self.path(name)
         handle = open_lock_file(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

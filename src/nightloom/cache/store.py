@@ -18,6 +18,8 @@ from typing import Any
 
 from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.cache.canonical import canonical_json, digest_of, digest_of_file
+from nightloom.cache.locks import FileLocks
+from nightloom.errors import RunError
 from nightloom.home import Home
 
 MANIFEST = "manifest.json"
@@ -69,7 +71,22 @@ class ArtifactStore:
             return Found(None, f"artifact damaged: {error} (moved to quarantine)")
         with contextlib.suppress(OSError):
             os.utime(path / MANIFEST)  # when it was last of use, for `cache gc`
+        self._tidy(stage, key)
         return Found(artifact)
+
+    def _tidy(self, stage: str, key: str) -> None:
+        """Remove what a builder left that was killed right after it had published."""
+        locks = FileLocks(self.home.locks)
+        with contextlib.suppress(OSError, RunError):
+            if locks.path(key).exists() and locks.acquire(key, "tidy", timeout=0):
+                self._remove_leftovers(stage, key)
+                shutil.rmtree(self.home.checkpoints / building_name(stage, key), ignore_errors=True)
+                locks.release(key, "tidy")
+
+    def _remove_leftovers(self, stage: str, key: str) -> None:
+        """Remove the folders of dead builders; the caller holds the key's lock."""
+        for left in self.home.building.glob(f"{building_name(stage, key)}-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def verify(self, path: Path, *, full: bool = False) -> Artifact:
         """Check an artifact's files against its manifest.
@@ -133,10 +150,9 @@ class ArtifactStore:
         The folder around it is this build's own, for what must not become part of the artifact.
         The caller holds the key's lock, so what other builders of the key left is of dead ones.
         """
-        name = building_name(stage, key)
-        for left in self.home.building.glob(f"{name}-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        around = self.home.building / f"{name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._remove_leftovers(stage, key)
+        name = f"{building_name(stage, key)}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        around = self.home.building / name
         path = around / "out"
         path.mkdir(parents=True)
         try:

@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -91,6 +92,10 @@ def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
     from nightloom.stages.context import BuildContext, Built
 
     context = BuildContext.from_json(request["context"], replies)
+    # temporary files of libraries go with the build's own folder, also after a kill
+    scratch = context.out.parent / "tmp"
+    scratch.mkdir(exist_ok=True)
+    tempfile.tempdir = str(scratch)
     module, _, function = request["builder"].partition(":")
     built: Built = getattr(importlib.import_module(module), function)(context)
     return {"facts": built.facts, "volatile": sorted(built.volatile)}
