@@ -15,7 +15,10 @@ WEIGHTS = "weights.safetensors"
 
 
 class Family(Protocol):
-    """The functions of a family's module."""
+    """What a family's module has."""
+
+    SIDE_BY_SIDE: int
+    """Into how many batches a CPU best divides a step."""
 
     def describe(self, context: BuildContext) -> dict[str, Any]:
         """What `restore` needs beside the weights, as plain JSON; written to `model.json`."""

@@ -18,6 +18,7 @@ from nightloom.models.head import ClassificationHead
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, packed
 
+SIDE_BY_SIDE = 2
 WIDTH = 128
 """Tokens of a row that several examples share: XLA compiles one program, nearly all of whose
 arithmetic is useful, and attention over such a row costs little beside the dense maps."""

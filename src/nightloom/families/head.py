@@ -8,6 +8,8 @@ from nightloom.models.head import ClassificationHead
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, single
 
+SIDE_BY_SIDE = 1
+
 
 def describe(context: BuildContext) -> dict[str, Any]:
     """Sizes, and the share that is dropped in training."""

@@ -16,6 +16,7 @@ from nightloom.training.batches import Layout, bucketed
 SHAPES = 3
 """Widths of batches; a SavedModel knows no packed rows, and each width costs a compilation."""
 MODULE = "encoder"
+SIDE_BY_SIDE = 1
 
 
 def body(context: BuildContext) -> HubBody:

@@ -22,6 +22,7 @@ from nightloom.models.tagger import EncoderTagger
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import STEP, Layout, packed
 
+SIDE_BY_SIDE = 2
 WIDTH = 128
 """Pieces, more or less, of a row that several sentences share (see `families.bert`)."""
 

@@ -11,7 +11,7 @@ from nightloom.families.base import load_family, store_model
 from nightloom.settings.train import TrainSettings
 from nightloom.stages.context import BuildContext, Built
 from nightloom.training.checkpoints import Checkpoints
-from nightloom.training.devices import prepare
+from nightloom.training.devices import prepare, side_by_side
 from nightloom.training.examples import Examples, read_examples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop, Outcome
@@ -31,6 +31,10 @@ def build(context: BuildContext) -> Built:
     valid = read_examples(examples.path / "valid.arrow")
     strategy = prepare(settings)
     group = strategy.num_replicas_in_sync * settings.accumulate
+    together = side_by_side(
+        family.SIDE_BY_SIDE, batch_size=settings.batch_size // group, strategy=strategy
+    )
+    group *= together
     description = {"family": context.variant, **family.describe(context)}
     layout = family.layout(
         description,
@@ -55,6 +59,7 @@ def build(context: BuildContext) -> Built:
         strategy,
         jit_compile=settings.jit_compile,
         label_smoothing=settings.label_smoothing,
+        side_by_side=together,
     )
     outcome = Loop(
         model=model,

@@ -5,6 +5,9 @@ import tensorflow as tf
 from nightloom.errors import InputError
 from nightloom.settings.train import TrainSettings
 
+LEAST_EXAMPLES = 8
+"""Batches are not divided into smaller ones than this to compute them side by side."""
+
 
 def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
     """Set this process up and give the strategy to train under.
@@ -32,6 +35,17 @@ def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
     if devices and devices[0].startswith("CPU") and not gpus:
         return tf.distribute.get_strategy()
     return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def side_by_side(wanted: int, *, batch_size: int, strategy: tf.distribute.Strategy) -> int:
+    """Into how many batches a CPU divides each step, to compute them at the same time.
+
+    `wanted`, as far as each keeps `LEAST_EXAMPLES`; one on a GPU, which is kept busy by one, and
+    one on each of several devices. Does not depend on the number of cores, nor do the results.
+    """
+    if strategy.num_replicas_in_sync > 1 or tf.config.list_logical_devices("GPU"):
+        return 1
+    return max(1, min(wanted, batch_size // LEAST_EXAMPLES))
 
 
 def resolve(wanted: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,8 @@ RARE = 8
 class ExampleFeed:
     """Steps over encoded examples; each step has `group` batches of one shape.
 
-    A group is what one step of the optimizer sees: a batch for each device, times accumulation.
+    A group is what one step of the optimizer sees: the batches that each device computes side by
+    side, times devices, times accumulation.
     """
 
     def __init__(self, examples: Examples, layout: Layout, *, seed: int, group: int = 1) -> None:
@@ -51,6 +52,12 @@ class ExampleFeed:
 
     def _count_buckets(self) -> Counter[int]:
         return Counter(step[0].bucket for step in self.steps(0))
+
+    def shapes(self) -> list[Arrays]:
+        """A batch of each shape that is worth compiling, the most frequent first."""
+        counts = self._counts().most_common()
+        found = {step[0].bucket: step for step in reversed(self.steps(0))}
+        return [self.arrays(found[bucket])[0] for bucket, count in counts if count >= RARE]
 
     def rows(self, step: list[Place]) -> int:
         """Examples in a step."""

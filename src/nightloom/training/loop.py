@@ -6,7 +6,8 @@ resumed run does the same steps as an undisturbed one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,6 +41,9 @@ class Feed(Protocol):
 
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
+
+    def shapes(self) -> list[dict[str, np.ndarray]]:
+        """A batch of each shape that is worth compiling."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Loop:
         self.position = Position()
         self._pending: list[Any] = []
         self._checkpoint_cost = 0.0
+        self._is_compiled = False
 
     def run(self) -> Outcome:
         """Train from the latest checkpoint, or from the start.
@@ -118,11 +123,10 @@ class Loop:
         done = sum(self.feed.rows(step) for step in steps[: position.step])
         began = saved = time.monotonic()
         before, fresh = position.seconds, 0
-        for step in steps[position.step :]:
+        self._compile()
+        for step, arrays in self._ahead(steps[position.step :]):
             seed = (self.settings.seed * 1_000_003 + position.steps) % 2**32
-            loss = self.stepper.run(
-                self.feed.arrays(step), seed=seed, compiled=self.feed.is_frequent(step)
-            )
+            loss = self.stepper.run(arrays, seed=seed, compiled=self.feed.is_frequent(step))
             self._pending.append(loss)
             position.step += 1
             position.steps += 1
@@ -148,6 +152,21 @@ class Loop:
                 saved = time.monotonic()
         seconds = before + time.monotonic() - began
         self._end_epoch(len(steps), total, seconds)
+
+    def _compile(self) -> None:
+        if not self._is_compiled:
+            self.stepper.compile(self.feed.shapes())
+            self._is_compiled = True
+
+    def _ahead(self, steps: list[Any]) -> Iterator[tuple[Any, list[dict[str, np.ndarray]]]]:
+        """Steps with their batches; the next is laid out while one is computed."""
+        with ThreadPoolExecutor(1) as thread:
+            following = (thread.submit(self.feed.arrays, step) for step in steps)
+            current = next(following, None)
+            for step in steps:
+                assert current is not None
+                arrays, current = current.result(), next(following, None)
+                yield step, arrays
 
     def _end_epoch(self, steps: int, rows: int, seconds: float) -> None:
         position = self.position

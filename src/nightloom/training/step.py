@@ -4,8 +4,14 @@ The lookup in the embedding table and its gradient stay outside the compiled par
 a CPU adds one row after the other. The rest of forward and backward pass is one XLA program a
 shape, the update another. A loss is scaled by the number of scored labels in the *whole* step,
 over all devices and accumulated batches, so that how a step is divided does not change it.
+
+On a CPU, XLA runs much of a small program on one core. So a step there is several batches that are
+computed side by side and whose gradients are summed, in order: the same bytes on every run.
 """
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -28,12 +34,16 @@ class Stepper:
         *,
         jit_compile: bool,
         label_smoothing: float = 0.0,
+        side_by_side: int = 1,
     ) -> None:
+        """`side_by_side`: batches that each device computes at the same time."""
         self.model = model
         self.optimizer = optimizer
         self.strategy = strategy
         self.replicas = strategy.num_replicas_in_sync
+        self.side_by_side = side_by_side
         self._smoothing = label_smoothing
+        self._jit_compile = jit_compile
         self._table = getattr(model, "table", None)
         variables = list(model.trainable_variables)
         if self._table is not None and any(v is self._table for v in variables):
@@ -54,14 +64,17 @@ class Stepper:
         self._sums: list[tf.Variable] | None = None
 
     def run(self, parts: list[Arrays], *, seed: int, compiled: bool = True) -> tf.Tensor:
-        """One step of the optimizer on `parts` (one batch for each device, times accumulation).
+        """One step of the optimizer on `parts`, all of one shape.
+
+        As many as there are devices, times those side by side, times accumulation.
 
         `compiled`: whether this shape is worth compiling, where compiling is asked for.
         Returns the mean loss over all scored labels, float32 scalar.
         """
         scored = sum(int((part["labels"] >= 0).sum()) for part in parts)
         scale = tf.constant(1.0 / max(scored, 1), tf.float32)
-        groups = [parts[i : i + self.replicas] for i in range(0, len(parts), self.replicas)]
+        size = self.replicas * self.side_by_side
+        groups = [parts[start : start + size] for start in range(0, len(parts), size)]
         if len(groups) == 1:
             return self._group(groups[0], scale, seed, "apply", compiled)
         losses = []
@@ -81,35 +94,55 @@ class Stepper:
                     tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables
                 ]
         if self.replicas == 1:
-            return self._one(tensors[0], scale, seeds[0], mode, compiled)
-        batch = self._spread(tensors)
-        return self._many(batch, scale, self._spread(seeds), mode, compiled)
+            return self._one(tensors, scale, seeds, mode, compiled)
+        return self._many(self._spread(tensors), scale, self._spread(seeds), mode, compiled)
+
+    def compile(self, batches: Sequence[Arrays]) -> None:
+        """Compile the programs for the shapes of these batches, on all cores at once."""
+        if not self._jit_compile or self.replicas > 1 or len(batches) < 2:
+            return
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            list(threads.map(self._try, batches))
+
+    def _try(self, arrays: Arrays) -> None:
+        """As in a step, so that the step finds the program, but without the update."""
+        batch = {name: tf.constant(value) for name, value in arrays.items()}
+        count = self.side_by_side
+        seeds = [tf.constant(0, tf.uint32)] * count
+        self._one([batch] * count, tf.constant(1.0), seeds, "try", True)
 
     def _spread(self, values: list[Any]) -> Any:
+        """Each device's share of a list."""
+        count = self.side_by_side
         return self.strategy.experimental_distribute_values_from_function(
-            lambda context: values[context.replica_id_in_sync_group]
+            lambda context: values[count * context.replica_id_in_sync_group :][:count]
         )
 
     def _distributed(
-        self, batch: Any, scale: tf.Tensor, seed: Any, mode: str, compiled: bool
+        self, batches: Any, scale: tf.Tensor, seeds: Any, mode: str, compiled: bool
     ) -> tf.Tensor:
-        losses = self.strategy.run(self._single, args=(batch, scale, seed, mode, compiled))
+        losses = self.strategy.run(self._single, args=(batches, scale, seeds, mode, compiled))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
     def _single(
-        self, batch: Batch, scale: tf.Tensor, seed: tf.Tensor, mode: str, compiled: bool
-    ) -> tf.Tensor:
-        embedded = None if self._table is None else self.model.look_up(batch)
+        self, batches: list[Batch], scale: tf.Tensor, seeds: list[tf.Tensor], mode: str,
+        compiled: bool,
+    ) -> tf.Tensor:  # fmt: skip
+        """One device's batches; nothing in between makes one wait for the other."""
         compute = self._compiled if compiled else self._uncompiled
-        loss, gradients, looked_up = compute(batch, embedded, scale, seed)
+        embedded = [None if self._table is None else self.model.look_up(one) for one in batches]
+        found = [
+            compute(batch, looked_up, scale, seed)
+            for batch, looked_up, seed in zip(batches, embedded, seeds, strict=True)
+        ]
+        loss = tf.add_n([one[0] for one in found])
+        if mode == "try":
+            return loss
+        gradients = [
+            tf.add_n(list(parts)) for parts in zip(*(one[1] for one in found), strict=True)
+        ]
         if self._table is not None:
-            width = int(self._table.shape[-1])
-            table = tf.math.unsorted_segment_sum(
-                tf.reshape(looked_up, [-1, width]),
-                tf.reshape(batch["ids"], [-1]),
-                int(self._table.shape[0]),
-            )
-            gradients = [*gradients, table]
+            gradients.append(self._scatter(batches, [one[2] for one in found]))
         if mode == "apply":
             self._apply(gradients)
             return loss
@@ -122,6 +155,14 @@ class Stepper:
         if mode == "last":
             self._apply([tf.convert_to_tensor(total) for total in self._sums])
         return loss
+
+    def _scatter(self, batches: list[Batch], gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Gradient of the table from those of the looked-up embeddings, [vocabulary, size]."""
+        assert self._table is not None
+        count, size = (int(length) for length in self._table.shape)
+        rows = tf.concat([tf.reshape(one, [-1, size]) for one in gradients], axis=0)
+        ids = tf.concat([tf.reshape(batch["ids"], [-1]) for batch in batches], axis=0)
+        return tf.math.unsorted_segment_sum(rows, ids, count)
 
     def _compute(
         self, batch: Batch, embedded: tf.Tensor | None, scale: tf.Tensor, seed: tf.Tensor
