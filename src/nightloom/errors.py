@@ -1,10 +1,18 @@
 """The errors that nightloom raises on purpose, and the exit status that each stands for."""
 
+from nightloom.masking import masked
+
 
 class NightloomError(Exception):
-    """Base of every error raised on purpose; its message is one line for a person."""
+    """Base of every error raised on purpose; its message is one line for a person.
+
+    Passwords and tokens in it are masked, whatever URL or library it quotes.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
 
 
 class InputError(NightloomError):

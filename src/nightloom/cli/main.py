@@ -1,11 +1,13 @@
 """`nightloom`: flows, run, predict, models, cache, up, deploy, export-hub."""
 
+import os
 import sys
 
 import click
 
 from nightloom import __version__
 from nightloom.errors import NightloomError
+from nightloom.masking import masked
 
 COMMANDS = {
     "flows": "nightloom.cli.flows:flows",
@@ -74,6 +76,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("NIGHTLOOM_DEBUG"):
+            raise
+        message = " ".join(masked(str(error)).split())
+        say(f"error: {type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
 
 

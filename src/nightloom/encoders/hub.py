@@ -16,6 +16,7 @@ from tenacity import (
 from nightloom.data.download import growth_shown
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.errors import InputError, RunError
+from nightloom.masking import masked
 from nightloom.progress import SILENT, Report
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -28,11 +29,6 @@ PATTERNS = (
     "model-*.safetensors",
     *TOKENIZER_FILES,
 )
-_SECRETS = (
-    (re.compile(r"hf_[A-Za-z0-9]+"), "hf_***"),
-    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
-    (re.compile(r"(?i)(bearer|token=|signature=)\s*[^\s&]+"), r"\1***"),
-)
 
 
 class _Transient(Exception):
@@ -41,9 +37,7 @@ class _Transient(Exception):
 
 def cleaned(text: str) -> str:
     """`text` on one line, without tokens and passwords."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
-    return " ".join(text.split())
+    return " ".join(masked(text).split())
 
 
 def fetch_snapshot(

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nightloom.errors import InputError, RunError
+from nightloom.masking import without_login
 
 DIGEST_TAG = "nightloom.model_digest"
 PAGE = 1000  # most that every server takes
@@ -76,14 +77,15 @@ def model_url(tracking_uri: str, entry_name: str, version: int) -> str | None:
     """Page of a version in the server's UI, None without a server."""
     if not tracking_uri.startswith("http"):
         return None
-    return f"{tracking_uri.rstrip('/')}/#/models/{quote(entry_name, safe='')}/versions/{version}"
+    base = without_login(tracking_uri).rstrip("/")
+    return f"{base}/#/models/{quote(entry_name, safe='')}/versions/{version}"
 
 
 def file_url(tracking_uri: str, run_id: str, path: str) -> str | None:
     """URL under which a server gives a file of a run (a plot, for instance), None without one."""
     if not tracking_uri.startswith("http"):
         return None
-    base = tracking_uri.rstrip("/")
+    base = without_login(tracking_uri).rstrip("/")
     return f"{base}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
 

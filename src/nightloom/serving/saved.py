@@ -16,9 +16,15 @@ def open_saved(folder: Path) -> "SavedClassifier | SavedTagger":
     """Load the SavedModel in `folder`; its signatures tell which kind it is.
 
     Raises:
-        InputError: It is none of ours.
+        InputError: It is none of ours, or damaged.
     """
-    loaded = tf.saved_model.load(str(folder))
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except Exception as error:  # protobuf, TensorFlow and the file system have no common base
+        raise InputError(
+            f"expected a SavedModel in {folder}, but it cannot be opened "
+            f"({' '.join(str(error).split())[:200]}); name another version, or train it again"
+        ) from error
     if "tags" in loaded.signatures:
         from nightloom.serving.tagger import SavedTagger
 

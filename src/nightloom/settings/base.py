@@ -3,10 +3,17 @@
 import json
 import types
 import typing
-from typing import Any
+from typing import Any, Never
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from nightloom.masking import holds_secret
+
+SECRET = (
+    "expected no password or token in it, for settings are written to keys, logs and the registry; "
+    "give it through the environment"
+)
 
 
 class Settings(BaseModel):
@@ -36,16 +43,22 @@ class Settings(BaseModel):
             if name not in attributes:
                 continue
             field = cls.model_fields[attributes[name]]
+            if isinstance(value, str) and holds_secret(value):
+                _refuse(cls, name, "secret", SECRET)
             if isinstance(field.default, Settings) and isinstance(value, dict):
                 read[name] = {**field.default.model_dump(exclude_unset=True), **value}
                 continue
             try:
                 read[name] = _read(value, field.annotation)
             except ValueError as error:
-                wrong = PydanticCustomError("text", "{what}", {"what": str(error)})
-                details = InitErrorDetails(type=wrong, loc=(name,), input=value)
-                raise ValidationError.from_exception_data(cls.__name__, [details]) from error
+                _refuse(cls, name, "text", str(error), value)
         return read
+
+
+def _refuse(kind: type[BaseModel], name: str, error: str, what: str, value: Any = None) -> Never:
+    wrong = PydanticCustomError(error, "{what}", {"what": what})  # type: ignore[arg-type]
+    details = InitErrorDetails(type=wrong, loc=(name,), input=value)
+    raise ValidationError.from_exception_data(kind.__name__, [details])
 
 
 def _allows(annotation: Any, kind: type) -> bool:

@@ -155,7 +155,11 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     if message.startswith(f"{name}."):
         name = ""
     given = error.get("input")
-    came = "" if isinstance(given, dict | BaseModel) else f", got {spelled(given)}"
+    came = (
+        ""
+        if isinstance(given, dict | BaseModel) or error["type"] == "secret"
+        else f", got {spelled(given)}"
+    )
     if error["type"] == "value_error" and isinstance(given, str) and given in message:
         came = ""
     return on_one_line(f"{name}: {message}{came}" if name else f"{message}{came}")

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
+from nightloom.masking import masked
 
 PROGRESS_SECONDS = 0.2
 """Least time between two progress messages."""
@@ -72,7 +73,7 @@ def main() -> None:
             replies.send(reply="memory", message="")
         except Exception as error:
             with contextlib.suppress(OSError):  # the log's disk may be full as well
-                print(traceback.format_exc(), file=sys.stderr, flush=True)
+                print(masked(traceback.format_exc()), file=sys.stderr, flush=True)
             replies.send(**_crash(error))
 
 
@@ -82,7 +83,7 @@ def _crash(error: Exception) -> dict[str, str]:
         return {"reply": "exhausted", "message": what}
     if type(error).__name__ == "ResourceExhaustedError":
         return {"reply": "memory", "message": str(error).splitlines()[0]}
-    message = " ".join(str(error).split())[:500]
+    message = " ".join(masked(str(error)).split())[:500]
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
     return {"reply": "crash", "message": f"{type(error).__name__}: {message} ({place})"}

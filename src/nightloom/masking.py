@@ -1,0 +1,26 @@
+"""Secrets in text: passwords in URLs, tokens of hubs. What is shown or stored never has them."""
+
+import re
+
+_SECRETS = (
+    (re.compile(r"hf_(?=[a-z]*[A-Z0-9])[A-Za-z0-9]+"), "hf_***"),
+    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
+    (re.compile(r"(?i)(bearer|(?:token|signature|password|secret)=)\s*[^\s&]+"), r"\1***"),
+)
+
+
+def masked(text: str) -> str:
+    """The text with *** in place of every secret."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def holds_secret(text: str) -> bool:
+    """Whether there is a secret in the text."""
+    return any(pattern.search(text) for pattern, _ in _SECRETS)
+
+
+def without_login(url: str) -> str:
+    """A URL without user name and password."""
+    return re.sub(r"(://)[^/@\s]+@", r"\1", url)
