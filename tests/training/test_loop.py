@@ -16,6 +16,7 @@ from nightloom.settings.model import TransformerSettings
 from nightloom.settings.train import TrainSettings
 from nightloom.training.batches import bucketed
 from nightloom.training.checkpoints import Checkpoints
+from nightloom.training.devices import side_by_side
 from nightloom.training.examples import TokenExamples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop
@@ -41,7 +42,9 @@ class Killed(Exception):
     """Stands for `kill -9` in the middle of an epoch."""
 
 
-def make(folder, *, jit=False, group=1, strategy=None, die_after=None, **changed) -> Loop:
+def make(
+    folder, *, jit=False, group=1, side_by_side=1, strategy=None, die_after=None, **changed
+) -> Loop:
     settings = TrainSettings(
         **{"epochs": 2, "batch_size": 8, "jit_compile": jit, "checkpoint_seconds": 0, **changed}
     )
@@ -53,7 +56,13 @@ def make(folder, *, jit=False, group=1, strategy=None, die_after=None, **changed
         model = TransformerClassifier(MODEL, vocabulary=20, classes=3)
         optimizer = build(settings, list(model.trainable_variables), steps=16)
     scorer, objective = Scorer(model, jit_compile=False), Classification()
-    stepper = Stepper(model, optimizer, strategy, jit_compile=settings.jit_compile)
+    stepper = Stepper(
+        model,
+        optimizer,
+        strategy,
+        jit_compile=settings.jit_compile,
+        side_by_side=side_by_side,
+    )
     if die_after is not None:
         run, left = stepper.run, [die_after]
 
@@ -119,12 +128,13 @@ def test_a_loss_that_is_no_number_stops_with_what_to_do(tmp_path):
         loop.run()
 
 
-def test_accumulated_batches_are_one_step(tmp_path):
+@pytest.mark.parametrize("side_by_side", [1, 2])
+def test_accumulated_batches_are_one_step_and_those_side_by_side_too(tmp_path, side_by_side):
     parts = [batch_of(rows(8, seed=3), size=4, place=n) for n in range(2)]
     one = [batch_of(rows(8, seed=3), size=8, place=0)]
     results = []
     for arrays in (parts, one):
-        loop = make(tmp_path / str(len(arrays)))
+        loop = make(tmp_path / str(len(arrays)), side_by_side=side_by_side)
         loop.model.settings = MODEL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
         for block in loop.model.blocks:
             block.settings = loop.model.settings
@@ -150,6 +160,23 @@ def test_compiled_steps_give_the_same_numbers(tmp_path):
     losses = [float(loop.stepper.run(arrays, seed=5)) for loop in (plain, compiled)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     same(plain.model, compiled.model, atol=1e-4)
+
+
+def test_batches_side_by_side_are_compiled_ahead_and_give_the_same_bytes(tmp_path):
+    loops = [
+        make(tmp_path / str(n), jit=True, group=2, side_by_side=2, batch_size=2) for n in range(2)
+    ]
+    assert len(loops[0].feed.shapes()) == 2
+    histories = [loop.run().history for loop in loops]
+    assert histories[0] == histories[1]
+    same(*(loop.model for loop in loops), rtol=0, atol=0)
+
+
+def test_a_small_step_is_not_divided():
+    one = tf.distribute.get_strategy()
+    assert side_by_side(4, batch_size=256, strategy=one) == 4
+    assert side_by_side(4, batch_size=16, strategy=one) == 2
+    assert side_by_side(4, batch_size=1, strategy=one) == 1
 
 
 MIRRORED = """
