@@ -93,8 +93,8 @@ def _check_cron(cron: str) -> None:
 def _models(path: Path) -> dict[str, Any]:
     """A night from a file, checked, with paths that hold wherever the worker runs."""
     night = parse_settings(NightlySettings, config=path)
-    models = night.model_dump(mode="json", exclude_unset=True)["models"]
-    for parsed, model in zip(night.models, models, strict=True):
+    settings = night.model_dump(mode="json", exclude_unset=True)
+    for parsed, model in zip(night.models, settings["models"], strict=True):
         source = getattr(parsed.parsed().data, "source", "")
         if _is_relative(source):
             raise InputError(
@@ -103,7 +103,7 @@ def _models(path: Path) -> dict[str, Any]:
             )
         if not model.get("settings"):
             model["settings"] = {}
-    return {"models": models}
+    return settings
 
 
 def _is_relative(source: str) -> bool:

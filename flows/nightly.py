@@ -1,6 +1,7 @@
-"""`nightly`: retrains a list of models, one after the other, and tells in the morning how it went.
+"""`nightly`: retrains a list of models and tells in the morning how it went.
 
-nightloom run nightly --config nightly.yaml       the models and their settings, see the docs
+nightloom run nightly --config nightly.yaml                   the models, one after the other
+nightloom run nightly --config nightly.yaml run.engine=ray    side by side, on a Ray cluster
 """
 
 from typing import Any
@@ -11,7 +12,8 @@ from flows.classify_bert import classify_bert
 from flows.classify_hub import classify_hub
 from flows.classify_transformer import classify_transformer
 from flows.ner_bert import ner_bert
-from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.nightly import NightlyModel, NightlySettings
+from tasks.runtime.engine import engine_of
 from tasks.runtime.night import Night, retrain
 
 FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
@@ -22,10 +24,14 @@ def nightly(settings: NightlySettings, refresh: tuple[str, ...] = ()) -> dict[st
     """Models → each retrained as a flow of its own → one summary; failed when any failed.
 
     Args:
-        settings: The models of the night: each a flow, its settings and a name.
+        settings: The models of the night, each a flow, its settings and a name; where they run.
         refresh: Stages to build again even where nothing changed.
     """
+
+    def one(model: NightlyModel) -> dict[str, Any]:
+        return retrain(FLOWS[model.flow], model, refresh=refresh)
+
     night = Night()
-    for model in settings.models:
-        night.add(retrain(FLOWS[model.flow], model, refresh=refresh))
-    return night.over()
+    with engine_of(settings.run) as engine:
+        night.add(*engine.each(one, settings.models))
+        return night.over()

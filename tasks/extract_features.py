@@ -16,5 +16,6 @@ extract_features = Stage(
             "bert": Variant(code=("nightloom.families.bert",)),
             "hub": Variant(code=("nightloom.families.hub",)),
         },
-    )
+    ),
+    gpu=True,
 )

@@ -35,4 +35,5 @@ train = Stage(
         },
     ),
     limit=GPU,
+    gpu=True,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel
+from tasks.runtime.engine import engine
 from tasks.runtime.observer import observers, watched_by
 from tasks.runtime.run import is_planning
 
@@ -67,9 +68,9 @@ class Night:
         self._began = time.monotonic()
         self._models: list[dict[str, Any]] = []
 
-    def add(self, model: dict[str, Any]) -> None:
-        """Note what became of a model."""
-        self._models.append(model)
+    def add(self, *models: dict[str, Any]) -> None:
+        """Note what became of models."""
+        self._models += models
 
     def over(self) -> dict[str, Any]:
         """Show the summary in Prefect's UI and logs; the night as plain JSON.
@@ -109,7 +110,7 @@ def _call(flow: "Flow[..., Any]", model: NightlyModel, refresh: tuple[str, ...])
         planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
         return planned
     with tags(MODEL_TAG, f"model:{model.title}"):
-        named = flow.with_options(flow_run_name=model.title)
+        named = engine().flow(flow).with_options(flow_run_name=model.title)
         return cast("dict[str, Any]", named(settings, refresh=refresh))
 
 

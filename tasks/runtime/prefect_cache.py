@@ -124,9 +124,17 @@ class FlockManager:
     def __deepcopy__(self, memo: dict[int, Any]) -> "FlockManager":
         return self  # Prefect copies policies; a lock has one owner
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _elsewhere, (self._locks.folder, self._waiting)  # what is held here stays here
+
+
+def _elsewhere(folder: Path, waiting: Any) -> FlockManager:
+    """The same locks in another process, of which it holds none yet."""
+    return FlockManager(FileLocks(folder), waiting)
+
 
 def policy(key: str, locks: FileLocks, waiting: Any) -> StageCachePolicy:
-    """The cache policy for one stage of one run."""
+    """The cache policy for one stage of one run; `waiting` is called while others build it."""
     return StageCachePolicy(
         key=key,
         isolation_level=IsolationLevel.SERIALIZABLE,

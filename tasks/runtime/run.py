@@ -113,13 +113,18 @@ _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)
 _planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
 
 
+def run_here() -> Run | None:
+    """The run that this call belongs to, where its flow runs in this process."""
+    return _current.get()
+
+
 def current_run() -> Run:
     """The run that this call belongs to.
 
     Raises:
         RuntimeError: A stage was called outside `pipeline(...)`.
     """
-    run = _current.get()
+    run = run_here()
     if run is None:
         raise RuntimeError("expected a stage to be called inside `with pipeline(...)`")
     return run

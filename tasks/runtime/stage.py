@@ -1,36 +1,20 @@
 """`Stage`: a declared stage as a Prefect task, looked up, explained, built once, published."""
 
-import shutil
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from prefect import Task
-from prefect.states import State
 
 from nightloom.cache.artifact import Artifact
-from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.lookup import LookUp, look_up, span
 from nightloom.settings.flows import FlowSettings
-from nightloom.stages.context import BuildContext
-from nightloom.stages.declaration import StageDeclaration
+from nightloom.stages.declaration import StageDeclaration, load
+from tasks.runtime.build import StageCall, Waiting, build
+from tasks.runtime.engine import LOCAL, engine
 from tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
 from tasks.runtime.run import Planned, Run, StageEntry, current_run
-from tasks.runtime.slots import slot
-
-
-@dataclass(frozen=True)
-class StageCall:
-    """One call of a stage: what Prefect shows as the task's parameter."""
-
-    stage: str
-    key: str
-    settings: dict[str, Any]
-    parts: dict[str, Any] = field(repr=False)
-    rebuild: bool = False
-    """Build it even where an artifact is there."""
-
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -39,14 +23,24 @@ STAGES: dict[str, "Stage"] = {}
 class Stage:
     """Call it inside a flow: `artifact = encode(settings, dataset=dataset)`."""
 
-    def __init__(self, declaration: StageDeclaration, *, limit: str | None = None) -> None:
-        """`limit`: a global concurrency limit, of which building takes a slot."""
+    def __init__(
+        self, declaration: StageDeclaration, *, limit: str | None = None, gpu: bool = False
+    ) -> None:
+        """`limit`: a global concurrency limit, of which building takes a slot.
+
+        `gpu`: on a cluster that has some, it is built where one is free.
+        """
         self.declaration = declaration
         self.limit = limit
+        self.gpu = gpu
         STAGES[declaration.name] = self
         self.task: Task[..., Artifact] = Task(
-            self._build, name=declaration.name, persist_result=True, log_prints=False
+            build, name=declaration.name, persist_result=True, log_prints=False
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        name = self.declaration.name
+        return load, (f"tasks.{name}:{name}",)  # one file a stage
 
     def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
         """The stage's artifact: from the cache, or built now.
@@ -95,20 +89,29 @@ class Stage:
         title = self.declaration.title(settings)
         task = self.task.with_options(
             task_run_name=f"{found.stage} {title}".strip() + f" {found.key[:8]}",
-            cache_policy=policy(found.key, run.locks, self._waiting(run)),
+            cache_policy=policy(found.key, run.locks, Waiting(found.stage)),
             result_storage=run.home.results,
             result_serializer=ArtifactSerializer(),
             refresh_cache=found.rebuild,
             tags=[f"stage:{found.stage}", f"flow:{run.flow}"],
         )
         call = StageCall(
-            found.stage, found.key, self.declaration.view(settings), found.parts, found.rebuild
+            stage=found.stage,
+            key=found.key,
+            settings=self.declaration.view(settings),
+            builder=self.declaration.builder,
+            limit=self.limit,
+            rebuild=found.rebuild,
+            parts=found.parts,
+            home=run.home,
+            run=run.facts,
         )
-        state = cast("State[Artifact]", task(call, inputs, return_state=True))
+        call_task = LOCAL.call if found.hit else engine().call
+        state = call_task(task, call, inputs, gpu=self.gpu)
         seconds = time.monotonic() - began
         if not state.is_completed():
             run.enter(self._entry(found, "failed", seconds))
-        artifact = cast("Artifact", state.result())
+        artifact = state.result()
         run.artifacts[found.stage] = artifact
         if found.hit:
             run.enter(self._entry(found, "hit", seconds))
@@ -122,19 +125,6 @@ class Stage:
             run.enter(entry)
         return artifact
 
-    def _waiting(self, run: Run) -> Any:
-        said: list[float] = []
-
-        def waiting(seconds: float) -> None:
-            if not said or seconds - said[-1] >= 30:
-                said.append(seconds)
-                run.observer.log(
-                    f"{self.declaration.name}: another run is building it, "
-                    f"waiting ({seconds:.0f} s)"
-                )
-
-        return waiting
-
     @staticmethod
     def _entry(found: LookUp, state: str, seconds: float) -> StageEntry:
         return StageEntry(
@@ -146,39 +136,3 @@ class Stage:
             why=found.why,
             saved=found.artifact.seconds if found.artifact and state == "hit" else 0.0,
         )
-
-    def _build(self, call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
-        """The task's body: Prefect runs it on a miss, with the key's lock held."""
-        run = current_run()
-        checkpoints = run.home.checkpoints / f"{call.stage}-{call.key[:24]}"
-        if not call.rebuild:
-            with keep_out_gc(run.home):
-                published = run.store.find(call.stage, call.key).artifact
-            if published:
-                return published
-        began = time.monotonic()
-        with run.store.building(call.stage, call.key) as folder:
-            context = BuildContext(
-                stage=call.stage,
-                key=call.key,
-                variant=call.parts["variant"],
-                settings=call.settings,
-                inputs={name: run.store.files(given) for name, given in inputs.items()},
-                out=folder,
-                checkpoints=checkpoints,
-                home=run.home,
-                run=run.facts,
-            )
-            with slot(self.limit, run.observer):
-                built = run.worker.build(self.declaration.builder, context, report=run.observer)
-            artifact = run.store.publish(
-                folder,
-                stage=call.stage,
-                key=call.key,
-                parts=call.parts,
-                facts=built.facts,
-                volatile=built.volatile,
-                seconds=time.monotonic() - began,
-            )
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        return artifact

@@ -23,7 +23,8 @@ def flows(flow: str | None, as_json: bool) -> None:
 
     kind = find_flow(flow).load_settings()
     needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
-    values = needed or flat(kind(), tuple(public_fields(kind)))
+    given = tuple(name for name in public_fields(kind) if name not in needed)
+    values = {**flat(kind.model_construct() if needed else kind(), given), **needed}
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return

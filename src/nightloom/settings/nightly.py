@@ -1,7 +1,7 @@
-"""Settings of `nightly`: which models are retrained, each with settings of its own."""
+"""Settings of `nightly`: which models are retrained, each with settings of its own, and where."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -63,12 +63,25 @@ class NightlyModel(Settings):
             raise InputError(f"model {self.title}: {error}") from None
 
 
+class RunSettings(Settings):
+    """Where the stages of a night are built."""
+
+    engine: Literal["local", "ray"] = "local"
+    """local: here, one model after the other; ray: on a Ray cluster, the models side by side."""
+    address: str | None = Field(default=None, pattern=r"^(auto|local|(ray://)?[^\s/:]+:\d+)$")
+    """The cluster's, such as 127.0.0.1:6379 or ray://head:10001; none: RAY_ADDRESS, or where that
+    is not set a cluster of this machine alone, for this night."""
+    retries: int = Field(default=3, ge=0, le=100)
+    """How often a stage is built again whose process or machine the cluster lost."""
+
+
 class NightlySettings(Settings):
-    """The models of a night, one after the other."""
+    """The models of a night, and where they are trained."""
 
     models: tuple[NightlyModel, ...]
     """What is retrained, in this order: each a flow, its settings and, where two are of one flow,
     a name. One that fails does not keep the others back."""
+    run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:

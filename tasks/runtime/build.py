@@ -1,0 +1,114 @@
+"""The body of a stage's task: what Prefect runs on a miss, with the key's lock held.
+
+The call carries what it needs, so that it runs in the flow's process and on a cluster alike.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightloom.cache.artifact import Artifact
+from nightloom.cache.leases import keep_out_gc
+from nightloom.cache.store import ArtifactStore
+from nightloom.home import Home
+from nightloom.stages.context import BuildContext
+from nightloom.worker.client import Worker
+from tasks.runtime.live import LiveProgress
+from tasks.runtime.observer import observers, watched_by
+from tasks.runtime.run import run_here
+from tasks.runtime.slots import slot
+
+SAID_SECONDS = 30.0
+"""Time between two lines of a stage that waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageCall:
+    """One call of a stage: what Prefect shows as the task's parameter."""
+
+    stage: str
+    key: str
+    settings: dict[str, Any]
+    builder: str
+    """`module:function`."""
+    limit: str | None = None
+    """The global concurrency limit of which building takes a slot."""
+    rebuild: bool = False
+    """Build it even where an artifact is there."""
+    parts: dict[str, Any] = field(repr=False)
+    home: Home = field(repr=False)
+    run: dict[str, Any] = field(repr=False)
+    """Facts about the run."""
+
+
+class Waiting:
+    """Says now and then that somebody else builds a stage."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._said: float | None = None
+
+    def __call__(self, seconds: float) -> None:
+        """Called about once a second, with the seconds waited so far."""
+        if self._said is None or seconds - self._said >= SAID_SECONDS:
+            self._said = seconds
+            observers().log(f"{self._stage}: another run is building it, waiting ({seconds:.0f} s)")
+
+
+def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
+    """The artifact that was published meanwhile, else one built and published now."""
+    store = ArtifactStore(call.home)
+    checkpoints = call.home.checkpoints / f"{call.stage}-{call.key[:24]}"
+    if not call.rebuild:
+        with keep_out_gc(call.home):
+            published = store.find(call.stage, call.key).artifact
+        if published:
+            return published
+    began = time.monotonic()
+    with store.building(call.stage, call.key) as folder, _worker(call) as worker:
+        context = BuildContext(
+            stage=call.stage,
+            key=call.key,
+            variant=call.parts["variant"],
+            settings=call.settings,
+            inputs={name: store.files(given) for name, given in inputs.items()},
+            out=folder,
+            checkpoints=checkpoints,
+            home=call.home,
+            run=call.run,
+        )
+        with slot(call.limit, observers()):
+            built = worker.build(call.builder, context, report=observers())
+        artifact = store.publish(
+            folder,
+            stage=call.stage,
+            key=call.key,
+            parts=call.parts,
+            facts=built.facts,
+            volatile=built.volatile,
+            seconds=time.monotonic() - began,
+        )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return artifact
+
+
+@contextmanager
+def _worker(call: StageCall) -> Iterator[Worker]:
+    """The run's own child, which its stages share; on a cluster one for this stage alone.
+
+    There the stage is watched from where it is built: its progress and its lines go to Prefect.
+    """
+    run = run_here()
+    if run is not None:
+        yield run.worker
+        return
+    worker, live = Worker(call.home.logs), LiveProgress(call.run["flow_run_id"], call.run["flow"])
+    try:
+        with watched_by(live):
+            yield worker
+    finally:
+        live.end()
+        worker.close()

@@ -1,0 +1,229 @@
+"""`run.engine=ray`: a night on a Ray cluster, models side by side, stages where there is room.
+
+The stage cache works between machines as it does between processes, through the shared home. What
+Ray adds: a stage whose process or machine is lost is called again, and a training resumes.
+"""
+
+import contextlib
+import contextvars
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from nightloom.errors import InputError, RunError
+from nightloom.home import Home
+from nightloom.settings.nightly import RunSettings
+from tasks.runtime.observer import observers
+
+if TYPE_CHECKING:
+    from prefect import Flow, Task
+    from prefect.futures import PrefectFuture
+    from prefect.states import State
+
+    from nightloom.cache.artifact import Artifact
+    from tasks.runtime.build import StageCall
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
+"""Set before Ray is imported, unless the user set them: no telemetry, no warning about GPUs, no
+cluster but the one that is asked for."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+REACH_SECONDS = 10.0
+"""How long a cluster may take to answer a call."""
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+class RayEngine:
+    """Each model's flow in a thread of this process, each stage that is built on the cluster."""
+
+    def __init__(self, ray: ModuleType, settings: RunSettings) -> None:
+        self._ray = ray
+        self._retries = settings.retries
+        self._gpus = ray.cluster_resources().get("GPU", 0) >= 1
+
+    def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
+        """All at once; when this process is told to stop, what runs on the cluster stops too."""
+        items = list(items)
+        with ThreadPoolExecutor(len(items), thread_name_prefix="model") as threads:
+            running = [threads.submit(contextvars.copy_context().run, work, one) for one in items]
+            try:
+                return [one.result() for one in running]
+            except BaseException:
+                self._ray.shutdown()  # or the threads would wait for their stages
+                raise
+
+    def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
+        """With Ray as what runs its tasks."""
+        from prefect_ray import RayTaskRunner
+
+        return flow.with_options(task_runner=RayTaskRunner())
+
+    def call(
+        self,
+        task: "Task[..., Artifact]",
+        call: "StageCall",
+        inputs: "dict[str, Artifact]",
+        *,
+        gpu: bool,
+    ) -> "State[Artifact]":
+        """Run it on the cluster; again where its process or machine is lost."""
+        from prefect_ray.context import remote_options
+
+        with remote_options(
+            num_gpus=1 if gpu and self._gpus else 0,
+            max_retries=self._retries,
+            scheduling_strategy="SPREAD",
+        ):
+            future = task.submit(call, inputs)
+        future.wait()
+        state = cast("State[Artifact]", future.state)
+        return self._lost(call.stage, future) if state.is_crashed() else state
+
+    def _lost(self, stage: str, future: "PrefectFuture[Artifact]") -> "State[Artifact]":
+        """The state of a stage that the cluster gave up, also on the server."""
+        from prefect.client.orchestration import get_client
+        from prefect.states import Crashed
+
+        said = " ".join((future.state.message or "").split())[:300]
+        tries = f"{self._retries + 1} times" if self._retries else "once"
+        message = f"{stage} failed: the cluster lost what ran it, {tries} in all: {said}"
+        try:
+            with get_client(sync_client=True) as client:
+                client.set_task_run_state(future.task_run_id, Crashed(message=message), force=True)
+        except Exception as error:
+            observers().warn(f"the state of {stage} could not be sent: {error}")
+        return cast("State[Artifact]", Crashed(message=message, data=RunError(message)))
+
+
+@contextlib.contextmanager
+def cluster(settings: RunSettings) -> Iterator[RayEngine]:
+    """Connect to the cluster, or make one of this machine alone; leave it at the end.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster where one was named.
+    """
+    address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
+    ray = _ray(address, settings.retries)
+    api = _api()
+    _connect(ray, address, api)
+    try:
+        nodes = [node for node in ray.nodes() if node.get("Alive")]
+        _check_reach(api, {node["NodeManagerAddress"] for node in nodes})
+        gpus = ray.cluster_resources().get("GPU", 0)
+        observers().log(f"a Ray cluster of {len(nodes)} nodes with {gpus:.0f} GPUs")
+        yield RayEngine(ray, settings)
+    finally:
+        ray.shutdown()
+
+
+def _ray(address: str, retries: int) -> ModuleType:
+    """The package, set up for this address: it reads its environment when it is imported."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_task_oom_retries", str(retries))
+    if _is_here_alone(address):
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    try:
+        import prefect_ray  # noqa: F401
+        import ray
+    except ImportError:
+        raise InputError(
+            "run.engine=ray needs Ray, which is not installed; pip install 'nightloom[ray]'"
+        ) from None
+    return cast("ModuleType", ray)
+
+
+def _is_here_alone(address: str) -> bool:
+    """Whether a cluster listens on 127.0.0.1 alone: Ray would look for it at this machine's own
+    address. A variable that is named after other systems makes it take the address as it stands.
+
+    Raises:
+        InputError: Nothing listens there; Ray itself would ask for many minutes.
+    """
+    if address in ("auto", "local"):
+        return address == "local"
+    there = urlsplit(address if "://" in address else f"ray://{address}")
+    host, port = there.hostname or "", there.port or 0
+    if host in LOOPBACK and not address.startswith("ray://") and _listens(_own_address(), port):
+        return False
+    if not _listens(host, port):
+        raise _no_cluster(address, "no answer")
+    return host in LOOPBACK
+
+
+def _own_address() -> str:
+    """This machine's address, as others see it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return LOOPBACK[0]
+        return str(probe.getsockname()[0])
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=REACH_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _no_cluster(address: str, said: str) -> InputError:
+    return InputError(
+        f"expected a Ray cluster at {address}, got {said}; "
+        "start one with `ray start --head`, or see run.address"
+    )
+
+
+def _api() -> str:
+    """The Prefect server of this run, an ephemeral one included."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return str(client.api_url).rstrip("/")
+
+
+def _connect(ray: ModuleType, address: str, api: str) -> None:
+    try:
+        ray.init(
+            address=address,
+            namespace="nightloom",
+            log_to_driver=False,
+            logging_level="ERROR",
+            runtime_env={"env_vars": _environment(api)},
+            **({"include_dashboard": False} if address == "local" else {}),
+        )
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise _no_cluster(address, f"{type(error).__name__}: {said}") from error
+
+
+def _environment(api: str) -> dict[str, str]:
+    """What the cluster's processes must know of this one: the same home, the same servers."""
+    home = Home.current()
+    passed = {name: value for name, value in os.environ.items() if name.startswith("NIGHTLOOM_")}
+    return {
+        **passed,
+        "NIGHTLOOM_HOME": str(home.root),
+        "MLFLOW_TRACKING_URI": home.tracking_uri,
+        "PREFECT_API_URL": api,
+    }
+
+
+def _check_reach(api: str, machines: set[str]) -> None:
+    """A server of this machine alone is of no use to another one."""
+    if len(machines) > 1 and urlsplit(api).hostname in LOOPBACK:
+        raise InputError(
+            f"expected a Prefect server that {len(machines)} machines reach, got {api}; "
+            "set PREFECT_API_URL"
+        )

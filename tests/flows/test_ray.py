@@ -1,0 +1,178 @@
+"""A night on a Ray cluster of two nodes: side by side, with a worker killed, and cached."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.flows.conftest import Done
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'nightloom[ray]'")
+
+MODEL = {
+    "data": {"source": "sample", "limit": 400},
+    "model": {"length": 24},
+    "train": {"epochs": 3, "batch_size": 4, "checkpoint_seconds": 0, "jit_compile": False},
+}
+MODELS = [
+    {"flow": "classify-transformer", "name": "one", "settings": MODEL},
+    {"flow": "classify-transformer", "name": "two", "settings": {**MODEL, "train.seed": 2}},
+]
+SHARED = ("download_dataset", "adapt_tokenizer", "encode")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A cluster of two raylets on this machine, a stage at a time on each."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ray") / "home"
+
+
+@pytest.fixture(scope="module")
+def command(home: Path) -> tuple[str, ...]:
+    config = home.parent / "night.yaml"
+    config.write_text(json.dumps({"models": MODELS}))  # JSON is YAML
+    return ("run", "nightly", "--config", str(config), "--json")
+
+
+@pytest.fixture(scope="module")
+def night(address: str, environment: dict[str, str], home: Path, command: tuple[str, ...]) -> Done:
+    """The night, in which one of two trainings that run is killed."""
+    run = subprocess.Popen(
+        [sys.executable, "-m", "nightloom", *command, "run.engine=ray", f"run.address={address}"],
+        env={**environment, "NIGHTLOOM_HOME": str(home)},
+        cwd=home.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        return disturbed(run, home)
+    finally:
+        run.kill()
+
+
+def disturbed(run: subprocess.Popen[str], home: Path) -> Done:
+    deadline = time.monotonic() + 180
+    while not both(set(home.glob("checkpoints/train-*/step-*"))):
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < deadline, [path.name for path in home.rglob("*.safetensors")]
+        time.sleep(0.05)
+    trainings = [one for one in psutil.process_iter() if is_training(one)]
+    assert len(trainings) == 2, "two trainings at the same time"
+    builders = trainings[0].children(recursive=True)
+    assert builders, "a stage is built in a child"
+    trainings[0].kill()
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    assert not any(one.is_running() for one in builders)
+    return Done(0, out, err)
+
+
+def both(steps: set[Path]) -> bool:
+    return len({path.parent for path in steps}) == 2
+
+
+def is_training(process: psutil.Process) -> bool:
+    """Whether a process is a worker of Ray that runs `train`."""
+    try:
+        return process.cmdline()[:1] == ["ray::train"] and bool(process.children())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def test_what_models_share_is_built_once(night, home):
+    assert night.report["state"] == "completed"
+    one, two = (model["stages"] for model in night.report["models"])
+    for first, second in zip(one, two, strict=True):
+        states = sorted([first["state"], second["state"]])
+        assert states == (["built", "hit"] if first["stage"] in SHARED else ["built"] * 2)
+    built = {stage: len(list((home / "artifacts" / stage).iterdir())) for stage in SHARED}
+    assert set(built.values()) == {1}
+    assert list((home / "locks").iterdir()) == [home / "locks" / "gc"]
+    assert list((home / "checkpoints").iterdir()) == []
+
+
+def test_prefect_shows_two_trainings_that_overlap_and_one_that_resumed(night, prefect_api):
+    runs = [model["flow_run_id"] for model in night.report["models"]]
+    trainings = [one for one in task_runs(prefect_api, runs) if one["name"].startswith("train ")]
+    assert [one["state_name"] for one in trainings] == ["Completed"] * 2
+    begun, ended = ([one[name] for one in trainings] for name in ("start_time", "end_time"))
+    assert max(begun) < min(ended)
+    wanted = {"logs": {"flow_run_id": {"any_": runs}}}
+    logs = httpx.post(f"{prefect_api}/logs/filter", json=wanted).json()
+    resumed = [one for one in logs if one["message"].startswith("resuming at epoch")]
+    assert len(resumed) == 1
+    assert resumed[0]["task_run_id"] in {one["id"] for one in trainings}
+
+
+def task_runs(api: str, flow_runs: list[str]) -> list[dict[str, Any]]:
+    """The task runs of flow runs, as soon as the server knows how all ended."""
+    wanted = {"flow_runs": {"id": {"any_": flow_runs}}}
+    deadline = time.monotonic() + 20
+    while True:
+        found = httpx.post(f"{api}/task_runs/filter", json=wanted).json()
+        if len(found) == 12 and all(run["state_type"] == "COMPLETED" for run in found):
+            return list(found)
+        assert time.monotonic() < deadline, [(run["name"], run["state_name"]) for run in found]
+        time.sleep(0.2)
+
+
+def test_the_same_night_is_cached_on_the_cluster(night, nightloom, home, command, address):
+    again = nightloom(home, *command, "run.engine=ray", f"run.address={address}")
+    assert again.code == 0, again.err
+    assert [model["built"] for model in again.report["models"]] == [[], []]
+
+
+def test_what_the_cluster_trained_is_what_this_process_trains(night, nightloom, home, command):
+    here = nightloom(home, *command, "--refresh", "train")
+    assert here.code == 0, here.err
+    for there, model in zip(night.report["models"], here.report["models"], strict=True):
+        assert model["built"] == ["train"], "the rest is cached, as the weights are the same"
+        assert digest(model) == digest(there)
+
+
+def digest(model: dict[str, Any]) -> str:
+    [found] = [entry["digest"] for entry in model["stages"] if entry["stage"] == "train"]
+    return str(found)
+
+
+def test_a_cluster_that_is_not_there_is_one_line(nightloom, home, command):
+    done = nightloom(home, *command, "run.engine=ray", "run.address=127.0.0.1:9")
+    assert done.code == 2
+    [line] = done.err.strip().splitlines()
+    assert line.startswith("error: expected a Ray cluster at 127.0.0.1:9, got ")
+
+
+def test_without_ray_the_error_says_what_to_install(environment, home, command):
+    code = "import sys\nsys.modules['ray'] = None\nfrom nightloom.cli.main import main\nmain()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "run.engine=ray"],
+        env={**environment, "NIGHTLOOM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'nightloom[ray]'" in done.stderr
