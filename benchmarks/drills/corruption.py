@@ -20,10 +20,10 @@ from nightloom.training.checkpoints import Checkpoints
 def drill(drill: Drill) -> list[Outcome]:
     """Harm, look up, count."""
     _ = drill.calm
-    return [*_artifacts(drill), *_checkpoints(drill), *_reruns(drill)]
+    return [*artifacts(drill), *checkpoints(drill), *reruns(drill)]
 
 
-def _artifacts(drill: Drill) -> list[Outcome]:
+def artifacts(drill: Drill) -> list[Outcome]:
     """Every file of every artifact, harmed alone: the look-up must miss, say so, put it aside."""
     home = Home(drill.home("scratch"))
     home.create()
@@ -87,7 +87,7 @@ def _harm_below_the_file_system(artifact: Path, name: str) -> None:
     write_manifest(artifact, body)
 
 
-def _checkpoints(drill: Drill) -> list[Outcome]:
+def checkpoints(drill: Drill) -> list[Outcome]:
     """Every file of a killed training's checkpoint: refused whole, and said."""
     home = drill.home("killed-in-training")
     victim = drill.start(home, "train.checkpoint_seconds=0")
@@ -120,7 +120,7 @@ def _checkpoints(drill: Drill) -> list[Outcome]:
     ]
 
 
-def _reruns(drill: Drill) -> list[Outcome]:
+def reruns(drill: Drill) -> list[Outcome]:
     """A file of each stage, another one for each harm, and all records; then a plain rerun."""
     equal = named = records = times = stages = 0
     for turn, (what, harm) in enumerate(HARMS.items()):

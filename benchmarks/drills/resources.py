@@ -7,7 +7,7 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.drills.command import COMPARED, Drill, Outcome, Ran
@@ -15,6 +15,7 @@ from benchmarks.drills.harms import has_effect
 from nightloom.cache.store import MANIFEST, ArtifactStore, read_manifest, write_manifest
 from nightloom.home import Home
 
+NO_ROOM = ("larger than is allowed", "is full", "disk I/O error")
 FILE_SIZE = 1024
 """Bytes: less than any artifact's key takes, more than a lease."""
 HANDLES = (16, 20, 24, 32, 48, 64)
@@ -27,13 +28,13 @@ UMASK = 0o027
 def drill(drill: Drill) -> list[Outcome]:
     """All of them, once each."""
     return [
-        _disk_full(drill),
-        _disk_full_in_a_checkpoint(drill),
-        _memory(drill),
-        _handles(drill),
-        *_read_only(drill),
-        _clock(drill),
-        *_locale(drill),
+        disk_full(drill),
+        disk_full_in_a_checkpoint(drill),
+        memory(drill),
+        handles(drill),
+        *read_only(drill),
+        clock(drill),
+        *locale(drill),
     ]
 
 
@@ -44,9 +45,9 @@ def _limited(kind: int, most: int) -> Callable[[], None]:
     return limit
 
 
-def _fails_clearly(ran: Ran, words: str, what: str) -> bool:
-    """Whether a run ended in one line, which has the words."""
-    clear = ran.is_clear_failure and words in ran.err
+def _fails_clearly(ran: Ran, what: str, *words: str) -> bool:
+    """Whether a run ended in one line, which has one of the words."""
+    clear = ran.is_clear_failure and (not words or any(one in ran.err for one in words))
     if not clear:
         print(f"{what}: exit {ran.code}\n{ran.err[-2000:]}", flush=True)
     return clear
@@ -62,15 +63,15 @@ def _without(drill: Drill, stage: str) -> Path:
     return home
 
 
-def _disk_full(drill: Drill) -> Outcome:
-    """A limit on the size of files, met in one stage after the other."""
+def disk_full(drill: Drill, *, stages: Sequence[str] = ()) -> Outcome:
+    """A limit on the size of files, met in one stage after the other (all, if none is named)."""
     right = 0
-    stages = [one["stage"] for one in drill.calm.report["stages"]]
+    stages = stages or [one["stage"] for one in drill.calm.report["stages"]]
     for stage in stages:
         home = _without(drill, stage)
         limit = _limited(resource.RLIMIT_FSIZE, FILE_SIZE)
         ran = drill.run(home, preexec_fn=limit)
-        clear = _fails_clearly(ran, "larger than is allowed", f"disk full in {stage}")
+        clear = _fails_clearly(ran, f"disk full in {stage}", *NO_ROOM)
         nothing = not list((home / "artifacts" / stage).glob("*"))
         again = drill.run(home)
         right += clear and nothing and drill.same(again, f"after a full disk in {stage}")
@@ -79,46 +80,45 @@ def _disk_full(drill: Drill) -> Outcome:
                    right, len(stages))  # fmt: skip
 
 
-def _disk_full_in_a_checkpoint(drill: Drill) -> Outcome:
+def disk_full_in_a_checkpoint(drill: Drill) -> Outcome:
     """Room for the log and the small files, none for a checkpoint."""
     home = _without(drill, "train")
     limit = _limited(resource.RLIMIT_FSIZE, 16 * FILE_SIZE)
     ran = drill.run(home, "train.checkpoint_seconds=0", preexec_fn=limit)
-    clear = _fails_clearly(ran, "larger than is allowed", "disk full in a checkpoint")
+    clear = _fails_clearly(ran, "disk full in a checkpoint", *NO_ROOM)
     again = drill.same(drill.run(home), "after a full disk in a checkpoint")
     drill.forget(home)
     return Outcome("no room for a checkpoint: the same", int(clear and again), 1)
 
 
-def _memory(drill: Drill) -> Outcome:
+def memory(drill: Drill) -> Outcome:
     """Address space for TensorFlow itself, not for a model of gigabytes."""
+    if drill.flow != "classify-transformer":
+        return Outcome("out of memory (classify-transformer alone)", 0, 0)
     home = drill.copy_of_calm("memory")
     limit = _limited(resource.RLIMIT_AS, 9 * 2**30)
     large = ("model.width=8192", "model.feed_forward=65536", "model.depth=2")
-    if not any(one.startswith("model.length") and drill.flow == "classify-transformer"
-               for one in drill.settings):  # fmt: skip
-        return Outcome("out of memory (classify-transformer alone)", 0, 0)
     ran = drill.run(home, *large, preexec_fn=limit)
-    clear = _fails_clearly(ran, "out of memory", "memory") and "train.batch_size" in ran.err
+    clear = _fails_clearly(ran, "memory", "out of memory") and "train.batch_size" in ran.err
     again = drill.same(drill.run(home), "after memory")
     drill.forget(home)
     return Outcome("out of memory in training: said, with what to set", int(clear and again), 1)
 
 
-def _handles(drill: Drill) -> Outcome:
+def handles(drill: Drill) -> Outcome:
     """From too few to start with to too few for the worker."""
     right = 0
     for most in HANDLES:
         home = drill.home(f"handles-{most}")
         ran = drill.run(home, preexec_fn=_limited(resource.RLIMIT_NOFILE, most))
-        fine = ran.code == 0 or _fails_clearly(ran, "", f"{most} handles")
+        fine = ran.code == 0 or _fails_clearly(ran, f"{most} handles")
         right += fine and drill.same(drill.run(home), f"after {most} handles")
         drill.forget(home)
     return Outcome(f"at most {HANDLES[0]} to {HANDLES[-1]} file handles: the same",
                    right, len(HANDLES))  # fmt: skip
 
 
-def _read_only(drill: Drill) -> list[Outcome]:
+def read_only(drill: Drill) -> list[Outcome]:
     """A home that may not be written; one whose artifacts may not."""
     right = times = 0
     for place in (".", "artifacts/.building", "locks"):
@@ -130,13 +130,13 @@ def _read_only(drill: Drill) -> list[Outcome]:
         ran = drill.run(home)
         (home / place).chmod(0o755)
         times += 1
-        clear = _fails_clearly(ran, "ermission denied" if place != "." else "writable", place)
+        clear = _fails_clearly(ran, place, "ermission denied", "writable")
         right += clear and drill.same(drill.run(home), "after read-only")
         drill.forget(home)
     return [Outcome("read-only home: the same", right, times)]
 
 
-def _clock(drill: Drill) -> Outcome:
+def clock(drill: Drill) -> Outcome:
     """The clock set back by a day: all that is there comes from tomorrow."""
     home = drill.copy_of_calm("tomorrow")
     store = ArtifactStore(Home(home))
@@ -155,7 +155,7 @@ def _clock(drill: Drill) -> Outcome:
     return Outcome("clock set back by a day: all hits, and building goes on", int(fine), 1)
 
 
-def _locale(drill: Drill) -> list[Outcome]:
+def locale(drill: Drill) -> list[Outcome]:
     """No UTF-8 anywhere, a home with spaces and letters beyond ASCII, a umask of its own."""
     home = drill.home(ODD_NAME)
     ran = drill.run(home, env=PLAIN_C, preexec_fn=lambda: os.umask(UMASK) and None)
