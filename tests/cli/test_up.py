@@ -216,7 +216,7 @@ def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
 
 
 def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_other(stack):
-    def mlflow(path: str, **query: str) -> dict[str, Any]:
+    def mlflow(path: str, /, **query: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{stack.mlflow_port}/api/2.0/mlflow/{path}"
         found: dict[str, Any] = httpx.get(url, params=query).raise_for_status().json()
         return found
