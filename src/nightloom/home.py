@@ -15,8 +15,21 @@ class Home:
 
     @classmethod
     def current(cls) -> "Home":
-        """The home that the environment names; not created here."""
-        return cls(Path(os.environ.get("NIGHTLOOM_HOME") or ".nightloom").expanduser().absolute())
+        """The home that the environment names; not created here.
+
+        Raises:
+            InputError: Its path is no UTF-8.
+        """
+        home = Path(os.environ.get("NIGHTLOOM_HOME") or ".nightloom").expanduser().absolute()
+        try:
+            str(home).encode("utf-8")
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(home).decode("ascii", "backslashreplace")
+            raise InputError(
+                f"expected a path in UTF-8 as NIGHTLOOM_HOME, got {shown}; rename a folder, or "
+                "name another one"
+            ) from error
+        return cls(home)
 
     @property
     def artifacts(self) -> Path:

@@ -63,6 +63,7 @@ def command() -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line on standard error."""
+    _use_utf8()
     try:
         code = command(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -83,6 +84,18 @@ def main() -> None:
         message = " ".join(masked(str(error)).split())
         say(f"error: {type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
+
+
+def _use_utf8() -> None:
+    """Start over in Python's UTF-8 mode where the locale is another one.
+
+    Paths and texts go through JSON to servers and workers, which read UTF-8; a plain C locale would
+    hand over their bytes as halves of characters.
+    """
+    if sys.getfilesystemencoding().lower() == "utf-8" or sys.flags.utf8_mode:
+        return
+    command = [sys.executable, "-m", "nightloom", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONUTF8": "1"})
 
 
 def say(message: str) -> None:

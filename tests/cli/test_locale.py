@@ -1,0 +1,31 @@
+"""Locales without UTF-8, and paths that are none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nightloom.errors import InputError
+from nightloom.home import Home
+
+PLAIN_C = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_a_plain_c_locale_reads_and_writes_utf8(tmp_path: Path) -> None:
+    home = tmp_path / "ночной стан, größer"
+    done = subprocess.run(
+        [sys.executable, "-m", "nightloom", "cache", "ls", "größer"],
+        env={**os.environ, **PLAIN_C, "NIGHTLOOM_HOME": str(home)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == f"0 artifacts, 0 B in {home / 'artifacts'}\n"
+
+
+def test_a_home_whose_path_is_no_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "NIGHTLOOM_HOME", os.fsdecode(b"/tmp/gr\xf6\xdfer"))
+    with pytest.raises(InputError, match=r"expected a path in UTF-8 .* got /tmp/gr\\xf6\\xdfer"):
+        Home.current()
