@@ -149,8 +149,8 @@ def clock(drill: Drill) -> Outcome:
             os.utime(path / MANIFEST, (time.time() + DAY,) * 2)
     ran = drill.run(home)
     hits = drill.same(ran, "clock") and not ran.built
-    changed = drill.run(home, "register.name=other", "train.seed=2")
-    fine = hits and changed.code == 0 and "-" not in "".join(ran.why.values()).replace("cpu-", "")
+    changed = drill.run(home, "register.name=other")
+    fine = hits and changed.code == 0 and changed.built == ["register"]
     drill.forget(home)
     return Outcome("clock set back by a day: all hits, and building goes on", int(fine), 1)
 

@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nightloom.cache.locks import open_lock_file
@@ -13,6 +14,7 @@ from nightloom.registry.aliases import file_url, list_models, model_url
 from nightloom.registry.store import lock, open_client
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer
 from nightloom.settings.parse import parse_settings
+from nightloom.tensors import write_tensors
 
 SECRET = "hush4711"
 LOGIN = f"https://user:{SECRET}@host.example/x"
@@ -72,15 +74,16 @@ def test_a_tracking_server_with_a_password(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_locks_follow_the_umask(mask: int, tmp_path: Path) -> None:
+def test_files_follow_the_umask(mask: int, tmp_path: Path) -> None:
     before = os.umask(mask)
     try:
         os.close(open_lock_file(tmp_path / "a.lock"))
         with lock(tmp_path / "b.lock"):
             pass
+        write_tensors({"w": np.zeros(2)}, tmp_path / "w.safetensors")
     finally:
         os.umask(before)
-    for name in ("a.lock", "b.lock"):
+    for name in ("a.lock", "b.lock", "w.safetensors"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o666 & ~mask
 
 

@@ -13,6 +13,7 @@ from nightloom.encoders.names import CLASSES, PREFIXES
 from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
 from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
+from nightloom.tensors import write_tensors
 
 if TYPE_CHECKING:
     from nightloom.encoders.encoder import Encoder
@@ -179,8 +180,6 @@ def _family_config(config: EncoderConfig, kind: str) -> dict[str, Any]:
 def _write(
     directory: Path, values: dict[str, Any], state: State, label_names: Sequence[str], *, note: str
 ) -> None:
-    from safetensors.numpy import save_file
-
     directory.mkdir(parents=True, exist_ok=True)
     values = values | {
         "dtype": "float32",
@@ -189,7 +188,7 @@ def _write(
     }
     write_json(directory / "config.json", values)
     arrays = {name: np.ascontiguousarray(state[name], np.float32) for name in sorted(state)}
-    save_file(arrays, directory / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(arrays, directory / WEIGHTS, metadata={"format": "pt"})
     labels = ", ".join(label_names)
     (directory / "README.md").write_text(
         f"# {values['architectures'][0]}\n\nWritten by nightloom. {note}\n\nLabels: {labels}.\n",

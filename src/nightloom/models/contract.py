@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nightloom.tensors import write_tensors
+
 Batch = dict[str, tf.Tensor]
 """One batch.
 
@@ -65,9 +67,7 @@ def load_state(model: Any, values: dict[str, np.ndarray]) -> None:
 
 def save_weights(model: Any, path: Path) -> None:
     """Write all variables as safetensors."""
-    from safetensors.numpy import save_file
-
-    save_file(dict(sorted(state(model).items())), path)
+    write_tensors(dict(sorted(state(model).items())), path)
 
 
 def load_weights(model: Any, path: Path) -> None:

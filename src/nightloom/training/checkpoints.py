@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nightloom.cache.canonical import digest_of_file
+from nightloom.tensors import write_tensors
 
 LATEST = "latest.json"
 
@@ -119,11 +120,8 @@ class Checkpoints:
 
     @staticmethod
     def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-        from safetensors.numpy import save_file
-
         temporary = path.with_name(f".{path.name}")
-        temporary.unlink(missing_ok=True)
-        save_file(arrays, temporary)
+        write_tensors(arrays, temporary)
         handle = os.open(temporary, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -1,0 +1,24 @@
+"""Writing safetensors with the permissions that any other new file has."""
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def write_tensors(
+    arrays: "dict[str, np.ndarray]", path: Path, *, metadata: dict[str, str] | None = None
+) -> None:
+    """Write arrays to a file, which may not be a symbolic link; one that is there is replaced.
+
+    The library makes files that only their owner can read, whatever the umask says.
+    """
+    from safetensors.numpy import save_file
+
+    path.unlink(missing_ok=True)
+    path.touch(exist_ok=False)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    save_file(arrays, path, metadata=metadata)
+    path.chmod(mode)
