@@ -80,37 +80,46 @@ class Stack:
         assert done.code == 0, done.err
         return done
 
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """What Prefect's API says; asked again where SQLite was busy, as Prefect's client does."""
+        answer = self.wait(
+            lambda: [
+                one for one in [httpx.request(method, f"{self.api}/{path}", **more)]
+                if one.status_code != 503
+            ],
+            30,
+        )[0]  # fmt: skip
+        return answer.raise_for_status().json() if answer.content else None
+
+    def deployment(self, name: str) -> str:
+        """The id of a flow's deployment."""
+        return str(self.ask("GET", f"deployments/name/{name}/{name}")["id"])
+
     def run_deployment(self, name: str, settings: dict[str, Any]) -> str:
-        found = httpx.get(f"{self.api}/deployments/name/{name}/{name}").raise_for_status().json()
-        answer = httpx.post(
-            f"{self.api}/deployments/{found['id']}/create_flow_run",
-            json={"parameters": {"settings": settings}, "state": {"type": "SCHEDULED"}},
-        )
-        return str(answer.raise_for_status().json()["id"])
+        run = {"parameters": {"settings": settings}, "state": {"type": "SCHEDULED"}}
+        path = f"deployments/{self.deployment(name)}/create_flow_run"
+        return str(self.ask("POST", path, json=run)["id"])
 
     @contextlib.contextmanager
     def scheduled(self, name: str, settings: dict[str, Any], seconds: int) -> Iterator[str]:
         """Every so many seconds a run of its own, for as long as it takes; gives the first."""
-        found = httpx.get(f"{self.api}/deployments/name/{name}/{name}").raise_for_status().json()
-        url = f"{self.api}/deployments/{found['id']}/schedules"
-        # Prefect looks a minute ahead: a schedule that is set now starts at its next turn
+        deployment = self.deployment(name)
+        path = f"deployments/{deployment}/schedules"
         schedule = {"interval": seconds, "anchor_date": "2020-01-01T00:00:00+00:00"}
         one = {"schedule": schedule, "active": True, "parameters": {"settings": settings}}
-        [made] = httpx.post(url, json=[one]).raise_for_status().json()
+        [made] = self.ask("POST", path, json=[one])
         wanted = {
-            "deployments": {"id": {"any_": [found["id"]]}},
+            "deployments": {"id": {"any_": [deployment]}},
             "flow_runs": {
                 "tags": {"all_": ["auto-scheduled"]},
                 "state": {"type": {"any_": ["RUNNING"]}},
             },
         }
         try:
-            [run, *_] = self.wait(
-                lambda: httpx.post(f"{self.api}/flow_runs/filter", json=wanted).json()
-            )
+            [run, *_] = self.wait(lambda: self.ask("POST", "flow_runs/filter", json=wanted))
             yield str(run["id"])
         finally:
-            httpx.delete(f"{url}/{made['id']}").raise_for_status()
+            self.ask("DELETE", f"{path}/{made['id']}")
 
     def engine(self, run_id: str) -> psutil.Process:
         """The process of a flow run."""
@@ -127,7 +136,7 @@ class Stack:
         return cast("psutil.Process", engine)
 
     def flow_run(self, run_id: str) -> dict[str, Any]:
-        run: dict[str, Any] = httpx.get(f"{self.api}/flow_runs/{run_id}").json()
+        run: dict[str, Any] = self.ask("GET", f"flow_runs/{run_id}")
         return run
 
     def wait(self, what: Callable[[], Any], seconds: float = 120) -> Any:
@@ -322,14 +331,14 @@ def in_training(stack: Stack, known: set[Path]) -> set[Path]:
 @pytest.fixture(scope="module")
 def late(stack: Stack) -> str:
     """The name of a run that is due and in no worker's pool."""
-    flow = httpx.get(f"{stack.api}/flows/name/classify-transformer").raise_for_status().json()
+    flow = stack.ask("GET", "flows/name/classify-transformer")
     run = {
         "flow_id": flow["id"],
         "name": "for-nobody",
         "tags": ["nightloom"],
         "state": {"type": "SCHEDULED"},
     }
-    httpx.post(f"{stack.api}/flow_runs/", json=run).raise_for_status()
+    stack.ask("POST", "flow_runs/", json=run)
     return "for-nobody"
 
 
