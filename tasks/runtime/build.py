@@ -4,6 +4,7 @@ The call carries what it needs, so that it runs in the flow's process and on a c
 """
 
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,7 @@ def _worker(call: StageCall) -> Iterator[Worker]:
     if run is not None:
         yield run.worker
         return
+    observers().log(f"{call.stage}: built on {socket.gethostname()}")
     worker, live = Worker(call.home.logs), LiveProgress(call.run["flow_run_id"], call.run["flow"])
     try:
         with watched_by(live):

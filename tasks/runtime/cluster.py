@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -94,8 +95,7 @@ class RayEngine:
         from prefect.states import Crashed
 
         said = " ".join((future.state.message or "").split())[:300]
-        tries = f"{self._retries + 1} times" if self._retries else "once"
-        message = f"{stage} failed: the cluster lost what ran it, {tries} in all: {said}"
+        message = f"{stage} failed on the cluster, which tried {self._retries + 1} times: {said}"
         try:
             with get_client(sync_client=True) as client:
                 client.set_task_run_state(future.task_run_id, Crashed(message=message), force=True)
@@ -114,15 +114,16 @@ def cluster(settings: RunSettings) -> Iterator[RayEngine]:
     address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
     ray = _ray(address, settings.retries)
     api = _api()
-    _connect(ray, address, api)
-    try:
+    with contextlib.ExitStack() as connected:
+        # Ray says what it notices on standard output, where a run's result belongs
+        connected.enter_context(contextlib.redirect_stdout(sys.stderr))
+        _connect(ray, address, api)
+        connected.callback(ray.shutdown)
         nodes = [node for node in ray.nodes() if node.get("Alive")]
         _check_reach(api, {node["NodeManagerAddress"] for node in nodes})
         gpus = ray.cluster_resources().get("GPU", 0)
         observers().log(f"a Ray cluster of {len(nodes)} nodes with {gpus:.0f} GPUs")
         yield RayEngine(ray, settings)
-    finally:
-        ray.shutdown()
 
 
 def _ray(address: str, retries: int) -> ModuleType:
@@ -151,9 +152,12 @@ def _is_here_alone(address: str) -> bool:
     """
     if address in ("auto", "local"):
         return address == "local"
-    there = urlsplit(address if "://" in address else f"ray://{address}")
-    host, port = there.hostname or "", there.port or 0
-    if host in LOOPBACK and not address.startswith("ray://") and _listens(_own_address(), port):
+    try:
+        there = urlsplit(address if "://" in address else f"//{address}")
+        host, port = there.hostname or "", there.port or 0
+    except ValueError as error:
+        raise _no_cluster(address, str(error)) from None
+    if host in LOOPBACK and not there.scheme and _listens(_own_address(), port):
         return False
     if not _listens(host, port):
         raise _no_cluster(address, "no answer")

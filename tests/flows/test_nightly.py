@@ -136,3 +136,4 @@ def test_the_settings_of_a_night_are_listed(nightloom, tmp_path):
     listed = nightloom(tmp_path / "home", "flows", "nightly")
     assert listed.code == 0
     assert "models=needed" in listed.out
+    assert "run.engine=local" in listed.out

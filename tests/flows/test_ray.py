@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 
 from tests.flows.conftest import Done
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'nightloom[ray]'")
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed: pip install 'nightloom[ray]'"
+)
 
 MODEL = {
     "data": {"source": "sample", "limit": 400},
