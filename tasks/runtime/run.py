@@ -18,6 +18,7 @@ from nightloom.worker.client import Worker
 from tasks.runtime import reporting
 from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import Observer, observers, watched_by
+from tasks.runtime.patience import wait_for_server
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Run:
         if report.get("model"):
             report["model"] = current_aliases(self.home.tracking_uri, report["model"])
         if not self.plan:
+            wait_for_server(self.observer)
             reporting.show_result(self, report)
         return report
 

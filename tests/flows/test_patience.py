@@ -1,0 +1,60 @@
+"""A run waits for Prefect's server where nobody listens at its address."""
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tasks.runtime.observer import LogObserver
+from tasks.runtime.patience import wait_for_server
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(500)
+        self.end_headers()
+
+
+class Said(LogObserver):
+    def __init__(self) -> None:
+        super().__init__()
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_it_waits_until_somebody_listens(port: int) -> None:
+    said = Said()
+
+    def come_back() -> None:
+        with HTTPServer(("127.0.0.1", port), Answers) as server:
+            server.handle_request()
+
+    late = threading.Timer(1.5, come_back)
+    late.start()
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+        assert wait_for_server(said, seconds=60)
+    late.join()
+    assert len(said.warnings) == 1
+
+
+def test_patience_ends(port: int) -> None:
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+        assert not wait_for_server(Said(), seconds=0.0)
+
+
+def test_an_ephemeral_server_is_not_waited_for() -> None:
+    said = Said()
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert wait_for_server(said)
+    assert said.warnings == []
