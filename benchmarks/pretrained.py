@@ -135,7 +135,7 @@ def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
     import keras
 
     from nightloom.encoders.weights import load_encoder
-    from nightloom.families.bert import WIDTH
+    from nightloom.families.bert import SIDE_BY_SIDE, WIDTH
     from nightloom.models.bodies import EncoderBody
     from nightloom.models.classifier import EncoderClassifier
     from nightloom.models.head import ClassificationHead
@@ -143,7 +143,7 @@ def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
     from nightloom.settings.flows import ClassifyBert
     from nightloom.training.batches import packed
     from nightloom.training.checkpoints import Checkpoints
-    from nightloom.training.devices import prepare
+    from nightloom.training.devices import prepare, side_by_side
     from nightloom.training.feed import ExampleFeed
     from nightloom.training.loop import Loop
     from nightloom.training.optimizer import build
@@ -155,8 +155,9 @@ def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
     encoder = load_encoder(checkpoint, with_pooler=False, name="encoder")
     body = EncoderBody(encoder, pooling="mean")
     model = EncoderClassifier(body, ClassificationHead(size=body.size, classes=4, rate=0.1))
-    layout = packed(examples.lengths, batch_size=batch_size, width=WIDTH)
-    feed = ExampleFeed(examples, layout, seed=1)
+    together = side_by_side(SIDE_BY_SIDE, batch_size=batch_size, strategy=strategy)
+    layout = packed(examples.lengths, batch_size=batch_size // together, width=WIDTH)
+    feed = ExampleFeed(examples, layout, seed=1, group=together)
     variables = list(model.trainable_variables)
     optimizer = build(settings, variables, steps=len(feed.steps(0)))
     began = time.perf_counter()
@@ -164,7 +165,7 @@ def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
         Loop(
             model=model,
             optimizer=optimizer,
-            stepper=Stepper(model, optimizer, strategy, jit_compile=True),
+            stepper=Stepper(model, optimizer, strategy, jit_compile=True, side_by_side=together),
             feed=feed,
             validate=lambda: {"accuracy": 0.0},
             monitor="accuracy",

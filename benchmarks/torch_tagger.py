@@ -49,6 +49,7 @@ def main() -> None:
     seconds = time.perf_counter() - began - sum(one.pop("scoring_s", 0.0) for one in epochs)
     found: dict[str, Any] = {"train_s": seconds, "epochs": epochs}
     pieces = len(splits["train"].ids) * given.epochs
+    found["trained_epochs"] = given.epochs
     found["useful_tokens_per_s"] = pieces / seconds
     for name in ("valid", "test"):
         stitching = read_stitching(given.examples / f"{name}.arrow")

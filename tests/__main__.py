@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
 
+SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""All tests: most of their time is one core's, starting processes. A file's share fixtures."""
+
 
 def main() -> int:
     """Run the checks, each even where an earlier one failed, then the tests."""
@@ -17,7 +20,8 @@ def main() -> int:
     ]
     if failed:
         print("FAILED: " + ", ".join(" ".join(check) for check in failed), flush=True)
-    tests = subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], cwd=ROOT, check=False)
+    given = sys.argv[1:] or SIDE_BY_SIDE
+    tests = subprocess.run([sys.executable, "-m", "pytest", *given], cwd=ROOT, check=False)
     return int(bool(failed) or tests.returncode)
 
 

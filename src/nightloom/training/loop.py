@@ -6,8 +6,7 @@ resumed run does the same steps as an undisturbed one.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from nightloom.errors import RunError
 from nightloom.models.contract import load_state, state
 from nightloom.progress import Report
 from nightloom.settings.train import TrainSettings
+from nightloom.training.ahead import ahead
 from nightloom.training.checkpoints import Checkpoints, Position
 from nightloom.training.step import Stepper
 
@@ -124,7 +124,7 @@ class Loop:
         began = saved = time.monotonic()
         before, fresh = position.seconds, 0
         self._compile()
-        for step, arrays in self._ahead(steps[position.step :]):
+        for step, arrays in ahead(self.feed.arrays, steps[position.step :]):
             seed = (self.settings.seed * 1_000_003 + position.steps) % 2**32
             loss = self.stepper.run(arrays, seed=seed, compiled=self.feed.is_frequent(step))
             self._pending.append(loss)
@@ -157,16 +157,6 @@ class Loop:
         if not self._is_compiled:
             self.stepper.compile(self.feed.shapes())
             self._is_compiled = True
-
-    def _ahead(self, steps: list[Any]) -> Iterator[tuple[Any, list[dict[str, np.ndarray]]]]:
-        """Steps with their batches; the next is laid out while one is computed."""
-        with ThreadPoolExecutor(1) as thread:
-            following = (thread.submit(self.feed.arrays, step) for step in steps)
-            current = next(following, None)
-            for step in steps:
-                assert current is not None
-                arrays, current = current.result(), next(following, None)
-                yield step, arrays
 
     def _end_epoch(self, steps: int, rows: int, seconds: float) -> None:
         position = self.position

@@ -6,9 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from nightloom.progress import SILENT, Report
-from nightloom.training.batches import Layout, materialise, places_in_order
+from nightloom.training.ahead import ahead
+from nightloom.training.batches import Layout, Place, materialise, places_in_order
 from nightloom.training.examples import Examples, FeatureExamples
 from nightloom.training.feed import RARE
+
+AT_ONCE = 2
+"""Batches that a CPU computes at the same time: parts of a program run on one core alone."""
 
 
 class Scorer:
@@ -33,10 +37,15 @@ class Scorer:
         places = places_in_order(examples, layout)
         compiled = self._jit_compile and len(layout.widths) == 1 and len(places) >= RARE
         call = self._compiled if compiled else self._plain
-        for place in places:
+
+        def compute(place: Place) -> np.ndarray:
             arrays = materialise(examples, layout, place)
             batch = {name: tf.constant(value) for name, value in arrays.items()}
-            logits = call(batch).numpy()
+            logits: np.ndarray = call(batch).numpy()
+            return logits
+
+        threads = 1 if tf.config.list_logical_devices("GPU") else AT_ONCE
+        for place, logits in ahead(compute, places, threads=threads):
             for slot, example in enumerate(place.examples):
                 if examples.per_token:
                     row, column = place.rows[slot], place.columns[slot]
