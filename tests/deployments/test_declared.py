@@ -38,6 +38,15 @@ def test_the_example_night_is_valid():
     assert night.cron == "0 2 * * *"
 
 
+def test_a_night_from_a_file_keeps_where_it_runs(tmp_path):
+    file = tmp_path / "night.yaml"
+    file.write_text("models: [{flow: ner-bert}]\nrun: {engine: ray, address: '10.0.0.1:6379'}\n")
+    settings = DeploySettings.model_validate({"nightly": {"models": str(file)}})
+    [night] = [one for one in declared(settings) if one.name == "nightly"]
+    run = NightlySettings.model_validate(night.parameters["settings"]).run
+    assert (run.engine, run.address, run.retries) == ("ray", "10.0.0.1:6379", 3)
+
+
 @pytest.mark.parametrize("kind", ["kubernetes", "docker"])
 def test_a_pool_template_renders_without_gaps(kind):
     template = base_job_template(PoolSettings(type=kind, image="registry/nightloom:1", home="/n"))
