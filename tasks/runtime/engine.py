@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from nightloom.settings.nightly import RunSettings
+from tasks.runtime.observer import observers
+from tasks.runtime.patience import wait_for_server
 from tasks.runtime.run import is_planning
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class LocalEngine:
         gpu: bool,
     ) -> "State[Artifact]":
         """Run it here."""
+        wait_for_server(observers())
         return cast("State[Artifact]", task(call, inputs, return_state=True))
 
 

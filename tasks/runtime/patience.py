@@ -1,7 +1,10 @@
 """Waiting for Prefect's server where it is gone for a while: a night's work is worth minutes."""
 
+import os
+import socket
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from tasks.runtime.observer import Observer
@@ -14,25 +17,25 @@ def wait_for_server(observer: "Observer", *, seconds: float = PATIENCE_SECONDS) 
     """Wait until the server takes connections; whether it does.
 
     Prefect's client tries again when an answer is late or broken off, not when nobody listens, and
-    would end a run as failed for it. An ephemeral server lives in this process: no waiting then.
+    would end a run as failed for it. An ephemeral server ends with this process, and one behind a
+    proxy cannot be looked for: no waiting then.
     """
-    import httpx
     from prefect.settings import PREFECT_API_URL
 
-    url = PREFECT_API_URL.value()
+    url = urlsplit(PREFECT_API_URL.value() or "")
+    if not url.hostname or os.environ.get("HTTPS_PROXY") or os.environ.get("HTTP_PROXY"):
+        return True
+    port = url.port or (443 if url.scheme == "https" else 80)
     deadline, said = time.monotonic() + seconds, False
-    while url:
+    while True:
         try:
-            httpx.get(f"{url}/health", timeout=10)
-        except httpx.ConnectError:
+            socket.create_connection((url.hostname, port), timeout=10).close()
+        except OSError:
             if time.monotonic() >= deadline:
                 return False
             if not said:
                 observer.warn(f"Prefect's server is gone, waiting up to {seconds / 60:.0f} min")
                 said = True
             time.sleep(PAUSE_SECONDS)
-        except httpx.HTTPError:
-            return True  # there, if slow: the client's own retries are for that
         else:
             return True
-    return True
