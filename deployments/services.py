@@ -53,6 +53,7 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         **_environment(home, database=True),
         "PREFECT_UI_API_URL": f"{at.prefect}/api",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.ordering",
     }
     environment.pop("PREFECT_API_URL", None)
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
