@@ -93,7 +93,7 @@ class Stage:
             result_storage=run.home.results,
             result_serializer=ArtifactSerializer(),
             refresh_cache=found.rebuild,
-            tags=[f"stage:{found.stage}", f"flow:{run.flow}"],
+            tags=[f"flow:{run.flow}"],  # of its own for each stage, each would ask for a slot
         )
         call = StageCall(
             stage=found.stage,
