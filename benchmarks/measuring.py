@@ -53,7 +53,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Measur
                 peaks[0] = max(peaks[0], sum(_resident(one) for one in tree))
             except psutil.Error:
                 pass
-            time.sleep(0.05)
+            time.sleep(0.25)  # each look costs some of what is measured
 
     watcher = threading.Thread(target=watch)
     watcher.start()

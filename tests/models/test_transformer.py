@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nightloom.models.attention import self_attention
 from nightloom.models.contract import load_weights, save_weights, state
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
@@ -70,3 +71,26 @@ def test_mixed_precision_keeps_weights_and_scores_in_float32(policy):
     assert scores.dtype == tf.float32
     assert {variable.dtype for variable in mixed.variables} == {"float32"}
     np.testing.assert_allclose(scores.numpy(), plain, atol=0.05)
+
+
+@pytest.mark.parametrize("head", [3, 8, 11])
+def test_attention_is_that_of_keras(head):
+    """The same weights in Keras' own layer, folded into one another or not."""
+    made = model(depth=1, heads=2, head_size=head).blocks[0]
+    rng = np.random.default_rng(1)
+    for variable in made.variables:
+        variable.assign(rng.normal(size=variable.shape).astype(np.float32))
+    tokens = tf.constant(rng.normal(size=(4, 6, 8)), tf.float32)
+    seen = tf.sequence_mask([1, 3, 6, 4], 6)[:, tf.newaxis]
+    layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=head)
+    layer.build(tokens.shape, tokens.shape)
+    kernels = np.split(made.qkv.kernel.numpy().reshape(8, 6, head), 3, axis=1)
+    biases = np.split(made.qkv.bias.numpy().reshape(6, head), 3)
+    merge = made.merge.kernel.numpy().reshape(2, head, 8)
+    inner = [one for pair in zip(kernels, biases, strict=True) for one in pair]
+    layer.set_weights([*inner, merge, made.merge.bias.numpy()])
+    ours = self_attention(
+        tokens, seen, inner=made.qkv.weights_now(), merge=made.merge.weights_now(), heads=2
+    )
+    theirs = layer(tokens, tokens, attention_mask=seen)
+    np.testing.assert_allclose(ours, theirs, atol=2e-4)

@@ -9,12 +9,11 @@ import keras
 import tensorflow as tf
 
 from nightloom.encoders.dropout import derived_seed, dropout
+from nightloom.models.attention import Map, self_attention
 from nightloom.models.contract import Batch
 from nightloom.settings.model import TransformerSettings
 
 EPSILON = 1e-6
-NOWHERE = -1e9
-"""Attention score of padding."""
 
 
 class Block(keras.layers.Layer):
@@ -23,8 +22,7 @@ class Block(keras.layers.Layer):
     def __init__(self, settings: TransformerSettings, *, name: str) -> None:
         super().__init__(name=name)
         self.settings = settings
-        self.size = settings.head_size or settings.width
-        inner = settings.heads * self.size
+        inner = settings.heads * (settings.head_size or settings.width)
         with keras.name_scope(name):  # else the weights of all blocks have the same names
             self.qkv = Dense(settings.width, 3 * inner, name="qkv")
             self.merge = Dense(inner, settings.width, name="merge")
@@ -35,9 +33,15 @@ class Block(keras.layers.Layer):
         self.built = True
 
     def call(self, tokens: tf.Tensor, seen: tf.Tensor, seeds: list[tf.Tensor]) -> tf.Tensor:
-        """tokens [rows, width, size], seen: bool [rows, 1, 1, width] → [rows, width, size]."""
+        """tokens [rows, width, size], seen: bool [rows, 1, width] → [rows, width, size]."""
         rate = self.settings.dropout
-        attended = self.merge(self.attend(tokens, seen))
+        attended = self_attention(
+            tokens,
+            seen,
+            inner=self.qkv.weights_now(),
+            merge=self.merge.weights_now(),
+            heads=self.settings.heads,
+        )
         if seeds:
             attended = dropout(attended, rate, seeds[0])
         tokens = self.norm1(tokens + attended)
@@ -45,18 +49,6 @@ class Block(keras.layers.Layer):
         if seeds:
             fed = dropout(fed, rate, seeds[1])
         return self.norm2(tokens + fed)
-
-    def attend(self, tokens: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
-        """Scaled dot-product attention of all heads, [rows, width, heads * size]."""
-        rows, width = tf.shape(tokens)[0], tf.shape(tokens)[1]
-        heads = self.settings.heads
-        parts = tf.reshape(self.qkv(tokens), [rows, width, 3, heads, self.size])
-        query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]), num=3)
-        query *= tf.cast(self.size**-0.5, query.dtype)
-        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
-        maps = tf.cast(tf.nn.softmax(tf.where(seen, scores, NOWHERE)), value.dtype)
-        merged = tf.transpose(tf.matmul(maps, value), [0, 2, 1, 3])
-        return tf.reshape(merged, [rows, width, heads * self.size])
 
 
 class TransformerClassifier(keras.Model):
@@ -95,7 +87,7 @@ class TransformerClassifier(keras.Model):
             embedded *= kept[:, :, tf.newaxis]
         embedded += tf.convert_to_tensor(self.places)[tf.newaxis, :width]
         tokens = tf.cast(embedded, self.compute_dtype)
-        seen = (batch["segments"] > 0)[:, tf.newaxis, tf.newaxis, :]
+        seen = (batch["segments"] > 0)[:, tf.newaxis, :]
         for number, block in enumerate(self.blocks):
             tokens = block(tokens, seen, seeds[2 * number : 2 * number + 2])
         words = tf.maximum(tf.reduce_sum(there, axis=1, keepdims=True), 1.0)
@@ -121,11 +113,15 @@ class Dense(keras.layers.Layer):
         self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
         self.built = True
 
+    def weights_now(self) -> Map:
+        """Kernel and bias in the precision of the layer that asks."""
+        return tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
+
     def call(self, values: tf.Tensor) -> tf.Tensor:
         """[..., inputs] → [..., units]."""
         shape = tf.shape(values)
-        flat = tf.matmul(tf.reshape(values, [-1, self.inputs]), tf.convert_to_tensor(self.kernel))
-        flat += tf.convert_to_tensor(self.bias)
+        kernel, bias = self.weights_now()
+        flat = tf.matmul(tf.reshape(values, [-1, self.inputs]), kernel) + bias
         return tf.reshape(flat, tf.concat([shape[:-1], [self.units]], axis=0))
 
 
