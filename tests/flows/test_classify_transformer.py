@@ -80,7 +80,7 @@ def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):
 
 
 def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, home):
-    changed = nightloom(home, *RUN, "train.learning_rate=0.003", "--json")
+    changed = nightloom(home, *RUN, "train.learning_rate=0.004", "--json")
     assert changed.code == 0, changed.err
     assert changed.states == {
         "download_dataset": "hit",
@@ -90,8 +90,8 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
         "evaluate": "built",
         "register": "built",
     }
-    assert changed.entry("train")["why"] == "settings train.learning_rate 0.002 → 0.003"
-    assert "MISS    train: settings train.learning_rate 0.002 → 0.003" in changed.err
+    assert changed.entry("train")["why"] == "settings train.learning_rate 0.003 → 0.004"
+    assert "MISS    train: settings train.learning_rate 0.003 → 0.004" in changed.err
     assert changed.report["model"]["version"] == 2
     assert "version 1" in changed.report["model"]["reason"]
 

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from nightloom.settings.base import Settings, at_path, flat, nested, public_fields
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.parse import validate
+from nightloom.settings.train import TrainSettings
 
 
 class Inner(Settings):
@@ -94,3 +95,13 @@ def test_values_of_another_kind_are_refused(name: str, value: Any, words: str) -
     with pytest.raises(ValidationError, match=words) as caught:
         Inner(**{name: value})
     assert caught.value.errors()[0]["loc"][0] == name
+
+
+def test_a_small_split_gets_small_batches_and_a_lower_rate():
+    asked = TrainSettings(batch_size=512, least_steps=100, learning_rate=3e-3)
+    assert asked.fitted(51_200) == asked
+    fitted = asked.fitted(12_800)
+    assert (fitted.batch_size, fitted.learning_rate) == (128, pytest.approx(1.5e-3))
+    assert asked.fitted(10).batch_size == 32
+    assert TrainSettings(batch_size=4, least_steps=100).fitted(10).batch_size == 4
+    assert TrainSettings(batch_size=512).fitted(10).batch_size == 512

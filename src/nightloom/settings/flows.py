@@ -86,10 +86,15 @@ class ClassifyTransformer(FlowSettings):
     tokenizer: WordVocabularySettings = WordVocabularySettings()
     model: TransformerSettings = TransformerSettings()
     train: TrainSettings = TrainSettings(
-        batch_size=256, learning_rate=2e-3, schedule="linear", label_smoothing=0.03
+        batch_size=512,
+        least_steps=100,
+        learning_rate=3e-3,
+        schedule="linear",
+        label_smoothing=0.03,
     )
     """A falling rate and slightly soft targets: without them the third epoch overfits. Batches
-    twice the notebook's at twice its rate: as good on the validation part, fewer updates."""
+    four times the notebook's: better on the validation part of AG News, and fewer updates; a small
+    data set gets small ones."""
 
 
 class ClassifyBert(FlowSettings):

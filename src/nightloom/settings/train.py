@@ -1,10 +1,14 @@
 """How a model is trained: the same settings for every family, with defaults of its own."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from nightloom.settings.base import Settings
+
+LEAST_BATCH = 32
+"""Smaller batches than this are made only where they are asked for."""
 
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
@@ -28,6 +32,9 @@ class TrainSettings(Settings):
     """Share of all *batches* over which the rate rises linearly from zero."""
     clip_norm: float | None = Field(default=None, gt=0)
     """Gradients are scaled down to this global norm; none: they are not."""
+    least_steps: int = Field(default=1, ge=1, le=100_000)
+    """Steps that an epoch has at least: where the rows are too few for that, batches are smaller
+    (of 32 at least), and the rate falls with the square root of their size."""
     accumulate: int = Field(default=1, ge=1, le=10_000)
     """Batches whose gradients are added up before one step: large batches on small devices."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -46,6 +53,14 @@ class TrainSettings(Settings):
     """The same run gives the same weights, to the bit; can cost speed on a GPU."""
     checkpoint_seconds: float = Field(default=30.0, ge=0)
     """Time between checkpoints inside an epoch; 0: after every step. Does not change the result."""
+
+    def fitted(self, rows: int) -> "TrainSettings":
+        """With the batch size and the rate that fit a training split of so many rows."""
+        size = min(self.batch_size, max(LEAST_BATCH, rows // self.least_steps))
+        if self.least_steps == 1 or size == self.batch_size or self.learning_rate is None:
+            return self
+        rate = self.learning_rate * math.sqrt(size / self.batch_size)
+        return self.model_copy(update={"batch_size": size, "learning_rate": rate})
 
     @field_validator("devices")
     @classmethod

@@ -24,11 +24,11 @@ from nightloom.training.stitching import read_stitching
 
 def build(context: BuildContext) -> Built:
     """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables."""
-    settings = context.group("train", TrainSettings)
     family = load_family(context.variant)
     examples = context.inputs["examples"]
     train = read_examples(examples.path / "train.arrow")
     valid = read_examples(examples.path / "valid.arrow")
+    settings = context.group("train", TrainSettings).fitted(len(train))
     strategy = prepare(settings)
     group = strategy.num_replicas_in_sync * settings.accumulate
     together = side_by_side(
@@ -73,7 +73,7 @@ def build(context: BuildContext) -> Built:
         report=context.report,
     ).run()
     store_model(model, description, context.out)
-    return _publish(context, outcome, model, train)
+    return _publish(context, outcome, model, train, settings.batch_size)
 
 
 def _objective(context: BuildContext) -> Objective:
@@ -85,7 +85,9 @@ def _objective(context: BuildContext) -> Objective:
     return Classification()
 
 
-def _publish(context: BuildContext, outcome: Outcome, model: Any, train: Examples) -> Built:
+def _publish(
+    context: BuildContext, outcome: Outcome, model: Any, train: Examples, batch_size: int
+) -> Built:
     history, timings = pandas.DataFrame(outcome.history), pandas.DataFrame(outcome.timings)
     write_parquet(history, context.out / "history.parquet")
     write_rows(history, context.out / "history.json")
@@ -97,6 +99,7 @@ def _publish(context: BuildContext, outcome: Outcome, model: Any, train: Example
         "parameters": sum(int(np.prod(v.shape)) for v in model.variables),
         "trainable_parameters": sum(sizes),
         "rows": len(train),
+        "batch_size": batch_size,
         "rows_per_s": float(timings["rows_per_s"].mean()),
     }
     return Built(facts, frozenset({"timings.parquet", "rows_per_s"}))
