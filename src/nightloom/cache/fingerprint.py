@@ -7,6 +7,7 @@ cached run stays light. Comments, docstrings and layout do not count.
 import ast
 import hashlib
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -86,11 +87,16 @@ def _read(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
     return _parse(path, module, stat.st_mtime_ns, stat.st_size)
 
 
+_PARSING = threading.Lock()
+"""The parser of CPython 3.11 fails now and then when two threads use it at once."""
+
+
 @cache
 def _parse(path: Path, module: str, mtime: int, size: int) -> tuple[str, tuple[str, ...]]:
     """Digest of the normalised code and the names of the modules it imports."""
     del mtime, size  # only there so that an edited file is read again
-    tree = ast.parse(path.read_bytes(), str(path))
+    with _PARSING:
+        tree = ast.parse(path.read_bytes(), str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imports = tuple(sorted(set(_imports(tree, package))))
     for node in ast.walk(tree):
