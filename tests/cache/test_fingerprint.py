@@ -1,9 +1,12 @@
+import ast
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from nightloom.cache import fingerprint as module
-from nightloom.cache.fingerprint import fingerprint
+from nightloom.cache.fingerprint import _tree, fingerprint
 
 
 @pytest.fixture
@@ -56,3 +59,42 @@ def test_a_module_that_nothing_imports_does_not_count(project):
 def test_a_root_that_does_not_exist_is_an_error():
     with pytest.raises(ModuleNotFoundError, match="no_such"):
         fingerprint(["nightloom.no_such"])
+
+
+class Garbage:
+    """In a cycle; collected in the middle of something, it lets other threads go on."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        time.sleep(0.0001)
+
+
+def test_other_threads_may_parse_at_the_same_time():
+    """As pydantic does where classes are made; CPython 3.11 then fails in one of them."""
+    source = "\n".join(f"def f{n}(a, b={n}): return [a + b, (a, {{b: a}})]" for n in range(100))
+    over, failures = threading.Event(), []
+
+    def parse() -> None:
+        while not over.is_set():
+            Garbage()
+            try:
+                ast.parse(source)
+            except SystemError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=parse) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    trees = []
+    try:
+        for _ in range(30):
+            Garbage()
+            trees.append(_tree(source.encode(), "some.py"))
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert {len(tree.body) for tree in trees} == {100}
+    assert failures, "expected the fault that this is about; is it mended in this Python?"

@@ -5,6 +5,7 @@ cached run stays light. Comments, docstrings and layout do not count.
 """
 
 import ast
+import contextlib
 import hashlib
 import sys
 import threading
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+TRIES = 20
 PACKAGE = "nightloom"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,15 +90,26 @@ def _read(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
 
 
 _PARSING = threading.Lock()
-"""The parser of CPython 3.11 fails now and then when two threads use it at once."""
+
+
+def _tree(source: bytes, name: str) -> ast.Module:
+    """Parse; again where another thread did so too.
+
+    CPython 3.11 counts the depth of all threads' trees together and takes a switch between two of
+    them for an error. A lock keeps ours apart; libraries parse as well (pydantic, docstrings).
+    """
+    with _PARSING:
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(SystemError):
+                return ast.parse(source, name)
+        return ast.parse(source, name)
 
 
 @cache
 def _parse(path: Path, module: str, mtime: int, size: int) -> tuple[str, tuple[str, ...]]:
     """Digest of the normalised code and the names of the modules it imports."""
     del mtime, size  # only there so that an edited file is read again
-    with _PARSING:
-        tree = ast.parse(path.read_bytes(), str(path))
+    tree = _tree(path.read_bytes(), str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imports = tuple(sorted(set(_imports(tree, package))))
     for node in ast.walk(tree):
