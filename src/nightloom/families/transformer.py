@@ -13,7 +13,7 @@ from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 4
 """Widths of batches, each of which XLA compiles a program for."""
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE = 4
 """The parts of a step are small enough for a core's cache, and keep both of two cores busy."""
 
 
