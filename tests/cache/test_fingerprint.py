@@ -89,7 +89,7 @@ def test_other_threads_may_parse_at_the_same_time():
         thread.start()
     trees = []
     try:
-        for _ in range(30):
+        while len(trees) < 30 or (not failures and len(trees) < 1000):
             Garbage()
             trees.append(_tree(source.encode(), "some.py"))
     finally:
@@ -97,4 +97,3 @@ def test_other_threads_may_parse_at_the_same_time():
         for thread in threads:
             thread.join()
     assert {len(tree.body) for tree in trees} == {100}
-    assert failures, "expected the fault that this is about; is it mended in this Python?"
