@@ -89,7 +89,7 @@ def test_other_threads_may_parse_at_the_same_time():
         thread.start()
     trees = []
     try:
-        while len(trees) < 30 or (not failures and len(trees) < 1000):
+        while len(trees) < 30 or (not failures and len(trees) < 200):
             Garbage()
             trees.append(_tree(source.encode(), "some.py"))
     finally:
