@@ -18,17 +18,19 @@ class Report(Protocol):
         """Pass on one line that someone should look at."""
 
 
-class _Silent:
+class Silent:
+    """Says nothing to anybody."""
+
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
-        pass
+        """Nothing."""
 
     def log(self, message: str) -> None:
-        pass
+        """Nothing."""
 
     def warn(self, message: str) -> None:
-        pass
+        """Nothing."""
 
 
-SILENT: Report = _Silent()
+SILENT: Report = Silent()

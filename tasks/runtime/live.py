@@ -7,14 +7,12 @@ import contextvars
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from tasks.runtime.observer import NullObserver
 from tasks.runtime.pace import Pace, spoken
 from tasks.runtime.reporting import slug
-
-if TYPE_CHECKING:
-    from tasks.runtime.run import StageEntry
 
 FIRST_SECONDS = 3.0
 """A stage that is over sooner gets no artifact."""
@@ -27,8 +25,8 @@ class _State:
     text: str
 
 
-class LiveProgress:
-    """Shows one flow run's stages as they go; an observer."""
+class LiveProgress(NullObserver):
+    """Shows one flow run's stages as they go; Prefect shows tasks and logs itself."""
 
     def __init__(self, flow_run_id: str, name: str) -> None:
         self._flow_run_id = UUID(flow_run_id)
@@ -39,15 +37,6 @@ class LiveProgress:
         self._closed = False
         self._thread: threading.Thread | None = None
         self._since: dict[str, float] = {}
-
-    def stage(self, entry: "StageEntry") -> None:
-        """Nothing: Prefect shows tasks itself."""
-
-    def log(self, message: str) -> None:
-        """Nothing: that is in the logs."""
-
-    def warn(self, message: str) -> None:
-        """Nothing: that is in the logs."""
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str

@@ -1,6 +1,8 @@
 """A night: models retrained as subflows, each on its own, and what became of all of them."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,8 +10,8 @@ from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel
 from tasks.runtime.engine import engine
-from tasks.runtime.observer import observers, watched_by
-from tasks.runtime.run import is_planning
+from tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
+from tasks.runtime.run import is_planning, planning
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -107,11 +109,38 @@ def _call(flow: "Flow[..., Any]", model: NightlyModel, refresh: tuple[str, ...])
 
     settings = model.parsed()
     if is_planning():
-        planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
-        return planned
-    with tags(MODEL_TAG, f"model:{model.title}"):
-        named = engine().flow(flow).with_options(flow_run_name=model.title)
+        return _plan(flow, settings, refresh)
+    named = engine().flow(flow).with_options(flow_run_name=model.title)
+    beating = contextlib.nullcontext() if _has_work(flow, settings, refresh) else _no_heartbeats()
+    with tags(MODEL_TAG, f"model:{model.title}"), beating:
         return cast("dict[str, Any]", named(settings, refresh=refresh))
+
+
+def _plan(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> dict[str, Any]:
+    planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
+    return planned
+
+
+def _has_work(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> bool:
+    """Whether a stage is not in the cache; where that cannot be told, the run itself will say."""
+    try:
+        with planning(), unwatched():
+            plan = _plan(flow, settings, refresh)
+    except Exception:
+        return True
+    return any(stage["state"] != "hit" for stage in plan["stages"])
+
+
+@contextlib.contextmanager
+def _no_heartbeats() -> Iterator[None]:
+    """Inside, Prefect's runs send no heartbeats: each waits up to a second for its own to end.
+
+    For runs that are over in less; those of the night, around them, go on.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -129,7 +158,7 @@ def _show(report: dict[str, Any]) -> None:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")
 
 
-class _Stages:
+class _Stages(NullObserver):
     """Notes the stages of one model's run: what is known of one that fails."""
 
     def __init__(self) -> None:
@@ -138,20 +167,10 @@ class _Stages:
         self.flow_run_url: str | None = None
 
     def stage(self, entry: "StageEntry") -> None:
+        """Note it, and whose it is."""
         from prefect.runtime import flow_run
 
         if self.flow_run_id is None and flow_run.id:
             self.flow_run_id, self.flow_run_url = flow_run.id, flow_run.ui_url
         if entry.state != "miss":
             self.entries.append(entry)
-
-    def progress(
-        self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
-    ) -> None:
-        pass
-
-    def log(self, message: str) -> None:
-        pass
-
-    def warn(self, message: str) -> None:
-        pass

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
+from nightloom.progress import Silent
 from tasks.runtime.pace import Pace, spoken
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Observer(Protocol):
 
     def warn(self, message: str) -> None:
         """A line that someone should look at."""
+
+
+class NullObserver(Silent):
+    """Takes no notice; what others that care for a part only begin with."""
+
+    def stage(self, entry: "StageEntry") -> None:
+        """Nothing."""
 
 
 def line(entry: "StageEntry") -> str:
@@ -123,6 +131,16 @@ def observers() -> Observer:
 def watched_by(observer: Observer) -> Iterator[None]:
     """Let `observer` see what happens inside, beside Prefect's logs and who watches already."""
     token = _observers.set(_All(_observers.get(), observer))
+    try:
+        yield
+    finally:
+        _observers.reset(token)
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Inside, nobody watches, Prefect's logs neither."""
+    token = _observers.set(NullObserver())
     try:
         yield
     finally:

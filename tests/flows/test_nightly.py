@@ -1,6 +1,7 @@
 """A night: several models, one of which fails; the same night again; wrong configurations."""
 
 import json
+import time
 from pathlib import Path
 
 import httpx
@@ -97,6 +98,28 @@ def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home
     assert lines[1].startswith("seed-2")
     assert "promoted" in lines[1]
     assert lines[2].startswith("time ")
+
+
+def test_only_runs_with_work_to_do_send_heartbeats(first, nightloom, home, prefect_api):
+    good = config(home.parent / "good.yaml", [MODELS[0], MODELS[2]])
+    cached = nightloom(home, "run", "nightly", "--config", str(good), "--json").report
+    assert "heartbeat" in events(prefect_api, cached["flow_run_id"])
+    assert "heartbeat" in events(prefect_api, first.report["models"][2]["flow_run_id"])
+    for model in cached["models"]:
+        assert "heartbeat" not in events(prefect_api, model["flow_run_id"])
+
+
+def events(api: str, flow_run_id: str, *, seconds: float = 30) -> set[str]:
+    """What a run that is over sent, once its end has come."""
+    until = time.monotonic() + seconds
+    wanted = {"filter": {"resource": {"id": [f"prefect.flow-run.{flow_run_id}"]}}}
+    while time.monotonic() < until:
+        found = httpx.post(f"{api}/events/filter", json=wanted).json()["events"]
+        names = {one["event"].removeprefix("prefect.flow-run.") for one in found}
+        if "Completed" in names:
+            return names
+        time.sleep(0.5)
+    raise AssertionError(f"the end of {flow_run_id} was not seen: {names}")
 
 
 def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
