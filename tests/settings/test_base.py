@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from nightloom.settings.base import Settings, at_path, flat, nested, public_fields
 from nightloom.settings.flows import ClassifyTransformer
-from nightloom.settings.parse import validate
+from nightloom.settings.parse import parse_settings, validate
 from nightloom.settings.train import TrainSettings
 
 
@@ -105,3 +105,13 @@ def test_a_small_split_gets_small_batches_and_a_lower_rate():
     assert asked.fitted(10).batch_size == 32
     assert TrainSettings(batch_size=4, least_steps=100).fitted(10).batch_size == 4
     assert TrainSettings(batch_size=512).fitted(10).batch_size == 512
+
+
+def test_batches_that_are_asked_for_are_taken_as_they_are():
+    train = parse_settings(ClassifyTransformer, ["train.batch_size=512"]).train
+    assert (train.least_steps, train.fitted(10).batch_size) == (1, 512)
+    both = ["train.batch_size=512", "train.least_steps=100"]
+    assert parse_settings(ClassifyTransformer, both).train.fitted(10).batch_size == 32
+    other = parse_settings(ClassifyTransformer, ["train.epochs=2"])
+    assert other.train.fitted(10).batch_size == 32
+    assert ClassifyTransformer.model_validate(other.model_dump(mode="json")) == other

@@ -1,6 +1,6 @@
 """The settings of each flow: one tree of groups, with the defaults of its model."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,15 @@ class FlowSettings(Settings):
     evaluate: EvaluateSettings = EvaluateSettings()
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
     """When the model becomes the champion. (In Python `register` is taken by abstract classes.)"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_batches_as_asked(cls, values: Any) -> Any:
+        """A default size of batches gives way to few rows; one that somebody chose does not."""
+        train = values.get("train") if isinstance(values, dict) else None
+        if isinstance(train, dict) and "batch_size" in train and "least_steps" not in train:
+            return {**values, "train": {**train, "least_steps": 1}}
+        return values
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

@@ -34,7 +34,8 @@ class TrainSettings(Settings):
     """Gradients are scaled down to this global norm; none: they are not."""
     least_steps: int = Field(default=1, ge=1, le=100_000)
     """Steps that an epoch has at least: where the rows are too few for that, batches are smaller
-    (of 32 at least), and the rate falls with the square root of their size."""
+    (of 32 at least), and the rate falls with the square root of their size. 1 where `batch_size` is
+    given and this is not."""
     accumulate: int = Field(default=1, ge=1, le=10_000)
     """Batches whose gradients are added up before one step: large batches on small devices."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
