@@ -12,7 +12,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -223,10 +223,6 @@ class ArtifactStore:
             path.chmod(0o700)
             path.rename(target)
         return target
-
-    def with_facts(self, artifact: Artifact, facts: dict[str, Any]) -> Artifact:
-        """The same reference with other facts."""
-        return replace(artifact, facts=facts)
 
 
 def building_name(stage: str, key: str) -> str:
