@@ -172,6 +172,21 @@ def test_batches_side_by_side_are_compiled_ahead_and_give_the_same_bytes(tmp_pat
     same(*(loop.model for loop in loops), rtol=0, atol=0)
 
 
+def test_all_shapes_share_one_trace(tmp_path):
+    loop = make(tmp_path, jit=True, group=2, side_by_side=2, batch_size=2)
+    traced, logits = [], loop.model.logits
+
+    def counted(*arguments, **named):
+        traced.append(1)
+        return logits(*arguments, **named)
+
+    loop.model.logits = counted
+    loop.stepper.compile(loop.feed.shapes())
+    for step in loop.feed.steps(0):
+        loop.stepper.run(loop.feed.arrays(step), seed=1)
+    assert len(traced) == 1
+
+
 def test_a_small_step_is_not_divided():
     one = tf.distribute.get_strategy()
     assert side_by_side(4, batch_size=256, strategy=one) == 4

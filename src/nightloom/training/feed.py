@@ -10,7 +10,7 @@ from nightloom.training.examples import Examples
 
 Arrays = dict[str, np.ndarray]
 RARE = 8
-"""A shape of fewer steps than this in the first epoch is not worth compiling."""
+"""Where no shape has at least so many steps in the first epoch, compiling does not pay."""
 
 
 class ExampleFeed:
@@ -46,18 +46,17 @@ class ExampleFeed:
             groups.append(rest + [empty] * (self._group - len(rest)))
         return groups
 
-    def is_frequent(self, step: list[Place]) -> bool:
-        """Whether enough steps have the shape of this one for compiling it to pay."""
-        return self._counts()[step[0].bucket] >= RARE
+    def pays_to_compile(self) -> bool:
+        """Whether an epoch has enough steps of one shape."""
+        return max(self._counts().values(), default=0) >= RARE
 
     def _count_buckets(self) -> Counter[int]:
         return Counter(step[0].bucket for step in self.steps(0))
 
     def shapes(self) -> list[Arrays]:
-        """A batch of each shape that is worth compiling, the most frequent first."""
-        counts = self._counts().most_common()
+        """A batch of each shape, the most frequent first."""
         found = {step[0].bucket: step for step in reversed(self.steps(0))}
-        return [self.arrays(found[bucket])[0] for bucket, count in counts if count >= RARE]
+        return [self.arrays(found[bucket])[0] for bucket, _ in self._counts().most_common()]
 
     def rows(self, step: list[Place]) -> int:
         """Examples in a step."""

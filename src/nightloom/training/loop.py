@@ -36,14 +36,14 @@ class Feed(Protocol):
     def rows(self, step: Any) -> int:
         """Examples in a step."""
 
-    def is_frequent(self, step: Any) -> bool:
-        """Whether enough steps have the shape of this one for compiling it to pay."""
+    def pays_to_compile(self) -> bool:
+        """Whether an epoch has enough steps of one shape."""
 
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
 
     def shapes(self) -> list[dict[str, np.ndarray]]:
-        """A batch of each shape that is worth compiling."""
+        """A batch of each shape."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Loop:
         self._compile()
         for step, arrays in ahead(self.feed.arrays, steps[position.step :]):
             seed = (self.settings.seed * 1_000_003 + position.steps) % 2**32
-            loss = self.stepper.run(arrays, seed=seed, compiled=self.feed.is_frequent(step))
+            loss = self.stepper.run(arrays, seed=seed)
             self._pending.append(loss)
             position.step += 1
             position.steps += 1
@@ -155,7 +155,7 @@ class Loop:
 
     def _compile(self) -> None:
         if not self._is_compiled:
-            self.stepper.compile(self.feed.shapes())
+            self.stepper.compile(self.feed.shapes(), worth_it=self.feed.pays_to_compile())
             self._is_compiled = True
 
     def _end_epoch(self, steps: int, rows: int, seconds: float) -> None:

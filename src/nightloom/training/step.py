@@ -43,7 +43,7 @@ class Stepper:
         self.replicas = strategy.num_replicas_in_sync
         self.side_by_side = side_by_side
         self._smoothing = label_smoothing
-        self._jit_compile = jit_compile
+        self._is_compiled = jit_compile
         self._table = getattr(model, "table", None)
         variables = list(model.trainable_variables)
         if self._table is not None and any(v is self._table for v in variables):
@@ -55,20 +55,21 @@ class Stepper:
         jit = jit_compile or None
         self._compiled = tf.function(self._compute, jit_compile=jit)
         self._uncompiled = tf.function(self._compute)
+        self._shapes: dict[str, tf.TensorSpec] = {}
         # with several devices the update sums over them, which no function of its own can do
         self._apply = (
             tf.function(self._update, jit_compile=jit) if self.replicas == 1 else self._update
         )
         self._one = tf.function(self._single)
+        self._programs: dict[str, Any] = {}
         self._many = tf.function(self._distributed)
         self._sums: list[tf.Variable] | None = None
 
-    def run(self, parts: list[Arrays], *, seed: int, compiled: bool = True) -> tf.Tensor:
+    def run(self, parts: list[Arrays], *, seed: int) -> tf.Tensor:
         """One step of the optimizer on `parts`, all of one shape.
 
         As many as there are devices, times those side by side, times accumulation.
 
-        `compiled`: whether this shape is worth compiling, where compiling is asked for.
         Returns the mean loss over all scored labels, float32 scalar.
         """
         scored = sum(int((part["labels"] >= 0).sum()) for part in parts)
@@ -76,16 +77,14 @@ class Stepper:
         size = self.replicas * self.side_by_side
         groups = [parts[start : start + size] for start in range(0, len(parts), size)]
         if len(groups) == 1:
-            return self._group(groups[0], scale, seed, "apply", compiled)
+            return self._group(groups[0], scale, seed, "apply")
         losses = []
         for number, group in enumerate(groups):
             mode = "first" if number == 0 else "last" if number == len(groups) - 1 else "add"
-            losses.append(self._group(group, scale, seed + 7919 * number, mode, compiled))
+            losses.append(self._group(group, scale, seed + 7919 * number, mode))
         return tf.add_n(losses)
 
-    def _group(
-        self, group: list[Arrays], scale: tf.Tensor, seed: int, mode: str, compiled: bool
-    ) -> tf.Tensor:
+    def _group(self, group: list[Arrays], scale: tf.Tensor, seed: int, mode: str) -> tf.Tensor:
         tensors = [{name: tf.constant(value) for name, value in part.items()} for part in group]
         seeds = [tf.constant((seed + 104_729 * n) % 2**32, tf.uint32) for n in range(len(group))]
         if mode != "apply" and self._sums is None:
@@ -94,22 +93,44 @@ class Stepper:
                     tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables
                 ]
         if self.replicas == 1:
-            return self._one(tensors, scale, seeds, mode, compiled)
-        return self._many(self._spread(tensors), scale, self._spread(seeds), mode, compiled)
+            return self._program(mode, len(group))(tensors, scale, seeds, mode)
+        return self._many(self._spread(tensors), scale, self._spread(seeds), mode)
 
-    def compile(self, batches: Sequence[Arrays]) -> None:
-        """Compile the programs for the shapes of these batches, on all cores at once."""
-        if not self._jit_compile or self.replicas > 1 or len(batches) < 2:
+    def compile(self, batches: Sequence[Arrays], *, worth_it: bool = True) -> None:
+        """Get ready for the shapes of these batches, before the first step.
+
+        On one device they share one trace, and XLA compiles it for all of them on all cores at
+        once. `worth_it`: whether there are steps enough for that.
+        """
+        self._is_compiled = self._is_compiled and worth_it
+        if self.replicas > 1 or len(batches) < 2:
             return
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            list(threads.map(self._try, batches))
+        self._shapes = {name: _shared([one[name] for one in batches]) for name in batches[0]}
+        if self._is_compiled:
+            self._program("try", 1)  # one thread traces
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                list(threads.map(self._try, batches))
 
     def _try(self, arrays: Arrays) -> None:
-        """As in a step, so that the step finds the program, but without the update."""
+        """As in a step, so that the step finds what XLA made, but without the update.
+
+        One batch alone: others beside it would only wait, on threads that other shapes need.
+        """
         batch = {name: tf.constant(value) for name, value in arrays.items()}
-        count = self.side_by_side
-        seeds = [tf.constant(0, tf.uint32)] * count
-        self._one([batch] * count, tf.constant(1.0), seeds, "try", True)
+        self._program("try", 1)([batch], tf.constant(1.0), [tf.constant(0, tf.uint32)], "try")
+
+    def _program(self, mode: str, count: int) -> Any:
+        """One device's step on `count` batches, traced once for all shapes where they are known."""
+        if not self._shapes:
+            return self._one
+        if mode not in self._programs:
+            self._programs[mode] = self._one.get_concrete_function(
+                [self._shapes] * count,
+                tf.TensorSpec([], tf.float32),
+                [tf.TensorSpec([], tf.uint32)] * count,
+                mode,
+            )
+        return self._programs[mode]
 
     def _spread(self, values: list[Any]) -> Any:
         """Each device's share of a list."""
@@ -118,18 +139,15 @@ class Stepper:
             lambda context: values[count * context.replica_id_in_sync_group :][:count]
         )
 
-    def _distributed(
-        self, batches: Any, scale: tf.Tensor, seeds: Any, mode: str, compiled: bool
-    ) -> tf.Tensor:
-        losses = self.strategy.run(self._single, args=(batches, scale, seeds, mode, compiled))
+    def _distributed(self, batches: Any, scale: tf.Tensor, seeds: Any, mode: str) -> tf.Tensor:
+        losses = self.strategy.run(self._single, args=(batches, scale, seeds, mode))
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
     def _single(
-        self, batches: list[Batch], scale: tf.Tensor, seeds: list[tf.Tensor], mode: str,
-        compiled: bool,
-    ) -> tf.Tensor:  # fmt: skip
+        self, batches: list[Batch], scale: tf.Tensor, seeds: list[tf.Tensor], mode: str
+    ) -> tf.Tensor:
         """One device's batches; nothing in between makes one wait for the other."""
-        compute = self._compiled if compiled else self._uncompiled
+        compute = self._compiled if self._is_compiled else self._uncompiled
         embedded = [None if self._table is None else self.model.look_up(one) for one in batches]
         found = [
             compute(batch, looked_up, scale, seed)
@@ -187,6 +205,13 @@ class Stepper:
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
         self.optimizer.apply(gradients, self.variables)
+
+
+def _shared(arrays: list[np.ndarray]) -> tf.TensorSpec:
+    """What they have in common; axes of different lengths are left open."""
+    shape = [lengths[0] if len(set(lengths)) == 1 else None
+             for lengths in zip(*(one.shape for one in arrays), strict=True)]  # fmt: skip
+    return tf.TensorSpec(shape, arrays[0].dtype)
 
 
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
