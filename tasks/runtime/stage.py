@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from prefect import Task
+from prefect.context import TagsContext
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
@@ -15,6 +16,11 @@ from tasks.runtime.build import StageCall, Waiting, build
 from tasks.runtime.engine import LOCAL, engine
 from tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
 from tasks.runtime.run import Planned, Run, StageEntry, current_run
+
+TAG = "nightloom"
+"""On every task run, and alone: a task asks the server for slots of its tags, once in a while for
+those it asked for before, so that tags of its flow's own or of its model's would cost a cached run
+more than all else."""
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -93,7 +99,7 @@ class Stage:
             result_storage=run.home.results,
             result_serializer=ArtifactSerializer(),
             refresh_cache=found.rebuild,
-            tags=[f"flow:{run.flow}"],  # of its own for each stage, each would ask for a slot
+            tags=[TAG],
         )
         call = StageCall(
             stage=found.stage,
@@ -107,7 +113,8 @@ class Stage:
             run=run.facts,
         )
         call_task = LOCAL.call if found.hit else engine().call
-        state = call_task(task, call, inputs, gpu=self.gpu)
+        with TagsContext(current_tags=set()):
+            state = call_task(task, call, inputs, gpu=self.gpu)
         seconds = time.monotonic() - began
         if not state.is_completed():
             run.enter(self._entry(found, "failed", seconds))

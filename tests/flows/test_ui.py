@@ -79,7 +79,7 @@ def test_task_runs_have_names_tags_and_the_state_cached(cached, prefect_api):
     keys = {entry["stage"]: entry["key"][:8] for entry in cached.report["stages"]}
     assert {run["name"] for run in found} == {f"{stage} {key}" for stage, key in keys.items()}
     for run in found:
-        assert "flow:classify-transformer" in run["tags"]
+        assert run["tags"] == ["nightloom"]
 
 
 def test_a_failed_run_shows_how_far_it_came(built, nightloom, home, prefect_api):
