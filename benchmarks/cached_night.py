@@ -32,7 +32,7 @@ MODELS = {
         "model.pooling": "mean",
         "model.trainable": "head",
     },
-    "ner-bert": {"model.checkpoint": "minilm", "model.trainable": "head", "model.overlap": 8},
+    "ner-bert": {"model.checkpoint": "minilm", "model.trainable": "head"},
 }
 NIGHT = "night of four"
 

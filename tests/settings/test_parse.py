@@ -214,3 +214,13 @@ def test_control_characters_of_a_value_do_not_reach_the_terminal() -> None:
 def test_wrong_trees(values: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         validate(ClassifyTransformer, values)
+
+
+def test_windows_have_a_quarter_in_common_and_never_all() -> None:
+    overlap = [
+        parse_settings(NerBert, given).model.overlap
+        for given in ([], ["model.length=24"], ["model.length=24", "model.overlap=8"])
+    ]
+    assert overlap == [32, 6, 8]
+    with pytest.raises(InputError, match="overlap=24: expected less than length=24"):
+        parse_settings(NerBert, ["model.length=24", "model.overlap=24"])

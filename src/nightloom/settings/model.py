@@ -1,8 +1,8 @@
 """Settings of the tokenizers and the models of each family."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from nightloom.settings.base import Settings
 
@@ -106,7 +106,16 @@ class TaggerSettings(CheckpointSettings):
     """Hugging Face id, local directory, or `minilm`."""
     length: int = Field(default=128, ge=3, le=8192)
     """Pieces of a window, special ones included; a longer sentence becomes several windows."""
-    overlap: int = Field(default=32, ge=0, le=4096)
-    """Pieces that the windows of a sentence longer than `length` have in common."""
+    overlap: int | None = Field(default=None, ge=0, le=4096)
+    """Pieces that the windows of a sentence longer than `length` have in common; none: a quarter of
+    it."""
     later_pieces: Literal["inside", "ignore"] = "inside"
     """Label of a word's later pieces: `I-` of its tag, or none (-100)."""
+
+    @model_validator(mode="after")
+    def _choose_overlap(self) -> Self:
+        if self.overlap is None:
+            self.__dict__["overlap"] = self.length // 4
+        elif self.overlap >= self.length:
+            raise ValueError(f"overlap={self.overlap}: expected less than length={self.length}")
+        return self
