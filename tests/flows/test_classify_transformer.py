@@ -94,6 +94,19 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
     assert "MISS    train: settings train.learning_rate 0.003 → 0.004" in changed.err
     assert changed.report["model"]["version"] == 2
     assert "version 1" in changed.report["model"]["reason"]
+    assert "scoring the champion" not in changed.err, "its evaluation was of the same rows"
+
+
+def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, home):
+    shutil.rmtree(home / "artifacts" / "evaluate")
+    changed = nightloom(home, *RUN, "train.learning_rate=0.0045", "--json")
+    assert changed.code == 0, changed.err
+    assert "scoring the champion, version 1, on the same rows" in changed.err
+    again = nightloom(home, *RUN, "--json")
+    assert again.states["evaluate"] == "built"
+    accuracy = again.report["metrics"]["accuracy"]
+    assert changed.report["model"]["champion_value"] == pytest.approx(accuracy)
+    assert again.states["evaluate"] == "built"
 
 
 def test_a_plan_runs_nothing_and_says_why(nightloom, home):

@@ -146,13 +146,18 @@ def test_a_second_run_only_hits_and_another_seed_trains_anew(nightloom, first, h
     assert model["version"] == 2
     assert "of version 1 on the same 500 test sentences" in model["reason"]
     champion = first[1].report["metrics"]["f1"]
-    assert model["champion_value"] == pytest.approx(champion), "scored through its SavedModel"
+    assert model["champion_value"] == pytest.approx(champion)
+    assert "scoring the champion" not in changed.err, "its evaluation was of the same rows"
     assert model["difference"] == pytest.approx(changed.report["metrics"]["f1"] - champion)
 
 
 def test_windows_lose_no_entity(nightloom, first, home, checkpoint):
+    evaluation = artifact(home, first[1], "evaluate")
+    aside = evaluation.rename(home / "evaluation-of-the-champion")
     narrow = nightloom(home, *run(checkpoint, "model.length=8", "model.overlap=3"))
+    aside.rename(evaluation)
     assert narrow.code == 0, narrow.err
+    assert "scoring the champion, version" in narrow.err, "through its SavedModel"
     assert narrow.states["align_labels"] == "built"
     before, after = (done.report["metrics"]["by_type"] for done in (first[1], narrow))
     assert {name: one["support"] for name, one in before.items()} == {

@@ -14,6 +14,7 @@ from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.settings.train import RegisterSettings
+from nightloom.stages.champion import Champion, evaluation_of
 from nightloom.stages.context import BuildContext, Built
 
 TEST_TAG = "nightloom.test_digest"
@@ -126,13 +127,21 @@ def _export(context: BuildContext, scratch: Path) -> dict[str, Path]:
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
-    saved, called = None, "the champion"
-    if champion is not None:
-        called = f"version {champion.version}"
-        context.report.log(f"scoring the champion, {called}, on the same rows")
-        saved = registry.download(champion, context.home.root / "downloads") / SAVED_MODEL
-    verdict: Verdict = _task(context).judge(context, settings, saved, called)
+    rival = None if champion is None else _rival(context, registry, champion)
+    verdict: Verdict = _task(context).judge(context, settings, rival)
     return verdict
+
+
+def _rival(context: BuildContext, registry: Registry, champion: Version) -> Champion:
+    called = f"version {champion.version}"
+
+    def saved_model() -> Path:
+        context.report.log(f"scoring the champion, {called}, on the same rows")
+        return registry.download(champion, context.home.root / "downloads") / SAVED_MODEL
+
+    same_rows = champion.tags.get(TEST_TAG) == _test_digest(context)
+    evaluation = evaluation_of(champion, context.home) if same_rows else None
+    return Champion(called, evaluation, saved_model)
 
 
 def _already_champion(

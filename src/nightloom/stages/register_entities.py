@@ -1,7 +1,7 @@
 """`register` for tagged sentences: the exported tagger, and how it is judged."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
 from nightloom.serving.tagger import UNCUT, SavedTagger, export_tagger
 from nightloom.settings.train import RegisterSettings
+from nightloom.stages.champion import PREDICTIONS, Champion
 from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 
+if TYPE_CHECKING:
+    import pandas
+
 METRIC = "f1"
-PREDICTIONS = "predictions.parquet"
 
 
 def export(context: BuildContext, model: Any, folder: Path) -> None:
@@ -47,15 +50,15 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
     )
 
 
-def judge(
-    context: BuildContext, settings: RegisterSettings, champion: Path | None, called: str
-) -> Verdict:
-    """The gate's verdict; champion: its SavedModel, scored here on the same test sentences."""
-    gold, predicted = _own_spans(context)
-    counts = match_counts(gold, predicted)
-    other = None
+def judge(context: BuildContext, settings: RegisterSettings, champion: Champion | None) -> Verdict:
+    """The gate's verdict, against the champion on the same test sentences where there is one."""
+    own = read_parquet(context.inputs["scores"].path / PREDICTIONS)
+    gold = _spans(own, "label")
+    counts = match_counts(gold, _spans(own, "predicted"))
+    other, called = None, "the champion"
     if champion is not None:
-        found = _champion_spans(context, champion)
+        called = champion.called
+        found = _champion_spans(context, champion, own)
         if isinstance(found, str):
             verdict = judge_tagger(counts=counts, champion_counts=None)
             return incomparable(metric=METRIC, value=verdict.value, champion=called, why=found)
@@ -81,20 +84,22 @@ def _test_tokens(context: BuildContext) -> list[list[str]]:
     return tokens
 
 
-def _own_spans(context: BuildContext) -> tuple[list[list[Span]], list[list[Span]]]:
-    """Gold and predicted entities of each test sentence, as `evaluate` wrote them."""
-    table = read_parquet(context.inputs["scores"].path / PREDICTIONS)
+def _spans(table: "pandas.DataFrame", column: str) -> list[list[Span]]:
+    """Entities of each test sentence, from the tags that `evaluate` wrote."""
     begins = np.flatnonzero(np.diff(table["row"].to_numpy(), prepend=-1))[1:]
-    gold, predicted = (
-        spans_of_all([part.tolist() for part in np.split(table[name].to_numpy(object), begins)])
-        for name in ("label", "predicted")
+    return spans_of_all(
+        [part.tolist() for part in np.split(table[column].to_numpy(object), begins)]
     )
-    return gold, predicted
 
 
-def _champion_spans(context: BuildContext, champion: Path) -> list[list[Span]] | str:
+def _champion_spans(
+    context: BuildContext, champion: Champion, own: "pandas.DataFrame"
+) -> list[list[Span]] | str:
     """The champion's entities in our test sentences, or why they cannot be had."""
-    saved = open_saved(champion)
+    known = champion.predictions(own)
+    if known is not None and known["row"].equals(own["row"]):
+        return _spans(known, "predicted")
+    saved = open_saved(champion.saved_model())
     if not isinstance(saved, SavedTagger):
         return "it is no tagger of entities"
     names = _names(context)

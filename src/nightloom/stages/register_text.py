@@ -1,7 +1,7 @@
 """`register` for texts with a class each: the exported classifier, and how it is judged."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.classifier import SavedClassifier, export_classifier
 from nightloom.serving.saved import open_saved
 from nightloom.settings.train import RegisterSettings
+from nightloom.stages.champion import PREDICTIONS, Champion
 from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 
+if TYPE_CHECKING:
+    import pandas
+
 METRIC = "accuracy"
-PREDICTIONS = "predictions.parquet"
 
 
 def export(context: BuildContext, model: Any, folder: Path) -> None:
@@ -41,15 +44,16 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
     )
 
 
-def judge(
-    context: BuildContext, settings: RegisterSettings, champion: Path | None, called: str
-) -> Verdict:
-    """The gate's verdict; champion: its SavedModel, scored here on the same test rows."""
-    labels, predicted, names = _own_predictions(context)
+def judge(context: BuildContext, settings: RegisterSettings, champion: Champion | None) -> Verdict:
+    """The gate's verdict, against the champion on the same test rows where there is one."""
+    names = _names(context)
+    own = read_parquet(context.inputs["scores"].path / PREDICTIONS)
+    labels, predicted = _numbers(own["label"], names), _numbers(own["predicted"], names)
     metric = settings.metric or METRIC
-    other = None
+    other, called = None, "the champion"
     if champion is not None:
-        found = _champion_predictions(context, champion, names)
+        called = champion.called
+        found = _champion_predictions(context, champion, own, names)
         if isinstance(found, str):
             value = float((labels == predicted).mean())
             return incomparable(metric=metric, value=value, champion=called, why=found)
@@ -77,19 +81,19 @@ def _test_texts(context: BuildContext) -> list[str]:
     return texts
 
 
-def _own_predictions(context: BuildContext) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    names = _names(context)
+def _numbers(column: "pandas.Series[str]", names: list[str]) -> np.ndarray:
     number = {name: n for n, name in enumerate(names)}
-    table = read_parquet(context.inputs["scores"].path / PREDICTIONS)
-    labels = np.array([number[name] for name in table["label"]])
-    return labels, np.array([number[name] for name in table["predicted"]]), names
+    return np.array([number[name] for name in column])
 
 
 def _champion_predictions(
-    context: BuildContext, champion: Path, names: list[str]
+    context: BuildContext, champion: Champion, own: "pandas.DataFrame", names: list[str]
 ) -> np.ndarray | str:
     """The champion's classes for our test rows, int [n], or why they cannot be had."""
-    saved = open_saved(champion)
+    known = champion.predictions(own)
+    if known is not None and set(known["predicted"]) <= set(names):
+        return _numbers(known["predicted"], names)
+    saved = open_saved(champion.saved_model())
     if not isinstance(saved, SavedClassifier):
         return "it is no classifier of texts"
     if set(saved.label_names) != set(names):
