@@ -4,6 +4,7 @@ Artifacts and checkpoints are looked up through the library, file by file. Then 
 runs over homes in which a file of every stage, and every result record, is harmed at once.
 """
 
+import json
 import shutil
 import time
 from collections import Counter
@@ -88,19 +89,21 @@ def _harm_below_the_file_system(artifact: Path, name: str) -> None:
 
 
 def checkpoints(drill: Drill) -> list[Outcome]:
-    """Every file of a killed training's checkpoint: refused whole, and said."""
+    """Every file that belongs to a killed training's checkpoint: refused whole, and said."""
     home = drill.home("killed-in-training")
     victim = drill.start(home, "train.checkpoint_seconds=0")
-    while not (found := list(home.glob("checkpoints/*/best-*.safetensors"))):
+    while not (latest := _second_epoch(home)):
         if victim.poll() is not None:
             raise SystemExit(f"the training to kill ended:\n{victim.communicate()[1]}")
         time.sleep(0.02)
     kill(victim)
     victim.communicate()
-    origin = found[0].parent
-    other = next((drill.home("calm") / "artifacts").glob(f"encode/*/{MANIFEST}"), found[0])
+    origin = latest.parent
+    other = next((drill.home("calm") / "artifacts").glob(f"encode/*/{MANIFEST}"), latest)
+    entry = json.loads(latest.read_text("utf-8"))
+    best = Checkpoints(origin).best_path(entry["position"]["best_epoch"])
     refused = times = 0
-    for file in sorted(path for path in origin.iterdir() if not path.name.startswith(".")):
+    for file in (latest, origin / entry["file"], best):
         for what, harm in HARMS.items():
             copy = _copied(origin, drill.home("checkpoint"))
             if not has_effect(what, copy / file.name):
@@ -118,6 +121,14 @@ def checkpoints(drill: Drill) -> list[Outcome]:
         Outcome("checkpoint file harmed: refused, and said", refused, times),
         Outcome("checkpoint harmed: training starts anew, ends equal", int(again), 1),
     ]
+
+
+def _second_epoch(home: Path) -> Path | None:
+    """The file that names a checkpoint's others, once the weights of an epoch are among them."""
+    for latest in home.glob("checkpoints/*/latest.json"):
+        if json.loads(latest.read_text("utf-8"))["position"]["epoch"]:
+            return latest
+    return None
 
 
 def reruns(drill: Drill) -> list[Outcome]:
