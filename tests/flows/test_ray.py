@@ -78,7 +78,7 @@ def night(address: str, environment: dict[str, str], home: Path, command: tuple[
 
 
 def disturbed(run: subprocess.Popen[str], home: Path) -> Done:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 420
     while not both(set(home.glob("checkpoints/train-*/step-*"))):
         assert run.poll() is None, run.communicate()
         assert time.monotonic() < deadline, [path.name for path in home.rglob("*.safetensors")]
