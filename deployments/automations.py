@@ -7,12 +7,11 @@ from uuid import UUID
 from nightloom.settings.deploy import RerunSettings
 from tasks.runtime.night import MODEL_TAG
 from tasks.runtime.reporting import CHAMPION_CHANGED
+from tasks.runtime.run import TAG
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
-TAG = "nightloom"
-"""On every run of a deployment of ours: the automations leave all others alone."""
 RUN = "prefect.flow-run"
 RERUN = "nightloom: crashed run again"
 ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")

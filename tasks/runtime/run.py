@@ -20,6 +20,9 @@ from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import Observer, observers, watched_by
 from tasks.runtime.patience import wait_for_server
 
+TAG = "nightloom"
+"""On every task run, and on the runs of deployments: the automations leave all others alone."""
+
 
 @dataclass(frozen=True)
 class Planned:

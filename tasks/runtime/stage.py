@@ -15,12 +15,7 @@ from nightloom.stages.declaration import StageDeclaration, load
 from tasks.runtime.build import StageCall, Waiting, build
 from tasks.runtime.engine import LOCAL, engine
 from tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
-from tasks.runtime.run import Planned, Run, StageEntry, current_run
-
-TAG = "nightloom"
-"""On every task run, and alone: a task asks the server for slots of its tags, once in a while for
-those it asked for before, so that tags of its flow's own or of its model's would cost a cached run
-more than all else."""
+from tasks.runtime.run import TAG, Planned, Run, StageEntry, current_run
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -113,6 +108,8 @@ class Stage:
             run=run.facts,
         )
         call_task = LOCAL.call if found.hit else engine().call
+        # a task asks the server for slots of its tags, rarely for those it asked for before: tags
+        # of its flow or model would cost a cached run more than all else
         with TagsContext(current_tags=set()):
             state = call_task(task, call, inputs, gpu=self.gpu)
         seconds = time.monotonic() - began

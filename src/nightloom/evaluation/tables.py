@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
+PREDICTIONS = "predictions.parquet"
+"""What a model said of each test row or word, as `evaluate` leaves it, beside the gold label."""
+
 
 def history_table(epochs: Sequence[Mapping[str, float]]) -> "pandas.DataFrame":
     """Training history: one line an epoch; a column `epoch` (from 1), then the metrics.

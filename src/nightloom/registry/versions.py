@@ -15,6 +15,8 @@ DECISION_TAG = "nightloom.decision"
 REASON_TAG = "nightloom.reason"
 METRIC_TAG = "nightloom.metric"
 VALUE_TAG = "nightloom.metric_value"
+TEST_TAG = "nightloom.test_digest"
+"""Digest of the test rows that it was evaluated on when it was registered."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Version:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     is_new: bool = False  # made by the call that returned it
+
+
+def lineage_tag(part: str, stage: str) -> str:
+    """The tag with `key` or `digest` of the stage's artifact that a version was made from."""
+    return f"nightloom.{part}.{stage}"
 
 
 def version_of(found: "ModelVersion") -> Version:

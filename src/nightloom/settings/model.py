@@ -117,5 +117,8 @@ class TaggerSettings(CheckpointSettings):
         if self.overlap is None:
             self.__dict__["overlap"] = self.length // 4
         elif self.overlap >= self.length:
-            raise ValueError(f"overlap={self.overlap}: expected less than length={self.length}")
+            raise ValueError(
+                f"overlap={self.overlap}: expected less than length={self.length}; "
+                "leave it out for a quarter of that"
+            )
         return self

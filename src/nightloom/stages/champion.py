@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightloom.cache.canonical import digest_of_file
 from nightloom.cache.store import ArtifactStore, Damaged
-from nightloom.evaluation.tables import read_parquet
-from nightloom.home import Home
-from nightloom.registry.mlflow_registry import Version
+from nightloom.data.arrow import SPLIT_FILE
+from nightloom.evaluation.tables import PREDICTIONS, read_parquet
+from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
+from nightloom.stages.context import BuildContext
 
 if TYPE_CHECKING:
     import pandas
 
 EVALUATE = "evaluate"
-PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,28 @@ class Champion:
         return table if is_same else None
 
 
-def evaluation_of(version: Version, home: Home) -> Path | None:
-    """The artifact that a version's tags name as its evaluation, where it is here and whole."""
-    key, digest = (version.tags.get(f"nightloom.{part}.{EVALUATE}") for part in ("key", "digest"))
-    if not key or not key.isalnum():
+def champion_of(context: BuildContext, registry: Registry, version: Version) -> Champion:
+    """The version as what the model of this build has to beat."""
+    called = f"version {version.version}"
+
+    def saved_model() -> Path:
+        context.report.log(f"scoring the champion, {called}, on the same rows")
+        return registry.download(version, context.home.root / "downloads") / SAVED_MODEL
+
+    return Champion(called, _evaluation(context, version), saved_model)
+
+
+def digest_of_test_rows(context: BuildContext) -> str:
+    """Of the test rows of this build."""
+    return digest_of_file(context.inputs["dataset"].path / "test" / SPLIT_FILE)
+
+
+def _evaluation(context: BuildContext, version: Version) -> Path | None:
+    """The artifact of a version's evaluation, where it was of these rows and is here and whole."""
+    key, digest = (version.tags.get(lineage_tag(part, EVALUATE)) for part in ("key", "digest"))
+    if not key or not key.isalnum() or version.tags.get(TEST_TAG) != digest_of_test_rows(context):
         return None
-    store = ArtifactStore(home)
+    store = ArtifactStore(context.home)
     path = store.path(EVALUATE, key)
     try:
         artifact = store.verify(path)

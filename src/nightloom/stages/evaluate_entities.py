@@ -13,7 +13,7 @@ from nightloom.evaluation import plots
 from nightloom.evaluation.entities import entity_metrics
 from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sentences
 from nightloom.evaluation.rendering import sentences_html
-from nightloom.evaluation.tables import write_parquet, write_rows
+from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
 from nightloom.settings.train import EvaluateSettings
 from nightloom.stages.context import BuildContext
 from nightloom.training.examples import Examples
@@ -46,7 +46,7 @@ def report(
     metrics["mistakes"] = mistake_totals(**given)
     write_parquet(
         _predictions(tokens, names[wanted], names[best], probabilities.max(axis=1)),
-        out / "predictions.parquet",
+        out / PREDICTIONS,
     )
     frequent = confusions(tokens=tokens, **given)
     write_parquet(frequent, out / "confusions.parquet")

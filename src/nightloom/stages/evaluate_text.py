@@ -6,7 +6,7 @@ import numpy as np
 
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import classification, plots
-from nightloom.evaluation.tables import write_parquet, write_rows
+from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
 from nightloom.settings.train import EvaluateSettings
 from nightloom.stages.context import BuildContext
 from nightloom.training.examples import Examples
@@ -22,7 +22,7 @@ def report(
     probabilities = softmax(np.stack(outputs)) if outputs else np.zeros((0, len(names)))
     given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}
     metrics = classification.classification_metrics(**given)
-    write_parquet(classification.predictions_table(**given), out / "predictions.parquet")
+    write_parquet(classification.predictions_table(**given), out / PREDICTIONS)
     texts = read_columns(context.inputs["dataset"].path / "test", ["text"])["text"].to_pylist()
     worst = classification.worst_mistakes(**given, texts=texts, limit=settings.worst)
     write_parquet(worst, out / "worst.parquet")

@@ -6,18 +6,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nightloom.cache.canonical import digest_of, digest_of_file
-from nightloom.data.arrow import SPLIT_FILE
+from nightloom.cache.canonical import digest_of
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.registry.versions import TEST_TAG, lineage_tag
 from nightloom.settings.train import RegisterSettings
-from nightloom.stages.champion import Champion, evaluation_of
+from nightloom.stages.champion import champion_of, digest_of_test_rows
 from nightloom.stages.context import BuildContext, Built
 
-TEST_TAG = "nightloom.test_digest"
 EXAMPLES = 3
 """Texts of the input example."""
 
@@ -77,21 +76,16 @@ def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
     }
 
 
-def _test_digest(context: BuildContext) -> str:
-    return digest_of_file(context.inputs["dataset"].path / "test" / SPLIT_FILE)
-
-
 def _register(context: BuildContext, registry: Registry, name: str, digest: str) -> Version:
     scores, model = context.inputs["scores"], context.inputs["model"]
     tags = {
-        TEST_TAG: _test_digest(context),
+        TEST_TAG: digest_of_test_rows(context),
         "prefect.flow_run_id": context.run.get("flow_run_id") or "",
         "prefect.flow_run_name": context.run.get("flow_run_name") or "",
         "prefect.flow_run_url": context.run.get("flow_run_url") or "",
     }
     for stage, part in _lineage(context).items():
-        tags[f"nightloom.key.{stage}"] = part["key"]
-        tags[f"nightloom.digest.{stage}"] = part["digest"]
+        tags.update({lineage_tag(name, stage): value for name, value in part.items()})
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         saved = Path(scratch) / SAVED_MODEL
         formats = _export(context, Path(scratch))
@@ -127,21 +121,9 @@ def _export(context: BuildContext, scratch: Path) -> dict[str, Path]:
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
-    rival = None if champion is None else _rival(context, registry, champion)
+    rival = None if champion is None else champion_of(context, registry, champion)
     verdict: Verdict = _task(context).judge(context, settings, rival)
     return verdict
-
-
-def _rival(context: BuildContext, registry: Registry, champion: Version) -> Champion:
-    called = f"version {champion.version}"
-
-    def saved_model() -> Path:
-        context.report.log(f"scoring the champion, {called}, on the same rows")
-        return registry.download(champion, context.home.root / "downloads") / SAVED_MODEL
-
-    same_rows = champion.tags.get(TEST_TAG) == _test_digest(context)
-    evaluation = evaluation_of(champion, context.home) if same_rows else None
-    return Champion(called, evaluation, saved_model)
 
 
 def _already_champion(

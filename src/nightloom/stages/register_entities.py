@@ -7,14 +7,14 @@ import numpy as np
 
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation.spans import Span, match_counts, spans_of_all
-from nightloom.evaluation.tables import read_parquet
+from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_tagger
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
 from nightloom.serving.tagger import UNCUT, SavedTagger, export_tagger
 from nightloom.settings.train import RegisterSettings
-from nightloom.stages.champion import PREDICTIONS, Champion
+from nightloom.stages.champion import Champion
 from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 

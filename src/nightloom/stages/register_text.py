@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.data.arrow import read_columns
-from nightloom.evaluation.tables import read_parquet
+from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.classifier import SavedClassifier, export_classifier
 from nightloom.serving.saved import open_saved
 from nightloom.settings.train import RegisterSettings
-from nightloom.stages.champion import PREDICTIONS, Champion
+from nightloom.stages.champion import Champion
 from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 

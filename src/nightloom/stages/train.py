@@ -57,7 +57,7 @@ def build(context: BuildContext) -> Built:
         model,
         optimizer,
         strategy,
-        jit_compile=settings.jit_compile,
+        jit_compile=settings.jit_compile and feed.pays_to_compile(),
         label_smoothing=settings.label_smoothing,
         side_by_side=together,
     )

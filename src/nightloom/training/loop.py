@@ -36,9 +36,6 @@ class Feed(Protocol):
     def rows(self, step: Any) -> int:
         """Examples in a step."""
 
-    def pays_to_compile(self) -> bool:
-        """Whether an epoch has enough steps of one shape."""
-
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
 
@@ -155,7 +152,7 @@ class Loop:
 
     def _compile(self) -> None:
         if not self._is_compiled:
-            self.stepper.compile(self.feed.shapes(), worth_it=self.feed.pays_to_compile())
+            self.stepper.compile(self.feed.shapes())
             self._is_compiled = True
 
     def _end_epoch(self, steps: int, rows: int, seconds: float) -> None:

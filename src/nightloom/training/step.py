@@ -43,7 +43,7 @@ class Stepper:
         self.replicas = strategy.num_replicas_in_sync
         self.side_by_side = side_by_side
         self._smoothing = label_smoothing
-        self._is_compiled = jit_compile
+        self._jit_compile = jit_compile
         self._table = getattr(model, "table", None)
         variables = list(model.trainable_variables)
         if self._table is not None and any(v is self._table for v in variables):
@@ -53,8 +53,7 @@ class Stepper:
             self._table = None
         self.variables = variables
         jit = jit_compile or None
-        self._compiled = tf.function(self._compute, jit_compile=jit)
-        self._uncompiled = tf.function(self._compute)
+        self._computed = tf.function(self._compute, jit_compile=jit)
         self._shapes: dict[str, tf.TensorSpec] = {}
         # with several devices the update sums over them, which no function of its own can do
         self._apply = (
@@ -93,21 +92,20 @@ class Stepper:
                     tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables
                 ]
         if self.replicas == 1:
-            return self._program(mode, len(group))(tensors, scale, seeds, mode)
+            return self._program(mode)(tensors, scale, seeds, mode)
         return self._many(self._spread(tensors), scale, self._spread(seeds), mode)
 
-    def compile(self, batches: Sequence[Arrays], *, worth_it: bool = True) -> None:
+    def compile(self, batches: Sequence[Arrays]) -> None:
         """Get ready for the shapes of these batches, before the first step.
 
         On one device they share one trace, and XLA compiles it for all of them on all cores at
-        once. `worth_it`: whether there are steps enough for that.
+        once.
         """
-        self._is_compiled = self._is_compiled and worth_it
         if self.replicas > 1 or len(batches) < 2:
             return
         self._shapes = {name: _shared([one[name] for one in batches]) for name in batches[0]}
-        if self._is_compiled:
-            self._program("try", 1)  # one thread traces
+        if self._jit_compile:
+            self._program("try")  # one thread traces
             with ThreadPoolExecutor(os.cpu_count()) as threads:
                 list(threads.map(self._try, batches))
 
@@ -117,13 +115,14 @@ class Stepper:
         One batch alone: others beside it would only wait, on threads that other shapes need.
         """
         batch = {name: tf.constant(value) for name, value in arrays.items()}
-        self._program("try", 1)([batch], tf.constant(1.0), [tf.constant(0, tf.uint32)], "try")
+        self._program("try")([batch], tf.constant(1.0), [tf.constant(0, tf.uint32)], "try")
 
-    def _program(self, mode: str, count: int) -> Any:
-        """One device's step on `count` batches, traced once for all shapes where they are known."""
+    def _program(self, mode: str) -> Any:
+        """One device's step, or a try of one batch, traced once for all shapes that are known."""
         if not self._shapes:
             return self._one
         if mode not in self._programs:
+            count = 1 if mode == "try" else self.side_by_side
             self._programs[mode] = self._one.get_concrete_function(
                 [self._shapes] * count,
                 tf.TensorSpec([], tf.float32),
@@ -147,10 +146,9 @@ class Stepper:
         self, batches: list[Batch], scale: tf.Tensor, seeds: list[tf.Tensor], mode: str
     ) -> tf.Tensor:
         """One device's batches; nothing in between makes one wait for the other."""
-        compute = self._compiled if self._is_compiled else self._uncompiled
         embedded = [None if self._table is None else self.model.look_up(one) for one in batches]
         found = [
-            compute(batch, looked_up, scale, seed)
+            self._computed(batch, looked_up, scale, seed)
             for batch, looked_up, seed in zip(batches, embedded, seeds, strict=True)
         ]
         loss = tf.add_n([one[0] for one in found])
@@ -209,8 +207,8 @@ class Stepper:
 
 def _shared(arrays: list[np.ndarray]) -> tf.TensorSpec:
     """What they have in common; axes of different lengths are left open."""
-    shape = [lengths[0] if len(set(lengths)) == 1 else None
-             for lengths in zip(*(one.shape for one in arrays), strict=True)]  # fmt: skip
+    axes = zip(*(one.shape for one in arrays), strict=True)
+    shape = [axis[0] if len(set(axis)) == 1 else None for axis in axes]
     return tf.TensorSpec(shape, arrays[0].dtype)
 
 
