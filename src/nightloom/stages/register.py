@@ -12,6 +12,7 @@ from nightloom.families.base import load_family
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.registry.reading import reading_tag
 from nightloom.registry.versions import TEST_TAG, lineage_tag
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import champion_of, digest_of_test_rows
@@ -83,6 +84,7 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         "prefect.flow_run_id": context.run.get("flow_run_id") or "",
         "prefect.flow_run_name": context.run.get("flow_run_name") or "",
         "prefect.flow_run_url": context.run.get("flow_run_url") or "",
+        **reading_tag(context.run.get("settings", {}).get("data", {})),
     }
     for stage, part in _lineage(context).items():
         tags.update({lineage_tag(name, stage): value for name, value in part.items()})
