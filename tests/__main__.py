@@ -1,8 +1,17 @@
-"""Everything that must pass: lint, format, types, tests. Ends with pytest's summary."""
+"""Everything that must pass: lint, format, types, tests. Ends with pytest's summary.
 
+`--long [NAME]` runs the long forms of the tests instead, one after another. Other arguments go to
+pytest.
+"""
+
+import argparse
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tests import long_forms, naming
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
@@ -12,17 +21,41 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def main() -> int:
-    """Run the checks, each even where an earlier one failed, then the tests."""
-    failed = [
-        check
-        for check in CHECKS
-        if subprocess.run([sys.executable, "-m", *check], cwd=ROOT, check=False).returncode
-    ]
+    """Run the checks, each even where an earlier one failed, then the tests.
+
+    Meanwhile the tests are collected twice: they do not start where their names differ.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests", add_help=False, allow_abbrev=False)
+    parser.add_argument("--long", nargs="?", const=long_forms.ALL)
+    known, given = parser.parse_known_args()
+    if known.long:
+        os.environ.update(long_forms.environment(known.long))
+        return pytest([f"--long={known.long}", "-s", *given])
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        names = pool.submit(naming.differences, given)
+        failed = [check for check in CHECKS if run(*check)]
     if failed:
         print("FAILED: " + ", ".join(" ".join(check) for check in failed), flush=True)
-    given = sys.argv[1:] or SIDE_BY_SIDE
-    tests = subprocess.run([sys.executable, "-m", "pytest", *given], cwd=ROOT, check=False)
-    return int(bool(failed) or tests.returncode)
+    if differing := names.result():
+        print(
+            "FAILED: two collections of the tests, seconds apart, give them different names; "
+            "name the values of `parametrize` (ids=, pytest.param(…, id=…)):",
+            *differing,
+            sep="\n",
+            flush=True,
+        )
+        return 1
+    return pytest(given or SIDE_BY_SIDE) or int(bool(failed))
+
+
+def run(*module: str) -> int:
+    """Run a module of this environment in the repository; return its status."""
+    return subprocess.run([sys.executable, "-m", *module], cwd=ROOT, check=False).returncode
+
+
+def pytest(arguments: list[str]) -> int:
+    """Run pytest; return its status."""
+    return run("pytest", *arguments)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,39 @@ import os
 import zipfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+from tests import long_forms, naming
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+CASES = os.environ.get(long_forms.CASES)
+hypothesis.settings.register_profile(
+    "nightloom",
+    max_examples=int(CASES or 100),
+    deadline=None,
+    derandomize=CASES is None,  # the short form is the same every time; the long one looks further
+)
+hypothesis.settings.load_profile("nightloom")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    long_forms.add_option(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    long_forms.select(config, items)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> None:
+    naming.check_value(val, argument=argname)
+
+
+@pytest.fixture(scope="session")
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that has a short and a long form is to be the long one (`--long`)."""
+    return request.config.getoption("--long") is not None
 
 
 @pytest.fixture(scope="session")

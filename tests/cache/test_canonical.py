@@ -34,7 +34,11 @@ def test_digest_is_the_same_in_another_process():
     assert other.stdout.strip() == digest_of(value)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), {1: "key is no text"}])
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, b"bytes", object(), {1: "key is no text"}],
+    ids=["set", "bytes", "object", "key that is no text"],
+)
 def test_what_json_cannot_say_exactly_is_refused(value):
     with pytest.raises(TypeError, match="expected"):
         canonical_json({"x": value})

@@ -112,7 +112,11 @@ def test_no_tokenizer(tmp_path: Path) -> None:
     assert "vocab.txt" in message
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\x80\x04pickle", b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b"\x80\x04pickle", b"null"],
+    ids=["empty", "cut short", "list", "nothing in it", "pickle", "null"],
+)
 def test_damaged_tokenizer(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "source"
     save_checkpoint(source, "bert")

@@ -129,18 +129,46 @@ MODEL = ("saved_model.pb", b"model")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "complete .tar.gz archive"),
-        (b"not an archive at all" * 50, "complete .tar.gz archive"),
-        (_archive(MODEL)[:-20], "complete .tar.gz archive|damaged"),
-        (_archive(("readme.txt", b"x")), "no saved_model.pb at its top"),
-        (_archive(("sub/saved_model.pb", b"x")), "no saved_model.pb at its top"),
-        (_archive(MODEL, ("../evil", b"x")), "'../evil' leads out of its folder"),
-        (_archive(MODEL, ("a/../../evil", b"x")), "leads out of its folder"),
-        (_archive(MODEL, ("/tmp/evil", b"x")), "'/tmp/evil' leads out of its folder"),
-        (_archive(MODEL, ("link", None), kind=tarfile.SYMTYPE), "a link or device"),
-        (_archive(MODEL, ("link", None), kind=tarfile.LNKTYPE), "a link or device"),
-        (_archive(MODEL, ("pipe", None), kind=tarfile.FIFOTYPE), "a link or device"),
-        (_archive(MODEL, ("./saved_model.pb", b"other")), "contains 'saved_model.pb' twice"),
+        pytest.param(b"", "complete .tar.gz archive", id="empty"),
+        pytest.param(b"not an archive at all" * 50, "complete .tar.gz archive", id="no archive"),
+        pytest.param(_archive(MODEL)[:-20], "complete .tar.gz archive|damaged", id="cut short"),
+        pytest.param(_archive(("readme.txt", b"x")), "no saved_model.pb at its top", id="no model"),
+        pytest.param(
+            _archive(("sub/saved_model.pb", b"x")),
+            "no saved_model.pb at its top",
+            id="model in a folder",
+        ),
+        pytest.param(
+            _archive(MODEL, ("../evil", b"x")), "'../evil' leads out of its folder", id="leads out"
+        ),
+        pytest.param(
+            _archive(MODEL, ("a/../../evil", b"x")),
+            "leads out of its folder",
+            id="leads out by a detour",
+        ),
+        pytest.param(
+            _archive(MODEL, ("/tmp/evil", b"x")),
+            "'/tmp/evil' leads out of its folder",
+            id="absolute",
+        ),
+        pytest.param(
+            _archive(MODEL, ("link", None), kind=tarfile.SYMTYPE),
+            "a link or device",
+            id="symbolic link",
+        ),
+        pytest.param(
+            _archive(MODEL, ("link", None), kind=tarfile.LNKTYPE),
+            "a link or device",
+            id="hard link",
+        ),
+        pytest.param(
+            _archive(MODEL, ("pipe", None), kind=tarfile.FIFOTYPE), "a link or device", id="pipe"
+        ),
+        pytest.param(
+            _archive(MODEL, ("./saved_model.pb", b"other")),
+            "contains 'saved_model.pb' twice",
+            id="name twice",
+        ),
     ],
 )
 def test_archives_that_cannot_be_trusted_are_refused(

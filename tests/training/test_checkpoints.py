@@ -33,6 +33,7 @@ def flip(path):
 @pytest.mark.parametrize(
     "harm",
     [lambda p: p.unlink(), lambda p: p.write_bytes(b""), flip, lambda p: p.write_bytes(b"x")],
+    ids=["gone", "empty", "a bit flipped", "other"],
 )
 @pytest.mark.parametrize("name", [LATEST, "step-*", "best-*"])
 def test_a_damaged_checkpoint_counts_as_none(checkpoints, harm, name):
