@@ -67,6 +67,11 @@ class HubBody(keras.layers.Layer):
         self.size = size
         self.built = True
 
+    @property
+    def resources(self) -> list[Any]:
+        """The module itself: it may hold tables and files beside its variables."""
+        return [self.layer.module]
+
     def features(
         self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
     ) -> tf.Tensor:

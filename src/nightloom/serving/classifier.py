@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nightloom.serving.parts import parts_of
 from nightloom.serving.rows import batch_of
 
 OUTPUTS = ("label", "probabilities")
@@ -18,15 +19,15 @@ class _Classifier(tf.Module):
     def __init__(self, tokenizer: tf.Module, model: Any, label_names: Sequence[str]) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.model = model
-        self.weights = [variable.value for variable in model.variables]
+        self.parts = parts_of(model)
+        self._logits = model.logits
         self.names = list(label_names)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def classify(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """string [n] → `label` string [n], `probabilities` float32 [n, classes]."""
         batch = batch_of(self.tokenizer(text))
-        probabilities = tf.nn.softmax(self.model.logits(batch))
+        probabilities = tf.nn.softmax(self._logits(batch))
         best = tf.argmax(probabilities, axis=1)
         return {"label": tf.gather(tf.constant(self.names), best), "probabilities": probabilities}
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nightloom.serving.parts import parts_of
 from nightloom.serving.rows import batch_of
 from nightloom.text.windows import room_of
 
@@ -26,8 +27,8 @@ class _Tagger(tf.Module):
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.model = model
-        self.weights = [variable.value for variable in model.variables]
+        self.parts = parts_of(model)
+        self._logits = model.logits
         self.names = list(label_names)
         self.before, self.after = list(tokenizer.before), list(tokenizer.after)
         specials = len(self.before) + len(self.after)
@@ -102,7 +103,7 @@ class _Tagger(tf.Module):
 
         def step(at: tf.Tensor, number: tf.TensorArray, score: tf.TensorArray) -> Any:
             part = windows[at : at + AT_ONCE]
-            scores = tf.nn.softmax(self.model.logits(batch_of(part)))
+            scores = tf.nn.softmax(self._logits(batch_of(part)))
             values = (tf.argmax(scores, axis=-1, output_type=tf.int32), tf.reduce_max(scores, -1))
             flat = [
                 self._inner(tf.RaggedTensor.from_tensor(value, part.row_lengths())).flat_values
