@@ -43,6 +43,18 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ("header only", {"train.csv": "text,label\n"}, {}, "no rows after the header"),
     ("blank lines", {"train.csv": "\n\n\n"}, {}, "train.csv: only blank lines"),
     ("no text column", {"train.csv": "txt,label\na,b\n"}, {}, "no column 'text'.*mean 'txt'"),
+    (
+        "space in the header",
+        {"train.csv": GOOD.replace(",label", ", label")},
+        {},
+        "no column 'label'.*are: text, ' label'; did you mean ' label'.*rename it in the file",
+    ),
+    (
+        "letter that looks alike",
+        {"train.csv": GOOD.replace("label", "l\u0430bel")},
+        {},
+        r"did you mean 'l\\u0430bel'",
+    ),
     ("no label column", {"train.csv": "text,y\na,b\n"}, {}, "no column 'label'.*data.columns"),
     ("column twice", {"train.csv": "text,label,text\na,b,c\n"}, {}, "'text' 2 times"),
     ("ragged", {"train.csv": GOOD + "x\n"}, {}, "train.csv:22: expected 2 fields.*got 1"),

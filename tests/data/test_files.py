@@ -8,7 +8,7 @@ import pytest
 
 from nightloom.data.build import build_text_dataset
 from nightloom.data.download import growth_shown
-from nightloom.data.files import TABLE_FORMATS, find_files, shown
+from nightloom.data.files import TABLE_FORMATS, find_files
 from nightloom.errors import RunError
 from nightloom.settings.data import TextDataSettings
 
@@ -76,8 +76,3 @@ def test_growth_of_a_folder_is_progress(tmp_path: Path) -> None:
         assert report.came.wait(10)
     assert report.told[-1] == ("download", 70)
     assert not [thread for thread in threading.enumerate() if thread.name == "download progress"]
-
-
-def test_a_value_on_one_line() -> None:
-    assert shown("a\n b\x1b[31m\u202e") == "a b\ufffd[31m\ufffd"
-    assert shown("x" * 100, 10) == "x" * 9 + "\u2026"

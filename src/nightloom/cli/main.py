@@ -8,6 +8,7 @@ import click
 from nightloom import __version__
 from nightloom.errors import NightloomError
 from nightloom.masking import masked
+from nightloom.settings.spelling import on_one_line, visible
 
 COMMANDS = {
     "flows": "nightloom.cli.flows:flows",
@@ -20,6 +21,8 @@ COMMANDS = {
     "export-hub": "nightloom.cli.export_hub:export_hub",
 }
 """Loaded when named, so that `--help` is quick."""
+LONGEST = 8000
+"""Characters of a message; nobody reads more."""
 
 
 class _Lazy(click.Group):
@@ -70,10 +73,10 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        say(f"error: {' '.join(error.format_message().split())}")
+        say(on_one_line(f"error: {error.format_message()}", LONGEST))
         sys.exit(2)
     except NightloomError as error:
-        say(f"error: {' '.join(str(error).split())}")
+        say(on_one_line(f"error: {error}", LONGEST))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -81,8 +84,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
-        message = " ".join(masked(str(error)).split())
-        say(f"error: {type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
+        what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
+        say(f"error: {what}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
 
 
@@ -100,5 +103,6 @@ def _use_utf8() -> None:
 
 def say(message: str) -> None:
     """A line on standard error; characters that it cannot show are escaped."""
+    message = "".join(letter if letter in "\n\t" else visible(letter) for letter in message)
     encoding = sys.stderr.encoding or "ascii"
     print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

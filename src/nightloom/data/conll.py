@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
-from nightloom.data.files import SourceFile, shown, text_lines
+from nightloom.data.files import SourceFile, text_lines
 from nightloom.data.tables import read_objects
 from nightloom.data.tag_schemes import is_tag
 from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted, shown
 
 DOCUMENT_START = "-DOCSTART-"
 WORD_COLUMNS = ("word", "token", "words", "tokens")
@@ -126,7 +127,7 @@ class _Layout:
             return cls(by_tab, width, 0, width - 1)
         if len(columns) != width:
             raise InputError(
-                f"{place}: data.columns names {len(columns)} columns ({', '.join(columns)}), "
+                f"{place}: data.columns names {len(columns)} columns ({listed(columns)}), "
                 f"the line has {width}: {shown(line)}"
             )
         word_at = _position(columns, WORD_COLUMNS, 0)
@@ -154,7 +155,7 @@ def check_tag(tag: str, place: str) -> None:
     """Raise InputError unless `tag` is `O` or `X-TYPE` with a prefix of a known scheme."""
     if not is_tag(tag):
         raise InputError(
-            f"{place}: '{shown(tag, 40)}' is not an entity tag; expected O, or B-, I-, L-, U-, E- "
+            f"{place}: {quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, E- "
             "or S- and a type (B-PER); data.columns says which column holds the tags"
         )
 
@@ -179,7 +180,7 @@ def _strings(value: dict[str, Any], names: Sequence[str], wanted: str, place: st
     if found is None:
         raise InputError(
             f"{place}: no key '{wanted}'; expected tokens and tags, two lists of strings of one "
-            f"length; the keys are: {shown(', '.join(value), 100)}"
+            f"length; the keys are: {listed(value)}"
         )
     if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
         raise InputError(f"{place}: '{wanted}' must be a list of strings, got {shown(str(found))}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nightloom.errors import InputError, RunError
+from nightloom.settings.spelling import listed, quoted, shown
 
 SPLITS = ("train", "valid", "test")
 TABLE_FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
@@ -31,15 +32,7 @@ _SPLIT_OF_STEM = {
     "dev": "valid",
     "test": "test",
 }
-_LISTED = 12
 _MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-def shown(text: str, length: int = 60) -> str:
-    """A value from a file as it fits into a message of one line."""
-    line = " ".join(text.split())
-    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
-    return line if len(line) <= length else line[: length - 1] + "\u2026"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +79,9 @@ def _nearby(path: Path) -> str:
     names = sorted(entry.name for entry in path.parent.iterdir())
     close = get_close_matches(path.name, [*names, "sample"], n=1)
     if close:
-        return f"; did you mean {'sample' if close[0] == 'sample' else path.parent / close[0]}?"
-    return f"; {path.parent.resolve()} holds: {_listing(names)}"
-
-
-def _listing(names: list[str]) -> str:
-    shown = ", ".join(names[:_LISTED]) or "nothing"
-    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+        meant = "sample" if close[0] == "sample" else shown(str(path.parent / close[0]), 300)
+        return f"; did you mean {meant}?"
+    return f"; {path.parent.resolve()} holds: {listed(names)}"
 
 
 def _suffix(path: Path) -> tuple[str, str, bool]:
@@ -107,7 +96,7 @@ def _as_source(path: Path, split: str, formats: Mapping[str, str]) -> SourceFile
         known = ", ".join(formats)
         hint = "; name a file of one JSON object a line .jsonl" if suffix == ".json" else ""
         raise InputError(
-            f"{path}: unknown file type '{path.suffix}'; expected one of {known} "
+            f"{path}: unknown file type {quoted(path.suffix)}; expected one of {known} "
             f"(text files also with .gz){hint}"
         )
     return SourceFile(split, path, formats[suffix], gzipped)
@@ -131,7 +120,7 @@ def _in_directory(directory: Path, formats: Mapping[str, str]) -> dict[str, Sour
     if "train" not in found:
         raise InputError(
             f"{directory}: no training file; expected train.* of type {', '.join(formats)}; "
-            f"the directory holds: {_listing(names)}"
+            f"the directory holds: {listed(names)}"
         )
     return {split: found[split] for split in SPLITS if split in found}
 

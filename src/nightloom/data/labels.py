@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from nightloom.data.files import shown
 from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted
 
 MOST_CLASSES = 10_000
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -45,7 +45,7 @@ class LabelVocabulary:
             if len(self.values) >= MOST_CLASSES:
                 raise InputError(
                     f"{place}: more than {MOST_CLASSES} different labels, the last "
-                    f"'{shown(value, 40)}'; is data.label the right column?"
+                    f"{quoted(value, 40)}; is data.label the right column?"
                 )
             self._codes[value] = len(self.values)
             self.values.append(value)
@@ -87,7 +87,7 @@ def resolve_labels(
         if not 0 <= number < len(names):
             raise InputError(
                 f"{vocabulary.places[code]}: label {values[code]} is out of range; expected "
-                f"{base} to {base + len(names) - 1} for data.label_names={','.join(names)}"
+                f"{base} to {base + len(names) - 1} for data.label_names ({listed(names)})"
             )
     return _resolved(names, classes, f"integers from {base}")
 
@@ -115,8 +115,8 @@ def _unknown_label(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> Input
     code = next(i for i, value in enumerate(vocabulary.values) if value not in names)
     value = vocabulary.values[code]
     close = get_close_matches(value, names, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
     return InputError(
-        f"{vocabulary.places[code]}: label '{shown(value, 40)}' is not among "
-        f"data.label_names={','.join(names)}{hint}"
+        f"{vocabulary.places[code]}: label {quoted(value, 40)} is not among "
+        f"data.label_names ({listed(names)}){hint}"
     )

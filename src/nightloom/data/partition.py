@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nightloom.data.drawing import Chunk, Draw, draw_lowest, shares
-from nightloom.data.files import SPLITS, shown
+from nightloom.data.files import SPLITS
 from nightloom.errors import InputError
+from nightloom.settings.spelling import quoted
 
 LEFT_OUT = 255
 
@@ -100,7 +101,7 @@ def plan_partition(
 def _check_enough(counts: np.ndarray, missing: Sequence[str], names: Sequence[str] | None) -> None:
     needed = 1 + len(missing)
     for code in np.flatnonzero((counts > 0) & (counts < needed)).tolist():
-        who = f"class '{shown(names[code], 40)}' has" if names is not None else "the source has"
+        who = f"class {quoted(names[code], 40)} has" if names is not None else "the source has"
         what = "row" if names is not None else "sentence"
         files = " and ".join(f"{split}.*" for split in missing)
         raise InputError(

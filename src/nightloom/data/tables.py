@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
-from nightloom.data.files import SourceFile, shown, text_lines
+from nightloom.data.files import SourceFile, text_lines
 from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted, shown
 
 LARGEST_FIELD = 64 << 20
 
@@ -68,10 +69,12 @@ def read_table(file: SourceFile, columns: TableColumns) -> Iterator[Rows]:
 def missing_column(place: str, column: str, present: Sequence[str]) -> InputError:
     """The error for a column that is not there, with what is and the nearest of them."""
     close = get_close_matches(column, present, n=1)
-    hint = f"; did you mean '{shown(close[0], 40)}'?" if close else ""
-    listed = ", ".join(shown(name, 40) for name in present[:12])
+    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+    if close and shown(close[0]) != close[0]:
+        hint += " It is not what it looks like: rename it in the file"
     return InputError(
-        f"{place}: no column '{column}' (data.text, data.label); the columns are: {listed}{hint}"
+        f"{place}: no column {quoted(column, 40)} (data.text, data.label); the columns are: "
+        f"{listed(present)}{hint}"
     )
 
 
@@ -128,8 +131,8 @@ def _check_header(file: SourceFile, names: tuple[str, ...], columns: TableColumn
             raise InputError(f"{error}; where the file has no header, name them in data.columns")
         if names.count(wanted) > 1:
             raise InputError(
-                f"{file.path}:1: the header has column '{wanted}' {names.count(wanted)} times; "
-                "expected once; rename the others"
+                f"{file.path}:1: the header has column {quoted(wanted, 40)} "
+                f"{names.count(wanted)} times; expected once; rename the others"
             )
 
 
@@ -139,8 +142,8 @@ def _ragged(
     origin = "data.columns" if columns.names else "the header"
     return (
         f"{file.path}:{line}: expected {len(names)} fields as in {origin} "
-        f"({shown(', '.join(names), 80)}), got {len(row)}, the first is "
-        f"'{shown(row[0], 30)}'; mend the row or its quotes"
+        f"({listed(names, 6)}), got {len(row)}, the first is "
+        f"{quoted(row[0], 30)}; mend the row or its quotes"
     )
 
 
@@ -168,12 +171,12 @@ def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[st
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
                 f"{file.path}:{number}: expected one JSON object on the line, got: "
-                f"{shown(line)} ({reason})"
+                f"{shown(line.strip())} ({reason})"
             ) from error
         if not isinstance(value, dict):
             raise InputError(
                 f"{file.path}:{number}: expected a JSON object, got a {type(value).__name__}: "
-                f"{shown(line)}"
+                f"{shown(line.strip())}"
             )
         yield number, value
 
@@ -202,7 +205,7 @@ def _json_text(place: str, name: str, value: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(text, str):
         raise InputError(
-            f"{place}: '{name}' must be a string, got {type(text).__name__} "
+            f"{place}: {quoted(name, 40)} must be a string, got {type(text).__name__} "
             f"{shown(str(text), 40)}; quote it, or name another column in data.text"
         )
     return text
@@ -221,7 +224,7 @@ def label_as_text(value: Any, place: str, column: str) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     raise InputError(
-        f"{place}: '{column}' must be a string or an integer, "
+        f"{place}: {quoted(column, 40)} must be a string or an integer, "
         f"got {type(value).__name__} {shown(str(value), 40)}; mend it, or name another column in "
         "data.label"
     )
@@ -258,8 +261,8 @@ def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, s
             or pa.types.is_string_view(value_type)
         ):
             raise InputError(
-                f"{place}: column '{name}' must hold strings, got {column.type}; convert it, or "
-                "name another column in data.text"
+                f"{place}: column {quoted(name, 40)} must hold strings, got {column.type}; "
+                "convert it, or name another column in data.text"
             )
         parts.append([text or "" for text in column.to_pylist()])
     texts = (

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data.arrow import TEXT_FEATURE, SplitWriter, class_feature, write_json
-from nightloom.data.files import SPLITS, shown
+from nightloom.data.files import SPLITS
 from nightloom.data.labels import LabelVocabulary, ResolvedLabels, resolve_labels
 from nightloom.data.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.repeats import Repeats, repeat_warnings
@@ -22,6 +22,7 @@ from nightloom.data.text_staging import StagedTexts, stage_texts
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import TextDataSettings
+from nightloom.settings.spelling import listed, quoted
 
 _SCHEMA = pa.schema([("text", pa.string()), ("label", pa.int64())])
 
@@ -89,7 +90,7 @@ def _resolve(
     if len(given) != len(own):
         raise InputError(
             f"data.label_names has {len(given)} names, {settings.source} has {len(own)} classes: "
-            f"{', '.join(own)}"
+            f"{listed(own)}"
         )
     if set(given) == set(own):
         order = np.array([given.index(name) for name in own], dtype=np.int32)
@@ -112,9 +113,9 @@ def _check_classes(
     """Raise InputError where training makes no sense; return warnings where a class is absent."""
     present = np.flatnonzero(counts["train"])
     if len(present) < 2:
-        only = shown(labels.names[present[0]], 40)
+        only = quoted(labels.names[present[0]], 40)
         raise InputError(
-            f"{staged['train'].place}: all training rows have the label '{only}'; expected at "
+            f"{staged['train'].place}: all training rows have the label {only}; expected at "
             "least two classes (is data.label the right column?)"
         )
     for split in ("valid", "test"):
@@ -124,7 +125,7 @@ def _check_classes(
             in_split = np.flatnonzero(staged[split].rows_of_code)
             code = next(code for code in in_split if labels.class_of_code[code] == number)
             raise InputError(
-                f"{vocabulary.places[code]}: label '{shown(labels.names[number], 40)}' stands in "
+                f"{vocabulary.places[code]}: label {quoted(labels.names[number], 40)} stands in "
                 f"{counts[split][number]} {split} rows but in no training row; add training rows "
                 "of it or remove these"
             )
@@ -132,7 +133,7 @@ def _check_classes(
     for split, rows in counts.items():
         absent = [name for name, count in zip(labels.names, rows, strict=True) if not count]
         if absent:
-            warnings.append(f"no {split} row of class {', '.join(absent)}")
+            warnings.append(f"no {split} row of class {listed(absent)}")
     return warnings
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from nightloom.settings.base import Settings
+from nightloom.settings.spelling import listed, quoted, shown
 
 
 def _absent(value: Any) -> Any:
@@ -167,10 +168,10 @@ class TextDataSettings(_DataSettings):
             ]:
                 if column not in self.columns:
                     close = get_close_matches(column, self.columns, n=1)
-                    hint = f"; did you mean '{close[0]}'?" if close else ""
+                    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
                     raise ValueError(
-                        f"data.{wanted}={column} is not among data.columns="
-                        f"{','.join(self.columns)}{hint}"
+                        f"data.{wanted}={shown(column, 40)} is not among data.columns "
+                        f"({listed(self.columns)}){hint}"
                     )
         return self
 

@@ -1,11 +1,18 @@
-"""Values and text as they fit into a message of one line."""
+"""Values and text as they fit into a message of one line, so that what is odd in them is seen."""
 
+import re
 import reprlib
+import unicodedata
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80
 _REPR.maxlevel = 2
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile("[A-Za-z]")
+_ALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f]")
+"""Greek, Cyrillic and Armenian: within a Latin word they pass for letters of it."""
 
 
 def spelled(value: Any) -> str:
@@ -14,7 +21,78 @@ def spelled(value: Any) -> str:
 
 
 def on_one_line(text: str, length: int = 500) -> str:
-    """`text` on one line that a terminal can print, shortened to `length` characters."""
-    line = " ".join(text.split())
-    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    """A message on one line that a terminal can print, shortened to `length` characters.
+
+    Line breaks and runs of spaces become one space; what cannot be seen is escaped.
+    """
+    line = "".join(visible(letter) for letter in re.sub("[ \t\r\n\v\f]+", " ", text).strip(" "))
     return line if len(line) <= length else line[: length - 1] + "\u2026"
+
+
+def shown(text: str, length: int = 60) -> str:
+    r"""A value of the user's as it fits into a message of one line.
+
+    Plain where it is what it looks like; else in quotes and with escapes: spaces at its ends,
+    tabs, invisible and control characters, decomposed and look-alike letters.
+    """
+    plain = text and text == text.strip(" ") and text == "".join(_letters(text))
+    return _cut(text, length) if plain else quoted(text, length)
+
+
+def quoted(text: str, length: int = 60) -> str:
+    """The same, in quotes in any case."""
+    letters = list(_letters(text))
+    if "".join(letters) != text:  # then a backslash of its own is told from those of escapes
+        letters = ["\\\\" if letter == "\\" else letter for letter in letters]
+    mark = '"' if "'" in text and '"' not in text else "'"
+    return f"{mark}{_cut(letters, length)}{mark}"
+
+
+def listed(values: Iterable[str], most: int = 12, length: int = 40) -> str:
+    """Names with commas between, the first few of many."""
+    names = list(values)
+    line = ", ".join(shown(name, length) for name in names[:most]) or "nothing"
+    return line + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _cut(letters: Iterable[str], length: int) -> str:
+    found = ""
+    for letter in letters:
+        if len(found) + len(letter) > length:
+            return found[: length - 1] + "\u2026"
+        found += letter
+    return found
+
+
+def _letters(text: str) -> Iterator[str]:
+    """Each letter of a text, escaped where it does not show what it is."""
+    alike = {
+        at
+        for word in _WORD.finditer(text)
+        if _LATIN.search(word[0])
+        for at in range(word.start(), word.end())
+        if _ALIKE.match(text[at])
+    }
+    composed = unicodedata.is_normalized("NFC", text)
+    for at, letter in enumerate(text):
+        if at in alike or (not composed and _decomposed(letter)):
+            yield _escape(letter)
+        elif text[at - 1 : at + 1] == "  ":
+            yield "\\x20"  # of two spaces in a row
+        else:
+            yield visible(letter)
+
+
+def _decomposed(letter: str) -> bool:
+    return unicodedata.combining(letter) > 0 or unicodedata.normalize("NFC", letter) != letter
+
+
+def visible(letter: str) -> str:
+    """A letter, or its escape where a terminal would not show it."""
+    return letter if letter.isprintable() else _escape(letter)
+
+
+def _escape(letter: str) -> str:
+    if 0xD800 <= ord(letter) <= 0xDFFF:
+        return f"\\u{ord(letter):04x}"
+    return letter.encode("unicode_escape").decode("ascii")
