@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from nightloom import interruption
 from nightloom.errors import RunError
 from nightloom.models.contract import state
 from nightloom.models.transformer import TransformerClassifier
@@ -104,6 +106,36 @@ def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, die_after):
     same(calm.model, resumed.model, rtol=0, atol=0)
     assert again.history == outcome.history
     assert again.best_epoch == outcome.best_epoch
+
+
+@pytest.mark.parametrize("asked_after", [1, 8, 12])
+def test_asked_to_end_it_saves_after_the_step_and_goes_on_to_the_same_bytes(
+    tmp_path, asked_after, monkeypatch
+):
+    monkeypatch.setattr(interruption, "_asked", threading.Event())
+    monkeypatch.setattr(interruption, "_announce", [])
+    calm = make(tmp_path / "calm")
+    outcome = calm.run()
+    asked = make(tmp_path / "asked", checkpoint_seconds=1000)
+    run, left, announced = asked.stepper.run, [asked_after], []
+
+    def run_and_ask(*arguments, **named):
+        left[0] -= 1
+        if left[0] == 0:
+            assert interruption.ask(lambda: announced.append("saving")), "a training heeds it"
+        return run(*arguments, **named)
+
+    asked.stepper.run = run_and_ask
+    with pytest.raises(interruption.Interrupted):
+        asked.run()
+    assert announced == ["saving"]
+    assert asked.position.steps == asked_after, "the step under way was the last"
+    interruption._asked.clear()
+    resumed = make(tmp_path / "asked", checkpoint_seconds=1000)
+    again = resumed.run()
+    assert resumed.position.steps == calm.position.steps
+    same(calm.model, resumed.model, rtol=0, atol=0)
+    assert again.history == outcome.history
 
 
 def test_it_learns_and_keeps_the_best_epoch(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from nightloom import interruption
 from nightloom.errors import RunError
 from nightloom.models.contract import load_state, state
 from nightloom.progress import Report
@@ -91,11 +92,13 @@ class Loop:
 
         Raises:
             RunError: The loss is no number any more.
+            Interrupted: It was asked to end; the checkpoint is written.
         """
         self._resume()
         position = self.position
-        while position.epoch < self.settings.epochs and not self._patience_is_over():
-            self._epoch()
+        with interruption.heeded():
+            while position.epoch < self.settings.epochs and not self._patience_is_over():
+                self._epoch()
         best = self.checkpoints.best_path(position.best_epoch)
         from safetensors.numpy import load_file
 
@@ -147,6 +150,10 @@ class Loop:
                 position.seconds = before + now - began
                 self._save()
                 saved = time.monotonic()
+            if interruption.is_asked():
+                self._fetch()
+                position.seconds = before + now - began
+                interruption.end_after(self._save)
         seconds = before + time.monotonic() - began
         self._end_epoch(len(steps), total, seconds)
 

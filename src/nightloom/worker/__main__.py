@@ -18,9 +18,11 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+from nightloom import interruption
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
 from nightloom.masking import masked
+from nightloom.worker.protocol import STOP
 
 PROGRESS_SECONDS = 0.2
 """Least time between two progress messages."""
@@ -56,17 +58,21 @@ class _Replies:
 
 def main() -> None:
     """Serve requests until standard input ends: with the parent, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # the parent gets it as well and decides what it means; children of ours shall not ignore it
+        signal.signal(number, lambda *_: None)
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     requests: queue.Queue[str] = queue.Queue()
     stream = os.fdopen(os.dup(0), "r", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()
+    threading.Thread(target=_listen, args=(stream, requests, replies), daemon=True).start()
     while True:
         line = requests.get()
         try:
             replies.send(reply="built", **_build(json.loads(line), replies))
+        except interruption.Interrupted:
+            os._exit(0)
         except NightloomError as error:
             replies.send(reply="error", kind=type(error).__name__, message=str(error))
         except MemoryError:
@@ -102,10 +108,16 @@ def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
     return {"facts": built.facts, "volatile": sorted(built.volatile)}
 
 
-def _listen(stream: IO[str], requests: "queue.Queue[str]") -> None:
-    """Pass requests on; when the pipe ends, so does this process, whatever it is doing."""
+def _listen(stream: IO[str], requests: "queue.Queue[str]", replies: _Replies) -> None:
+    """Pass requests on; when the pipe ends, so does this process, whatever it is doing.
+
+    Asked to stop, it ends after a checkpoint where it trains, at once where it does not.
+    """
     for line in stream:
-        requests.put(line)
+        if line != STOP:
+            requests.put(line)
+        elif not interruption.ask(lambda: replies.send(reply="saving")):
+            break
     os._exit(0)
 
 

@@ -3,17 +3,23 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from nightloom import errors
+from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
+from nightloom.interruption import Interrupted
 from nightloom.progress import SILENT, Report
 from nightloom.stages.context import BuildContext, Built
+from nightloom.worker.protocol import SAVING, STOP
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -28,14 +34,26 @@ ENVIRONMENT = {
 """Set for the child unless the user set them."""
 
 
+STEP_SECONDS = 2.0
+"""How long the step under way may take before an asked child is killed."""
+SAVE_SECONDS = 1.8
+"""How long the checkpoint after it may take."""
+LOOK_SECONDS = 0.25
+"""Python notices a wish to stop between two looks at the child's pipe."""
+
+
 class Worker:
     """A child process that builds stages, one at a time."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._unread = b""
+        self._asked = False
+        self._saving = False
 
     def build(self, builder: str, context: BuildContext, *, report: Report = SILENT) -> Built:
         """Run `builder` (`module:function`) in the child.
@@ -43,19 +61,22 @@ class Worker:
         Raises:
             InputError: The builder found wrong input.
             RunError: The builder failed, or the child died; the message says how.
+            Interrupted: Somebody called `interrupt`.
         """
         with self._lock:
             process = self._running()
             request = {"builder": builder, "context": context.to_json()}
             try:
-                assert process.stdin and process.stdout
-                process.stdin.write(json.dumps(request) + "\n")
+                assert process.stdin
+                process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
-                return self._replies(process.stdout, context.stage, report)
+                return self._replies(process, context.stage, report)
             except BrokenPipeError:
                 raise self._death(context.stage) from None
-            except (KeyboardInterrupt, SystemExit):
-                self._stop(kill=True)
+            except Exception:
+                raise
+            except BaseException:  # Ctrl-C, a signal, a cancelled task: all of them end this run
+                self.interrupt()
                 raise
 
     def close(self) -> None:
@@ -63,25 +84,57 @@ class Worker:
         with self._lock:
             self._stop(kill=False)
 
-    def _running(self) -> subprocess.Popen[str]:
+    def interrupt(self) -> None:
+        """Let a training write a checkpoint, for some seconds; end the child and what it started.
+
+        From any thread; a build in another one ends as `Interrupted`.
+        """
+        self._asked = True
+        process = self._process
+        if process is None:
+            return
+        began = time.monotonic()
+        with contextlib.suppress(OSError, ValueError):
+            assert process.stdin
+            os.write(process.stdin.fileno(), STOP.encode())
+        while process.poll() is None:
+            limit = STEP_SECONDS + (SAVE_SECONDS if self._saving else 0)
+            if time.monotonic() - began > limit:
+                break
+            self._look(process)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the child and what it started, at once."""
+        self._asked = True
+        process = self._process
+        if process is not None:
+            kill_tree(process.pid)
+            process.wait()
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._asked:
+            hold()
+            raise Interrupted
         if self._process is None or self._process.poll() is not None:
             self._stop(kill=True)
             self._logs.mkdir(parents=True, exist_ok=True)
             self._log = self._logs / f"worker-{os.getpid()}.log"
+            self._unread, self._saving = b"", False
             with self._log.open("a") as log:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "nightloom.worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    text=True,
-                    encoding="utf-8",
                     env={**ENVIRONMENT, **os.environ},
                 )
+            if self._asked:  # meanwhile, by another thread
+                self.kill()
         return self._process
 
-    def _replies(self, stream: IO[str], stage: str, report: Report) -> Built:
-        for line in stream:
+    def _replies(self, process: "subprocess.Popen[bytes]", stage: str, report: Report) -> Built:
+        for line in self._lines(process):
             message: dict[str, Any] = json.loads(line)
             match message.pop("reply"):
                 case "built":
@@ -102,7 +155,43 @@ class Worker:
                     raise RunError(f"{stage} failed: {message['message']}")
                 case "crash":
                     raise RunError(f"{stage} failed: {message['message']}; details in {self._log}")
+        if self._asked:
+            hold()
+            raise Interrupted
         raise self._death(stage)
+
+    def _lines(self, process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+        """The child's replies, until it ends."""
+        assert process.stdout
+        handle = process.stdout.fileno()
+        while True:
+            with self._reading:
+                line, found, self._unread = self._unread.partition(b"\n")
+                if not found:
+                    self._unread = line
+                    if select.select([handle], [], [], LOOK_SECONDS)[0]:
+                        if not (more := os.read(handle, 65536)):
+                            return
+                        self._unread += more
+            if found:
+                self._saving |= line == SAVING
+                if line != SAVING:
+                    yield line
+
+    def _look(self, process: "subprocess.Popen[bytes]") -> None:
+        """See whether a child that was asked to end saves, where no build reads its replies."""
+        if not self._reading.acquire(timeout=0.05):
+            return
+        try:
+            assert process.stdout
+            if select.select([process.stdout], [], [], 0.05)[0]:
+                more = os.read(process.stdout.fileno(), 65536)
+                self._unread += more
+                if not more:
+                    time.sleep(0.01)
+            self._saving |= SAVING in self._unread
+        finally:
+            self._reading.release()
 
     def _death(self, stage: str) -> RunError:
         """The child is gone: say how."""

@@ -1,0 +1,47 @@
+"""The end of a process on a signal: threads that must do nothing more, children that must go."""
+
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
+
+_ending_by: int | None = None
+
+
+def begin_to_end() -> None:
+    """From now on, every thread but this one stops at its next `hold`."""
+    global _ending_by
+    _ending_by = threading.get_ident()
+
+
+def is_ending() -> bool:
+    """Whether this process is about to end."""
+    return _ending_by is not None
+
+
+def hold() -> None:
+    """Where this process is ending: never return, so that the run says and sends nothing more."""
+    if _ending_by is not None and _ending_by != threading.get_ident():
+        threading.Event().wait()
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and what it started."""
+    for one in [pid, *_descendants(pid)]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """All below a process, where the system has /proc; elsewhere none."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            fields = entry.read_text("utf-8", "replace").rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(entry.parent.name))
+    found, below = [], children.get(pid, [])
+    while below:
+        found += below
+        below = [child for one in below for child in children.get(one, [])]
+    return found
