@@ -37,7 +37,7 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ("two trains", {"train.csv": GOOD, "train.tsv": GOOD}, {}, "train.csv and train.tsv"),
     ("two valids", {"train.csv": GOOD, "dev.csv": GOOD, "valid.csv": GOOD}, {}, "dev.csv and val"),
     ("unknown type", {"d.xlsx": "x"}, {"source": "d.xlsx"}, "unknown file type '.xlsx'"),
-    ("json", {"d.json": "[]"}, {"source": "d.json"}, "name a file of one JSON object a line"),
+    ("json", {"d.json": "[]"}, {"source": "d.json"}, "d.json: no rows"),
     ("empty file", {"train.csv": ""}, {}, "train.csv is empty"),
     ("empty test", {"train.csv": GOOD, "test.csv": ""}, {}, "test.csv is empty"),
     ("header only", {"train.csv": "text,label\n"}, {}, "no rows after the header"),
@@ -104,7 +104,37 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         {},
         "jsonl:2: no",
     ),
-    ("semicolons", {"train.csv": GOOD.replace(",", ";")}, {}, "the columns are: text;label"),
+    (
+        "semicolons, another header",
+        {"train.csv": GOOD.replace(",", ";").replace("text", "txt")},
+        {},
+        "no column 'text'.*the columns are: txt, label; did you mean 'txt'.*data.delimiter",
+    ),
+    (
+        "two delimiters fit",
+        {"train.csv": "".join(f"{n},x;{n % 2}\n" for n in range(12))},
+        {"columns": "text,label"},
+        "by the comma and by the semicolon alike.*set data.delimiter=comma or data.del",
+    ),
+    (
+        "lone quotes in TSV",
+        {"train.tsv": 'text\tlabel\n"one\ta\ntwo\tb\nthree"\ta\n' + GOOD.replace(",", "\t")[11:]},
+        {},
+        "train.tsv:2: a quote opens here and closes in line 4; it would join 3 lines.*"
+        "data.quoted=false.*data.quoted=true",
+    ),
+    (
+        "lone quotes in CSV, known labels",
+        {"train.csv": GOOD + '"one,a\ntwo",b\n'},
+        {},
+        "train.csv:22: a quote opens here and closes in line 23; it would join 2 lines",
+    ),
+    (
+        "lone quotes before the labels are known",
+        {"train.csv": 'text,label\n"one,a\ntwo",b\n' + GOOD[11:]},
+        {},
+        "train.csv:2: a quote opens here and closes in line 3",
+    ),
     (
         "label of valid alone",
         {"train.csv": GOOD, "valid.csv": GOOD + "x,c\n", "test.csv": GOOD},

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
 from nightloom.data.files import SourceFile, text_lines
-from nightloom.data.tables import read_objects
+from nightloom.data.json_objects import read_objects
 from nightloom.data.tag_schemes import is_tag
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
@@ -52,7 +52,7 @@ def read_sentences(
     Raises InputError with file, line and value for what cannot be read.
     """
     count = 0
-    if file.format == "jsonl":
+    if file.format in ("jsonl", "json"):
         batches = _read_jsonl(file, encoding)
     else:
         batches = _read_conll(file, columns, encoding)

@@ -16,14 +16,24 @@ from nightloom.errors import InputError, RunError
 from nightloom.settings.spelling import listed, quoted, shown
 
 SPLITS = ("train", "valid", "test")
-TABLE_FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}
+TABLE_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
 TOKEN_FORMATS = {
     ".txt": "conll",
     ".conll": "conll",
     ".iob": "conll",
     ".iob2": "conll",
     ".bio": "conll",
+    ".tsv": "conll",
     ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
 }
 _SPLIT_OF_STEM = {
     "train": "train",
@@ -94,10 +104,9 @@ def _as_source(path: Path, split: str, formats: Mapping[str, str]) -> SourceFile
     _, suffix, gzipped = _suffix(path)
     if suffix not in formats or (gzipped and suffix == ".parquet"):
         known = ", ".join(formats)
-        hint = "; name a file of one JSON object a line .jsonl" if suffix == ".json" else ""
         raise InputError(
             f"{path}: unknown file type {quoted(path.suffix)}; expected one of {known} "
-            f"(text files also with .gz){hint}"
+            "(text files also with .gz)"
         )
     return SourceFile(split, path, formats[suffix], gzipped)
 
@@ -165,33 +174,65 @@ class Unchanged:
                 raise RunError(f"{path} changed while it was read; run again once it is complete")
 
 
-def text_lines(file: SourceFile, encoding: str, *, keep_returns: bool) -> Iterator[str]:
+def text_lines(
+    file: SourceFile, encoding: str, *, keep_returns: bool = False, newline: str | None = "\n"
+) -> Iterator[str]:
     r"""Yield the lines of a text file with their ends, a byte order mark removed.
 
-    With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs).
-    Raises InputError for another encoding, NUL bytes and broken gzip.
+    With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs); with
+    `newline` None they end lines and become `\n`. Raises InputError for another encoding, NUL bytes
+    and broken gzip.
     """
-    number = 0
+    count = [0]
+    ends = "" if keep_returns else newline
+    with _problems_told(file, encoding, count), _open(file, encoding, ends) as stream:
+        for number, line in enumerate(stream, start=1):
+            if "\0" in line:
+                raise _holds_nul(f"{file.path}:{number}", encoding)
+            yield line.removeprefix("\ufeff") if number == 1 else line
+            count[0] = number
+
+
+def text_chunks(file: SourceFile, encoding: str, *, size: int = 1 << 16) -> Iterator[str]:
+    r"""Yield a text file in pieces of `size` characters; ends of lines become `\n`.
+
+    Raises InputError as `text_lines` does.
+    """
+    count = [0]
+    first = True
+    with _problems_told(file, encoding, count), _open(file, encoding, None) as stream:
+        while chunk := stream.read(size):
+            if "\0" in chunk:
+                before = chunk.partition("\0")[0].count("\n")
+                raise _holds_nul(f"{file.path}:{count[0] + before + 1}", encoding)
+            yield chunk.removeprefix("\ufeff") if first else chunk
+            first = False
+            count[0] += chunk.count("\n")
+
+
+def _holds_nul(place: str, encoding: str) -> InputError:
+    return InputError(
+        f"{place}: a NUL character; expected text in {encoding}, "
+        "this looks like binary data or another encoding (data.encoding=utf-16?)"
+    )
+
+
+@contextlib.contextmanager
+def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterator[None]:
+    """Turn what goes wrong in reading into an InputError; `count` holds the lines read so far."""
     try:
-        with _open(file, encoding, "" if keep_returns else "\n") as stream:
-            for number, line in enumerate(stream, start=1):
-                if "\0" in line:
-                    raise InputError(
-                        f"{file.path}:{number}: a NUL character; expected text in {encoding}, "
-                        "this looks like binary data or another encoding (data.encoding=utf-16?)"
-                    )
-                yield line
+        yield
     except UnicodeError as error:
-        raise InputError(_undecodable(file, encoding, error, after=number)) from error
+        raise InputError(_undecodable(file, encoding, error, after=count[0])) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
-            f"{file.path}: broken gzip data after line {number} ({error}); fetch the file again"
+            f"{file.path}: broken gzip data after line {count[0]} ({error}); fetch the file again"
         ) from error
     except OSError as error:
         raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
 
 
-def _open(file: SourceFile, encoding: str, newline: str) -> IO[str]:
+def _open(file: SourceFile, encoding: str, newline: str | None) -> IO[str]:
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"
     if file.gzipped:

@@ -34,8 +34,9 @@ def build_text_dataset(
 
     `out` gets `train/`, `valid/`, `test/` (columns text: string, label: int64, as `datasets`
     wants class labels) and `dataset.json`, which holds the returned facts: task, label_names,
-    rows and rows by class for each split, source, warnings (lines for the caller to show). Equal
-    sources and settings give equal bytes.
+    rows and rows by class for each split, source, warnings (lines for the caller to show), and
+    where there is something to say notes on how files were read (told to `report`). Equal sources
+    and settings give equal bytes.
 
     Raises InputError for what is wrong with settings or rows, RunError where a download fails.
     """
@@ -51,6 +52,13 @@ def build_text_dataset(
             for split in source.splits
         }
         source.watch.check()
+        notes = [
+            note
+            for split, tally in source.tallies.items()
+            for note in tally.notes(source.names[split])
+        ]
+        for note in notes:
+            report.log(note)
         labels = _resolve(settings, source, vocabulary)
         counts = {split: _by_class(part, labels) for split, part in staged.items()}
         warnings = _check_classes(labels, counts, vocabulary, staged)
@@ -74,6 +82,8 @@ def build_text_dataset(
         "source": dict(source.facts),
         "warnings": warnings,
     }
+    if notes:
+        facts["notes"] = notes
     write_json(out / "dataset.json", facts)
     return facts
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightloom.data.delimited import Tally, missing_column
 from nightloom.data.files import TABLE_FORMATS, SourceFile, Unchanged, files_identity, find_files
 from nightloom.data.sample import sample_texts
 from nightloom.data.tables import (
     Rows,
     TableColumns,
-    missing_column,
     parquet_class_names,
     read_table,
     rows_of_batch,
@@ -32,6 +32,8 @@ class TextSource:
     names: Mapping[str, str]
     facts: Mapping[str, Any]
     label_names: tuple[str, ...] | None = None
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    """What became of the lines of each split's file, once it is read; empty but for CSV and TSV."""
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
 
 
@@ -49,14 +51,19 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
         names=settings.columns,
         encoding=settings.encoding,
         quoted=settings.quoted,
+        delimiter=settings.delimiter_character,
     )
     if source.startswith((TFDS, HF)):
         return _open_hub(source, columns, report)
     files = find_files(source, TABLE_FORMATS)
     watch = Unchanged(files)
     facts = files_identity(files)
+    tallies = {split: Tally() for split in files}
     return TextSource(
-        splits={split: read_table(file, columns) for split, file in files.items()},
+        splits={
+            split: read_table(file, columns, tally=tallies[split]) for split, file in files.items()
+        },
+        tallies=tallies,
         places={split: str(file.path) for split, file in files.items()},
         names={split: file.name for split, file in files.items()},
         facts=facts,

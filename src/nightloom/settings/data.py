@@ -32,6 +32,32 @@ def _names(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
+_DELIMITERS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "\\t": "\t",
+    "bar": "|",
+    "pipe": "|",
+    "space": " ",
+}
+
+
+def _delimiter(value: Any) -> Any:
+    """Read a delimiter, by name or as the character, as its name where it has one."""
+    value = _absent(value) if value not in ("\t", " ") else value
+    if not isinstance(value, str):
+        return value
+    character = _DELIMITERS.get(value.strip().lower(), value)
+    if len(character) != 1 or character in '"\r\n\0\ufeff' or character.isalnum():
+        raise ValueError(
+            f"expected {', '.join(name for name in _DELIMITERS if name.isalpha())}, or one "
+            f"character that is no letter, digit or quote; got {value!r}"
+        )
+    return next((name for name, known in _DELIMITERS.items() if known == character), character)
+
+
+Delimiter = Annotated[str | None, BeforeValidator(_delimiter)]
 Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_absent)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -123,10 +149,16 @@ class TextDataSettings(_DataSettings):
         description="The integer that stands for the first of label_names; not given: seen from "
         "the rows, where they leave no doubt",
     )
-    quoted: bool = Field(
-        default=True,
+    quoted: bool | None = Field(
+        default=None,
         description="Whether double quotes enclose fields in CSV and TSV files; false takes a "
-        "quote as a character like any other",
+        "quote as a character like any other. Not given: they do, and reading stops where one "
+        "would join lines that look like rows",
+    )
+    delimiter: Delimiter = Field(
+        default=None,
+        description="What separates the fields of CSV and TSV files: comma, semicolon, tab, bar, "
+        "or any other character. Not given: seen from the header or the first rows",
     )
 
     @model_validator(mode="before")
@@ -146,6 +178,11 @@ class TextDataSettings(_DataSettings):
     def label_column(self) -> str:
         """The column of the label, default filled in."""
         return self.label or "label"
+
+    @property
+    def delimiter_character(self) -> str | None:
+        """The character that separates fields, where one is given."""
+        return self.delimiter and _DELIMITERS.get(self.delimiter, self.delimiter)
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
