@@ -159,6 +159,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "csv:3: label 3 is out of range; expected 0 to 2",
     ),
     (
+        "names and a base",
+        {"train.csv": "text,label\na,x\nb,y\n"},
+        {"label_names": "x,y", "label_base": 0},
+        "csv:2: data.label_base=0 is for integers, .* leave out data.label_base",
+    ),
+    (
         "0 or 1",
         {"train.csv": "text,label\na,1\nb,2\n"},
         {"label_names": "x,y,z"},

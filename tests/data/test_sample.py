@@ -4,10 +4,13 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from nightloom.data.build import build_entity_dataset, build_text_dataset
 from nightloom.data.sample import sample_sentences, sample_texts
 from nightloom.data.sample_words import CLASSES, PEOPLES
 from nightloom.data.tag_schemes import impossible, spans
+from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
 
@@ -66,3 +69,10 @@ def test_both_tasks_build(tmp_path: Path) -> None:
     sentences = build_entity_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
     assert sentences["rows"] == {"train": 1800, "valid": 200, "test": 500}
     assert sentences["warnings"] == []
+
+
+@pytest.mark.parametrize("name", ["text", "label"])
+def test_columns_that_it_does_not_have_are_refused(name: str, tmp_path: Path) -> None:
+    settings = TextDataSettings(source="sample", **{name: "title"})
+    with pytest.raises(InputError, match=rf"^data.source=sample has .*; leave out data.{name},"):
+        build_text_dataset(settings, tmp_path)

@@ -79,7 +79,8 @@ def resolve_labels(
     if all(value in names for value in values) and base is None:
         return _resolved(names, [names.index(value) for value in values], "names")
     if not integers:
-        raise _unknown_label(vocabulary, names)
+        raise _unknown_label(vocabulary, names, base)
+    given = "" if base is None else f"data.label_base={base} of "
     if base is None:
         base = _see_base(vocabulary, names)
     classes = [int(value) - base for value in values]
@@ -87,7 +88,8 @@ def resolve_labels(
         if not 0 <= number < len(names):
             raise InputError(
                 f"{vocabulary.places[code]}: label {values[code]} is out of range; expected "
-                f"{base} to {base + len(names) - 1} for data.label_names ({listed(names)})"
+                f"{base} to {base + len(names) - 1} for {given}data.label_names "
+                f"({listed(names)}); is data.label the right column?"
             )
     return _resolved(names, classes, f"integers from {base}")
 
@@ -111,8 +113,17 @@ def _see_base(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> int:
     return 0 if low < 0 else 1
 
 
-def _unknown_label(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> InputError:
-    code = next(i for i, value in enumerate(vocabulary.values) if value not in names)
+def _unknown_label(
+    vocabulary: LabelVocabulary, names: tuple[str, ...], base: int | None
+) -> InputError:
+    strange = [i for i, value in enumerate(vocabulary.values) if value not in names]
+    if base is not None and not strange:
+        return InputError(
+            f"{vocabulary.places[0]}: data.label_base={base} is for integers, and the labels are "
+            "names of data.label_names; leave out data.label_base, or name a column of integers "
+            "in data.label"
+        )
+    code = strange[0]
     value = vocabulary.values[code]
     close = get_close_matches(value, names, n=1)
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""

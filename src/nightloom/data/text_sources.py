@@ -14,6 +14,7 @@ from nightloom.data.tables import (
     read_table,
     rows_of_batch,
 )
+from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import HF, SAMPLE, TFDS, TextDataSettings
 
@@ -44,6 +45,7 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
     """
     source = settings.source
     if source == SAMPLE:
+        _check_sample(settings)
         return _open_sample()
     columns = TableColumns(
         text=settings.text_columns,
@@ -105,6 +107,15 @@ def _open_hub(source: str, columns: TableColumns, report: Report) -> TextSource:
         facts=hub.facts,
         label_names=hub.class_names.get(columns.label),
     )
+
+
+def _check_sample(settings: TextDataSettings) -> None:
+    """Refuse what a made-up source has none of."""
+    if settings.text_columns != ("text",) or settings.label_column != "label":
+        given = "data.label" if settings.text_columns == ("text",) else "data.text"
+        raise InputError(
+            f"data.source=sample has the columns text and label; leave out {given}, or name a file"
+        )
 
 
 def _open_sample() -> TextSource:
