@@ -58,8 +58,8 @@ def build_entity_dataset(
     `out` gets `train/`, `valid/`, `test/` (columns tokens: list of string, tags: list of int64, in
     IOB2) and `dataset.json`, which holds the returned facts: task, label_names (O, then B- and I-
     of each type, types sorted), rows, words and entities by type for each split, the scheme seen,
-    sequences repaired, source, warnings (lines for the caller to show). Equal sources and settings
-    give equal bytes.
+    sequences repaired, source, what was read as what, warnings (lines for the caller to show).
+    Equal sources and settings give equal bytes.
 
     Raises InputError for what is wrong with settings or rows, RunError where a download fails.
     """
@@ -74,6 +74,8 @@ def build_entity_dataset(
             for split in source.splits
         }
         source.watch.check()
+        for line in source.notes.read_as.values():
+            report.log(line)
         schemes = see_schemes(settings.scheme, staged)
         types = sorted(set().union(*(part.types for part in staged.values())))
         names = ["O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI")]
@@ -99,7 +101,13 @@ def build_entity_dataset(
         "scheme": schemes,
         "repaired": {split: reader.repaired for split, reader in readers.items()},
         "source": dict(source.facts),
-        "warnings": _source_warnings(readers) + repeated + _type_warnings(counts),
+        "read_as": dict(source.notes.read_as),
+        "warnings": [
+            *source.notes.warnings,
+            *_source_warnings(readers),
+            *repeated,
+            *_type_warnings(counts),
+        ],
     }
     write_json(out / "dataset.json", facts)
     return facts

@@ -34,6 +34,7 @@ TOKEN_FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    ".parquet": "parquet",
 }
 _SPLIT_OF_STEM = {
     "train": "train",
@@ -42,6 +43,7 @@ _SPLIT_OF_STEM = {
     "dev": "valid",
     "test": "test",
 }
+_START = 1 << 16
 _MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -180,12 +182,14 @@ def text_lines(
     r"""Yield the lines of a text file with their ends, a byte order mark removed.
 
     With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs); with
-    `newline` None they end lines and become `\n`. Raises InputError for another encoding, NUL bytes
-    and broken gzip.
+    `newline` None, and where no `\n` is, they end lines and become `\n`. Raises InputError for
+    another encoding, NUL bytes and broken gzip.
     """
     count = [0]
-    ends = "" if keep_returns else newline
-    with _problems_told(file, encoding, count), _open(file, encoding, ends) as stream:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_problems_told(file, encoding, count))
+        ends = None if newline is None else _line_end(file)
+        stream = stack.enter_context(_open(file, encoding, "" if keep_returns else ends))
         for number, line in enumerate(stream, start=1):
             if "\0" in line:
                 raise _holds_nul(f"{file.path}:{number}", encoding)
@@ -230,6 +234,13 @@ def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterato
         ) from error
     except OSError as error:
         raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
+
+
+def _line_end(file: SourceFile) -> str | None:
+    r"""What ends the lines of a file, as `open` takes it: `\n`, or any where there is only `\r`."""
+    with _open_bytes(file) as stream:
+        start = stream.read(_START)
+    return None if b"\r" in start and b"\n" not in start else "\n"
 
 
 def _open(file: SourceFile, encoding: str, newline: str | None) -> IO[str]:

@@ -32,7 +32,9 @@ class TagReader:
 
     def _read(self, tags: list[str], start: int) -> Reading:
         for at, reason in impossible(tags, self.scheme):
-            line = start + at if self.part.line_a_word else start
+            line = start
+            if self.part.line_a_word:
+                line = self.part.lines[start][at] if start in self.part.lines else start + at
             text = f"{line}: {reason} is impossible in {self.scheme}"
             if self.refuse:
                 raise InputError(

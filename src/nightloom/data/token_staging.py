@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data.arrow import StreamWriter, open_split
-from nightloom.data.conll import Sentences
+from nightloom.data.sentences import Sentences
 from nightloom.data.tag_schemes import SchemeCount, split_tag
 from nightloom.data.token_sources import TokenSource
 from nightloom.errors import InputError
@@ -36,6 +36,8 @@ class StagedSentences:
     line_a_word: bool = False
     count: SchemeCount = field(default_factory=SchemeCount)
     types: set[str] = field(default_factory=set)
+    lines: dict[int, list[int]] = field(default_factory=dict)
+    """Lines of the words of sentences that have other lines in them, by the line of the first."""
 
     def batches(self) -> Iterator[tuple[pa.Array, list[list[str]], list[int], np.ndarray]]:
         """Yield words, tags, first lines and hashes of the words, in the source's order."""
@@ -54,6 +56,7 @@ def stage_sentences(split: str, source: TokenSource, path: Path, report: Report)
     with StreamWriter(path, _SCHEMA) as writer:
         for batch in source.splits[split]:
             part.line_a_word = batch.line_a_word
+            part.lines.update(batch.lines)
             kept = Sentences(batch.line_a_word)
             for tokens, tags, start in zip(batch.tokens, batch.tags, batch.starts, strict=True):
                 if not tokens:

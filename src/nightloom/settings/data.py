@@ -31,6 +31,15 @@ def _names(value: Any) -> Any:
     return value
 
 
+def _scheme(value: Any) -> Any:
+    """Read other names of a scheme."""
+    return _SCHEMES.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+_SCHEMES = {
+    **dict.fromkeys(("bilou", "bioul", "biluo", "bioes", "iobes", "bmes", "bmewo"), "bilou"),
+    **dict.fromkeys(("bio", "iob2", "bio2"), "iob2"),
+}
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
 _DELIMITERS = {
     "comma": ",",
@@ -219,17 +228,26 @@ class EntityDataSettings(_DataSettings):
     source: str = Field(
         default="hf:lhoestq/conll2003",
         description="hf:NAME[:CONFIG][@REVISION], sample, or a file or directory (train.*, "
-        "optional valid.*, test.*) of CoNLL columns or of JSONL with tokens and tags",
+        "optional valid.*, test.*) of CoNLL columns, or of JSONL or Parquet with tokens and tags",
     )
     columns: Names = Field(
         default=None,
-        description="Names of the CoNLL columns; 'word' or 'token' and 'ner' or 'tag' are read. "
-        "Not given: the first column is the word, the last the tag",
+        description="CoNLL: names of all columns, of which 'word' or 'token' and 'ner' or 'tag' "
+        "are read; JSONL, Parquet and hubs: the column of the words and that of the tags "
+        "(tokens,ner_tags). Not given: seen from the first sentences, or from the names",
     )
-    scheme: Literal["auto", "iob1", "iob2", "bilou"] = Field(
+    tag_names: Names = Field(
+        default=None,
+        description="Names of the tags in their order (O,B-PER,I-PER), where the rows hold "
+        "integers counted from 0; rows with names must hold these",
+    )
+    scheme: Annotated[
+        Literal["auto", "iob1", "iob2", "bilou", "ioe1", "ioe2", "io"], BeforeValidator(_scheme)
+    ] = Field(
         default="auto",
-        description="How the tags mark entities; auto sees it from the training rows "
-        "(bilou includes its other spelling, S- and E-)",
+        description="How the tags mark entities; auto sees it from the training rows. bilou "
+        "includes its other spellings BIOES, BMES and BMEWO; io takes types without a prefix, "
+        "neighbours of one type being one entity",
     )
     invalid_tags: Literal["repair", "refuse"] = Field(
         default="repair",
@@ -245,10 +263,13 @@ class EntityDataSettings(_DataSettings):
                 "expected hf:NAME, sample or a path"
             )
         if self.columns is not None:
-            if not is_local(self.source):
-                raise ValueError(
-                    f"data.columns is for CoNLL files; {self.source} names its columns"
-                )
+            if self.source == SAMPLE:
+                raise ValueError("data.columns: the sample has words and tags only; leave it out")
             if len(self.columns) < 2:
                 raise ValueError("data.columns: expected at least two, the word's and the tag's")
+        if self.tag_names is not None:
+            if self.source == SAMPLE:
+                raise ValueError("data.tag_names: the tags of the sample have names; leave it out")
+            if len(self.tag_names) < 2:
+                raise ValueError("data.tag_names: expected at least two (O,B-PER)")
         return self

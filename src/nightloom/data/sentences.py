@@ -1,0 +1,52 @@
+"""Tagged sentences as readers hand them on, and what the readers have to say about their source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
+from nightloom.errors import InputError
+
+
+@dataclass(slots=True)
+class Sentences:
+    """A batch of sentences: words, tags, and the line or row at which each sentence starts.
+
+    `line_a_word` says whether each word has a line of its own; `lines` has the lines of the words
+    of sentences between whose words other lines stand, by the line of the first.
+    """
+
+    line_a_word: bool
+    tokens: list[list[str]] = field(default_factory=list)
+    tags: list[list[str]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    lines: dict[int, list[int]] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, tokens: list[str], tags: list[str], start: int) -> None:
+        """Append one sentence."""
+        self.tokens.append(tokens)
+        self.tags.append(tags)
+        self.starts.append(start)
+        self.size += 16 * len(tokens)
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch is large enough to be handed on."""
+        return len(self.tokens) >= ROWS_PER_BATCH or self.size >= BYTES_PER_BATCH
+
+
+@dataclass(slots=True)
+class Notes:
+    """What was taken for what in each split (`read_as`), and what someone should look at."""
+
+    read_as: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_pair(tokens: Sequence[str], tags: Sequence[object], place: str) -> None:
+    """Raise InputError unless there is one tag for each word."""
+    if len(tokens) != len(tags):
+        raise InputError(
+            f"{place}: expected a tag for each token, got {len(tokens)} tokens and {len(tags)} "
+            "tags; mend the sentence (O for a word of no entity)"
+        )
