@@ -2,6 +2,8 @@
 
 import os
 
+from tasks.runtime.on_import import on_import
+
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -11,3 +13,12 @@ ENVIRONMENT = {
 
 for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+
+
+def _own_ephemeral_server() -> None:
+    from tasks.runtime.ephemeral import install
+
+    install()
+
+
+on_import("prefect.server.api.server", _own_ephemeral_server)

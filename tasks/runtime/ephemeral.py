@@ -1,0 +1,81 @@
+"""Prefect's server for a process that names none: one for all of its threads, ended by it alone.
+
+Prefect's own starts twice, or is used before it is there, where two threads begin at once; and it
+dies of the very Ctrl-C after which a run has to say how it ended.
+"""
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings.context import get_current_settings
+
+STOP_SECONDS = 5.0
+
+
+class EphemeralServer(SubprocessASGIServer):
+    """Takes the place of the one that `get_client` starts."""
+
+    _starting = threading.RLock()
+
+    def __new__(cls, port: int | None = None) -> "EphemeralServer":
+        """A new one; the base would give the one that is there."""
+        return object.__new__(cls)
+
+    def start(self, timeout: int | None = None) -> None:
+        """Start it, once; every caller comes back when it serves."""
+        with self._starting:
+            super().start(timeout)
+
+    def stop(self) -> None:
+        """Close the pipe that keeps it; it may be started again."""
+        with self._starting:
+            atexit.unregister(self.stop)
+            process, self.server_process = self.server_process, None
+            self.running, self.port = False, None
+            if process is None:
+                return
+            assert process.stdin
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def kill(self) -> None:
+        """End it at once; waits for nobody."""
+        process = self.server_process
+        if process is not None:
+            process.kill()
+
+    def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+        environment = {
+            **os.environ,
+            "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
+            **get_current_settings().to_environment_variables(exclude_unset=True),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "tasks.runtime.ephemeral_server", str(self.port)],
+            env=environment,
+            stdin=subprocess.PIPE,
+        )
+
+
+def install() -> None:
+    """Let Prefect use this one, unless it has one already."""
+    SubprocessASGIServer._instances.setdefault(None, EphemeralServer())
+
+
+def server_here() -> EphemeralServer | None:
+    """The one of this process, where it runs."""
+    found = SubprocessASGIServer._instances.get(None)
+    return found if isinstance(found, EphemeralServer) and found.server_process else None

@@ -1,0 +1,41 @@
+"""Something to do as soon as a module has been imported, by whomever: for heavy ones."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+
+def on_import(name: str, action: Callable[[], None]) -> None:
+    """Call `action` after the module `name` was imported; now, where it is already."""
+    if name in sys.modules:
+        action()
+    else:
+        sys.meta_path.insert(0, _Once(name, action))
+
+
+class _Once(MetaPathFinder):
+    def __init__(self, name: str, action: Callable[[], None]) -> None:
+        self._name = name
+        self._action = action
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                self._action()
+
+            loader.exec_module = exec_module
+        return spec
