@@ -231,7 +231,12 @@ ENTITIES: list[tuple[str, Files, dict[str, Any], str]] = [
     ("unequal", {"train.jsonl": '{"tokens": ["a"], "tags": []}'}, {}, "jsonl:1: .*1 tokens and 0"),
     ("no tokens", {"train.jsonl": '{"tags": []}'}, {}, "jsonl:1: no key 'tokens'"),
     ("numbers", {"train.jsonl": '{"tokens": ["a"], "tags": [1]}'}, {}, "must be a list of strings"),
-    ("text source", {"train.csv": GOOD}, {}, "no training file"),
+    (
+        "text source",
+        {"train.csv": GOOD},
+        {},
+        "train.csv seems to be the train split but cannot be read",
+    ),
     (
         "NUL token",
         {"train.jsonl": '{"tokens": ["\\u0000"], "tags": ["O"]}'},

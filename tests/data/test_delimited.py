@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from nightloom.data.build import build_text_dataset
 from nightloom.data.delimited import Tally
 from nightloom.data.dialect import TableOptions
-from nightloom.data.files import TABLE_FORMATS, find_files
+from nightloom.data.files import TABLE_FORMATS
+from nightloom.data.folders import find_files
 from nightloom.data.tables import Records, TableColumns, read_records, read_table, texts_of
 from nightloom.settings.data import TextDataSettings
 from tests.data.test_readers import file_of, rows_of

@@ -1,4 +1,4 @@
-"""Source files: which is which split, and that they stay what they were."""
+"""Source files: that they stay what they were while they are read."""
 
 import os
 import threading
@@ -8,7 +8,6 @@ import pytest
 
 from nightloom.data.build import build_text_dataset
 from nightloom.data.download import growth_shown
-from nightloom.data.files import TABLE_FORMATS, find_files
 from nightloom.errors import RunError
 from nightloom.settings.data import TextDataSettings
 
@@ -32,20 +31,6 @@ class Recorder:
     def log(self, message: str) -> None: ...
 
     def warn(self, message: str) -> None: ...
-
-
-@pytest.mark.parametrize("valid", ["valid.csv", "validation.jsonl", "dev.tsv.gz", "Dev.Parquet"])
-def test_splits_of_a_directory(valid: str, tmp_path: Path) -> None:
-    for name in ("train.csv", valid, "test.tsv", "readme.txt", "train.xlsx", "other.csv"):
-        (tmp_path / name).write_text("x")
-    (tmp_path / "test.csv").mkdir()
-    found = find_files(str(tmp_path), TABLE_FORMATS)
-    assert {split: file.name for split, file in found.items()} == {
-        "train": "train.csv",
-        "valid": valid,
-        "test": "test.tsv",
-    }
-    assert list(found) == ["train", "valid", "test"]
 
 
 @pytest.mark.parametrize("change", ["append", "remove"])

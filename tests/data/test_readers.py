@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from nightloom.data.build import build_entity_dataset, build_text_dataset
 from nightloom.data.conll import read_sentences
-from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile, find_files
+from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
+from nightloom.data.folders import find_files
 from nightloom.data.tables import TableColumns, read_table
 from nightloom.data.tag_schemes import SCHEMES
 from nightloom.errors import InputError

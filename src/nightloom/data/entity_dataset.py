@@ -103,6 +103,7 @@ def build_entity_dataset(
         "source": dict(source.facts),
         "read_as": dict(source.notes.read_as),
         "warnings": [
+            *source.warnings,
             *source.notes.warnings,
             *_source_warnings(readers),
             *repeated,

@@ -1,4 +1,4 @@
-"""Local source files: which file is which split, what is in it (digest), its lines of text."""
+"""Local source files: what is in them (digest), that they stay so, their lines of text."""
 
 import codecs
 import contextlib
@@ -6,16 +6,15 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
+from nightloom.data.roles import SPLITS as SPLITS
 from nightloom.errors import InputError, RunError
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import shown
 
-SPLITS = ("train", "valid", "test")
 TABLE_FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -36,113 +35,41 @@ TOKEN_FORMATS = {
     ".json": "json",
     ".parquet": "parquet",
 }
-_SPLIT_OF_STEM = {
-    "train": "train",
-    "valid": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-}
 _START = 1 << 16
 _MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a source: the split it gives, its path, its format and whether it is gzipped."""
+    """One file of a source: the split it gives, its path, its format and whether it is gzipped.
+
+    Where a split has several files, this is the first one, and `more` are the others.
+    """
 
     split: str
     path: Path
     format: str
     gzipped: bool
+    more: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
         """The file's name without its folder, as messages show it."""
         return self.path.name
 
-
-def find_files(source: str, formats: Mapping[str, str]) -> dict[str, SourceFile]:
-    """Map each split of a local source to its file; a single file is the split `train`.
-
-    Raises InputError where the path is missing, the format unknown, or two files claim one split.
-    """
-    given = f"data.source={shown(source, 300)}"
-    try:
-        path = Path(source).expanduser()
-        if path.is_dir():
-            return _in_directory(path, formats)
-        if path.is_file():
-            return {"train": _as_source(path, "train", formats)}
-        if path.exists():
-            raise InputError(f"{given} is neither a file nor a directory; expected one of them")
-        raise InputError(f"{given}: no such file or directory{_nearby(path)}")
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{given}: {reason}; expected a path that can be read") from error
-
-
-def _nearby(path: Path) -> str:
-    """What may have been meant by a path that does not exist."""
-    if not path.parent.is_dir():
-        expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
-        folder = shown(str(path.parent), 300)
-        return f" (its folder {folder} does not exist either); {expected}"
-    names = sorted(entry.name for entry in path.parent.iterdir())
-    close = get_close_matches(path.name, [*names, "sample"], n=1)
-    if close:
-        meant = "sample" if close[0] == "sample" else shown(str(path.parent / close[0]), 300)
-        return f"; did you mean {meant}?"
-    return f"; {path.parent.resolve()} holds: {listed(names)}"
-
-
-def _suffix(path: Path) -> tuple[str, str, bool]:
-    gzipped = path.suffix.lower() == ".gz"
-    inner = path.with_suffix("") if gzipped else path
-    return inner.stem.lower(), inner.suffix.lower(), gzipped
-
-
-def _as_source(path: Path, split: str, formats: Mapping[str, str]) -> SourceFile:
-    _, suffix, gzipped = _suffix(path)
-    if suffix not in formats or (gzipped and suffix == ".parquet"):
-        known = ", ".join(formats)
-        raise InputError(
-            f"{path}: unknown file type {quoted(path.suffix)}; expected one of {known} "
-            "(text files also with .gz)"
-        )
-    return SourceFile(split, path, formats[suffix], gzipped)
-
-
-def _in_directory(directory: Path, formats: Mapping[str, str]) -> dict[str, SourceFile]:
-    found: dict[str, SourceFile] = {}
-    names = sorted(entry.name for entry in directory.iterdir())
-    for name in names:
-        path = directory / name
-        stem, suffix, gzipped = _suffix(path)
-        split = _SPLIT_OF_STEM.get(stem)
-        if split is None or suffix not in formats or not path.is_file():
-            continue
-        if split in found:
-            raise InputError(
-                f"{directory}: two files for the {split} split, {found[split].name} and {name}; "
-                "keep one, or put the other elsewhere"
-            )
-        found[split] = SourceFile(split, path, formats[suffix], gzipped)
-    if "train" not in found:
-        raise InputError(
-            f"{directory}: no training file; expected train.* of type {', '.join(formats)}; "
-            f"the directory holds: {listed(names)}"
-        )
-    return {split: found[split] for split in SPLITS if split in found}
+    @property
+    def parts(self) -> tuple["SourceFile", ...]:
+        """The files of the split, each by itself, in the order in which they are read."""
+        return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
 
 
 def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
-    """Describe the files by split, name, size and SHA-256; where they lie is left out.
+    """Describe the files by split, format, size and SHA-256; names and places are left out.
 
     Raises InputError for an empty or unreadable file.
     """
     described = []
-    for file in files.values():
+    for file in [part for whole in files.values() for part in whole.parts]:
         try:
             with file.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -151,15 +78,29 @@ def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
             raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
         if size == 0:
             raise InputError(f"{file.path} is empty; expected rows for the {file.split} split")
-        described.append({"split": file.split, "name": file.name, "bytes": size, "sha256": digest})
+        described.append(
+            {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
+        )
     return {"kind": "files", "files": described}
+
+
+def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    """The same, with the names of the files."""
+    facts = files_identity(files)
+    names = [part.name for file in files.values() for part in file.parts]
+    described = [
+        {"split": one["split"], "name": name, "bytes": one["bytes"], "sha256": one["sha256"]}
+        for name, one in zip(names, facts["files"], strict=True)
+    ]
+    return {**facts, "files": described}
 
 
 class Unchanged:
     """Watches that files stay what they were from the first look to the last."""
 
     def __init__(self, files: Mapping[str, SourceFile]) -> None:
-        self._before = {file.path: self._look(file.path) for file in files.values()}
+        paths = [part.path for file in files.values() for part in file.parts]
+        self._before = {path: self._look(path) for path in paths}
 
     @staticmethod
     def _look(path: Path) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ The library keeps its own cache, where `HF_HOME` says; a filled cache serves wit
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 
 
-def open_hf(source: str, report: Report = SILENT) -> HubDataset:
+def open_hf(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> HubDataset:
     """Download and open `hf:NAME[:CONFIG][@REVISION]`, Parquet data only; no code of it is run.
 
-    The facts hold the commit that the revision stands for. Raises InputError for a name,
-    configuration or revision that the hub does not have, RunError where it cannot be reached.
+    `chosen` are the splits that settings ask for, by ours. The facts hold the commit that the
+    revision stands for. Raises InputError for a name, configuration or revision that the hub does
+    not have, RunError where it cannot be reached.
     """
     name, config, revision = parse_hf(source)
     import datasets
@@ -60,7 +61,7 @@ def open_hf(source: str, report: Report = SILENT) -> HubDataset:
             f"{source} is not in the cache {cache}, which holds commit {builder.hash} instead; "
             "unset HF_HUB_OFFLINE, or ask for that commit"
         )
-    names = split_names([str(split) for split in builder.info.splits], source)
+    names = split_names([str(split) for split in builder.info.splits], source, chosen)
     features = builder.info.features
     classes = {}
     for column, feature in features.items():
@@ -77,8 +78,8 @@ def open_hf(source: str, report: Report = SILENT) -> HubDataset:
         "config": builder.config.name,
         "revision": builder.hash,
     }
-    splits = {ours: reader(theirs) for ours, theirs in names.items()}
-    return HubDataset(splits, tuple(features), classes, facts)
+    splits = {ours: reader(theirs) for ours, theirs in names.parts.items()}
+    return HubDataset(splits, tuple(features), classes, facts, names.left_out)
 
 
 def _hf_batches(builder: Any, split: str) -> Iterator[pa.RecordBatch]:

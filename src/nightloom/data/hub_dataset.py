@@ -1,14 +1,14 @@
 """A data set of a hub, opened: how to read its splits, and what is known of it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from nightloom.data.roles import Assigned, Part, assign, roles_of
 from nightloom.errors import InputError
-
-_VALID_NAMES = ("validation", "valid", "dev")
+from nightloom.settings.spelling import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,20 @@ class HubDataset:
     columns: tuple[str, ...]
     class_names: Mapping[str, tuple[str, ...]]
     facts: Mapping[str, Any]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Splits that are not read, and why."""
 
 
-def split_names(present: list[str], source: str) -> dict[str, str]:
-    """Map train, valid and test to the hub's names; InputError where there is no train."""
-    found = {"train": "train", "test": "test"}
-    found["valid"] = next((name for name in _VALID_NAMES if name in present), "")
-    found = {split: found[split] for split in ("train", "valid", "test") if found[split] in present}
-    if "train" not in found:
+def split_names(present: Sequence[str], source: str, chosen: Mapping[str, str]) -> Assigned:
+    """Map train, valid and test to the hub's names; `chosen` are those that settings ask for.
+
+    Raises InputError where there is no train, and where two claim one split.
+    """
+    parts = [Part(name, roles_of(name)) for name in present]
+    found = assign(parts, chosen, source=f"data.source={source}", kind="split", strict=False)
+    if "train" not in found.parts:
         raise InputError(
-            f"data.source={source} has no split named train; its splits are: {', '.join(present)}"
+            f"data.source={source} has no split named train; its splits are: {listed(present)}; "
+            f"to take one as train: data.train_split={present[0] if present else 'NAME'}"
         )
     return found

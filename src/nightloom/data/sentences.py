@@ -12,10 +12,12 @@ class Sentences:
     """A batch of sentences: words, tags, and the line or row at which each sentence starts.
 
     `line_a_word` says whether each word has a line of its own; `lines` has the lines of the words
-    of sentences between whose words other lines stand, by the line of the first.
+    of sentences between whose words other lines stand, by the line of the first; `place` is the
+    path of the file, where a split may have several.
     """
 
     line_a_word: bool
+    place: str = ""
     tokens: list[list[str]] = field(default_factory=list)
     tags: list[list[str]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity, find_files
+from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity
+from nightloom.data.folders import look_into
 from nightloom.errors import InputError
 from nightloom.settings.data import HF, SAMPLE, TFDS, EntityDataSettings, TextDataSettings
 
@@ -29,7 +30,8 @@ def parse_hf(source: str) -> tuple[str, str | None, str | None]:
 def source_identity(settings: TextDataSettings | EntityDataSettings) -> dict[str, Any]:
     """What a cache key must hold for the source: JSON that changes when its content does.
 
-    For local files: split, name, size and SHA-256 of each file that would be read, not the path.
+    For local files: split, format, size and SHA-256 of each file that would be read, not its name
+    or path; and the names of those left out, for they are told when the others are read.
     For a hub: name, configuration and revision (of a moving one, such as none given, only what
     was asked for). Raises InputError where files are missing, empty or claim the same split.
     """
@@ -42,4 +44,6 @@ def source_identity(settings: TextDataSettings | EntityDataSettings) -> dict[str
         name, config, revision = parse_hf(source)
         return {"kind": "hf", "name": name, "config": config, "revision": revision}
     formats = TABLE_FORMATS if isinstance(settings, TextDataSettings) else TOKEN_FORMATS
-    return files_identity(find_files(source, formats))
+    found = look_into(source, formats, settings.chosen_splits)
+    identity = files_identity(found.files)
+    return {**identity, "left_out": sorted(found.left_out)} if found.left_out else identity

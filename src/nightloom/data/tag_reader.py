@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nightloom.data.tag_schemes import impossible, spans, tags_from_spans
 from nightloom.data.token_staging import StagedSentences
@@ -35,15 +36,16 @@ class TagReader:
             line = start
             if self.part.line_a_word:
                 line = self.part.lines[start][at] if start in self.part.lines else start + at
-            text = f"{line}: {reason} is impossible in {self.scheme}"
+            place = self.part.line(line)
+            text = f": {reason} is impossible in {self.scheme}"
             if self.refuse:
                 raise InputError(
-                    f"{self.part.place}:{text}; mend the tags, state data.scheme, or set "
+                    f"{place}{text}; mend the tags, state data.scheme, or set "
                     "data.invalid_tags=repair"
                 )
             self.repaired += 1
             if len(self.shown) < _SHOWN:
-                self.shown.append(f"{self.part.name}:{text}")
+                self.shown.append(f"{Path(place).name}{text}")
         found = spans(tags)
         return tags_from_spans(found, len(tags)), [kind for kind, _, _ in found]
 

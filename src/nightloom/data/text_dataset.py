@@ -52,12 +52,7 @@ def build_text_dataset(
             for split in source.splits
         }
         source.watch.check()
-        notes = [
-            note
-            for split, tally in source.tallies.items()
-            for note in tally.notes(source.names[split])
-        ]
-        for note in notes:
+        for note in source.notes:
             report.log(note)
         labels = _resolve(settings, source, vocabulary)
         counts = {split: _by_class(part, labels) for split, part in staged.items()}
@@ -80,10 +75,10 @@ def build_text_dataset(
         "classes": classes,
         "labels_read_as": labels.read_as,
         "source": dict(source.facts),
-        "warnings": warnings,
+        "warnings": [*source.warnings, *warnings],
     }
-    if notes:
-        facts["notes"] = notes
+    if source.notes:
+        facts["notes"] = source.notes
     write_json(out / "dataset.json", facts)
     return facts
 

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.data.delimited import Tally, missing_column
-from nightloom.data.files import TABLE_FORMATS, SourceFile, Unchanged, files_identity, find_files
-from nightloom.data.sample import sample_texts
+from nightloom.data.files import TABLE_FORMATS, SourceFile, Unchanged, files_facts
+from nightloom.data.folders import look_into
+from nightloom.data.hub_dataset import split_names
+from nightloom.data.roles import left_out_warnings
+from nightloom.data.sample import TEXT_ROWS, sample_texts
 from nightloom.data.tables import (
     Rows,
     TableColumns,
@@ -17,24 +20,24 @@ from nightloom.data.tables import (
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import HF, SAMPLE, TFDS, TextDataSettings
+from nightloom.settings.spelling import listed
 
 
 @dataclass(frozen=True, slots=True)
 class TextSource:
     """The splits that a source has, as iterators to be run once in the order given.
 
-    `places` says where each split is in errors (path of the file, or source and split), `names`
-    without a folder, in what is written;
-    `label_names` are the source's own class names, whose labels are then integers from 0.
+    `places` says where each split is in errors (path of the first file, or source and split);
+    `label_names` are the source's own class names, whose labels are then integers from 0;
+    `warnings` are lines for a person, as are `notes`, which grow while the splits are read.
     """
 
     splits: Mapping[str, Iterator[Rows]]
     places: Mapping[str, str]
-    names: Mapping[str, str]
     facts: Mapping[str, Any]
     label_names: tuple[str, ...] | None = None
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
-    """What became of the lines of each split's file, once it is read; empty but for CSV and TSV."""
+    warnings: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
 
 
@@ -46,7 +49,7 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
     source = settings.source
     if source == SAMPLE:
         _check_sample(settings)
-        return _open_sample()
+        return _open_sample(settings.chosen_splits)
     columns = TableColumns(
         text=settings.text_columns,
         label=settings.label_column,
@@ -56,22 +59,32 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
         delimiter=settings.delimiter_character,
     )
     if source.startswith((TFDS, HF)):
-        return _open_hub(source, columns, report)
-    files = find_files(source, TABLE_FORMATS)
+        return _open_hub(source, columns, settings.chosen_splits, report)
+    found = look_into(source, TABLE_FORMATS, settings.chosen_splits)
+    files = found.files
     watch = Unchanged(files)
-    facts = files_identity(files)
-    tallies = {split: Tally() for split in files}
+    facts = files_facts(files)
+    notes: list[str] = []
     return TextSource(
-        splits={
-            split: read_table(file, columns, tally=tallies[split]) for split, file in files.items()
-        },
-        tallies=tallies,
+        splits={split: _read(file, columns, notes) for split, file in files.items()},
         places={split: str(file.path) for split, file in files.items()},
-        names={split: file.name for split, file in files.items()},
         facts=facts,
         label_names=_class_names(files, columns),
+        warnings=tuple(left_out_warnings(found.left_out, "file")),
+        notes=notes,
         watch=watch,
     )
+
+
+def _read(file: SourceFile, columns: TableColumns, notes: list[str]) -> Iterator[Rows]:
+    """The rows of all files of a split; what is worth a line goes to `notes`."""
+    if file.more:
+        names = [part.name for part in file.parts]
+        notes.append(f"{file.split} is read from {len(names)} files: {listed(names)}")
+    for part in file.parts:
+        tally = Tally()
+        yield from read_table(part, columns, tally=tally)
+        notes += tally.notes(part.name)
 
 
 def _class_names(files: Mapping[str, SourceFile], columns: TableColumns) -> tuple[str, ...] | None:
@@ -80,15 +93,17 @@ def _class_names(files: Mapping[str, SourceFile], columns: TableColumns) -> tupl
     return parquet_class_names(files["train"], columns.label)
 
 
-def _open_hub(source: str, columns: TableColumns, report: Report) -> TextSource:
+def _open_hub(
+    source: str, columns: TableColumns, chosen: Mapping[str, str], report: Report
+) -> TextSource:
     if source.startswith(TFDS):
         from nightloom.data.tfds_source import open_tfds
 
-        hub = open_tfds(source, report)
+        hub = open_tfds(source, chosen, report)
     else:
         from nightloom.data.hf_source import open_hf
 
-        hub = open_hf(source, report)
+        hub = open_hf(source, chosen, report)
     for name in (*columns.text, columns.label):
         if name not in hub.columns:
             raise missing_column(source, name, hub.columns)
@@ -103,9 +118,9 @@ def _open_hub(source: str, columns: TableColumns, report: Report) -> TextSource:
     return TextSource(
         splits={split: rows(split, place) for split, place in places.items()},
         places=places,
-        names=places,
         facts=hub.facts,
         label_names=hub.class_names.get(columns.label),
+        warnings=tuple(left_out_warnings(hub.left_out, "split")),
     )
 
 
@@ -118,17 +133,18 @@ def _check_sample(settings: TextDataSettings) -> None:
         )
 
 
-def _open_sample() -> TextSource:
-    def rows(split: str) -> Iterator[Rows]:
-        batch = Rows()
+def _open_sample(chosen: Mapping[str, str]) -> TextSource:
+    def rows(split: str, place: str) -> Iterator[Rows]:
+        batch = Rows(place=place)
         for number, (text, label) in enumerate(sample_texts(split), start=1):
             batch.add(text, label, number)
         yield batch
 
-    places = {split: f"{SAMPLE} ({split})" for split in ("train", "test")}
+    found = split_names(list(TEXT_ROWS), SAMPLE, chosen)
+    places = {split: f"{SAMPLE} ({name})" for split, name in found.parts.items()}
     return TextSource(
-        splits={split: rows(split) for split in places},
+        splits={split: rows(name, places[split]) for split, name in found.parts.items()},
         places=places,
-        names=places,
         facts={"kind": "sample"},
+        warnings=tuple(left_out_warnings(found.left_out, "split")),
     )

@@ -53,10 +53,10 @@ def stage_texts(
     empty, first_empty = 0, ""
     with StreamWriter(path, _SCHEMA) as writer:
         for batch in source.splits[split]:
-            codes = vocabulary.encode(batch.labels, batch.numbers, place)
+            codes = vocabulary.encode(batch.labels, batch.numbers, batch.place)
             # str hashes differ between processes, which of them are equal does not.
             hashes = np.array([hash(text) for text in batch.texts], dtype=np.int64)
-            arrays = [_checked(batch, place), pa.array(codes), pa.array(hashes)]
+            arrays = [_checked(batch), pa.array(codes), pa.array(hashes)]
             writer.write(pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA))
             found = np.bincount(codes, minlength=len(vocabulary.values)).astype(np.int64)
             found[: len(rows_of_code)] += rows_of_code
@@ -67,7 +67,9 @@ def stage_texts(
                 if not text or text.isspace()
             ]
             if blank and not empty:
-                first_empty = f"{source.names[split]}:{blank[0]}"
+                of_file = source.facts["kind"] == "files"
+                name = Path(batch.place).name if of_file else batch.place
+                first_empty = f"{name}:{blank[0]}"
             empty += len(blank)
             report.progress(what=f"read {split}", done=writer.rows, total=None, unit="rows")
     if writer.rows == 0:
@@ -80,7 +82,7 @@ def stage_texts(
     return StagedTexts(place, path, writer.rows, rows_of_code, empty, first_empty)
 
 
-def _checked(batch: Rows, place: str) -> pa.Array:
+def _checked(batch: Rows) -> pa.Array:
     try:
         texts = pa.array(batch.texts, type=pa.string())
     except UnicodeEncodeError:
@@ -89,12 +91,14 @@ def _checked(batch: Rows, place: str) -> pa.Array:
                 text.encode()
             except UnicodeEncodeError as error:
                 raise InputError(
-                    f"{place}:{number}: the text holds half of a surrogate pair "
+                    f"{batch.place}:{number}: the text holds half of a surrogate pair "
                     f"({text[error.start]!a}), which is no character; mend or remove it"
                 ) from error
         raise
     with_nul = pc.match_substring(texts, "\0")
     if pc.any(with_nul).as_py():
         at = pc.index(with_nul, True).as_py()
-        raise InputError(f"{place}:{batch.numbers[at]}: the text holds a NUL character; remove it")
+        raise InputError(
+            f"{batch.place}:{batch.numbers[at]}: the text holds a NUL character; remove it"
+        )
     return texts

@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from nightloom.settings.data import TFDS
 _SECONDS_TO_CONNECT = 15
 
 
-def open_tfds(source: str, report: Report = SILENT) -> HubDataset:
+def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> HubDataset:
     """Download and open `tfds:NAME`; rows come in the order in which they are stored.
+
+    `chosen` are the splits that settings ask for, by ours.
 
     Raises InputError for an unknown name, RunError where the download fails for good.
     """
@@ -49,7 +51,7 @@ def open_tfds(source: str, report: Report = SILENT) -> HubDataset:
     report.log(f"{source}: version {builder.version} under {builder.data_dir}")
     _prepare_tfds(builder, source, report)
     features = builder.info.features
-    names = split_names(list(builder.info.splits), source)
+    names = split_names(list(builder.info.splits), source, chosen)
     if not hasattr(features, "items"):
         raise InputError(f"data.source={source} has rows without named columns: {features}")
     columns = tuple(
@@ -67,8 +69,8 @@ def open_tfds(source: str, report: Report = SILENT) -> HubDataset:
         return lambda: _tfds_batches(builder, split, columns)
 
     facts = {"kind": "tfds", "name": name, "version": str(builder.version)}
-    splits = {ours: reader(theirs) for ours, theirs in names.items()}
-    return HubDataset(splits, columns, classes, facts)
+    splits = {ours: reader(theirs) for ours, theirs in names.parts.items()}
+    return HubDataset(splits, columns, classes, facts, names.left_out)
 
 
 def _prepare_tfds(builder: Any, source: str, report: Report) -> None:

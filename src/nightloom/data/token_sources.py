@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.data.conll import ConllReader, read_sentences
-from nightloom.data.files import TOKEN_FORMATS, Unchanged, files_identity, find_files
-from nightloom.data.sample import sample_sentences
+from nightloom.data.files import TOKEN_FORMATS, SourceFile, Unchanged, files_facts
+from nightloom.data.folders import look_into
+from nightloom.data.hub_dataset import split_names
+from nightloom.data.roles import left_out_warnings
+from nightloom.data.sample import ENTITY_ROWS, sample_sentences
 from nightloom.data.sentences import Notes, Sentences
 from nightloom.data.tagged_rows import TaggedRowReader
 from nightloom.progress import SILENT, Report
@@ -17,14 +20,14 @@ from nightloom.settings.data import HF, SAMPLE, EntityDataSettings
 class TokenSource:
     """The splits that a source has, as iterators to be run once in the order given.
 
-    `places` says where each split is in errors (path of the file, or source and split), `names`
-    without a folder, in what is written; `notes` are filled while the splits are read.
+    `places` says where each split is in errors (path of the first file, or source and split);
+    `warnings` are lines for a person; `notes` are filled while the splits are read.
     """
 
     splits: Mapping[str, Iterator[Sentences]]
     places: Mapping[str, str]
-    names: Mapping[str, str]
     facts: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
 
@@ -36,32 +39,41 @@ def open_sentences(settings: EntityDataSettings, report: Report = SILENT) -> Tok
     """
     source = settings.source
     if source == SAMPLE:
-        return _open_sample()
+        return _open_sample(settings.chosen_splits)
     notes = Notes()
     bare = settings.scheme == "io"
     rows = TaggedRowReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
     if source.startswith(HF):
-        return _open_hub(source, rows, report)
-    files = find_files(source, TOKEN_FORMATS)
+        return _open_hub(source, rows, settings.chosen_splits, report)
+    found = look_into(source, TOKEN_FORMATS, settings.chosen_splits)
+    files = found.files
     watch = Unchanged(files)
-    facts = files_identity(files)
+    facts = files_facts(files)
     lines = ConllReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
     return TokenSource(
-        splits={
-            split: read_sentences(file, lines=lines, rows=rows) for split, file in files.items()
-        },
+        splits={split: _read(file, lines, rows) for split, file in files.items()},
         places={split: str(file.path) for split, file in files.items()},
-        names={split: file.name for split, file in files.items()},
         facts=facts,
+        warnings=tuple(left_out_warnings(found.left_out, "file")),
         notes=notes,
         watch=watch,
     )
 
 
-def _open_hub(source: str, rows: TaggedRowReader, report: Report) -> TokenSource:
+def _read(file: SourceFile, lines: ConllReader, rows: TaggedRowReader) -> Iterator[Sentences]:
+    """The sentences of all files of a split, each batch with the path of its file."""
+    for part in file.parts:
+        for batch in read_sentences(part, lines=lines, rows=rows):
+            batch.place = str(part.path)
+            yield batch
+
+
+def _open_hub(
+    source: str, rows: TaggedRowReader, chosen: Mapping[str, str], report: Report
+) -> TokenSource:
     from nightloom.data.hf_source import open_hf
 
-    hub = open_hf(source, report)
+    hub = open_hf(source, chosen, report)
     places = {split: f"{source} ({split})" for split in hub.splits}
     return TokenSource(
         splits={
@@ -75,23 +87,23 @@ def _open_hub(source: str, rows: TaggedRowReader, report: Report) -> TokenSource
             for split, place in places.items()
         },
         places=places,
-        names=places,
         facts=hub.facts,
+        warnings=tuple(left_out_warnings(hub.left_out, "split")),
         notes=rows.notes,
     )
 
 
-def _open_sample() -> TokenSource:
+def _open_sample(chosen: Mapping[str, str]) -> TokenSource:
     def sentences(split: str) -> Iterator[Sentences]:
         batch = Sentences(line_a_word=False)
         for number, (tokens, tags) in enumerate(sample_sentences(split), start=1):
             batch.add(tokens, tags, number)
         yield batch
 
-    places = {split: f"{SAMPLE} ({split})" for split in ("train", "test")}
+    found = split_names(list(ENTITY_ROWS), SAMPLE, chosen)
     return TokenSource(
-        splits={split: sentences(split) for split in places},
-        places=places,
-        names=places,
+        splits={split: sentences(name) for split, name in found.parts.items()},
+        places={split: f"{SAMPLE} ({name})" for split, name in found.parts.items()},
         facts={"kind": "sample"},
+        warnings=tuple(left_out_warnings(found.left_out, "split")),
     )

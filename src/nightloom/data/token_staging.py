@@ -24,13 +24,17 @@ _SCHEMA = pa.schema(
 )
 
 
+_LINES_A_FILE = 1 << 40
+
+
 @dataclass(slots=True)
 class StagedSentences:
     """One split of the source, read: its sentences on disk, and what is known of them."""
 
     place: str
-    name: str
     path: Path
+    places: list[str] = field(default_factory=list)
+    """The files of the split, in order, as far as they are read."""
     rows: int = 0
     empty: int = 0
     line_a_word: bool = False
@@ -38,6 +42,17 @@ class StagedSentences:
     types: set[str] = field(default_factory=set)
     lines: dict[int, list[int]] = field(default_factory=dict)
     """Lines of the words of sentences that have other lines in them, by the line of the first."""
+
+    def mark(self, place: str, start: int) -> int:
+        """The line `start` of a file as one number that tells the file as well."""
+        if not self.places or self.places[-1] != place:
+            self.places.append(place)
+        return (len(self.places) - 1) * _LINES_A_FILE + start
+
+    def line(self, mark: int) -> str:
+        """The file and line that `mark` made a number of."""
+        file, line = divmod(mark, _LINES_A_FILE)
+        return f"{self.places[file]}:{line}"
 
     def batches(self) -> Iterator[tuple[pa.Array, list[list[str]], list[int], np.ndarray]]:
         """Yield words, tags, first lines and hashes of the words, in the source's order."""
@@ -52,18 +67,20 @@ def stage_sentences(split: str, source: TokenSource, path: Path, report: Report)
     Raises InputError for what is wrong with a sentence, where there is none, and where train has
     no entity.
     """
-    part = StagedSentences(source.places[split], source.names[split], path)
+    part = StagedSentences(source.places[split], path)
     with StreamWriter(path, _SCHEMA) as writer:
         for batch in source.splits[split]:
             part.line_a_word = batch.line_a_word
-            part.lines.update(batch.lines)
+            place = batch.place or part.place
+            for start, lines in batch.lines.items():
+                part.lines[part.mark(place, start)] = [part.mark(place, line) for line in lines]
             kept = Sentences(batch.line_a_word)
             for tokens, tags, start in zip(batch.tokens, batch.tags, batch.starts, strict=True):
                 if not tokens:
                     part.empty += 1
                     continue
                 part.count.add(tags)
-                kept.add(tokens, tags, start)
+                kept.add(tokens, tags, part.mark(place, start))
             part.types.update(
                 split_tag(tag)[1] for tag in set().union(*map(set, kept.tags)) if tag != "O"
             )
@@ -86,7 +103,7 @@ def _as_arrow(batch: Sentences, part: StagedSentences) -> pa.RecordBatch:
         joined = "\n".join(tokens)
         if "\0" in joined or not _encodes(joined):
             raise InputError(
-                f"{part.place}:{start}: a token holds a NUL or half of a surrogate pair; remove it"
+                f"{part.line(start)}: a token holds a NUL or half of a surrogate pair; remove it"
             )
         # str hashes differ between processes, which of them are equal does not.
         hashes.append(hash(joined))

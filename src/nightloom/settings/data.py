@@ -68,6 +68,7 @@ def _delimiter(value: Any) -> Any:
 
 Delimiter = Annotated[str | None, BeforeValidator(_delimiter)]
 Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_absent)]
+SplitName = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(_absent)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
@@ -105,6 +106,28 @@ class _DataSettings(Settings):
         default=1, description="Seed of everything that is cut or drawn from the rows"
     )
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
+    train_split: SplitName = Field(
+        default=None,
+        description="File, folder or split of the source that is train; not given: seen from the "
+        "names",
+    )
+    valid_split: SplitName = Field(
+        default=None,
+        description="File, folder or split of the source that is the validation split, or train "
+        "for a part that is cut from it (data.valid_fraction); not given: seen from the names",
+    )
+    test_split: SplitName = Field(
+        default=None,
+        description="File, folder or split of the source that is the test split (validation, "
+        "where the labels of test are kept secret), or train for a part that is cut from it "
+        "(data.test_fraction); not given: seen from the names",
+    )
+
+    @property
+    def chosen_splits(self) -> dict[str, str]:
+        """What is asked for as train, valid and test by its name in the source."""
+        chosen = {"train": self.train_split, "valid": self.valid_split, "test": self.test_split}
+        return {split: name for split, name in chosen.items() if name is not None}
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

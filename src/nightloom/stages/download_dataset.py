@@ -6,6 +6,9 @@ from nightloom.data.build import build_entity_dataset, build_text_dataset
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.stages.context import BuildContext, Built
 
+_NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
+"""Holds names of files, which change nothing: the rows and labels are elsewhere as well."""
+
 
 def build(context: BuildContext) -> Built:
     """Write the splits; what looks odd about the rows is said."""
@@ -18,4 +21,4 @@ def build(context: BuildContext) -> Built:
         facts = build_text_dataset(texts, context.out, context.report)
     for warning in facts.get("warnings", ()):
         context.report.warn(warning)
-    return Built(facts)
+    return Built(facts, volatile=_NAMES)
