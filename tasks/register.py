@@ -6,6 +6,8 @@ A hit stands as long as the version is in the registry; the decision is not take
 from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.runtime.stage import Stage
 
+COLUMNS = ("data.text",)
+"""MLflow's own interface takes the columns of the training rows."""
 TEXT, ENTITIES = "nightloom.stages.register_text", "nightloom.stages.register_entities"
 
 register = Stage(
@@ -18,24 +20,26 @@ register = Stage(
         by="learner",
         variants={
             "transformer": Variant(
-                code=("nightloom.families.transformer", "nightloom.text.words", TEXT)
+                reads=COLUMNS, code=("nightloom.families.transformer", "nightloom.text.words", TEXT)
             ),
             "bert": Variant(
                 inputs=("checkpoint",),
+                reads=COLUMNS,
                 code=("nightloom.families.bert", "nightloom.text.pieces", TEXT),
             ),
             "hub": Variant(
                 inputs=("checkpoint",),
+                reads=COLUMNS,
                 code=("nightloom.families.hub", "nightloom.text.hub_module", TEXT),
             ),
             "bert_head": Variant(
                 inputs=("checkpoint", "encoded"),
-                reads=("model.pooling",),
+                reads=("model.pooling", *COLUMNS),
                 code=("nightloom.families.bert_head", "nightloom.text.pieces", TEXT),
             ),
             "hub_head": Variant(
                 inputs=("checkpoint", "encoded"),
-                reads=("model.pooling",),
+                reads=("model.pooling", *COLUMNS),
                 code=("nightloom.families.hub_head", "nightloom.text.hub_module", TEXT),
             ),
             "tagger": Variant(

@@ -17,9 +17,12 @@ from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.registry.store import open_client
 
 CARD = ModelCard(
-    inputs=(Field("text", "string"),),
-    outputs=(Field("probabilities", "float32", (2,)),),
-    example=(("good news, é",), ("bad news",)),
+    columns=("text",),
+    outputs=(
+        Field("label", "string"),
+        *(Field(name, "float64") for name in ("probability", "no", "yes")),
+    ),
+    example=("good news, é", "bad news"),
 )
 
 
@@ -45,8 +48,13 @@ class Tiny(tf.Module):
         length = tf.cast(tf.strings.length(folded, unit="UTF8_CHAR"), tf.float32)
         return {"probabilities": tf.nn.softmax(length[:, None] * self.weights)}
 
+    @tf.function(input_signature=[])
+    def classes(self):
+        return {"names": tf.constant(["no", "yes"])}
+
 tiny = Tiny()
-tf.saved_model.save(tiny, sys.argv[1], signatures={"serving_default": tiny.serve})
+signatures = {"serving_default": tiny.serve, "classes": tiny.classes}
+tf.saved_model.save(tiny, sys.argv[1], signatures=signatures)
 """
     run = [sys.executable, "-c", program, str(folder)]
     subprocess.run(run, check=True, capture_output=True)

@@ -12,7 +12,7 @@ from nightloom.encoders.huggingface import export_token_classifier
 from nightloom.encoders.weights import load_encoder
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
-from nightloom.serving.predictor import Spelling
+from nightloom.serving.answers.entities import Spelling
 from nightloom.serving.tagger import UNCUT, SavedTagger, export_tagger
 from nightloom.text.graph_tokenizer import GraphTokenizer
 from tests.encoders.tiny import save_checkpoint
@@ -36,9 +36,13 @@ class Exported:
 @pytest.fixture(scope="session", params=["bert", "roberta", "albert"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A tagger on a checkpoint of each family of tokenizers."""
-    folder = tmp_path_factory.mktemp(f"tagger-{request.param}")
+    return export_tiny_tagger(tmp_path_factory.mktemp(f"tagger-{request.param}"), request.param)
+
+
+def export_tiny_tagger(folder: Path, family: str) -> Exported:
+    """A tagger on a checkpoint of a family, exported below a folder."""
     source = folder / "source"
-    save_checkpoint(source, request.param)
+    save_checkpoint(source, family)
     encoder = load_encoder(source, with_pooler=False, name="encoder")
     head = ClassificationHead(size=encoder.config.hidden_size, classes=len(TAGS), rate=0.1)
     draw = np.random.default_rng(3)
@@ -63,7 +67,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         folder=folder / "saved_model",
     )
     return Exported(
-        family=request.param,
+        family=family,
         model=model,
         huggingface=folder / "huggingface",
         saved_model=folder / "saved_model",

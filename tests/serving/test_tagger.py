@@ -10,8 +10,8 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nightloom.serving.answers.entities import EntityPredictor
 from nightloom.serving.entities import entities_of, tags_of_words, words_as_text
-from nightloom.serving.predictor import EntityPredictor
 from nightloom.serving.rows import batch_of
 from nightloom.serving.saved import open_saved
 from nightloom.serving.tagger import SavedTagger, TaggedText

@@ -1,9 +1,10 @@
-"""Describing a SavedModel to MLflow, so that `mlflow.pyfunc.load_model` and `mlflow models serve`
-take it: signature, input example, requirements. Nothing here is a pickle.
+"""Describing an exported model to MLflow, so that `mlflow.pyfunc.load_model` and `mlflow models
+serve` answer as `nightloom predict` does: code that answers, signature, example, requirements.
+Nothing here is a pickle.
 
-MLflow's own `mlflow.tensorflow.save_model` wants a live Keras model or module and would save it
-again. A directory that is already a SavedModel is described instead, by its serving signature
-(`model_type: tf1-estimator` is what MLflow calls that), so it is loaded without any Python class.
+`python_function` loads the code that lies in the version (`serving.answers`). The flavor
+`tensorflow` gives the SavedModel's own serving signature: a directory that is a SavedModel already
+is described by that (`model_type: tf1-estimator` is what MLflow calls it).
 """
 
 import json
@@ -14,36 +15,39 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nightloom.serving.shipping import CODE, ship
+
 SAVED_MODEL = "saved_model"
-LOADER = "load_with_ops"
+TEXT = "text"
+ENTITIES = "entities"
+"""Type of a column whose cells are lists of entities."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One input or output of the serving signature.
-
-    name: as in the signature; dtype: `string` or a numpy dtype; shape: without the batch's -1, so
-    `()` is one value a row.
-    """
+    """A column of answers; dtype: `string`, `float64` or `entities`."""
 
     name: str
     dtype: str
-    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What MLflow has to know of a SavedModel.
+    """What MLflow has to know of an exported model.
 
-    inputs, outputs: of its signature `serving_default`; example: rows of input values, one value
-    for each input; needs: modules to import before it can be loaded, as `tensorflow_text`, which
-    carry ops of the graph.
+    columns: the text columns of its training rows; outputs: the columns of its answers; example:
+    texts; needs: what is imported to load it beside TensorFlow, as `tensorflow_text`.
     """
 
-    inputs: tuple[Field, ...]
+    columns: tuple[str, ...]
     outputs: tuple[Field, ...]
-    example: tuple[tuple[Any, ...], ...]
+    example: tuple[str, ...]
     needs: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All columns that it takes: those of training, and `text` for their joined texts."""
+        return tuple(dict.fromkeys((*self.columns, TEXT)))
 
 
 def describe(
@@ -56,22 +60,18 @@ def describe(
     from mlflow import pyfunc
     from mlflow.models import Model, ModelSignature
 
-    names = [field.name for field in card.inputs]
-    split = {"columns": names, "data": [list(row) for row in card.example]}
+    name = card.columns[0] if len(card.columns) == 1 else TEXT
+    split = {"columns": [name], "data": [[text] for text in card.example]}
     _write_json(folder / "input_example.json", split)
     _write_json(folder / "serving_input_example.json", {"dataframe_split": split})
     _write_requirements(folder, card.needs)
-    code = None
-    if card.needs:
-        code = "code"
-        _write_loader(folder / code, card.needs)
     model = Model(
         artifact_path=model_uri,
         run_id=run_id,
         model_id=model_id,
         model_uuid=model_id.removeprefix("m-"),
         model_size_bytes=size,
-        signature=ModelSignature(inputs=_columns(card.inputs), outputs=_tensors(card.outputs)),
+        signature=ModelSignature(inputs=_inputs(card), outputs=_outputs(card.outputs)),
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "type": "dataframe",
@@ -85,43 +85,42 @@ def describe(
         model_type="tf1-estimator",
         meta_graph_tags=["serve"],
         signature_def_key="serving_default",
-        code=code,
+        code=None,
     )
     pyfunc.add_to_model(
         model,
-        loader_module=LOADER if code else "mlflow.tensorflow",
+        loader_module=ship(folder, columns=card.columns),
         python_env="python_env.yaml",
-        code=code,
+        code=CODE,
     )
     model.save(str(folder / "MLmodel"))
 
 
-def _columns(fields: Sequence[Field]) -> Any:
-    from mlflow.types import ColSpec, DataType, Schema
+def _inputs(card: ModelCard) -> Any:
+    """Columns of any type, none needed: the code of the version says what is wrong, in one line.
 
-    types = {
+    MLflow itself would refuse a categorical column, and answer for the text "None" where an
+    element of `inputs` is null.
+    """
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    return Schema([ColSpec(AnyType(), name, required=False) for name in card.inputs])
+
+
+def _outputs(fields: Sequence[Field]) -> Any:
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array, Object, Property
+
+    parts = {"entity_group": "string", "score": "double", "word": "string"}
+    parts |= {"start": "long", "end": "long"}
+    entity = Object([Property(name, DataType[kind]) for name, kind in parts.items()])
+    types: dict[str, Any] = {
         "string": DataType.string,
-        "int32": DataType.integer,
-        "int64": DataType.long,
-        "float32": DataType.float,
+        "float64": DataType.double,
+        ENTITIES: Array(entity),
     }
     return Schema([ColSpec(types[field.dtype], field.name) for field in fields])
-
-
-def _tensors(fields: Sequence[Field]) -> Any:
-    import numpy
-    from mlflow.types import Schema, TensorSpec
-
-    return Schema(
-        [
-            TensorSpec(
-                numpy.dtype(str if field.dtype == "string" else field.dtype),
-                (-1, *field.shape),
-                field.name,
-            )
-            for field in fields
-        ]
-    )
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -129,20 +128,11 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write_requirements(folder: Path, needs: Sequence[str]) -> None:
-    packages = ["mlflow", "tensorflow", *(name.replace("_", "-") for name in needs)]
+    needed = (name.replace("_", "-") for name in needs)
+    packages = ["mlflow", "numpy", "pandas", "tensorflow", *needed]
     lines = [f"{name}=={version(name)}" for name in packages]
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "python_env.yaml").write_text(
         f"python: {platform.python_version()}\ndependencies:\n- -r requirements.txt\n",
-        encoding="utf-8",
-    )
-
-
-def _write_loader(folder: Path, needs: Sequence[str]) -> None:
-    folder.mkdir()
-    imports = "".join(f"import {name}  # noqa: F401\n" for name in needs)
-    (folder / f"{LOADER}.py").write_text(
-        '"""Registers the ops that the SavedModel uses, then loads it as MLflow does."""\n\n'
-        f"{imports}from mlflow.tensorflow import _load_pyfunc  # noqa: F401\n",
         encoding="utf-8",
     )

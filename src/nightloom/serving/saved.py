@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:
-    from nightloom.serving.classifier import SavedClassifier
-    from nightloom.serving.tagger import SavedTagger
+    from nightloom.serving.answers.classes import SavedClassifier
+    from nightloom.serving.answers.pieces import SavedTagger
 
 
 def open_saved(folder: Path) -> "SavedClassifier | SavedTagger":
@@ -18,23 +16,14 @@ def open_saved(folder: Path) -> "SavedClassifier | SavedTagger":
     Raises:
         InputError: It is none of ours, or damaged.
     """
+    from nightloom.serving.answers.loading import NotOurs, open_model
+
     try:
-        loaded = tf.saved_model.load(str(folder))
+        return open_model(folder)
+    except NotOurs as error:
+        raise InputError(f"{error}; name a model that nightloom registered") from error
     except Exception as error:  # protobuf, TensorFlow and the file system have no common base
         raise InputError(
             f"expected a SavedModel in {folder}, but it cannot be opened "
             f"({' '.join(str(error).split())[:200]}); name another version, or train it again"
         ) from error
-    if "tags" in loaded.signatures:
-        from nightloom.serving.tagger import SavedTagger
-
-        return SavedTagger(loaded)
-    if "classes" in loaded.signatures:
-        from nightloom.serving.classifier import SavedClassifier
-
-        return SavedClassifier(loaded)
-    names = ", ".join(sorted(loaded.signatures)) or "none"
-    raise InputError(
-        f"expected a SavedModel with a signature `classes` or `tags` in {folder}, got {names}; "
-        "name a model that nightloom registered"
-    )

@@ -1,18 +1,19 @@
 """A trained tagger as one SavedModel: strings in, a tag for every piece out, with its offsets."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from nightloom.serving.answers.pieces import SavedTagger, TaggedText
 from nightloom.serving.parts import parts_of
 from nightloom.serving.rows import batch_of
 from nightloom.text.windows import room_of
 
-OUTPUTS = ("id", "label", "score", "start", "end", "pieces")
+__all__ = ["UNCUT", "SavedTagger", "TaggedText", "export_tagger"]
+
 AT_ONCE = 64
 """Windows that go through the model together, so that a long text needs no more memory."""
 UNCUT = 2**30
@@ -134,47 +135,3 @@ def export_tagger(
     module = _Tagger(tokenizer, model, label_names, length, overlap)
     signatures = {"serving_default": module.tag, "tags": module.tags}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-
-
-@dataclass(frozen=True)
-class TaggedText:
-    """The pieces of one text, special tokens left out; all arrays [pieces]."""
-
-    ids: np.ndarray
-    labels: list[str]
-    scores: np.ndarray
-    """float32: probability of the label."""
-    starts: np.ndarray
-    ends: np.ndarray
-    """Indexes into the text."""
-
-
-class SavedTagger:
-    """A SavedModel of `export_tagger`, loaded."""
-
-    def __init__(self, loaded: Any) -> None:
-        """`loaded`: what `tf.saved_model.load` gave."""
-        self._loaded = loaded
-        self._tag = loaded.signatures["serving_default"]
-        names = loaded.signatures["tags"]()["names"].numpy()
-        self.label_names = [name.decode() for name in names]
-
-    def tag(self, texts: Sequence[str], *, batch_size: int = 64) -> Iterator[TaggedText]:
-        """The pieces of each text, in order; texts of alike length go together."""
-        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
-        found: list[TaggedText | None] = [None] * len(texts)
-        for begin in range(0, len(order), batch_size):
-            chosen = order[begin : begin + batch_size]
-            # a lone surrogate is no character: one stands in for it, so that offsets hold
-            given = [texts[n].encode("utf-8", "replace") for n in chosen]
-            answer = {k: v.numpy() for k, v in self._tag(text=tf.constant(given)).items()}
-            for row, n in enumerate(chosen):
-                part = {name: answer[name][row, : answer["pieces"][row]] for name in OUTPUTS[:5]}
-                found[n] = TaggedText(
-                    ids=part["id"],
-                    labels=[label.decode() for label in part["label"]],
-                    scores=part["score"],
-                    starts=part["start"],
-                    ends=part["end"],
-                )
-        yield from (one for one in found if one is not None)

@@ -9,7 +9,7 @@ from nightloom.data.arrow import read_columns
 from nightloom.evaluation.spans import Span, match_counts, spans_of_all
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_tagger
-from nightloom.registry.mlmodel import Field, ModelCard
+from nightloom.registry.mlmodel import ENTITIES, TEXT, Field, ModelCard
 from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
 from nightloom.serving.tagger import UNCUT, SavedTagger, export_tagger
@@ -40,13 +40,12 @@ def export(context: BuildContext, model: Any, folder: Path) -> None:
 
 def card(context: BuildContext, *, examples: int) -> ModelCard:
     """What MLflow is told about it."""
-    kinds = {"id": "int32", "label": "string", "score": "float32", "start": "int32", "end": "int32"}
-    outputs = [Field(name, kind, (-1,)) for name, kind in kinds.items()]
-    texts = [words_as_text(words) for words in _test_tokens(context)[:examples]]
+    texts = (words_as_text(words) for words in _test_tokens(context)[:examples])
     return ModelCard(
-        inputs=(Field("text", "string"),),
-        outputs=(*outputs, Field("pieces", "int32")),
-        example=tuple((text,) for text in texts),
+        columns=(TEXT,),
+        outputs=(Field(ENTITIES, ENTITIES),),
+        example=tuple(texts),
+        needs=("tokenizers",),
     )
 
 

@@ -9,8 +9,10 @@ from nightloom.data.arrow import read_columns
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.registry.mlmodel import Field, ModelCard
+from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.classifier import SavedClassifier, export_classifier
 from nightloom.serving.saved import open_saved
+from nightloom.settings.data import TFDS, TextDataSettings
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import Champion
 from nightloom.stages.context import BuildContext
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import pandas
 
 METRIC = "accuracy"
+OF_TF_HUB = ("hub", "hub_head")
+"""Learners whose tokenizer may have operations of tensorflow-text."""
 
 
 def export(context: BuildContext, model: Any, folder: Path) -> None:
@@ -34,13 +38,13 @@ def export(context: BuildContext, model: Any, folder: Path) -> None:
 
 def card(context: BuildContext, *, examples: int) -> ModelCard:
     """What MLflow is told about it."""
+    names = _names(context)
+    of_classes = (Field(column, "float64") for column in class_columns(names))
     return ModelCard(
-        inputs=(Field("text", "string"),),
-        outputs=(
-            Field("label", "string"),
-            Field("probabilities", "float32", (len(_names(context)),)),
-        ),
-        example=tuple((text,) for text in _test_texts(context)[:examples]),
+        columns=_columns(context),
+        outputs=(Field(LABEL, "string"), Field(PROBABILITY, "float64"), *of_classes),
+        example=tuple(_test_texts(context)[:examples]),
+        needs=("tensorflow_text",) if context.variant in OF_TF_HUB else (),
     )
 
 
@@ -73,6 +77,17 @@ def judge(context: BuildContext, settings: RegisterSettings, champion: Champion 
 def _names(context: BuildContext) -> list[str]:
     names: list[str] = context.inputs["dataset"].facts["label_names"]
     return names
+
+
+def _columns(context: BuildContext) -> tuple[str, ...]:
+    """The columns that made the texts of the training rows."""
+    source = context.inputs["dataset"].facts["source"]
+    known: dict[str, Any] = {}
+    if source.get("kind") == "tfds":
+        known["source"] = f"{TFDS}{source['name']}"
+    if text := context.settings.get("data", {}).get("text"):
+        known["text"] = tuple(text)
+    return TextDataSettings.model_construct(**known).text_columns
 
 
 def _test_texts(context: BuildContext) -> list[str]:
