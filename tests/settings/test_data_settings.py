@@ -37,7 +37,7 @@ from nightloom.settings.data import EntityDataSettings, TextDataSettings
         (EntityDataSettings, {"invalid_tags": "ignore"}, "repair"),
         (EntityDataSettings, {"source": "tfds:conll2003"}, "labelled texts only"),
         (EntityDataSettings, {"source": "d.txt", "columns": "word"}, "at least two"),
-        (EntityDataSettings, {"columns": "word,ner"}, "names its columns"),
+        (EntityDataSettings, {"source": "sample", "columns": "word,ner"}, "words and tags only"),
     ],
 )
 def test_refused(make: type, values: dict[str, Any], words: str) -> None:

@@ -219,17 +219,24 @@ class TextDataSettings(_DataSettings):
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         if self.label_column in self.text_columns:
-            raise ValueError(f"data.label={self.label_column} is among data.text as well")
+            raise ValueError(
+                f"data.label={self.label_column} is among data.text as well; "
+                "name another column in data.label or in data.text"
+            )
         if self.label_names is not None and len(self.label_names) < 2:
             raise ValueError(
                 f"data.label_names={','.join(self.label_names)}: expected at least two classes"
             )
         if self.label_base is not None and self.label_names is None:
-            raise ValueError("data.label_base says how integers count data.label_names: give both")
+            raise ValueError(
+                "data.label_base says how integers count data.label_names: give both, or leave out "
+                "data.label_base"
+            )
         if self.columns is not None:
             if not is_local(self.source):
                 raise ValueError(
-                    f"data.columns is for files without a header; {self.source} names its columns"
+                    f"data.columns is for files without a header; {self.source} names its "
+                    "columns; leave out data.columns"
                 )
             for wanted, column in [
                 *(("text", name) for name in self.text_columns),

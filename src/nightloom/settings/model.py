@@ -43,7 +43,9 @@ class TransformerSettings(Settings):
     """Share of words whose embedding is dropped as a whole in training; the notebook: none."""
 
 
-Trainable = Annotated[str, Field(pattern=r"^(head|all|top:[1-9]\d*)$")]
+Trainable = Annotated[
+    str, Field(pattern=r"^(head|all|top:[1-9]\d*)$", examples=["head", "all", "top:2"])
+]
 """`head`: the encoder is frozen; `all`; `top:N`: its upper N layers and the head."""
 
 
@@ -118,7 +120,7 @@ class TaggerSettings(CheckpointSettings):
             self.__dict__["overlap"] = self.length // 4
         elif self.overlap >= self.length:
             raise ValueError(
-                f"overlap={self.overlap}: expected less than length={self.length}; "
-                "leave it out for a quarter of that"
+                f"model.overlap={self.overlap}: expected less than model.length={self.length}; "
+                "leave out model.overlap for a quarter of that"
             )
         return self

@@ -30,7 +30,9 @@ class NightlyModel(Settings):
 
     flow: str
     """Which flow trains it: classify-transformer, classify-hub, classify-bert or ner-bert."""
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
+    )
     """Its name, in reports and in the registry; none: the flow's."""
     settings: dict[str, Any] = Field(default={})
     """Settings of the flow, in groups or by dotted names, such as train.epochs: 3."""
@@ -68,7 +70,9 @@ class RunSettings(Settings):
 
     engine: Literal["local", "ray"] = "local"
     """local: here, one model after the other; ray: on a Ray cluster, the models side by side."""
-    address: str | None = Field(default=None, pattern=r"^(auto|local|(ray://)?[^\s/:]+:\d+)$")
+    address: str | None = Field(
+        default=None, pattern=r"^(auto|local|(ray://)?[^\s/:]+:\d+)$", examples=["127.0.0.1:6379"]
+    )
     """The cluster's, such as 127.0.0.1:6379 or ray://head:10001; none: RAY_ADDRESS, or where that
     is not set a cluster of this machine alone, for this night."""
     retries: int = Field(default=3, ge=0, le=100)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from nightloom.errors import InputError
 from nightloom.settings.base import nested, public_fields
@@ -83,11 +84,24 @@ def _is_a_group(kind: type[BaseModel], name: str, came: str) -> str:
 
 def _unknown(name: str, kind: type[BaseModel]) -> str:
     known = [*names(kind), *sorted(_groups(kind))]
+    if elsewhere := _flows_with(name, kind):
+        return f"unknown setting {on_one_line(name)}; {elsewhere}"
     close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
     ]
     hint = f"did you mean {close[0]}?" if close else "`nightloom flows FLOW` lists the settings"
     return f"unknown setting {on_one_line(name)}; {hint}"
+
+
+def _flows_with(name: str, kind: type[BaseModel]) -> str:
+    """Which other flows have a setting that this one has not."""
+    from nightloom.settings.nightly import KINDS
+
+    here = [flow for flow, one in KINDS.items() if one is kind]
+    there = [flow for flow, one in KINDS.items() if name in names(one)]
+    if not here or not there:
+        return ""
+    return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here[0]} has not"
 
 
 def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:
@@ -149,31 +163,43 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         return f"expected names of settings, got {spelled(error.get('input'))} in {name}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
-        message += f" ({_description(kind, name)})"
+        message = _in_words(kind, name)
+    if error["type"] == "missing":
+        message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
     message = message[:1].lower() + message[1:]
     if message.startswith(f"{name}."):
         name = ""
     given = error.get("input")
-    came = (
-        ""
-        if isinstance(given, dict | BaseModel) or error["type"] == "secret"
-        else f", got {spelled(given)}"
+    came = f", got {spelled(given)}"
+    told = error["type"] == "value_error" and (
+        " got " in message or (isinstance(given, str) and given in message)
     )
-    if error["type"] == "value_error" and isinstance(given, str) and given in message:
+    if told or isinstance(given, dict | BaseModel) or error["type"] == "secret":
         came = ""
     return on_one_line(f"{name}: {message}{came}" if name else f"{message}{came}")
 
 
-def _description(kind: type[BaseModel], name: str) -> str:
+def _in_words(kind: type[BaseModel], name: str) -> str:
+    """What a text must look like, by examples rather than by its pattern."""
+    field = _field(kind, name)
+    examples = " or ".join(map(str, field.examples or ())) if field else ""
+    return f"expected a value such as {examples} ({_described(kind, name)})"
+
+
+def _described(kind: type[BaseModel], name: str) -> str:
     """What a setting is for, as its field says."""
-    text, inside = "", kind
+    field = _field(kind, name)
+    return " ".join((field.description or "").split()) if field else ""
+
+
+def _field(kind: type[BaseModel], name: str) -> FieldInfo | None:
+    found, inside = None, kind
     for part in name.split("."):
         attribute = public_fields(inside).get(part)
         if attribute is None:
             break
-        field = inside.model_fields[attribute]
-        text = field.description or ""
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            inside = field.annotation
-    return " ".join(text.split())
+        found = inside.model_fields[attribute]
+        if isinstance(found.annotation, type) and issubclass(found.annotation, BaseModel):
+            inside = found.annotation
+    return found

@@ -72,7 +72,7 @@ class TrainSettings(Settings):
             if not alone and (kind not in ("cpu", "gpu") or (number and not number.isdigit())):
                 raise ValueError(f"expected auto, cpu, gpu, cpu:0 or gpu:0, got {device!r}")
         if not value:
-            raise ValueError("expected at least one device")
+            raise ValueError("expected at least one device, such as cpu")
         return tuple(device.lower() for device in value)
 
 
@@ -92,7 +92,9 @@ class EvaluateSettings(Settings):
 class RegisterSettings(Settings):
     """When a model is registered and when it becomes the champion."""
 
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
+    )
     """Name of the registered model; none: the name of the flow."""
     metric: str | None = None
     """Metric of the gate; none: accuracy for classifiers, f1 for entities."""
