@@ -227,6 +227,7 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
     for entry in done.report["stages"][:5]:
         assert version.tags[f"nightloom.key.{entry['stage']}"] == entry["key"]
         assert version.tags[f"nightloom.digest.{entry['stage']}"] == entry["digest"]
+    assert json.loads(version.tags["nightloom.reading"])["text"] == ["text"]
     run = client.get_run(version.run_id)
     assert run.data.params["train.epochs"] == "1"
     assert run.data.metrics["accuracy"] == pytest.approx(done.report["metrics"]["accuracy"])

@@ -1,114 +1,217 @@
-"""`nightloom predict`: a registered model's answers, as JSON lines."""
+"""`nightloom predict`: a registered model's answers to texts, lines and files."""
 
-import json
-import os
+import contextlib
 import sys
-import uuid
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nightloom.cli.main import say
-from nightloom.errors import InputError
+from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 
-AT_ONCE = 4096
-"""Texts that are read, sorted by length and answered together."""
+if TYPE_CHECKING:
+    from nightloom.cli.answers import Writer
+    from nightloom.data.input_columns import Reading
+    from nightloom.data.inputs import Given
+    from nightloom.registry.aliases import Entry
+
+FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
 
 
 @click.command(
     epilog='Examples: nightloom predict classify-transformer "Stocks rally on rate cut"; '
-    "nightloom predict classify-transformer@challenger --input texts.txt --output answers.jsonl; "
+    "nightloom predict classify-transformer@challenger --input tickets.csv --output answers.csv; "
     "cat texts.txt | nightloom predict classify-transformer/3 -"
 )
 @click.argument("model")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--input", "source", metavar="FILE", help="One text a line; .jsonl: its `text`.")
-@click.option("--output", metavar="FILE", help="Write there, all or nothing.")
+@click.option(
+    "--input",
+    "sources",
+    multiple=True,
+    metavar="FILE",
+    help="CSV, TSV, JSONL, Parquet (also .gz), else a text a line; - for standard input. May be "
+    "repeated.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Of the input; not given: by its ending."
+)
+@click.option("--id", "id_name", metavar="COLUMN", help="Carry it through; id where there is one.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="How files are read: data.text, data.columns, data.encoding, data.quoted, data.delimiter; "
+    "not given: as the training files were.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Write there, all or nothing: .csv, .tsv, .parquet, else JSON lines.",
+)
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
 def predict(
-    model: str, texts: tuple[str, ...], source: str | None, output: str | None, batch_size: int
+    model: str,
+    texts: tuple[str, ...],
+    sources: tuple[str, ...],
+    form: str | None,
+    id_name: str | None,
+    settings: tuple[str, ...],
+    output: str | None,
+    batch_size: int,
 ) -> None:
     """Answer each TEXT with MODEL: name, name@alias or name/version.
 
-    A plain name means the champion. `-` stands for standard input, a text a line. Gives a JSON
-    line a text, in order.
+    A plain name means the champion. Files are read as for training, by the columns that the
+    version was trained on; `-` is standard input, a text a line. Gives as many answers as texts,
+    in their order.
     """
+    from nightloom.cli.answers import format_of
+    from nightloom.cli.inputs import open_inputs
     from nightloom.registry.names import resolve_model
 
-    if not texts and source is None:
+    if not texts and not sources:
         raise InputError("expected a text, - or --input FILE; got nothing to predict on")
+    written = format_of(output)
+    if output is not None:
+        _check_output(Path(output), sources)
     home = Home.current()
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")
-    lines = _texts(texts, source)
-    from nightloom.serving.predictor import load_predictor
+    reading = reading_for(home, resolved.entry, settings, id_name)
+    with open_inputs(texts, sources, form, reading, say=say) as inputs:
+        count = _count(chain.from_iterable(one.read() for one in inputs))
+        from nightloom.serving.predictor import load_predictor
 
-    predictor = load_predictor(home, resolved.entry)
-    answers = _answers(predictor, lines, batch_size)
-    if output is None:
-        for line in answers:
-            click.echo(line)
-        return
-    target = Path(output)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in answers)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        predictor = load_predictor(home, resolved.entry)
+        with _writer(output, written, count, id_name) as writer:
+            done = 0
+            for given in chain.from_iterable(one.read() for one in inputs):
+                answers = list(predictor.predict(given.texts, batch_size=batch_size))
+                done += len(answers)
+                writer.write(answers, given.ids)
+            if done != count.texts:
+                raise RunError(
+                    f"expected {count.texts} answers, got {done}; a file changed while it was "
+                    "read, run again"
+                )
 
 
-def _answers(predictor: Any, texts: Iterable[str], batch_size: int) -> Iterator[str]:
-    remaining = iter(texts)
-    while group := list(islice(remaining, AT_ONCE)):
-        for answer in predictor.predict(group, batch_size=batch_size):
-            yield json.dumps(answer, ensure_ascii=False)
+def reading_for(
+    home: Home, entry: "Entry", settings: Iterable[str], id_name: str | None
+) -> "Reading":
+    """How files are read: as the version's training files were, but for what `settings` say.
+
+    Raises InputError for an unknown setting.
+    """
+    from nightloom.data.dialect import TableOptions
+    from nightloom.data.input_columns import TEXT, Reading
+    from nightloom.registry.reading import reading_of
+    from nightloom.settings.inputs import InputDataSettings, InputSettings
+    from nightloom.settings.parse import parse_settings
+
+    _check_id(id_name)
+    given = parse_settings(InputSettings, settings).data
+    known = reading_of(home.tracking_uri, entry)
+    trained = InputDataSettings.model_validate(
+        {
+            name: value
+            for name, value in (known or {}).items()
+            if name in InputDataSettings.model_fields
+        }
+    )
+
+    def either(name: str) -> Any:
+        value = getattr(given, name)
+        return getattr(trained, name) if value is None else value
+
+    return Reading(
+        text=either("text") or (TEXT,),
+        chosen=given.text is not None,
+        options=TableOptions(
+            names=either("columns"),
+            encoding=either("encoding") or "utf-8",
+            quoted=either("quoted"),
+            delimiter=(given if given.delimiter else trained).delimiter_character,
+        ),
+        line_encoding=given.encoding or "utf-8",
+        id=id_name,
+        words=known is None or "text" not in known,
+        known=known is not None,
+    )
 
 
-def _texts(given: tuple[str, ...], source: str | None) -> Iterator[str]:
-    for text in given:
-        if text == "-":
-            yield from _lines(sys.stdin.buffer.read(), "standard input")
+def _check_id(id_name: str | None) -> None:
+    from nightloom.cli.answers import taken_names
+    from nightloom.settings.spelling import quoted
+
+    if id_name in taken_names():
+        raise InputError(
+            f"--id {id_name}: the answers have a {quoted(id_name or '')} of their own; give the "
+            "column another name in the file"
+        )
+    if id_name == "":
+        raise InputError("expected the name of a column after --id, got none; leave --id out")
+
+
+def _check_output(output: Path, sources: Iterable[str]) -> None:
+    from nightloom.cli.whole_file import check_target
+
+    check_target(output)
+    for source in sources:
+        with contextlib.suppress(OSError):
+            if output.is_file() and output.samefile(source):
+                raise InputError(
+                    f"--output {output} is the file that --input names; name another one, for its "
+                    "texts would be lost"
+                )
+
+
+@dataclass
+class _Count:
+    """What a first look at the inputs found: all of them can be read."""
+
+    texts: int = 0
+    has_ids: bool = False
+    id_kinds: set[type] = field(default_factory=set)
+
+    @property
+    def id_kind(self) -> type:
+        """The type of all ids; text where they differ, or are neither numbers nor truth values."""
+        kinds = self.id_kinds
+        return next(iter(kinds)) if len(kinds) == 1 and kinds <= {int, float, bool} else str
+
+
+def _count(inputs: Iterable["Given"]) -> _Count:
+    count = _Count()
+    for given in inputs:
+        count.texts += len(given.texts)
+        count.has_ids |= bool(given.ids)
+        count.id_kinds |= {type(value) for value in given.ids if value is not None}
+    return count
+
+
+@contextlib.contextmanager
+def _writer(
+    output: str | None, form: str, count: _Count, id_name: str | None
+) -> Iterator["Writer"]:
+    from nightloom.cli.answers import open_writer
+    from nightloom.cli.whole_file import whole_file
+    from nightloom.data.input_columns import ID
+
+    named = (id_name or ID) if count.has_ids else None
+    with contextlib.ExitStack() as stack:
+        if output is None:
+            stream: Any = sys.stdout.buffer
         else:
-            yield text
-    if source == "-":
-        yield from _lines(sys.stdin.buffer.read(), "standard input")
-    elif source is not None:
-        try:
-            content = Path(source).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read {source}: {error.strerror}") from error
-        yield from _lines(content, source, json_lines=source.endswith((".jsonl", ".ndjson")))
-
-
-def _lines(content: bytes, name: str, *, json_lines: bool = False) -> Iterator[str]:
-    for number, raw in enumerate(content.split(b"\n"), start=1):
-        raw = raw.removesuffix(b"\r")
-        if not raw:
-            continue
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"expected text in UTF-8, got byte {raw[error.start]:#04x} in {name}:{number}"
-            ) from error
-        yield _text_of(line, f"{name}:{number}") if json_lines else line
-
-
-def _text_of(line: str, place: str) -> str:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"expected a JSON object in {place}, got {line[:60]!r}") from error
-    text = value.get("text") if isinstance(value, dict) else value
-    if not isinstance(text, str):
-        raise InputError(f"expected a JSON object with a `text` in {place}, got {line[:60]!r}")
-    return text
+            stream = stack.enter_context(whole_file(Path(output)))
+        writer = open_writer(form, stream, id_name=named, id_type=count.id_kind)
+        yield writer
+        writer.close()

@@ -1,0 +1,130 @@
+"""What `nightloom predict` answers: texts of the command line, standard input, files."""
+
+import contextlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightloom.data.files import SourceFile
+from nightloom.data.input_columns import Reading, Say
+from nightloom.data.inputs import Given, as_input, check_text, read_inputs
+from nightloom.errors import InputError
+from nightloom.settings.spelling import quoted, shown
+
+STANDARD = "-"
+_SETTING = re.compile(r"\bdata\.(text|columns|encoding|quoted|delimiter)\b")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One of the things to be answered; it can be read more than once."""
+
+    read: Callable[[], Iterator[Given]]
+
+
+@contextlib.contextmanager
+def open_inputs(
+    texts: Sequence[str], sources: Sequence[str], form: str | None, reading: Reading, *, say: Say
+) -> Iterator[list[Input]]:
+    """The inputs in the order of the command line, texts first; `-` is standard input.
+
+    What can be read only once (standard input, pipes) is kept in a temporary file meanwhile.
+    `say` takes each line of what is read otherwise than in training once. Raises InputError for
+    what is not there.
+    """
+    if [*texts, *sources].count(STANDARD) > 1:
+        raise InputError("expected standard input (-) once, for it can be read only once")
+    _no_files_among(texts, sources, say)
+    told: set[str] = set()
+
+    def say_once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            say(message)
+
+    with contextlib.ExitStack() as stack:
+        inputs = []
+        plain: list[str] = []
+        for text in texts:
+            if text == STANDARD:
+                inputs += [_of_texts(plain)] if plain else []
+                plain = []
+                inputs.append(_of_file(STANDARD, form, reading, say_once, stack))
+            else:
+                check_text(text, f"text {len(plain) + 1}")
+                plain.append(text)
+        inputs += [_of_texts(plain)] if plain else []
+        inputs += [_of_file(source, form, reading, say_once, stack) for source in sources]
+        yield inputs
+
+
+def _no_files_among(texts: Sequence[str], sources: Sequence[str], say: Say) -> None:
+    """A shell writes `--input *.csv` out as one input and several texts."""
+    for text in texts:
+        if text == STANDARD or len(text) > 1000 or not _is_file(text):
+            continue
+        named = shown(text, 300)
+        if sources:
+            raise InputError(f"expected --input before each file, got {named}; --input {named}")
+        say(f"note: taking {quoted(text)} as a text; --input {named} reads the file of that name")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than a name may be, or no name at all
+        return False
+
+
+def _of_texts(texts: list[str]) -> Input:
+    return Input(lambda: iter([Given(list(texts))]))
+
+
+def _of_file(
+    source: str, form: str | None, reading: Reading, say: Say, stack: contextlib.ExitStack
+) -> Input:
+    path, called = Path(source), ""
+    if source == STANDARD:
+        called = "standard input"
+        path = _spooled(sys.stdin.buffer, stack)
+    elif path.exists() and not path.is_file() and not path.is_dir():
+        called = source
+        with path.open("rb") as stream:
+            path = _spooled(stream, stack)
+    file = as_input(path, form)
+
+    def read() -> Iterator[Given]:
+        with _told(file, called):
+            yield from read_inputs(file, reading, lambda line: say(_renamed(line, file, called)))
+
+    return Input(read)
+
+
+def _spooled(stream: Any, stack: contextlib.ExitStack) -> Path:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightloom-"))
+    path = Path(folder) / "input"
+    with path.open("wb") as copy:
+        shutil.copyfileobj(stream, copy)
+    return path
+
+
+def _renamed(message: str, file: SourceFile, called: str) -> str:
+    return message.replace(str(file.path), called) if called else message
+
+
+@contextlib.contextmanager
+def _told(file: SourceFile, called: str) -> Iterator[None]:
+    """Messages of the readers, in the words of this command."""
+    try:
+        yield
+    except InputError as error:
+        message = _renamed(str(error), file, called)
+        named = _SETTING.search(message)
+        if named and "--set " not in message:
+            message += f"; here as --set {named[0]}=..."
+        raise InputError(message) from error

@@ -1,0 +1,129 @@
+"""Which columns of a file make the texts to be predicted on, and which one identifies a row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from itertools import islice
+
+from nightloom.data.content import head_of, no_text
+from nightloom.data.dialect import TableOptions, rows_in, see_dialect
+from nightloom.data.files import SourceFile, text_lines
+from nightloom.data.json_objects import read_objects
+from nightloom.data.tables import DELIMITED
+from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted
+
+PARQUET = "parquet"
+TEXT, TOKENS, ID = "text", "tokens", "id"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How files are read: `text` are the columns that make a text, `options` those of a table.
+
+    With `chosen` somebody named these columns for this file; else they are those of the training
+    rows, and a file that has none of them may have a column `text`. `id` is a column that is
+    carried through, None where one called `id` is if there is any. `line_encoding` is that of
+    lines; `words` says that sentences split into words are texts too. Not `known`: the version does
+    not tell how its training rows were read.
+    """
+
+    text: tuple[str, ...] = (TEXT,)
+    chosen: bool = False
+    options: TableOptions = field(default_factory=TableOptions)
+    line_encoding: str = "utf-8"
+    id: str | None = None
+    words: bool = False
+    known: bool = True
+
+
+def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[str] | None]:
+    """The columns of a table and how it is read; None where it has neither columns nor rows."""
+    if file.format == PARQUET:
+        return reading, _parquet_columns(file)
+    if file.format not in DELIMITED:
+        first = next(read_objects(file, reading.options.encoding), None)
+        return reading, None if first is None else list(first[1])
+    named = reading.options
+    for delimiter in dict.fromkeys((named.delimiter, None)):
+        options = replace(named, names=None, delimiter=delimiter)
+        header = _header(file, reading, options)
+        if set(reading.text) <= set(header):
+            return replace(reading, options=options), header
+    if named.names is not None and header:
+        return reading, named.names
+    options = replace(named, names=None)
+    return replace(reading, options=options), _header(file, reading, options) or None
+
+
+def _header(file: SourceFile, reading: Reading, options: TableOptions) -> list[str]:
+    dialect = see_dialect(file, reading.text, options)
+    lines = islice(text_lines(file, options.encoding, keep_returns=True), dialect.skip, None)
+    return next((row for row in rows_in(lines, dialect.delimiter, options) if row), [])
+
+
+def _parquet_columns(file: SourceFile) -> Sequence[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names: list[str] = pq.read_schema(file.path).names
+    except (pa.ArrowException, OSError) as error:
+        head = head_of(file.path)
+        content = no_text(head)
+        what = content.what if content else "no Parquet data"
+        raise InputError(
+            f"{file.path}: expected a Parquet file, got {what if head else 'an empty file'}; "
+            "write or fetch it again, or name its format in --format"
+        ) from error
+    return names
+
+
+def choose_columns(
+    place: str, names: Sequence[str], reading: Reading, say: Say
+) -> tuple[tuple[str, ...], str | None]:
+    """The columns that make the text, and the one that identifies a row, if any.
+
+    `say` takes a line where they are not those that were asked for. Raises InputError where one is
+    missing.
+    """
+    text = reading.text
+    if not reading.chosen and not set(text) & set(names):
+        spare = [TEXT, *([TOKENS] if reading.words else [])]
+        found = next((name for name in spare if name in names), None)
+        if found is not None and text != (found,):
+            if found == TEXT:
+                say(
+                    f"note: {place} has no column {listed(text)}, of which the training texts were "
+                    f"made; reading its column {TEXT}"
+                )
+            text = (found,)
+    if not reading.known and not reading.chosen and set(text) <= set(names):
+        say(
+            f"note: the model does not tell its columns of text; reading column {listed(text)} of "
+            f"{place}, --set data.text names others"
+        )
+    for name in text:
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+            training = (
+                ""
+                if reading.chosen or not reading.known
+                else ", of which the training texts were made"
+            )
+            raise InputError(
+                f"{place}: no column {quoted(name, 40)}{training}; the columns are: "
+                f"{listed(names)}{hint}; --set data.text=COLUMN,COLUMN names others, "
+                "--set data.columns=... all of a file without a header"
+            )
+    id_name = reading.id or (ID if ID in names and ID not in text else None)
+    if id_name is not None and id_name not in names:
+        close = get_close_matches(id_name, names, n=1)
+        hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+        raise InputError(
+            f"{place}: no column {quoted(id_name, 40)} (--id); the columns are: "
+            f"{listed(names)}{hint}"
+        )
+    return text, id_name
