@@ -83,7 +83,7 @@ def make_home(home: Path) -> None:
     from nightloom.settings.flows import ClassifyTransformer, NerBert
 
     registry = Registry(f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
-    card = ModelCard((Field("text", "string"),), (Field("label", "string"),), (("a",),))
+    card = ModelCard(("text",), (Field("label", "string"),), ("a",))
     data = {"source": "tickets.csv", "text": "subject,body", "label": "queue"}
     texts = ClassifyTransformer.model_validate({"data": data}).model_dump(mode="json")
     words = NerBert().model_dump(mode="json")

@@ -75,7 +75,16 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ("NUL", {"train.csv": GOOD + "x\0y,a\n"}, {}, "train.csv:22: a NUL character"),
     ("binary", {"train.csv": bytes(range(256)) * 9}, {}, "train.csv:2: .*got byte 0x80"),
     ("latin-1", {"train.csv": (GOOD + "caf\xe9,a\n").encode("latin-1")}, {}, "csv:22: .*0xe9"),
-    ("utf-16", {"train.csv": GOOD.encode("utf-16")}, {}, r"train.csv:1: .*utf-16\?"),
+    (
+        "utf-16",
+        {"train.csv": GOOD.encode("utf-16")},
+        {},
+        "train.csv is text in utf-16; set data.encoding=utf-16",
+    ),
+    ("packed", {"train.csv": gzip.compress(GOOD.encode())}, {}, "is gzip data; .* ends in .gz"),
+    ("Excel", {"train.csv": b"PK\x03\x04\x14[Content_Types].xml\xff\0"}, {}, "is an Excel or Wo"),
+    ("picture", {"train.jsonl": b"\x89PNG\r\n\x1a\n\0\0"}, {}, "train.jsonl is a PNG picture"),
+    ("Parquet", {"train.csv": parquet(text=["a"])}, {}, "a Parquet file; .* ends in .parquet"),
     ("not utf-16", {"train.csv": GOOD + "x"}, {"encoding": "utf-16"}, "csv:1: .*set data.enc"),
     ("broken gzip", {"train.csv.gz": gzip.compress(GOOD.encode() * 99)[:-90]}, {}, "broken gzip"),
     (

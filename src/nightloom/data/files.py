@@ -1,6 +1,5 @@
 """Local source files: what is in them (digest), that they stay so, their lines of text."""
 
-import codecs
 import contextlib
 import gzip
 import hashlib
@@ -11,6 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
+from nightloom.data.content import head_of, no_text
 from nightloom.data.roles import SPLITS as SPLITS
 from nightloom.errors import InputError, RunError
 from nightloom.settings.spelling import shown
@@ -36,7 +36,6 @@ TOKEN_FORMATS = {
     ".parquet": "parquet",
 }
 _START = 1 << 16
-_MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +184,8 @@ def _line_end(file: SourceFile) -> str | None:
 
 
 def _open(file: SourceFile, encoding: str, newline: str | None) -> IO[str]:
+    if content := no_text(head_of(file.path, gzipped=file.gzipped), encoding):
+        raise InputError(f"{file.path} is {content.what}; {content.remedy}")
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"
     if file.gzipped:
@@ -201,11 +202,10 @@ def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after:
                 try:
                     line.decode(encoding)
                 except UnicodeDecodeError as found:
-                    marked = number == 1 and line.startswith(_MARKS_OF_UTF16)
                     return (
                         f"{file.path}:{number}: expected {encoding}, got byte "
                         f"0x{line[found.start]:02x} at column {found.start + 1}; save the file as "
-                        f"{encoding} or set data.encoding ({'utf-16' if marked else 'cp1252'}?)"
+                        f"{encoding} or set data.encoding (cp1252?)"
                     )
     reason = getattr(error, "reason", str(error))
     return (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.data.arrow import ROWS_PER_BATCH
-from nightloom.data.content import head_of, no_text
+from nightloom.data.content import head_of
 from nightloom.data.delimited import missing_column
 from nightloom.data.files import TABLE_FORMATS, SourceFile, text_lines
 from nightloom.data.input_columns import PARQUET, Reading, Say, choose_columns, columns_of
@@ -74,8 +74,6 @@ def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]
     encoding = reading.line_encoding if file.format == LINES else reading.options.encoding
     if file.format != PARQUET:
         head = head_of(file.path, gzipped=file.gzipped)
-        if content := no_text(head, encoding):
-            raise InputError(f"{file.path} is {content.what}; {content.remedy}")
         if not head:
             return
     if file.format == LINES:
