@@ -98,7 +98,7 @@ def test_the_schedule_makes_runs(first, prefect_api):
         "deployments": {"id": {"any_": [found["id"]]}},
         "flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}},
     }
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (runs := httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()):
         assert time.monotonic() < deadline
         time.sleep(0.5)

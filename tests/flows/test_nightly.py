@@ -109,7 +109,7 @@ def test_only_runs_with_work_to_do_send_heartbeats(first, nightloom, home, prefe
         assert "heartbeat" not in events(prefect_api, model["flow_run_id"])
 
 
-def events(api: str, flow_run_id: str, *, seconds: float = 30) -> set[str]:
+def events(api: str, flow_run_id: str, *, seconds: float = 120) -> set[str]:
     """What a run that is over sent, once its end has come."""
     until = time.monotonic() + seconds
     wanted = {"filter": {"resource": {"id": [f"prefect.flow-run.{flow_run_id}"]}}}

@@ -141,7 +141,7 @@ def test_prefect_shows_two_trainings_that_overlap_and_one_that_resumed(night, pr
 def task_runs(api: str, flow_runs: list[str]) -> list[dict[str, Any]]:
     """The task runs of flow runs, as soon as the server knows how all ended."""
     wanted = {"flow_runs": {"id": {"any_": flow_runs}}}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         found = httpx.post(f"{api}/task_runs/filter", json=wanted).json()
         if len(found) == 12 and all(run["state_type"] == "COMPLETED" for run in found):

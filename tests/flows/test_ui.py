@@ -69,7 +69,7 @@ def test_a_cached_run_shows_what_a_built_one_shows(built, cached, prefect_api):
 
 def test_task_runs_have_names_tags_and_the_state_cached(cached, prefect_api):
     wanted = {"flow_runs": {"id": {"any_": [cached.report["flow_run_id"]]}}}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:  # the server learns of task runs by events
         found = httpx.post(f"{prefect_api}/task_runs/filter", json=wanted).json()
         if len(found) == 6 and all(run["state_name"] == "Cached" for run in found):
@@ -95,7 +95,7 @@ def test_a_failed_run_shows_how_far_it_came(built, nightloom, home, prefect_api)
 
 def test_the_new_champion_is_announced_once(built, cached, prefect_api):
     wanted = {"filter": {"event": {"name": ["nightloom.champion.changed"]}}}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         found = httpx.post(f"{prefect_api}/events/filter", json=wanted).json()["events"]
         ours = [one for one in found if one["payload"]["name"] == "Shown_model"]
@@ -140,7 +140,7 @@ def test_progress_is_an_artifact_that_moves(prefect_api, monkeypatch):
         live = LiveProgress(run_id, "Shown model")
         for done in (10, 60, 100):
             live.progress(what="train", done=done, total=100, unit="rows", epoch="1/2", loss=0.5)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120
             while done not in seen:
                 assert time.monotonic() < deadline
                 found = artifacts(prefect_api, run_id).get("shown-model-progress-train")
