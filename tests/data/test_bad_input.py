@@ -94,7 +94,18 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "train.csv.gz:22: expected utf-8, got byte 0xe9",
     ),
     ("no gzip", {"train.csv.gz": GOOD}, {}, "broken gzip"),
-    ("empty label", {"train.csv": GOOD + "x, \n"}, {}, "train.csv:22: the label is empty"),
+    (
+        "empty label",
+        {"train.csv": GOOD + "x, \n"},
+        {"unlabelled": "refuse"},
+        "train.csv:22: the label is missing .empty.*data.unlabelled=leave_out",
+    ),
+    (
+        "nan as a label",
+        {"train.csv": GOOD + "x,nan\n"},
+        {"unlabelled": "refuse"},
+        "train.csv:22: the label is missing .'nan'",
+    ),
     (
         "all texts empty",
         {"train.csv": "text,label\n,a\n \t,b\n"},
@@ -195,7 +206,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ),
     ("number text", {"train.jsonl": '{"text": 1, "label": 1}'}, {}, "'text' must be a string"),
     ("list label", {"train.jsonl": '{"text": "", "label": []}'}, {}, "'label' must be a string or"),
-    ("null label", {"train.jsonl": '{"text": "", "label": null}'}, {}, "jsonl:1: the label is em"),
+    (
+        "null label",
+        {"train.jsonl": '{"text": "", "label": null}'},
+        {},
+        "train.jsonl: no train row has a label",
+    ),
     ("half label", {"train.jsonl": '{"text": "", "label": 0.5}'}, {}, "got float 0.5"),
     ("surrogate", {"train.jsonl": '{"text": "\\ud800", "label": 1}'}, {}, "jsonl:1: .*surrogate"),
     ("escaped NUL", {"train.jsonl": '{"text": "\\u0000", "label": 1}'}, {}, "jsonl:1: .*NUL"),
@@ -206,7 +222,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ("cut Parquet", {"train.parquet": parquet(text=["a"], label=[1])[:-9]}, {}, "expected a Parqu"),
     ("Parquet columns", {"train.parquet": parquet(text=["a"])}, {}, "no column 'label'"),
     ("Parquet text", {"train.parquet": parquet(text=[1], label=[1])}, {}, "must hold strings"),
-    ("Parquet label", {"train.parquet": parquet(text=["a"], label=[None])}, {}, "label is empty"),
+    (
+        "Parquet label",
+        {"train.parquet": parquet(text=["a"], label=[None])},
+        {},
+        "no train row has a label",
+    ),
     (
         "empty Parquet",
         {"train.parquet": parquet(text=pa.array([], pa.string()), label=pa.array([], pa.string()))},

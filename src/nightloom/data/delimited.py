@@ -187,15 +187,24 @@ class _Joins:
         )
 
 
-def missing_column(place: str, column: str, present: Sequence[str]) -> InputError:
+class MissingColumnError(InputError):
+    """The columns of a table lack the one called `column`."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def missing_column(place: str, column: str, present: Sequence[str]) -> MissingColumnError:
     """The error for a column that is not there, with what is and the nearest of them."""
     close = get_close_matches(column, present, n=1)
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
     if close and shown(close[0]) != close[0]:
         hint += " It is not what it looks like: rename it in the file"
-    return InputError(
+    return MissingColumnError(
         f"{place}: no column {quoted(column, 40)} (data.text, data.label); the columns are: "
-        f"{listed(present)}{hint}"
+        f"{listed(present)}{hint}",
+        column,
     )
 
 
@@ -208,9 +217,10 @@ def check_header(
     for name in wanted:
         if name not in names:
             error = missing_column(f"{file.path}:{line}", name, names)
-            raise InputError(
+            raise MissingColumnError(
                 f"{error}; where the file has no header, name them in data.columns; "
-                "data.delimiter says what separates them"
+                "data.delimiter says what separates them",
+                name,
             )
         if names.count(name) > 1:
             raise InputError(

@@ -1,32 +1,37 @@
 """Labels: from what stands in the rows to class numbers and names."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
 
+from nightloom.data.label_names import as_integers, visible_part
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted
 
 MOST_CLASSES = 10_000
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+MISSING = -1
+"""The code of a label that is missing."""
 
 
 class LabelVocabulary:
-    """The distinct labels of a source in order of appearance, and where each was first seen."""
+    """The distinct labels of a source in order of appearance, and where each was first seen.
 
-    def __init__(self) -> None:
+    `missing` are labels that stand for none, beside what is empty or cannot be seen.
+    """
+
+    def __init__(self, missing: Collection[str] = ()) -> None:
+        self._missing = missing
         self.values: list[str] = []
         self.places: list[str] = []
         self._codes: dict[str, int] = {}
 
     def encode(self, labels: Sequence[str], numbers: Sequence[int], path: str) -> np.ndarray:
-        """Codes (int32, [rows]) of a batch of labels; space around a label is ignored.
+        """Codes (int32, [rows]) of a batch of labels, MISSING for none; space around is ignored.
 
-        `numbers` are the rows' line numbers in `path`. Raises InputError for an empty label and
-        for more than MOST_CLASSES different ones.
+        `numbers` are the rows' line numbers in `path`. Raises InputError for more than
+        MOST_CLASSES different labels.
         """
         codes = self._codes
         try:
@@ -39,8 +44,9 @@ class LabelVocabulary:
 
     def _add(self, label: str, place: str) -> None:
         value = label.strip()
-        if not value:
-            raise InputError(f"{place}: the label is empty; give the row a label or remove it")
+        if value in self._missing or not visible_part(value):
+            self._codes[label] = MISSING
+            return
         if value not in self._codes:
             if len(self.values) >= MOST_CLASSES:
                 raise InputError(
@@ -67,23 +73,25 @@ def resolve_labels(
 ) -> ResolvedLabels:
     """Decide which class each label means, looking at the labels of all splits together.
 
-    Without `names`, the sorted labels are the classes (integers by value). With `names`, labels
-    are the names themselves, else integers counted from `base`; where that is not given, a label
-    0 or a label n (of n names) settles it. Raises InputError where a label fits neither.
+    Without `names`, the sorted labels are the classes (integers by value, 1.0 being 1). With
+    `names`, labels are the names themselves, else integers counted from `base`; where that is not
+    given, a label 0 or a label n (of n names) settles it. Raises InputError where a label fits
+    neither.
     """
     values = vocabulary.values
-    integers = all(_INTEGER.fullmatch(value) for value in values)
+    integers = as_integers(values)
     if names is None:
-        ordered = tuple(sorted(values, key=(lambda v: (int(v), v)) if integers else None))
+        values = integers or values
+        ordered = tuple(sorted(set(values), key=(lambda v: (int(v), v)) if integers else None))
         return _resolved(ordered, [ordered.index(value) for value in values], "sorted values")
     if all(value in names for value in values) and base is None:
         return _resolved(names, [names.index(value) for value in values], "names")
-    if not integers:
+    if integers is None:
         raise _unknown_label(vocabulary, names, base)
     given = "" if base is None else f"data.label_base={base} of "
     if base is None:
-        base = _see_base(vocabulary, names)
-    classes = [int(value) - base for value in values]
+        base = _see_base(vocabulary, integers, names)
+    classes = [int(value) - base for value in integers]
     for code, number in enumerate(classes):
         if not 0 <= number < len(names):
             raise InputError(
@@ -98,8 +106,8 @@ def _resolved(names: tuple[str, ...], classes: list[int], read_as: str) -> Resol
     return ResolvedLabels(names, np.array(classes, dtype=np.int32), read_as)
 
 
-def _see_base(vocabulary: LabelVocabulary, names: tuple[str, ...]) -> int:
-    numbers = [int(value) for value in vocabulary.values]
+def _see_base(vocabulary: LabelVocabulary, integers: Sequence[str], names: tuple[str, ...]) -> int:
+    numbers = [int(value) for value in integers]
     if 0 in numbers:
         return 0
     if len(names) in numbers:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
-from nightloom.data.delimited import Tally, missing_column, read_fields
+from nightloom.data.delimited import MissingColumnError, Tally, missing_column, read_fields
 from nightloom.data.dialect import TableOptions
 from nightloom.data.files import SourceFile
 from nightloom.data.json_objects import read_objects
@@ -99,9 +99,17 @@ def read_table(
     Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
     """
     rows = 0
-    for batch in _rows(file, columns, tally):
-        rows += len(batch.texts)
-        yield batch
+    try:
+        for batch in _rows(file, columns, tally):
+            rows += len(batch.texts)
+            yield batch
+    except MissingColumnError as error:
+        if error.column != columns.label or file.split == "train":
+            raise
+        raise InputError(
+            f"{error}; where its labels are kept secret, data.{file.split}_split=train leaves the "
+            f"file out and cuts a part of train for {file.split}"
+        ) from error
     if rows == 0:
         header = " after the header" if file.format in DELIMITED and not columns.names else ""
         raise InputError(f"{file.path}: no rows{header}; expected rows for the {file.split} split")

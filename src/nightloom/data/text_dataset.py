@@ -14,11 +14,18 @@ import pyarrow as pa
 
 from nightloom.data.arrow import TEXT_FEATURE, SplitWriter, class_feature, write_json
 from nightloom.data.files import SPLITS
+from nightloom.data.label_names import (
+    NO_LABEL,
+    as_integers,
+    maybe_missing,
+    missing_labels,
+    near_equal,
+)
 from nightloom.data.labels import LabelVocabulary, ResolvedLabels, resolve_labels
 from nightloom.data.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.repeats import Repeats, repeat_warnings
 from nightloom.data.text_sources import TextSource, open_texts
-from nightloom.data.text_staging import StagedTexts, stage_texts
+from nightloom.data.text_staging import StagedTexts, stage_texts, without_labels
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import TextDataSettings
@@ -46,9 +53,12 @@ def build_text_dataset(
     staging.mkdir()
     try:
         source = open_texts(settings, report)
-        vocabulary = LabelVocabulary()
+        refuse = settings.unlabelled == "refuse"
+        vocabulary = LabelVocabulary(_missing(settings, source))
         staged = {
-            split: stage_texts(split, source, staging / f"{split}.arrow", vocabulary, report)
+            split: stage_texts(
+                split, source, staging / f"{split}.arrow", vocabulary, report, refuse=refuse
+            )
             for split in source.splits
         }
         source.watch.check()
@@ -65,6 +75,7 @@ def build_text_dataset(
         )
         repeats = Repeats(staging / "repeats")
         classes = _write_splits(out, staged, labels, partition, repeats, report)
+        warnings += _label_warnings(settings, source, labels, counts, staged, vocabulary)
         warnings += _empty_texts(staged) + repeat_warnings(repeats.count(), row="row", what="text")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -103,6 +114,39 @@ def _resolve(
     return ResolvedLabels(given, labels.class_of_code, labels.read_as)
 
 
+def _missing(settings: TextDataSettings, source: TextSource) -> frozenset[str]:
+    names = settings.label_names or source.label_names
+    return missing_labels(settings.missing_labels, names)
+
+
+def _label_warnings(
+    settings: TextDataSettings,
+    source: TextSource,
+    labels: ResolvedLabels,
+    counts: Mapping[str, np.ndarray],
+    staged: Mapping[str, StagedTexts],
+    vocabulary: LabelVocabulary,
+) -> list[str]:
+    """What is said of rows without a label, and of labels that may be none or be the same."""
+    warnings = []
+    for split, part in staged.items():
+        if part.missing:
+            forms = ", ".join(f"{count} {form}" for form, count in part.missing.most_common(6))
+            warnings.append(
+                f"{part.missing.total()} {split} rows have no label and are left out ({forms}), "
+                f"the first at {part.first_missing}; data.missing_labels says what counts as none"
+            )
+    if settings.label_names is None and source.label_names is None:
+        rows = np.sum(list(counts.values()), axis=0).tolist()
+        if settings.missing_labels is None:
+            warnings += maybe_missing(labels.names, rows)
+        warnings += near_equal(labels.names, rows)
+        points = [value for value in vocabulary.values if "." in value]
+        if points and as_integers(vocabulary.values) and (read := as_integers(points)):
+            warnings.append(f"labels are read as integers: {points[0]} is {read[0]}")
+    return warnings
+
+
 def _by_class(part: StagedTexts, labels: ResolvedLabels) -> np.ndarray:
     counts = np.zeros(len(labels.names), dtype=np.int64)
     np.add.at(counts, labels.class_of_code[: len(part.rows_of_code)], part.rows_of_code)
@@ -126,13 +170,17 @@ def _check_classes(
     for split in ("valid", "test"):
         if split not in counts:
             continue
+        classes = np.flatnonzero(counts[split])
+        if [labels.names[at] for at in classes] == [NO_LABEL] and not counts["train"][classes[0]]:
+            forms = {f"'{NO_LABEL}'": staged[split].rows}
+            raise InputError(without_labels(split, staged[split].place, forms, counts))
         for number in np.flatnonzero((counts[split] > 0) & (counts["train"] == 0)).tolist():
             in_split = np.flatnonzero(staged[split].rows_of_code)
             code = next(code for code in in_split if labels.class_of_code[code] == number)
             raise InputError(
                 f"{vocabulary.places[code]}: label {quoted(labels.names[number], 40)} stands in "
                 f"{counts[split][number]} {split} rows but in no training row; add training rows "
-                "of it or remove these"
+                "of it or remove these; data.missing_labels says what stands for no label"
             )
     warnings = []
     for split, rows in counts.items():

@@ -7,69 +7,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from nightloom.settings.base import Settings
+from nightloom.settings.data_values import (
+    DELIMITERS,
+    Delimiter,
+    Fraction,
+    Limit,
+    MissingLabels,
+    Names,
+    SplitName,
+    absent,
+    scheme_name,
+)
 from nightloom.settings.spelling import listed, quoted, shown
-
-
-def _absent(value: Any) -> Any:
-    """Read the command line's ways of writing 'not given' as None."""
-    if isinstance(value, str) and value.strip().lower() in ("", "none", "null"):
-        return None
-    return value
-
-
-def _names(value: Any) -> Any:
-    """Read `a,b` as the two names a and b."""
-    value = _absent(value)
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-        if not value or any(not name.strip() for name in value):
-            raise ValueError(f"expected names separated by commas, none of them empty; got {value}")
-        twice = sorted({name for name in value if list(value).count(name) > 1})
-        if twice:
-            raise ValueError(f"expected different names; {', '.join(twice)} stands more than once")
-    return value
-
-
-def _scheme(value: Any) -> Any:
-    """Read other names of a scheme."""
-    return _SCHEMES.get(value.strip().lower(), value) if isinstance(value, str) else value
-
-
-_SCHEMES = {
-    **dict.fromkeys(("bilou", "bioul", "biluo", "bioes", "iobes", "bmes", "bmewo"), "bilou"),
-    **dict.fromkeys(("bio", "iob2", "bio2"), "iob2"),
-}
-Names = Annotated[tuple[str, ...] | None, BeforeValidator(_names)]
-_DELIMITERS = {
-    "comma": ",",
-    "semicolon": ";",
-    "tab": "\t",
-    "\\t": "\t",
-    "bar": "|",
-    "pipe": "|",
-    "space": " ",
-}
-
-
-def _delimiter(value: Any) -> Any:
-    """Read a delimiter, by name or as the character, as its name where it has one."""
-    value = _absent(value) if value not in ("\t", " ") else value
-    if not isinstance(value, str):
-        return value
-    character = _DELIMITERS.get(value.strip().lower(), value)
-    if len(character) != 1 or character in '"\r\n\0\ufeff' or character.isalnum():
-        raise ValueError(
-            f"expected {', '.join(name for name in _DELIMITERS if name.isalpha())}, or one "
-            f"character that is no letter, digit or quote; got {value!r}"
-        )
-    return next((name for name, known in _DELIMITERS.items() if known == character), character)
-
-
-Delimiter = Annotated[str | None, BeforeValidator(_delimiter)]
-Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_absent)]
-SplitName = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(_absent)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
 """What Python calls text encodings but no text editor writes."""
@@ -176,10 +125,20 @@ class TextDataSettings(_DataSettings):
         description="Names of the classes in their order; rows then hold these names, or integers "
         "counted from 0 or from 1. Not given: the source's own names, or the sorted values",
     )
-    label_base: Annotated[Literal[0, 1] | None, BeforeValidator(_absent)] = Field(
+    label_base: Annotated[Literal[0, 1] | None, BeforeValidator(absent)] = Field(
         default=None,
         description="The integer that stands for the first of label_names; not given: seen from "
         "the rows, where they leave no doubt",
+    )
+    missing_labels: MissingLabels = Field(
+        default=None,
+        description="Labels that stand for a missing one, beside the empty one; [] for no others. "
+        "Not given: what tools write so (nan, NULL, N/A, NA, None, ...), unless label_names has it",
+    )
+    unlabelled: Literal["leave_out", "refuse"] = Field(
+        default="leave_out",
+        description="What to do with rows whose label is missing: leave them out and say how "
+        "many, or stop at the first",
     )
     quoted: bool | None = Field(
         default=None,
@@ -214,7 +173,7 @@ class TextDataSettings(_DataSettings):
     @property
     def delimiter_character(self) -> str | None:
         """The character that separates fields, where one is given."""
-        return self.delimiter and _DELIMITERS.get(self.delimiter, self.delimiter)
+        return self.delimiter and DELIMITERS.get(self.delimiter, self.delimiter)
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
@@ -272,7 +231,7 @@ class EntityDataSettings(_DataSettings):
         "integers counted from 0; rows with names must hold these",
     )
     scheme: Annotated[
-        Literal["auto", "iob1", "iob2", "bilou", "ioe1", "ioe2", "io"], BeforeValidator(_scheme)
+        Literal["auto", "iob1", "iob2", "bilou", "ioe1", "ioe2", "io"], BeforeValidator(scheme_name)
     ] = Field(
         default="auto",
         description="How the tags mark entities; auto sees it from the training rows. bilou "

@@ -1,0 +1,105 @@
+"""What labels look like: which are missing, which are the same number, which are nearly equal."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+
+from nightloom.settings.spelling import quoted
+
+USUAL_MISSING = (
+    *("nan", "NaN", "NAN", "-nan", "-NaN", "NULL", "null", "Null", "None", "NaT"),
+    *("N/A", "n/a", "NA", "#N/A", "#NA", "<NA>", "#N/A N/A"),
+)
+"""What tools write where there is no value: those that pandas reads so, and two spellings more."""
+
+NO_LABEL = "-1"
+"""What stands for a missing label among integers that count names, as in GLUE."""
+
+_MAYBE_MISSING = ("none", "na", "n.a.", "nil", "-", "--", "?", "missing")
+_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))(?:\.0+)?")
+_SHOWN = 10
+
+
+def missing_labels(given: Sequence[str] | None, names: Sequence[str] | None) -> frozenset[str]:
+    """The labels that stand for none: those `given`, else the usual ones; never one of `names`."""
+    found = set(USUAL_MISSING if given is None else given)
+    if names is not None:  # rows may hold integers that count them
+        found.add(NO_LABEL)
+    return frozenset(found - set(names or ()))
+
+
+def as_integers(values: Sequence[str]) -> list[str] | None:
+    """The values as integers in digits (`1.0` is `1`), or None where one is none."""
+    found = []
+    for value in values:
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            return None
+        found.append("0" if match[1] == "-0" else match[1])
+    return found
+
+
+def visible_part(label: str) -> str:
+    """A label without letters that cannot be seen, which is empty where there are no others."""
+    letters = (letter for letter in label if unicodedata.category(letter) not in ("Cf", "Cc"))
+    return "".join(letters).strip()
+
+
+def near_equal(names: Sequence[str], rows: Sequence[int]) -> list[str]:
+    """Warnings of names that differ in what is easily overlooked; `rows` has how many each has."""
+    alike: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        alike.setdefault(_folded(name), []).append(at)
+    groups = [found for found in alike.values() if len(found) > 1]
+    warnings = []
+    for found in groups[:_SHOWN]:
+        told = ", ".join(f"{quoted(names[at])} ({rows[at]} rows)" for at in found)
+        how = _difference([names[at] for at in found])
+        warnings.append(
+            f"classes that differ only in {how}: {told}; if they are one, mend the rows"
+        )
+    if len(groups) > _SHOWN:
+        warnings.append(f"{len(groups) - _SHOWN} more groups of classes are nearly equal")
+    return warnings
+
+
+def maybe_missing(names: Sequence[str], rows: Sequence[int]) -> list[str]:
+    """Warnings of classes whose name may say that there is none."""
+    return [
+        f"label {quoted(name)} ({count} rows) is taken for a class; where it stands for a missing "
+        f"label: data.missing_labels='[\"{name}\"]'"
+        for name, count in zip(names, rows, strict=True)
+        if name.lower() in _MAYBE_MISSING
+    ]
+
+
+def _folded(name: str) -> str:
+    folded = " ".join(visible_part(unicodedata.normalize("NFKC", name)).split())
+    folded = unicodedata.normalize("NFKC", folded.casefold())
+    number = as_integers([folded])
+    return number[0] if number else folded
+
+
+def _difference(names: Iterable[str]) -> str:
+    """In what nearly equal names differ: what keeps them apart when all else is made equal."""
+    found = list(names)
+    steps: dict[str, Callable[[str], str]] = {
+        "Unicode form": lambda name: unicodedata.normalize("NFC", name),
+        "invisible characters": visible_part,
+        "spaces": lambda name: " ".join(name.split()),
+        "capitals": str.casefold,
+    }
+    differing = []
+    if len({_applied(steps.values(), name) for name in found}) > 1:
+        return "the form of a number"
+    for left_out in steps:
+        others = [step for what, step in steps.items() if what != left_out]
+        if len({_applied(others, name) for name in found}) > 1:
+            differing.append(left_out)
+    return " and ".join(differing) or "form"
+
+
+def _applied(steps: Iterable[Callable[[str], str]], name: str) -> str:
+    for step in steps:
+        name = step(name)
+    return name
