@@ -14,21 +14,42 @@ if TYPE_CHECKING:
 
 RUN = "prefect.flow-run"
 RERUN = "nightloom: crashed run again"
+SILENT = "nightloom: run fell silent"
 ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")
 
+LINK = "{% if flow_run|ui_url %}\n{{ flow_run|ui_url }}{% endif %}"
+"""A line of its own, where the server knows the address of its UI (PREFECT_UI_URL)."""
 RED = (
     "{{ flow_run.name }} of {{ flow.name }} is {{ flow_run.state.name }}",
-    "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
+    "{{ flow_run.state.message }}" + LINK,
 )
 LATE = (
     "{{ flow_run.name }} of {{ flow.name }} is late",
-    "It should have started at {{ flow_run.expected_start_time }}: is a worker up?\n"
-    "{{ flow_run|ui_url }}",
+    "It should have started at {{ flow_run.expected_start_time }}: is a worker up?" + LINK,
 )
 CHAMPION = (
     "new champion of {{ event.payload.name }}: version {{ event.payload.version }}",
-    "{{ event.payload.reason }}",
+    "{{ event.payload.reason }}"
+    "{% if event.payload.model_url %}\n{{ event.payload.model_url }}{% endif %}",
 )
+TOLD = {
+    "nightloom: run failed or crashed": RED,
+    "nightloom: run is late": LATE,
+    "nightloom: champion changed": CHAMPION,
+}
+"""What the automations that tell say: subject and body."""
+FORMER = {
+    RED: ((RED[0], "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}"),),
+    LATE: (
+        (
+            LATE[0],
+            "It should have started at {{ flow_run.expected_start_time }}: is a worker up?\n"
+            "{{ flow_run|ui_url }}",
+        ),
+    ),
+    CHAMPION: ((CHAMPION[0], "{{ event.payload.reason }}"),),
+}
+"""What they said in earlier versions: brought up to date; any other text is an operator's."""
 
 
 def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCore]":
@@ -46,7 +67,7 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         state=StateType.CRASHED,
         force=False,
         name="Crashed",
-        message=f"no heartbeat for {rerun.silent_seconds} s: its process or machine is gone",
+        message=silent_message(rerun.silent_seconds),
     )
     again = ChangeFlowRunState(
         state=StateType.SCHEDULED,
@@ -62,7 +83,7 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
             told(RED),
         ),
         _automation(
-            "nightloom: run fell silent",
+            SILENT,
             "Marks a run as crashed that sends no heartbeats any more.",
             {
                 "after": _events("heartbeat"),
@@ -102,6 +123,11 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
             told(CHAMPION),
         ),
     ]
+
+
+def silent_message(seconds: int) -> str:
+    """What the state of a run says that was silent for so long."""
+    return f"no heartbeat for {seconds} s: its process or machine is gone"
 
 
 def _automation(

@@ -7,12 +7,15 @@ from typing import Any
 
 from nightloom.errors import InputError
 from nightloom.settings.deploy import DeploySettings
+from nightloom.settings.local_paths import relative_paths
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.yaml_file import read_yaml
 
 PREFECT_YAML = Path(__file__).parent / "prefect.yaml"
 NIGHTLY = "nightly"
+SCHEDULE = "nightly"
+"""Slug of the night's schedule."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,6 @@ class Declared:
     parameters: dict[str, Any]
     cron: str | None = None
     timezone: str = "UTC"
-    active: bool | None = None
-    """Whether the schedule runs; None: as it is on the server."""
     concurrency_limit: int | None = None
 
     def load(self) -> Any:
@@ -74,7 +75,6 @@ def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
         parameters=parameters,
         cron=night.cron if "cron" in given else one.cron,
         timezone=night.timezone if "timezone" in given else one.timezone,
-        active=night.active,
     )
 
 
@@ -95,18 +95,13 @@ def _models(path: Path) -> dict[str, Any]:
     night = parse_settings(NightlySettings, config=path)
     settings = night.model_dump(mode="json", exclude_unset=True)
     for parsed, model in zip(night.models, settings["models"], strict=True):
-        source = getattr(parsed.parsed().data, "source", "")
-        if _is_relative(source):
+        for name, value in relative_paths(parsed.parsed()).items():
             raise InputError(
-                f"model {parsed.title}: expected an absolute path in data.source, got {source}; "
-                "the worker runs in a directory of its own"
+                f"model {parsed.title}: expected an absolute path in {name}, got {value}; the "
+                f"worker runs in a directory of its own, so write {Path(value).absolute()} "
+                f"in {path} if that is meant (`nightloom run` reads it from the folder it is "
+                "started in)"
             )
         if not model.get("settings"):
             model["settings"] = {}
     return settings
-
-
-def _is_relative(source: str) -> bool:
-    from nightloom.settings.data import is_local
-
-    return is_local(source) and not Path(source).expanduser().is_absolute()

@@ -56,6 +56,7 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.ordering",
     }
     environment.pop("PREFECT_API_URL", None)
+    environment.setdefault("PREFECT_UI_URL", at.prefect)  # links in notifications
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
     return Service(
         "prefect",

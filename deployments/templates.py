@@ -22,13 +22,34 @@ def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
     if pool.type == "process":
         return None
     template = _read(FOLDER / f"{pool.type}.json")
-    properties = template["variables"]["properties"]
-    properties["image"]["default"] = pool.image
-    properties["home"]["default"] = pool.home
-    properties["env"]["default"] = {
-        "NIGHTLOOM_HOME": pool.home,
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-    }
+    variables = template["variables"]["properties"]
+    variables["env"]["default"] = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+    return fill_in(template, image=pool.image, home=pool.home, where=f"{pool.type}.json")
+
+
+def fill_in(
+    template: dict[str, Any], *, image: str | None, home: str | None, where: str
+) -> dict[str, Any]:
+    """The template with image and home as defaults of its variables; None leaves one as it is.
+
+    Raises:
+        InputError: It has no such variable; says `where`.
+    """
+    variables = template.get("variables", {}).get("properties", {})
+    for name, value in (("image", image), ("home", home)):
+        if value is None:
+            continue
+        if not isinstance(variables.get(name), dict):
+            raise InputError(
+                f"expected a variable {name} in the base job template of {where} for "
+                f"pool.{name}; give it one, or leave pool.{name} out"
+            )
+        variables[name]["default"] = value
+    if home is not None and isinstance(variables.get("env"), dict):
+        variables["env"]["default"] = {
+            **(variables["env"].get("default") or {}),
+            "NIGHTLOOM_HOME": home,
+        }
     return template
 
 

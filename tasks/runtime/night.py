@@ -10,6 +10,7 @@ from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel
 from tasks.runtime.engine import engine
+from tasks.runtime.links import flow_run_url
 from tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
 from tasks.runtime.run import is_planning, planning
 
@@ -171,6 +172,6 @@ class _Stages(NullObserver):
         from prefect.runtime import flow_run
 
         if self.flow_run_id is None and flow_run.id:
-            self.flow_run_id, self.flow_run_url = flow_run.id, flow_run.ui_url
+            self.flow_run_id, self.flow_run_url = flow_run.id, flow_run_url()
         if entry.state != "miss":
             self.entries.append(entry)

@@ -129,7 +129,7 @@ def _announce(run: "Run", report: dict[str, Any]) -> None:
             name: model.get(name)
             for name in ("name", "version", "champion_version", "metric", "value", "difference",
                          "low", "high", "reason")
-        },
+        } | {"model_url": model_url(run.home.tracking_uri, model["name"], model["version"])},
     )  # fmt: skip
 
 

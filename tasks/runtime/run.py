@@ -16,6 +16,7 @@ from nightloom.registry.aliases import current_aliases
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
 from tasks.runtime import reporting
+from tasks.runtime.links import flow_run_url
 from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import Observer, observers, watched_by
 from tasks.runtime.patience import wait_for_server
@@ -165,7 +166,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
             "flow": flow,
             "flow_run_id": flow_run.id,
             "flow_run_name": flow_run.name,
-            "flow_run_url": flow_run.ui_url,
+            "flow_run_url": flow_run_url(),
             "settings": settings.model_dump(mode="json"),
         }
     token = _current.set(run)

@@ -7,18 +7,20 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.wanted import NAMES
 from tests.flows.conftest import Done, Nightloom
 
 FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "nightly")
 
 
 @pytest.fixture(scope="module")
-def deploy(nightloom: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def deploy(nightloom: Nightloom, bare: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = tmp_path_factory.mktemp("deploy") / "home"
 
     def call(*settings: str) -> Done:
         return nightloom(home, "deploy", *settings, "--json")
 
+    call.folder = home.parent  # type: ignore[attr-defined]
     return call
 
 
@@ -160,7 +162,41 @@ def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
         found = httpx.get(f"{prefect_api}/work_pools/{kind}").json()
         variables = found["base_job_template"]["variables"]["properties"]
         assert variables["image"]["default"] == "registry/nightloom:1"
-    deploy()
+    moved = changes(deploy("pool.name=nightloom"))
+    assert {name for name, change in moved.items() if change != "unchanged"} == {
+        f"{name}/{name}" for name in FLOWS
+    }
+
+
+def test_what_differs_is_said_before_it_is_done_and_a_dry_run_does_nothing(
+    first, nightloom, prefect_api, tmp_path
+):
+    home, config = tmp_path / "home", tmp_path / "deploy.yaml"
+    config.write_text("gpu: {slots: 7}\nrerun.crashed: false\n")
+    nightloom(home, "deploy", "gpu.slots=6", "rerun.crashed=true")
+    dry = nightloom(home, "deploy", "--dry-run", "--config", str(config))
+    assert dry.code == 3, dry.err
+    assert "gpu.slots: 6 → 7\n" in dry.out
+    assert "rerun.crashed: true → false\n" in dry.out
+    assert "would update  concurrency limit gpu\n" in dry.out
+    assert dry.err.endswith("would change; nothing was done\n")
+    assert httpx.get(f"{prefect_api}/v2/concurrency_limits/gpu").json()["limit"] == 6
+    done = nightloom(home, "deploy", "--config", str(config))
+    lines = done.out.splitlines()
+    assert lines.index("gpu.slots: 6 → 7") < lines.index("updated    concurrency limit gpu")
+    again = nightloom(home, "deploy", "--dry-run", "--json", "--config", str(config))
+    assert again.code == 0
+    assert {one["change"] for one in again.report["done"]} == {"unchanged"}
+    back = nightloom(home, "deploy", "--unset", "gpu.slots", "--unset", "rerun.crashed", "--json")
+    said = [change for one in back.report["done"] for change in one["changes"]]
+    assert {one["what"]: one["new"] for one in said} == {"gpu.slots": "1", "rerun.crashed": "true"}
+
+
+def test_its_settings_are_listed_by_the_command_that_its_help_names(nightloom, tmp_path):
+    assert "`nightloom flows deploy`" in nightloom(tmp_path / "home", "deploy", "--help").out
+    listed = nightloom(tmp_path / "home", "flows", "deploy", "--json")
+    assert listed.code == 0
+    assert list(listed.report) == list(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +207,10 @@ def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
         ("nightly.timezone=Europe/Berlim", "expected a time zone"),
         ("gpu.slots=0", "gpu.slots"),
         ("gpu.slot=1", "did you mean gpu.slots?"),
+        ("colour=red", "`nightloom flows deploy` lists the settings"),
+        ("--unset gpu.slot", "did you mean gpu.slots?"),
+        ("gpu.slots=2 --unset gpu.slots", "got both"),
+        ("pool.image=x", "pool.image is for pools of the type docker or kubernetes"),
         ("pool.type=docker", "needs pool.image"),
         ("pool.type=kubernetes pool.image=x", "to be of the type kubernetes, got process"),
         ("notify.block=slack-webhook/none", "expected a notification block slack-webhook/none"),
@@ -194,6 +234,7 @@ def test_a_relative_path_in_a_night_is_refused(first, deploy, tmp_path):
     done = deploy(f"nightly.models={night}")
     assert done.code == 2
     assert "expected an absolute path in data.source, got data/news.csv" in done.err
+    assert f"write {deploy.folder}/data/news.csv" in done.err
 
 
 def test_without_a_server_it_says_how_to_get_one(nightloom, environment, tmp_path):

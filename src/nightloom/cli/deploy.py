@@ -2,64 +2,131 @@
 
 import json
 import os
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nightloom.cli.main import say
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
+
+if TYPE_CHECKING:
+    from deployments.difference import Step
+    from deployments.wanted import Wanted
+
+WOULD_CHANGE = 3
+"""Exit status of --dry-run where something would change."""
 
 
 @click.command(
     epilog="Examples: nightloom deploy; "
     "nightloom deploy nightly.models=nightly.yaml nightly.cron='30 1 * * *' "
     "nightly.timezone=Europe/Berlin; nightloom deploy gpu.slots=2 "
-    "notify.webhook=https://example.org/hook"
+    "notify.webhook=https://example.org/hook; nightloom deploy --unset notify.webhook; "
+    "nightloom deploy --config deploy.yaml --dry-run"
 )
 @click.argument("settings", nargs=-1, metavar="[SETTING=VALUE]...")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file with settings; those on the command line win.",
+    help="YAML file that is the whole truth: settings that it does not have go back to their "
+    "defaults; those on the command line win.",
+)
+@click.option(
+    "--unset", multiple=True, metavar="SETTING", help="Put this setting back to its default."
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would change; exit status 0 where nothing would, 3 where something would.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def deploy(settings: tuple[str, ...], config: Path | None, as_json: bool) -> None:
+def deploy(
+    settings: tuple[str, ...],
+    config: Path | None,
+    unset: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Set up work pool, concurrency limit, deployments, schedule and automations.
 
     On the server that PREFECT_API_URL or Prefect's profile names, else on this home's stack. May be
-    repeated: brings in line what differs. Settings: `nightloom flows deploy`.
+    repeated: what is not named stays as it is on the server, edits in Prefect's UI as well; what
+    changes is shown as old → new before it is done. SETTING= (where none is allowed) and --unset
+    SETTING take something away. Settings: `nightloom flows deploy`.
     """
     from deployments.stack import use_stack
-    from nightloom.settings.deploy import DeploySettings
-    from nightloom.settings.parse import parse_settings
+    from deployments.wanted import parse_wanted
 
-    parsed = parse_settings(DeploySettings, settings, config=config)
+    wanted = parse_wanted(settings, config=config, unset=unset)
     use_stack(Home.current())
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from prefect.exceptions import PrefectHTTPStatusError
     from prefect.settings import PREFECT_API_URL
 
     import tasks  # noqa: F401  (sets up Prefect's environment)
-    from deployments.setup import set_up
 
     url = PREFECT_API_URL.value()
     if not url:
         raise InputError(
             "expected a Prefect server; start one with `nightloom up -d`, or set PREFECT_API_URL"
         )
-    import httpx
+    with _server(url):
+        differs = _deploy(wanted, url, dry_run=dry_run, as_json=as_json)
+    if dry_run and differs:
+        raise click.exceptions.Exit(WOULD_CHANGE)
 
-    rows = []
-    try:
-        for done in set_up(parsed):
-            rows.append(asdict(done))
+
+def _deploy(wanted: "Wanted", url: str, *, dry_run: bool, as_json: bool) -> bool:
+    """Compare, say, and bring in line; whether something differed."""
+    from prefect.client.orchestration import get_client
+
+    from deployments.setup import steps, take
+
+    with get_client(sync_client=True) as client:
+        found = list(steps(client, wanted))
+        if not as_json:
+            for change in (change for step in found for change in step.changes):
+                click.echo(str(change))
+        rows = []
+        for step in found if dry_run else take(found):
+            rows.append(_row(step))
             if not as_json:
-                click.echo(f"{done.change:<9}  {done.kind} {done.name}")
+                click.echo(_line(step, dry_run=dry_run))
+    if as_json:
+        click.echo(json.dumps({"api_url": url, "dry_run": dry_run, "done": rows}))
+    differing = sum(step.take is not None for step in found)
+    if dry_run:
+        say(f"{differing or 'nothing'} would change; nothing was done")
+    return bool(differing)
+
+
+def _row(step: "Step") -> dict[str, Any]:
+    changes = [{"what": one.what, "old": one.old, "new": one.new} for one in step.changes]
+    row = {"kind": step.kind, "name": step.name, "change": step.change, "changes": changes}
+    return {**row, "note": step.note} if step.note else row
+
+
+def _line(step: "Step", *, dry_run: bool) -> str:
+    change: str = step.change
+    if dry_run and step.take:
+        change = {"created": "would create", "updated": "would update"}[change]
+    note = f" ({step.note})" if step.note else ""
+    return f"{change:<{12 if dry_run else 9}}  {step.kind} {step.name}{note}"
+
+
+@contextmanager
+def _server(url: str) -> Iterator[None]:
+    """Inside, what the server refuses or does not answer is one line."""
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        yield
     except PrefectHTTPStatusError as error:
         said = " ".join(error.response.text.split())[:300]
         raise RunError(f"{url} answered {error.response.status_code}: {said}") from error
     except httpx.HTTPError as error:
         raise RunError(f"expected a Prefect server at {url}, but: {error}") from error
-    if as_json:
-        click.echo(json.dumps({"api_url": url, "done": rows}))

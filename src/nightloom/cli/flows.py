@@ -1,27 +1,34 @@
 """`nightloom flows`: what can be run, and with which settings."""
 
 import json
+from typing import Any
 
 import click
 
 from nightloom.cli.catalogue import FLOWS, find_flow
 
+DEPLOY = "deploy"
+"""Not a flow, but its settings are listed as well."""
 
-@click.command(epilog="Examples: nightloom flows; nightloom flows classify-transformer")
+
+@click.command(
+    epilog="Examples: nightloom flows; nightloom flows classify-transformer; nightloom flows deploy"
+)
 @click.argument("flow", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def flows(flow: str | None, as_json: bool) -> None:
-    """List the flows, or one FLOW's settings with their defaults."""
+    """List the flows, or one FLOW's settings with their defaults; `deploy`: those of deploy."""
     if flow is None:
         if as_json:
             click.echo(json.dumps({name: entry.summary for name, entry in FLOWS.items()}))
             return
         for name, entry in FLOWS.items():
             click.echo(f"{name:<22} {entry.summary}")
+        click.echo(f"(`nightloom flows {DEPLOY}` lists the settings of `nightloom {DEPLOY}`)")
         return
     from nightloom.settings.base import flat, public_fields
 
-    kind = find_flow(flow).load_settings()
+    kind = _settings_of(flow)
     needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
     given = tuple(name for name in public_fields(kind) if name not in needed)
     values = {**flat(kind.model_construct() if needed else kind(), given), **needed}
@@ -34,6 +41,14 @@ def flows(flow: str | None, as_json: bool) -> None:
         click.echo(f"{name}={'none' if shown is None else shown}")
         if notes.get(name):
             click.echo(f"    {notes[name]}")
+
+
+def _settings_of(flow: str) -> Any:
+    if flow != DEPLOY:
+        return find_flow(flow).load_settings()
+    from nightloom.settings.deploy import DeploySettings
+
+    return DeploySettings
 
 
 def _descriptions(kind: type, prefix: str) -> dict[str, str]:

@@ -60,7 +60,8 @@ class _Lazy(click.Group):
 def command() -> None:
     """Nightly retraining of transformer text models, as Prefect flows that can be trusted.
 
-    Exit status: 0 done, 1 a run failed, 2 wrong input or usage.
+    Exit status: 0 done, 1 a run failed, 2 wrong input or usage, 3 `deploy --dry-run` would change
+    something.
     """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nightloom.cli.catalogue import find_flow
+from nightloom.cli.main import say
 from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.exhaustion import exhausted
 
@@ -45,6 +46,11 @@ def run(
 
     entry = find_flow(flow)
     parsed = parse_settings(entry.load_settings(), settings, config=config)
+    if entry.name == "nightly":
+        from nightloom.settings.local_paths import notes_on_paths
+
+        for note in notes_on_paths(parsed):
+            say(f"note: {note}")
     _quiet()
     if not plan:
         _use_stack()

@@ -39,6 +39,8 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 VERSIONS_TAG = "mlflow.modelVersions"
 SCRATCH = ".scratch-"
+MADE_BY = "prefect."
+"""Begins the tags that name the run which made a version."""
 
 
 class Registry:
@@ -323,9 +325,13 @@ class Registry:
                 raise
 
     def _complete(self, found: Version, tags: Mapping[str, str]) -> None:
-        """Add what a version lacks: tags, and the link from the logged model to it."""
+        """Add what a version lacks: tags, and the link from the logged model to it.
+
+        But for the tags of the run that made it: a later one is another.
+        """
+        made_by = any(key.startswith(MADE_BY) for key in found.tags)
         for key, value in tags.items():
-            if key not in found.tags:
+            if key not in found.tags and not (made_by and key.startswith(MADE_BY)):
                 self._client.set_model_version_tag(found.name, str(found.version), key, value)
         model_id = found.tags.get(MODEL_ID_TAG)
         if model_id:

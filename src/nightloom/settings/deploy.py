@@ -1,6 +1,10 @@
-"""Settings of `nightloom deploy`: what is set up on a Prefect server."""
+"""Settings of `nightloom deploy`: what is set up on a Prefect server.
 
-from typing import Literal, Self
+What settings have to do with each other depends on the server as well: `deployments/` checks that.
+The examples are values that differ from the defaults; tests deploy each of them.
+"""
+
+from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -14,34 +18,28 @@ LEAST_SILENCE = 90
 class PoolSettings(Settings):
     """The work pool that runs are taken from."""
 
-    name: str = Field(default="nightloom", pattern=r"^[^/%&<>]{1,100}$")
-    """Its name; the worker of `nightloom up` looks there."""
+    name: str = Field(default="nightloom", pattern=r"^[^/%&<>]{1,100}$", examples=["boxes"])
+    """Its name; the worker of `nightloom up` looks in `nightloom`, or in `--pool`."""
     type: Literal["process", "docker", "kubernetes"] = "process"
     """Where a run's process is made; docker and kubernetes need a worker of that kind."""
-    template: str | None = None
+    template: str | None = Field(default=None, examples=["pool.json"])
     """JSON file with the pool's base job template; none: the one that comes with the type."""
-    image: str | None = None
+    image: str | None = Field(default=None, examples=["registry.example.org/nightloom:2"])
     """Image with nightloom in it, for docker and kubernetes."""
-    home: str = "/nightloom"
+    home: str = Field(default="/nightloom", examples=["/srv/home"])
     """Where the shared home is mounted, for docker and kubernetes."""
-
-    @model_validator(mode="after")
-    def _check_image(self) -> Self:
-        if self.type != "process" and not self.image:
-            raise ValueError(f"pool.type={self.type} needs pool.image, the image of nightloom")
-        return self
 
 
 class ScheduleSettings(Settings):
     """When the night is."""
 
-    cron: str = "0 2 * * *"
+    cron: str = Field(default="0 2 * * *", examples=["30 1 * * 1-5"])
     """Minute, hour, day, month, weekday."""
-    timezone: str = "UTC"
+    timezone: str = Field(default="UTC", examples=["Europe/Berlin"])
     """Name of the time zone that the hours are of, such as Europe/Berlin."""
-    active: bool | None = None
+    active: bool | None = True
     """Whether the schedule runs; none: as it is on the server, at first yes."""
-    models: str | None = None
+    models: str | None = Field(default=None, examples=["nightly.yaml"])
     """YAML file with the models of the night; none: those of deployments/prefect.yaml."""
 
     @field_validator("timezone")
@@ -71,9 +69,13 @@ class GpuSettings(Settings):
 class NotifySettings(Settings):
     """Who is told."""
 
-    webhook: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    webhook: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", examples=["http://127.0.0.1:9/hook"]
+    )
     """URL that gets `subject` and `body` as JSON."""
-    block: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")
+    block: str | None = Field(
+        default=None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", examples=["custom-webhook/ops"]
+    )
     """A notification block that is on the server already: slack-webhook/ops, sendgrid-email/ops."""
 
     @model_validator(mode="after")
@@ -96,6 +98,8 @@ class RerunSettings(Settings):
 
 class DeploySettings(Settings):
     """Everything that `nightloom deploy` sets up."""
+
+    listed_by: ClassVar[str] = "nightloom flows deploy"
 
     pool: PoolSettings = PoolSettings()
     nightly: ScheduleSettings = ScheduleSettings()

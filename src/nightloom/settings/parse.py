@@ -89,7 +89,8 @@ def _unknown(name: str, kind: type[BaseModel]) -> str:
     close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
         other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
     ]
-    hint = f"did you mean {close[0]}?" if close else "`nightloom flows FLOW` lists the settings"
+    listed_by = getattr(kind, "listed_by", "nightloom flows FLOW")
+    hint = f"did you mean {close[0]}?" if close else f"`{listed_by}` lists the settings"
     return f"unknown setting {on_one_line(name)}; {hint}"
 
 

@@ -81,9 +81,11 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
     scores, model = context.inputs["scores"], context.inputs["model"]
     tags = {
         TEST_TAG: digest_of_test_rows(context),
-        "prefect.flow_run_id": context.run.get("flow_run_id") or "",
-        "prefect.flow_run_name": context.run.get("flow_run_name") or "",
-        "prefect.flow_run_url": context.run.get("flow_run_url") or "",
+        **{
+            f"prefect.{fact}": context.run[fact]
+            for fact in ("flow_run_id", "flow_run_name", "flow_run_url")
+            if context.run.get(fact)
+        },
         **reading_tag(context.run.get("settings", {}).get("data", {})),
     }
     for stage, part in _lineage(context).items():

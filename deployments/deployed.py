@@ -1,0 +1,178 @@
+"""A deployment on the server: made where missing, else brought in line in what is ours or named.
+
+Ours is what the code alone knows: the entry point and the form. Everything else (parameters,
+schedule, pool, description, tags, limits, variables) somebody may have edited in the UI.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from deployments.declared import NIGHTLY, Declared
+from deployments.difference import Change, Step, differing
+from deployments.schedule import new_schedules, schedule_changes
+from deployments.wanted import Wanted
+from nightloom.errors import InputError
+from nightloom.settings.nightly import KINDS
+from nightloom.settings.parse import tree_of
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+KIND = "deployment"
+MODELS = "nightly.models"
+
+
+def read_deployment(client: "SyncPrefectClient", one: Declared) -> Any:
+    """The deployment on the server, None where there is none."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return client.read_deployment_by_name(f"{one.load().name}/{one.name}")
+    except ObjectNotFound:
+        return None
+
+
+def deployment_step(
+    client: "SyncPrefectClient", wanted: Wanted, one: Declared, there: Any, *, pool: str
+) -> Step:
+    """What is to be done to a deployment.
+
+    pool: of those that have none, and of all where `pool.name` is named.
+
+    Raises:
+        InputError: A setting does not fit what is on the server.
+    """
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    flow = one.load()
+    name = f"{flow.name}/{one.name}"
+    ours = _ours(one, flow)
+    if there is None:
+        return _made(client, wanted, one, name, {**ours, "work_pool_name": pool})
+    changes: list[Change] = []
+    update: dict[str, Any] = {}
+    for key, value in ours.items():
+        if (getattr(there, key) or None) != (value or None):
+            update[key] = value
+            changes.append(_ours_changed(name, key, getattr(there, key), value))
+    if there.work_pool_name != pool and (wanted.has("pool.name") or not there.work_pool_name):
+        update["work_pool_name"] = pool
+        changes.append(Change.of(f"{name}: pool.name", there.work_pool_name, pool))
+    if one.name == NIGHTLY and wanted.has(MODELS):
+        models = _model_changes(there.parameters, one.parameters)
+        if models:
+            update["parameters"] = {**there.parameters, **one.parameters}
+            changes += models
+    scheduled, reschedule = schedule_changes(client, wanted, one, there)
+    note = "paused on the server" if there.paused and not reschedule else ""
+    if not changes and not scheduled:
+        return Step(KIND, name, note=note)
+
+    def bring_in_line() -> None:
+        if update:
+            client.update_deployment(there.id, DeploymentUpdate(**update))
+        if reschedule:
+            reschedule()
+
+    return Step(KIND, name, (*changes, *scheduled), bring_in_line, note=note)
+
+
+def _made(
+    client: "SyncPrefectClient", wanted: Wanted, one: Declared, name: str, ours: Mapping[str, Any]
+) -> Step:
+    def make() -> None:
+        client.create_deployment(
+            client.create_flow(one.load()),
+            name=one.name,
+            description=one.description,
+            tags=list(one.tags),
+            parameters=one.parameters,
+            enforce_parameter_schema=True,
+            job_variables={},
+            schedules=new_schedules(wanted, one),
+            concurrency_limit=one.concurrency_limit,
+            **ours,
+        )
+
+    changes: list[Change] = []
+    if one.name == NIGHTLY:
+        changes = [
+            Change.of("nightly.cron", None, one.cron),
+            Change.of("nightly.timezone", None, one.timezone),
+            Change.of("nightly.active", None, wanted.get("nightly.active")),
+            *_model_changes({}, one.parameters),
+        ]
+    return Step(KIND, name, tuple(changes), make, is_new=True)
+
+
+def _ours(one: Declared, flow: Any) -> dict[str, Any]:
+    """What the code alone knows of a deployment."""
+    schema = json.loads(_schema(flow))
+    ours = {"entrypoint": one.entrypoint, "parameter_openapi_schema": schema}
+    return {**ours, "path": None, "pull_steps": None}
+
+
+@cache
+def _schema(flow: Any) -> str:
+    from prefect.utilities.callables import parameter_schema
+
+    return json.dumps(parameter_schema(flow).model_dump_for_openapi())
+
+
+def _ours_changed(name: str, key: str, old: Any, new: Any) -> Change:
+    if key != "parameter_openapi_schema":
+        return Change.of(f"{name}: {key}", old, new)
+    before, after = _form(old or {}), _form(new)
+    gone, come = (", ".join(sorted(one)[:8]) for one in (before - after, after - before))
+    return Change(
+        f"{name}: form",
+        f"without {come}" if come else "of another version",
+        f"without {gone}" if gone else "of this version",
+    )
+
+
+def _form(schema: Mapping[str, Any]) -> set[str]:
+    """The names of all fields of a form."""
+    return {
+        f"{group}.{field}"
+        for group, part in schema.get("definitions", {}).items()
+        for field in part.get("properties", {})
+    }
+
+
+def _model_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """What differs between the nights of two sets of parameters, model by model."""
+    before, after = _night(old), _night(new)
+    titles = [list(night["models"]) for night in (before, after)]
+    changes = [Change.of(MODELS, *(", ".join(one) or None for one in titles))]
+    if titles[0] == titles[1]:
+        changes = []
+    for title, model in after["models"].items():
+        if title in before["models"]:
+            changes += differing(before["models"][title], model, f"{MODELS}.{title}")
+    return changes + differing(before["run"], after["run"], f"{MODELS}.run")
+
+
+def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The models by title, with settings in groups, however they are spelled."""
+    settings = parameters.get("settings")
+    settings = settings if isinstance(settings, Mapping) else {}
+    models: dict[str, Any] = {}
+    for model in settings.get("models") or ():
+        if not isinstance(model, Mapping):
+            continue
+        title = str(model.get("name") or model.get("flow"))
+        while title in models:
+            title += "+"
+        models[title] = {**model, "settings": _grouped(model)}
+    return {"models": models, "run": settings.get("run") or {}}
+
+
+def _grouped(model: Mapping[str, Any]) -> Any:
+    settings = model.get("settings") or {}
+    try:
+        return tree_of(KINDS[str(model.get("flow"))], settings, "settings")
+    except (InputError, KeyError, AttributeError):
+        return settings

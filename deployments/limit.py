@@ -1,0 +1,35 @@
+"""The global concurrency limit `gpu`."""
+
+from typing import TYPE_CHECKING
+
+from deployments.difference import Change, Step
+from deployments.wanted import Wanted
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+LIMIT = "gpu"
+SETTING = "gpu.slots"
+
+
+def limit_step(client: "SyncPrefectClient", wanted: Wanted, *, is_first: bool) -> Step:
+    """The limit, where it is named or nothing was deployed before: it may have been deleted."""
+    from prefect.exceptions import ObjectNotFound
+
+    there = None
+    try:
+        there = client.read_global_concurrency_limit_by_name(LIMIT)
+    except ObjectNotFound:
+        if not is_first and not wanted.has(SETTING):
+            note = f"none on the server, trainings are not counted; {SETTING}=1 makes one"
+            return Step("concurrency limit", LIMIT, note=note)
+    slots = wanted.get(SETTING, there.limit if there else None)
+    if there and there.limit == slots:
+        return Step("concurrency limit", LIMIT)
+    return Step(
+        "concurrency limit",
+        LIMIT,
+        (Change.of(SETTING, there.limit if there else None, slots),),
+        lambda: client.upsert_global_concurrency_limit_by_name(LIMIT, slots),
+        is_new=there is None,
+    )

@@ -1,0 +1,146 @@
+"""The work pool: which one, and its base job template, of which only what is named is changed."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from deployments.difference import Change, Step, differing
+from deployments.templates import base_job_template, fill_in
+from deployments.wanted import Wanted
+from nightloom.errors import InputError
+from nightloom.settings.deploy import PoolSettings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+PROCESS = "process"
+TEMPLATE = "pool.template"
+SETTINGS = {
+    f"{TEMPLATE}.variables.properties.image.default": "pool.image",
+    f"{TEMPLATE}.variables.properties.home.default": "pool.home",
+}
+"""Where a template keeps them."""
+FOLLOWS_HOME = f"{TEMPLATE}.variables.properties.env.default.NIGHTLOOM_HOME"
+
+
+def pool_step(client: "SyncPrefectClient", wanted: Wanted, name: str) -> Step:
+    """The pool of that name, made where it is missing.
+
+    Raises:
+        InputError: What is named does not fit the pool.
+    """
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        there = client.read_work_pool(name)
+    except ObjectNotFound:
+        pool = _settings(wanted, name, wanted.get("pool.type"), {})
+        template = _whole(wanted, pool, {})
+        create = WorkPoolCreate(name=name, type=pool.type, base_job_template=template or {})
+        changes = [Change.of("pool.type", None, pool.type)]
+        if pool.image:
+            changes.append(Change.of("pool.image", None, pool.image))
+
+        def make() -> None:
+            client.create_work_pool(create)
+
+        return Step("work pool", name, tuple(changes), make, is_new=True)
+    before = _template_of(there)
+    after = _brought_in_line(wanted, name, there.type, before)
+    changes = _by_settings(differing(before, after, TEMPLATE))
+    if not changes:
+        return Step("work pool", name)
+    update = WorkPoolUpdate(base_job_template=after)
+    return Step("work pool", name, tuple(changes), lambda: client.update_work_pool(name, update))
+
+
+def _template_of(there: Any) -> dict[str, Any]:
+    """The template on the server; a worker takes an empty one for the default."""
+    if there.type == PROCESS and not there.base_job_template:
+        return _process_template()
+    return dict(there.base_job_template)
+
+
+def _brought_in_line(
+    wanted: Wanted, name: str, kind: str, before: dict[str, Any]
+) -> dict[str, Any]:
+    pool = _settings(wanted, name, kind, before)
+    if wanted.has(TEMPLATE):
+        return _whole(wanted, pool, before) or _process_template()
+    if kind == PROCESS:
+        return before
+    return fill_in(
+        copy.deepcopy(before),
+        image=pool.image if wanted.has("pool.image") else None,
+        home=pool.home if wanted.has("pool.home") else None,
+        where=f"the work pool {name}",
+    )
+
+
+def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[str, Any] | None:
+    """A template from its file, or the one that comes with the type; None: Prefect's own.
+
+    before: the one on the server; its image and home stay, where the file has none of its own.
+    """
+    template = base_job_template(pool)
+    if template is None or not pool.template:
+        return template
+    given = {}
+    for name in ("image", "home"):
+        setting = f"pool.{name}"
+        if setting in wanted.spoken:
+            given[name] = wanted.get(setting)
+        elif _is_open(template, name):
+            given[name] = wanted.get(setting, _default(before, name))
+    return fill_in(template, image=given.get("image"), home=given.get("home"), where=pool.template)
+
+
+def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any]) -> PoolSettings:
+    """The settings of a pool of that type; what is not named is taken from its template."""
+    image = wanted.get("pool.image", _default(before, "image"))
+    template = wanted.get(TEMPLATE)
+    typed = wanted.get("pool.type", kind)
+    if typed != PROCESS and not image and not template:
+        raise InputError(f"pool.type={typed} needs pool.image, the image of nightloom")
+    if typed != kind:
+        raise InputError(
+            f"expected the work pool {name} to be of the type {typed}, got {kind}; "
+            f"choose another pool.name, say pool.type={kind}, or delete the pool"
+        )
+    for setting in ("pool.image", "pool.home"):
+        if kind == PROCESS and setting in wanted.spoken and wanted.get(setting) is not None:
+            raise InputError(
+                f"{setting} is for pools of the type docker or kubernetes, but {name} is of the "
+                "type process; leave it out, or choose another pool.name and pool.type"
+            )
+    values = {
+        "name": name,
+        "template": template,
+        "image": image,
+        "home": wanted.get("pool.home", _default(before, "home")),
+    }
+    return PoolSettings.model_construct(type=kind, **values)
+
+
+def _process_template() -> dict[str, Any]:
+    from prefect.workers.process import ProcessWorker
+
+    return ProcessWorker.get_default_base_job_template()
+
+
+def _by_settings(changes: list[Change]) -> list[Change]:
+    """By the names of settings, where there are some."""
+    found = [Change(SETTINGS.get(one.what, one.what), one.old, one.new) for one in changes]
+    if any(one.what == "pool.home" for one in found):
+        found = [one for one in found if one.what != FOLLOWS_HOME]
+    return found
+
+
+def _default(template: dict[str, Any], variable: str) -> Any:
+    found = template.get("variables", {}).get("properties", {}).get(variable, {})
+    return found.get("default") if isinstance(found, dict) else None
+
+
+def _is_open(template: dict[str, Any], variable: str) -> bool:
+    found = template["variables"].get("properties", {}).get(variable)
+    return isinstance(found, dict) and "default" not in found

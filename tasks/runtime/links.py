@@ -1,0 +1,16 @@
+"""Links into Prefect's UI, where one is known."""
+
+from nightloom.masking import without_login
+
+
+def flow_run_url() -> str | None:
+    """The page of the run that this call belongs to; None outside one, or without a UI.
+
+    Prefect's own `flow_run.ui_url` says `None/flow-runs/...` there.
+    """
+    from prefect.runtime import flow_run
+    from prefect.settings import PREFECT_UI_URL
+
+    if not flow_run.id or not PREFECT_UI_URL.value():
+        return None
+    return without_login(flow_run.ui_url)
