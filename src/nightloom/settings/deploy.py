@@ -70,7 +70,7 @@ class NotifySettings(Settings):
     """Who is told."""
 
     webhook: str | None = Field(
-        default=None, pattern=r"^https?://\S+$", examples=["http://127.0.0.1:9/hook"]
+        default=None, pattern=r"^https?://\S+$", examples=["http://127.0.0.1:8000/hook"]
     )
     """URL that gets `subject` and `body` as JSON."""
     block: str | None = Field(
