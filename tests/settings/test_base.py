@@ -51,7 +51,7 @@ def test_flat_and_nested_are_inverse() -> None:
 def test_settings_are_frozen_and_closed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Inner().count = 4  # type: ignore[misc]
-    with pytest.raises(ValidationError, match="Extra inputs"):
+    with pytest.raises(ValidationError, match="unknown setting counts; did you mean count"):
         Inner(counts=4)  # type: ignore[call-arg]
 
 
@@ -115,3 +115,29 @@ def test_batches_that_are_asked_for_are_taken_as_they_are():
     other = parse_settings(ClassifyTransformer, ["train.epochs=2"])
     assert other.train.fitted(10).batch_size == 32
     assert ClassifyTransformer.model_validate(other.model_dump(mode="json")) == other
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"train": {"epoch": 3}}, r"train.epoch\s+unknown setting train.epoch; .* train.epochs\?"),
+        ({"trian": {}}, r"unknown setting trian; did you mean train\?"),
+        ({"data": {"source ": "x"}}, r"unknown setting 'data.source '; did you mean data.source\?"),
+        ({"train.epochs": 3}, r"train.epochs; it stands in its group, {'train': {'epochs': ...}}"),
+    ],
+)
+def test_from_python_an_unknown_setting_is_named_with_the_nearest(
+    values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        ClassifyTransformer(**values)
+
+
+def test_every_unknown_setting_is_named() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ClassifyTransformer.model_validate({"train": {"epoch": 3, "sed": 1}, "model": {"dept": 2}})
+    assert [error["loc"] for error in caught.value.errors()] == [
+        ("train", "epoch"),
+        ("train", "sed"),
+        ("model", "dept"),
+    ]

@@ -87,6 +87,9 @@ ASSIGNED: list[tuple[type[FlowSettings], str, str]] = [
     (ClassifyTransformer, "model.pooling=cls", "unknown setting model.pooling"),
     (ClassifyTransformer, "train=3", "settings of the group train, got train='3'; it has train.ep"),
     (ClassifyTransformer, "train.epochs", "expected SETTING=VALUE, got 'train.epochs'"),
+    (ClassifyTransformer, "data.source =x", "'data.source =x'; without spaces, data.source=x$"),
+    (ClassifyTransformer, "data.source", "got 'data.source'; without spaces, for example train"),
+    (ClassifyTransformer, "tr\u0430in.epochs=3", r"'tr\\u0430in.epochs'; did you mean train.ep"),
     (ClassifyTransformer, "=3", "expected SETTING=VALUE"),
     (ClassifyTransformer, "", "expected SETTING=VALUE, got ''"),
     (ClassifyTransformer, "train.epochs=many", "train.epochs: expected a valid integer.*'many'"),
@@ -149,7 +152,7 @@ FILES: list[tuple[str | bytes, str]] = [
     ("train: {epochs: [3]}", r"train.epochs: expected a valid integer, got \[3\]"),
     ("train: {epochs: {a: 1}}", "train.epochs: expected a valid integer"),
     ("train: {learning_rate: .inf}", "finite number"),
-    ("data: {label_names: [yes, no]}", "label_names.0: expected a valid string, got True"),
+    ("data: {label_names: [yes, no]}", "label_names.0: expected text, got True, .*; quote it"),
     ("data: {text: {a: b}}", "data.text: expected a list"),
     ("train: {1: 2}", "expected names of settings, got 1"),
     ("1: 2", "expected names of settings in .*nightly.yaml, got 1"),
@@ -165,7 +168,7 @@ FILES: list[tuple[str | bytes, str]] = [
     ("train: {seed: 2020-13-40}", "expected YAML in UTF-8"),
     ("train: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
     ("data: {text: " + "[" * 2000 + "]" * 2000 + "}", "nightly.yaml|lists within lists"),
-    ("data: {text: &a [*a]}", "data.text.0: expected a valid string"),
+    ("data: {text: &a [*a]}", "data.text.0: expected text, got"),
     (b"\xff\xfe\x00", "expected YAML in UTF-8"),
     (b"train: \x00", "expected YAML in UTF-8"),
 ]
@@ -187,8 +190,9 @@ def test_aliases_that_multiply_do_not_blow_up(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown setting a0") as caught:
         parse_settings(ClassifyTransformer, config=write(tmp_path, "\n".join(lines)))
     assert len(str(caught.value)) < 10_000
-    inside = "\n".join(["data:", *(f"  {line}" for line in lines[:-1]), "  text: *a29"])
-    with pytest.raises(InputError, match="data.text.0: expected a valid string"):
+    items = [f"  - {line[line.index('&') :]}" for line in lines[:-1]]
+    inside = "\n".join(["data:", "  text:", *items])
+    with pytest.raises(InputError, match="data.text.0: expected text"):
         parse_settings(ClassifyTransformer, config=write(tmp_path, inside))
 
 
@@ -228,3 +232,34 @@ def test_windows_have_a_quarter_in_common_and_never_all() -> None:
     assert overlap == [32, 6, 8]
     with pytest.raises(InputError, match="model.overlap=24: expected less than model.length=24"):
         parse_settings(NerBert, ["model.length=24", "model.overlap=24"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("label_names: [YES, NO]", 'label_names.1: expected text, got False.*quote it, as in "NO"'),
+        (
+            "label_names: [a, on]",
+            r"label_names.1: expected text, got True.* \(of any case\); quote",
+        ),
+        ("label_names: NO", "label_names: expected text, got False"),
+        ("text: [subject, 2024]", "text.1: expected text, got the number 2024; quote it"),
+        ("label: 2024-01-01", "label: expected text, got the date 2024-01-01; quote it"),
+        (
+            "label_names: [NULL, b]",
+            "names.0: expected text, got nothing, .* null and ~; quote",
+        ),
+        ("encoding: 1252", "encoding: expected text, got the number 1252; quote it as it stands"),
+    ],
+)
+def test_what_yaml_takes_for_something_else_is_to_be_quoted(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_settings(ClassifyTransformer, config=write(tmp_path, f"data: {{{text}}}"))
+
+
+def test_what_is_quoted_is_a_class(tmp_path: Path) -> None:
+    config = write(tmp_path, 'data: {label_names: ["YES", "NO"], label: "3"}')
+    read = parse_settings(ClassifyTransformer, config=config)
+    assert read.data.label_names == ("YES", "NO")

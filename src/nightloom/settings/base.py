@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from nightloom.masking import holds_secret
+from nightloom.settings.names import public_fields as public_fields
+from nightloom.settings.names import unknown_in, unknown_setting
 
 SECRET = (
     "expected no password or token in it, for settings are written to keys, logs and the registry; "
@@ -37,6 +39,7 @@ class Settings(BaseModel):
         """
         if not isinstance(values, dict):
             return values
+        _refuse_unknown(cls, values)
         read = dict(values)
         attributes = {**public_fields(cls), **{name: name for name in cls.model_fields}}
         for name, value in values.items():
@@ -53,6 +56,22 @@ class Settings(BaseModel):
             except ValueError as error:
                 _refuse(cls, name, "text", str(error), value)
         return read
+
+
+def _refuse_unknown(kind: type[BaseModel], values: dict[Any, Any]) -> None:
+    """Name each setting that there is not, and the nearest that there is, from the root down."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError(
+                "extra_forbidden", "{what}", {"what": unknown_setting(".".join(path), kind)}
+            ),
+            loc=path,
+            input=value,
+        )
+        for path, value in unknown_in(kind, values)
+    ]
+    if details:
+        raise ValidationError.from_exception_data(kind.__name__, details)
 
 
 def _refuse(kind: type[BaseModel], name: str, error: str, what: str, value: Any = None) -> Never:
@@ -93,11 +112,6 @@ def _listed(value: str) -> list[Any]:
         return list(json.loads(value))
     except (ValueError, RecursionError) as error:
         raise ValueError('expected a list such as a,b or ["a", "b"]') from error
-
-
-def public_fields(kind: type[BaseModel]) -> dict[str, str]:
-    """Attribute of each setting, by the name that users spell."""
-    return {field.alias or name: name for name, field in kind.model_fields.items()}
 
 
 def at_path(settings: BaseModel, path: str) -> Any:

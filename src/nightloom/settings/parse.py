@@ -1,7 +1,7 @@
 """Settings from a command line and a file, with errors that say what to type instead."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +10,10 @@ from pydantic.fields import FieldInfo
 
 from nightloom.errors import InputError
 from nightloom.settings.base import nested, public_fields
-from nightloom.settings.spelling import on_one_line, spelled
+from nightloom.settings.names import groups as group_names
+from nightloom.settings.names import meant_by
+from nightloom.settings.names import names as names
+from nightloom.settings.spelling import on_one_line, shown, spelled
 from nightloom.settings.yaml_file import read_yaml
 
 Tree = TypeVar("Tree", bound=BaseModel)
@@ -43,32 +46,14 @@ def validate(kind: type[Tree], values: Mapping[str, Any]) -> Tree:
         raise InputError("expected plain values of settings, got lists within lists") from None
 
 
-def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted names of all settings of a tree."""
-    found: list[str] = []
-    for name, attribute in public_fields(kind).items():
-        field = kind.model_fields[attribute]
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found += names(field.annotation, f"{prefix}{name}.")
-        else:
-            found.append(prefix + name)
-    return found
-
-
-def _groups(kind: type[BaseModel]) -> set[str]:
-    return {name.rpartition(".")[0] for name in names(kind)} - {""}
-
-
 def _assigned(kind: type[BaseModel], assignments: Iterable[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     known = names(kind)
-    groups = _groups(kind)
+    groups = group_names(kind)
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
-        if not equals or not name:
-            raise InputError(
-                f"expected SETTING=VALUE, got {spelled(assignment)}; for example train.epochs=3"
-            )
+        if not equals or not name or name != name.strip():
+            raise InputError(_no_assignment(assignment, known))
         if name in groups:
             raise InputError(_is_a_group(kind, name, f"{name}={spelled(value)}"))
         if name not in known:
@@ -77,21 +62,22 @@ def _assigned(kind: type[BaseModel], assignments: Iterable[str]) -> dict[str, st
     return values
 
 
+def _no_assignment(assignment: str, known: Iterable[str]) -> str:
+    name, _, value = (part.strip() for part in assignment.partition("="))
+    example = "for example train.epochs=3"
+    if name in known:  # `a = b` reaches us as three words
+        example = f"without spaces, {name}={value}" if value else f"without spaces, {example}"
+    return f"expected SETTING=VALUE, got {spelled(assignment)}; {example}"
+
+
 def _is_a_group(kind: type[BaseModel], name: str, came: str) -> str:
     inside = ", ".join(other for other in names(kind) if other.startswith(name + "."))
     return f"expected settings of the group {name}, got {came}; it has {inside}"
 
 
 def _unknown(name: str, kind: type[BaseModel]) -> str:
-    known = [*names(kind), *sorted(_groups(kind))]
-    if elsewhere := _flows_with(name, kind):
-        return f"unknown setting {on_one_line(name)}; {elsewhere}"
-    close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
-        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
-    ]
-    listed_by = getattr(kind, "listed_by", "nightloom flows FLOW")
-    hint = f"did you mean {close[0]}?" if close else f"`{listed_by}` lists the settings"
-    return f"unknown setting {on_one_line(name)}; {hint}"
+    hint = _flows_with(name, kind) or meant_by(name, kind)
+    return f"unknown setting {shown(name, 100)}; {hint}"
 
 
 def _flows_with(name: str, kind: type[BaseModel]) -> str:
@@ -125,14 +111,17 @@ def tree_of(kind: type[BaseModel], values: Mapping[Any, Any], where: str) -> dic
     tree: dict[str, Any] = {}
     for name, value in values.items():
         if not isinstance(name, str):
-            raise InputError(f"expected names of settings in {where}, got {spelled(name)}")
+            raise InputError(
+                f"expected names of settings in {where}, got {spelled(name)}; a name that YAML "
+                "takes for something else has to be quoted"
+            )
         again = _merge(tree, nested({name: value}))
         if again:
             raise InputError(f"{where}: {on_one_line(again)} stands twice; keep one of them")
     for name in tree:
         if name not in public_fields(kind):
             raise InputError(f"{where}: {_unknown(name, kind)}")
-    for group in sorted(_groups(kind)):
+    for group in sorted(group_names(kind)):
         value = tree.get(group, {})
         if value is None:
             tree[group] = {}
@@ -165,6 +154,8 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
         message = _in_words(kind, name)
+    if error["type"] == "string_type" or _is_no_list_of_texts(kind, name, error):
+        return on_one_line(f"{name}: {_not_text(error.get('input'))}")
     if error["type"] == "missing":
         message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
@@ -179,6 +170,33 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     if told or isinstance(given, dict | BaseModel) or error["type"] == "secret":
         came = ""
     return on_one_line(f"{name}: {message}{came}" if name else f"{message}{came}")
+
+
+def _is_no_list_of_texts(kind: type[BaseModel], name: str, error: Any) -> bool:
+    field = _field(kind, name)
+    return (
+        error["type"] == "tuple_type"
+        and isinstance(error.get("input"), bool | int | float | date)
+        and field is not None
+        and "tuple[str" in str(field.annotation)
+    )
+
+
+def _not_text(given: Any) -> str:
+    """What YAML reads otherwise than it was meant, and what to do about it."""
+    if isinstance(given, bool):
+        words, example = ("yes, on and true", "YES") if given else ("no, off and false", "NO")
+        what = f"got {given}, for which YAML takes {words} (of any case)"
+        return f'expected text, {what}; quote it, as in "{example}"'
+    if given is None:
+        what = "got nothing, for which YAML takes null and ~"
+    elif isinstance(given, date):
+        what = f"got the date {given}"
+    elif isinstance(given, int | float):
+        what = f"got the number {given}"
+    else:
+        return f"expected text, got {spelled(given)}"
+    return f"expected text, {what}; quote it as it stands in the file"
 
 
 def _in_words(kind: type[BaseModel], name: str) -> str:

@@ -1,0 +1,70 @@
+"""The names of settings, and what may have been meant by one that there is not."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+
+from nightloom.settings.spelling import shown
+
+
+def public_fields(kind: type[BaseModel]) -> dict[str, str]:
+    """Attribute of each setting, by the name that users spell."""
+    return {field.alias or name: name for name, field in kind.model_fields.items()}
+
+
+def inside(kind: type[BaseModel], attribute: str) -> type[BaseModel] | None:
+    """The group that an attribute is, None where it is a setting."""
+    annotation = kind.model_fields[attribute].annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of all settings of a tree."""
+    found: list[str] = []
+    for name, attribute in public_fields(kind).items():
+        group = inside(kind, attribute)
+        found += names(group, f"{prefix}{name}.") if group else [prefix + name]
+    return found
+
+
+def groups(kind: type[BaseModel]) -> set[str]:
+    """Dotted names of the groups of a tree."""
+    return {name.rpartition(".")[0] for name in names(kind)} - {""}
+
+
+def meant_by(name: str, kind: type[BaseModel]) -> str:
+    """What to do about a setting that a tree does not have: the nearest, or where all are."""
+    known = [*names(kind), *sorted(groups(kind))]
+    if name in known:
+        group, _, last = name.rpartition(".")
+        return f"it stands in its group, {{'{group}': {{'{last}': ...}}}}"
+    close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
+        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
+    ]
+    listed_by = getattr(kind, "listed_by", "nightloom flows FLOW")
+    return f"did you mean {close[0]}?" if close else f"`{listed_by}` lists the settings"
+
+
+def unknown_setting(name: str, kind: type[BaseModel]) -> str:
+    """The line for a dotted name in a tree of values that stands for no setting."""
+    return f"unknown setting {shown(name, 100)}; {meant_by(name, kind)}"
+
+
+def unknown_in(
+    kind: type[BaseModel], values: Mapping[Any, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Path and value of everything in a tree of values that stands for no setting."""
+    fields = {**public_fields(kind), **{name: name for name in kind.model_fields}}
+    for name, value in values.items():
+        if not isinstance(name, str):
+            continue
+        if name not in fields:
+            yield (*path, name), value
+            continue
+        group = inside(kind, fields[name])
+        if group is not None and isinstance(value, Mapping):
+            yield from unknown_in(group, value, (*path, name))
