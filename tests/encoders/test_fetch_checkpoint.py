@@ -9,6 +9,7 @@ import pytest
 import transformers
 
 from nightloom.encoders.checkpoints import fetch_checkpoint
+from nightloom.encoders.identity import checkpoint_identity
 from nightloom.encoders.weights import load_encoder
 from nightloom.errors import InputError
 from tests.encoders.tiny import TEXTS, save_checkpoint, save_tokenizer, torch_model
@@ -90,7 +91,10 @@ def test_no_such_directory(tmp_path: Path) -> None:
 def test_revisions_are_for_the_hub(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "source", "bert")
     for source in (str(tmp_path / "source"), "minilm"):
-        assert "'v2'" in one_line(source, tmp_path / "out", revision="v2")
+        said = one_line(source, tmp_path / "out", revision="v2")
+        assert said.startswith("model.revision=v2 is for Hugging Face ids alone")
+        with pytest.raises(InputError, match=r"leave out model.revision$"):
+            checkpoint_identity(source, "v2")
 
 
 def test_errors_name_the_source_and_not_the_copy(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _impossible_iob(tags: Sequence[str], scheme: str) -> list[tuple[int, str]]:
     for at, tag in enumerate(tags):
         prefix, kind = split_tag(tag)
         if prefix in foreign:
-            found.append((at, f"{tag} is not a tag of {scheme}"))
+            found.append((at, tag))
         elif prefix == wanted and kind != kind_before:
             found.append((at, f"{tag} {_after(before)}"))
         before, kind_before = tag, kind
@@ -106,7 +106,7 @@ def _impossible_ioe(tags: Sequence[str], scheme: str) -> list[tuple[int, str]]:
         prefix, kind = split_tag(tag)
         after = tags[at + 1] if at + 1 < len(tags) else ""
         if prefix in "BU":
-            found.append((at, f"{tag} is not a tag of {scheme}"))
+            found.append((at, tag))
         elif prefix == wanted and (not after or split_tag(after)[1] != kind):
             where = f"before {after}" if after else "at the end of the sentence"
             found.append((at, f"{tag} {where}"))

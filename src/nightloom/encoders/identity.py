@@ -15,14 +15,26 @@ def checkpoint_identity(source: str, revision: str | None) -> dict[str, Any]:
     a moving one, such as none given, only what was asked for).
 
     Raises:
-        InputError: The directory has no file, or one that cannot be read.
+        InputError: The directory has no file, or one that cannot be read; a revision of something
+            that has none.
     """
     if source == MINILM:
+        refuse_revision(source, revision)
         return {"kind": "wheel", "sha256": SHA256}
     directory = Path(source).expanduser()
     if directory.is_dir():
+        refuse_revision(source, revision)
         return {"kind": "directory", "files": files_of(directory)}
     return {"kind": "hub", "name": source, "revision": revision}
+
+
+def refuse_revision(source: str, revision: str | None) -> None:
+    """Refuse a revision of a checkpoint that is no Hugging Face id."""
+    if revision is not None:
+        raise InputError(
+            f"model.revision={revision} is for Hugging Face ids alone, got "
+            f"model.checkpoint={source}; leave out model.revision"
+        )
 
 
 def files_of(directory: Path) -> dict[str, str]:
