@@ -111,7 +111,7 @@ def answer(arguments: list[str], stdin: bytes = b"") -> dict[str, Any]:
     from nightloom.cli.main import main
 
     def files() -> dict[str, int]:
-        return {str(path): path.stat().st_mtime_ns for path in Path.cwd().rglob("*")}
+        return {str(path): path.lstat().st_mtime_ns for path in Path.cwd().rglob("*")}
 
     before, out, err, code = files(), io.BytesIO(), io.StringIO(), 0
     given = sys.stdin, sys.argv

@@ -44,6 +44,13 @@ CASES: list[tuple[str, str]] = [
     ("rnu classify-transformer", "no command rnu; did you mean run?"),
     ("frobnicate", "no command frobnicate; there are flows, run"),
     ("run", "Missing argument 'FLOW'"),
+    ("run ner", "did you mean ner-bert?"),
+    ("run bert", "did you mean classify-bert or ner-bert?"),
+    ("run Nightly", "did you mean nightly?"),
+    (f"{RUN} --train.epochs=3", "written without dashes, as train.epochs=VALUE"),
+    (f"{RUN} --epochs=3", "written without dashes, as GROUP.epochs=VALUE"),
+    (f"{RUN} TRAIN.EPOCHS=3", "unknown setting TRAIN.EPOCHS; did you mean train.epochs?"),
+    (f"{RUN} --refresh train,encode", "for several: --refresh train --refresh encode"),
     ("run classify-transfomer", "did you mean classify-transformer?"),
     ("run Classify-Transformer", "did you mean classify-transformer?"),
     ("flows nightley", "did you mean nightly?"),
@@ -103,6 +110,10 @@ CASES: list[tuple[str, str]] = [
     # sources
     (f"{RUN} data.source=nowhere.csv", "nowhere.csv"),
     (f"{RUN} data.source=smaple", "did you mean sample"),
+    (f"{RUN} data.source=FULL", "did you mean full?"),
+    (f"{RUN} data.source=loose", "it is a link to none, which is not there"),
+    (f"{RUN} data.source=https://example.org/a.csv", "https: is not fetched: download the file"),
+    ("run nightly --plan models=a", "models.0: expected settings, each as NAME: VALUE, got 'a'"),
     (f"{RUN} data.source=tdfs:ag_news", "did you mean 'tfds:'"),
     (f"{RUN} data.source=full", "no training file"),
     (f"{RUN} data.source=", "data.source is empty"),
@@ -204,6 +215,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     (folder / "empty").mkdir()
+    (folder / "loose").symlink_to("none")
     whole = tmp_path_factory.mktemp("tiny") / "bert"
     save_checkpoint(whole, "bert")
     for harm in HARMS:
@@ -244,6 +256,15 @@ def test_refused_in_one_line(number: int, answers: list[dict[str, Any]]) -> None
     assert line.isprintable()
     assert words in line
     assert answer["wrote"] == []
+
+
+def test_a_command_without_its_arguments_shows_its_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nightloom"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "\n  predict " in done.stderr
+    assert "error" not in done.stderr.splitlines()[0]
 
 
 def test_a_correct_command_works_after_all_that(answers: list[dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nightloom.cli.main import say
 from nightloom.errors import InputError
 from nightloom.home import Home
 
@@ -128,6 +129,8 @@ def _readable(size: float) -> str:
 
 
 def _seconds(text: str | None) -> float | None:
+    if text is not None and text.strip().isdigit() and int(text) > 0:
+        say(f"note: --older-than {text.strip()} is in seconds; {text.strip()}d would be days")
     return None if text is None else _amount(text, UNITS, "--older-than", "30d")
 
 

@@ -75,6 +75,7 @@ def find_flow(name: str) -> FlowEntry:
     """
     if name in FLOWS:
         return FLOWS[name]
-    close = get_close_matches(name, FLOWS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(FLOWS)}"
+    close = [flow for flow in FLOWS if name and name.lower() in flow.split("-")]
+    close = close or get_close_matches(name, FLOWS, n=1)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(FLOWS)}"
     raise InputError(f"unknown flow {name}; {hint}")

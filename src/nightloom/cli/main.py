@@ -73,6 +73,12 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except click.Abort:
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.NoSuchOption as error:
+        say(on_one_line(f"error: {error.format_message()}{_as_setting(error)}", LONGEST))
+        sys.exit(2)
     except click.ClickException as error:
         say(on_one_line(f"error: {error.format_message()}", LONGEST))
         sys.exit(2)
@@ -88,6 +94,17 @@ def main() -> None:
         what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
         say(f"error: {what}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
+
+
+def _as_setting(error: click.NoSuchOption) -> str:
+    """A setting that was written as an option is written without dashes."""
+    name = error.option_name.lstrip("-")
+    command = error.ctx.info_name if error.ctx else ""
+    if command not in ("run", "deploy") or error.possibilities or not name[1:]:
+        return ""
+    return (
+        f" Settings are written without dashes, as {name if '.' in name else 'GROUP.' + name}=VALUE"
+    )
 
 
 def _use_utf8() -> None:

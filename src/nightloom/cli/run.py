@@ -102,7 +102,12 @@ def _run(
     for name in refresh:
         if name not in STAGES:
             known = ", ".join(STAGES)
-            raise InputError(f"expected a stage after --refresh, got {name}; there are {known}")
+            several = [part for part in name.split(",") if part in STAGES]
+            again = f"; for several: {' '.join(f'--refresh {part}' for part in several)}"
+            raise InputError(
+                f"expected a stage after --refresh, got {name}; there are {known}"
+                f"{again if len(several) > 1 else ''}"
+            )
     if plan:
         with planning(), watched_by(console):
             planned: dict[str, Any] = flow.fn(settings, refresh=refresh)

@@ -1,5 +1,6 @@
 """The files of a local source: which are read, as which split, and which are not, and why."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +12,7 @@ from nightloom.data.shards import Shards, in_groups, natural
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
 
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 _NO_DATA = set(
     ".md .rst .html .htm .pdf .py .ipynb .sh .yaml .yml .toml .cfg .ini .log .lock .sha256 .md5 "
     ".crc .png .jpg .jpeg .svg .gif .css .js .license .bib .rtf .doc .docx".split()
@@ -62,14 +64,20 @@ def look_into(
 
 def _nearby(path: Path) -> str:
     """What may have been meant by a path that does not exist."""
+    if path.is_symlink():
+        return f": it is a link to {shown(str(path.readlink()), 300)}, which is not there; mend it"
+    if scheme := _URL.match(str(path)):
+        return f"; {scheme[1]}: is not fetched: download the file, and give its path"
     if not path.parent.is_dir():
         expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
         folder = shown(str(path.parent), 300)
         return f" (its folder {folder} does not exist either); {expected}"
     names = sorted(entry.name for entry in path.parent.iterdir())
-    close = get_close_matches(path.name, [*names, "sample"], n=1)
+    spelled = {name.lower(): name for name in [*names, "sample"]}
+    close = get_close_matches(path.name.lower(), spelled, n=1)
     if close:
-        meant = "sample" if close[0] == "sample" else shown(str(path.parent / close[0]), 300)
+        name = spelled[close[0]]
+        meant = "sample" if name == "sample" else shown(str(path.parent / name), 300)
         return f"; did you mean {meant}?"
     return f"; {path.parent.resolve()} holds: {listed(names)}"
 

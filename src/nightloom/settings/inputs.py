@@ -1,6 +1,6 @@
 """Settings of how files to be predicted on are read; those of the training data where not given."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -31,5 +31,7 @@ class InputDataSettings(Settings):
 
 class InputSettings(Settings):
     """What `nightloom predict --set` takes."""
+
+    listed_by: ClassVar[str] = "nightloom predict --help"
 
     data: InputDataSettings = InputDataSettings()

@@ -42,8 +42,9 @@ def meant_by(name: str, kind: type[BaseModel]) -> str:
     if name in known:
         group, _, last = name.rpartition(".")
         return f"it stands in its group, {{'{group}': {{'{last}': ...}}}}"
-    close = get_close_matches(name[:100], known, n=1, cutoff=0.6) or [
-        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
+    wanted = name[:100].lower()
+    close = get_close_matches(wanted, known, n=1, cutoff=0.6) or [
+        other for other in known if other.rpartition(".")[2] == wanted.rpartition(".")[2]
     ]
     listed_by = getattr(kind, "listed_by", "nightloom flows FLOW")
     return f"did you mean {close[0]}?" if close else f"`{listed_by}` lists the settings"

@@ -156,6 +156,8 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         message = _in_words(kind, name)
     if error["type"] == "string_type" or _is_no_list_of_texts(kind, name, error):
         return on_one_line(f"{name}: {_not_text(error.get('input'))}")
+    if error["type"] in ("model_type", "dict_type"):
+        message = "expected settings, each as NAME: VALUE"
     if error["type"] == "missing":
         message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
