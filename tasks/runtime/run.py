@@ -19,7 +19,10 @@ from tasks.runtime import reporting
 from tasks.runtime.links import flow_run_url
 from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import Observer, observers, watched_by
+from tasks.runtime.one_line import keep_to_one_line
 from tasks.runtime.patience import wait_for_server
+
+keep_to_one_line()
 
 TAG = "nightloom"
 """On every task run, and on the runs of deployments: the automations leave all others alone."""

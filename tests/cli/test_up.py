@@ -7,11 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +19,7 @@ import pytest
 
 from docs.browser import browser, is_available
 from tests.flows.conftest import Done
+from tests.hook import Hook
 
 SETTINGS = {
     "data": {"source": "sample", "limit": 400},
@@ -166,27 +165,6 @@ class Stack:
         return state
 
 
-class Hook:
-    """A webhook that remembers what it was told."""
-
-    def __init__(self) -> None:
-        told: list[dict[str, str]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.told = told
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture(scope="module")
 def hook() -> Iterator[Hook]:
     one = Hook()
@@ -222,6 +200,8 @@ def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
     [told] = stack.wait(lambda: [one for one in hook.told if "champion" in one["subject"]], 30)
     assert told["subject"] == "new champion of classify-transformer: version 1"
     assert told["body"].startswith("promoted: first model")
+    link = f"http://127.0.0.1:{stack.mlflow_port}/#/models/classify-transformer/versions/1"
+    assert told["body"].splitlines()[1:] == [link]
 
 
 def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_other(stack):
@@ -371,6 +351,9 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     log = (stack.home / "logs" / "stack" / "worker.log").read_text()
     assert "resuming at epoch" in log
     told = [one["subject"] for one in hook.told if run["name"] in one["subject"]]
+    links = [one["body"].splitlines()[-1] for one in hook.told if run["name"] in one["subject"]]
+    page = f"http://127.0.0.1:{stack.prefect_port}/runs/flow-run/"
+    assert all(link.startswith(page) for link in links)
     assert told == [f"{run['name']} of classify-transformer is Crashed"]
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
 

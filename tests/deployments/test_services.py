@@ -16,3 +16,11 @@ def test_the_database_is_known_to_prefects_server_alone(tmp_path, monkeypatch):
         assert "secret" not in " ".join(service.command)
         if service is not server:
             assert "secret" not in " ".join(service.environment.values())
+
+
+def test_the_server_knows_its_ui_for_links_unless_told_another_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_UI_URL", raising=False)
+    home, at = Home(tmp_path), Addresses(4200, 5000)
+    assert prefect_server(home, at).environment["PREFECT_UI_URL"] == at.prefect
+    monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example.org")
+    assert prefect_server(home, at).environment["PREFECT_UI_URL"] == "https://prefect.example.org"

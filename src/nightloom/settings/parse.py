@@ -41,9 +41,14 @@ def validate(kind: type[Tree], values: Mapping[str, Any]) -> Tree:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise InputError("; ".join(_explain(kind, one) for one in error.errors())) from None
+        raise InputError(explained(kind, error)) from None
     except RecursionError:
         raise InputError("expected plain values of settings, got lists within lists") from None
+
+
+def explained(kind: type[BaseModel], error: ValidationError) -> str:
+    """What is wrong with settings of type `kind`, on one line."""
+    return "; ".join(_explain(kind, one) for one in error.errors())
 
 
 def _assigned(kind: type[BaseModel], assignments: Iterable[str]) -> dict[str, str]:

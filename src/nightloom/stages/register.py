@@ -3,6 +3,7 @@
 import importlib
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,17 @@ def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
     }
 
 
+def run_tags(run: Mapping[str, Any]) -> dict[str, str]:
+    """Tags that name the Prefect run; what is not known, as its page where no UI is, has none."""
+    facts = ("flow_run_id", "flow_run_name", "flow_run_url")
+    return {f"prefect.{fact}": run[fact] for fact in facts if run.get(fact)}
+
+
 def _register(context: BuildContext, registry: Registry, name: str, digest: str) -> Version:
     scores, model = context.inputs["scores"], context.inputs["model"]
     tags = {
         TEST_TAG: digest_of_test_rows(context),
-        **{
-            f"prefect.{fact}": context.run[fact]
-            for fact in ("flow_run_id", "flow_run_name", "flow_run_url")
-            if context.run.get(fact)
-        },
+        **run_tags(context.run),
         **reading_tag(context.run.get("settings", {}).get("data", {})),
     }
     for stage, part in _lineage(context).items():

@@ -1,0 +1,78 @@
+"""A wrong setting that a form lets through: the run's state says it, in one line."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+NIGHT = "Validation of flow parameters failed with error: InputError: "
+
+
+@pytest.fixture(scope="module")
+def deployments(deploy, client):
+    deploy()
+    return {one.name: one for one in client.read_deployments()}
+
+
+def executed(environment, tmp_path, run_id: Any) -> subprocess.CompletedProcess[str]:
+    """As a worker runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "prefect", "flow-run", "execute", str(run_id)],
+        env={**environment, "NIGHTLOOM_HOME": str(tmp_path / "home")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        (
+            "nightly",
+            {
+                "models": [
+                    {
+                        "flow": "classify-transformer",
+                        "name": "news",
+                        "settings": {"train": {"epoch": 3}},
+                    }
+                ]
+            },
+            "model news: unknown setting train.epoch; did you mean train.epochs?",
+        ),
+        (
+            "nightly",
+            {"models": [{"flow": "ner-bert"}, {"flow": "ner-bert"}]},
+            "ner-bert stands more than once; give each a name",
+        ),
+        (
+            "classify-transformer",
+            {"register": {"metric": "f1"}},
+            "register.metric=f1: expected accuracy or macro_f1",
+        ),
+        (
+            "classify-transformer",
+            {"data": {"source": "/nowhere/news.csv"}},
+            "/nowhere/news.csv",
+        ),
+    ],
+)
+def test_the_state_says_it_in_one_line_and_no_log_has_a_traceback(
+    name, settings, said, deployments, client, environment, tmp_path
+):
+    found = deployments[name]
+    run = client.create_flow_run_from_deployment(found.id, parameters={"settings": settings})
+    done = executed(environment, tmp_path, run.id)
+    state = client.read_flow_run(run.id).state
+    assert state.name == "Failed"
+    assert "InputError: " in state.message
+    assert said in state.message
+    assert "\n" not in state.message
+    query = {"logs": {"flow_run_id": {"any_": [str(run.id)]}}}
+    logs = client.request("POST", "/logs/filter", json=query).json()
+    assert [one for one in logs if said in one["message"]]
+    assert not [one for one in logs if "Traceback" in one["message"]]
+    assert "Traceback" not in done.stdout + done.stderr
