@@ -47,6 +47,7 @@ FILES: dict[str, str | bytes] = {
     "semicolons.csv": table([("queue", "body", "subject", "id"), ("q", "b", "s", "7")], ";"),
     "mark.csv": "\ufeff" + HALVES,
     "header.csv": "subject,body\n",
+    "blank.csv": 'text\na\n\n""\nb\n',
     "text.csv": "nr,text\n1,only text\n2,\n",
     "headless.csv": "B1,S1\nB2,S2\n",
     "other.csv": "titel,inhalt\na,b\n",
@@ -64,6 +65,8 @@ FILES: dict[str, str | bytes] = {
     "empty.txt": "",
     "utf16.txt": LINES.encode("utf-16"),
     "words.jsonl": '{"tokens": ["Ada", "Lind"], "tags": ["O", "O"]}\n{"tokens": [], "tags": []}\n',
+    "words.tsv": "id\ttext\n1\tAda Lind\n",
+    "tags.tsv": "Ada\tB-PER\nLind\tI-PER\n",
     "words.conll": "Ada B-PER\nLind I-PER\n\nOslo O\n",
     "packed.txt": gzip.compress(LINES.encode()),
     "picture.txt": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0",
@@ -104,6 +107,7 @@ CASES = {
     "a mark": Case("tickets --input mark.csv"),
     "a header alone": Case("tickets --input header.csv --output none.csv", output="none.csv"),
     "column text": Case("tickets --input text.csv --id nr"),
+    "blank lines": Case("old --input blank.csv"),
     "no header": Case("tickets --input headless.csv --set data.columns=body,subject"),
     "other columns": Case("tickets --input other.csv --set data.text=titel,inhalt"),
     "an encoding": Case("tickets --input cp1252.csv --set data.encoding=cp1252"),
@@ -123,6 +127,7 @@ CASES = {
     "a version of others": Case("foreign --input text.csv"),
     "entities of lines": Case("names --input lines.txt --output names.csv", output="names.csv"),
     "entities of words": Case("names --input words.jsonl"),
+    "entities of a table": Case("names --input words.tsv"),
     "entities of columns": Case("names --input words.conll"),
     "entities to parquet": Case("names --input lines.txt --output n.parquet", output="n.parquet"),
     "a name of a file": Case("tickets empty.txt"),
@@ -161,6 +166,7 @@ WRONG = {
     "tickets --input mine.jsonl --output mine.jsonl": "is the file that --input names",
     "tickets --input mine.jsonl --output folder/../mine.jsonl": "is the file that --input names",
     "old --input other.csv": "no column 'subject', of which the training texts were made",
+    "names --input tags.tsv": "no column 'text'; the columns are: Ada, B-PER; --format conll reads",
     "foreign --input other.csv": "no column 'text'; the columns are: titel, inhalt",
 }
 
@@ -267,6 +273,12 @@ def test_columns_that_differ_from_training(answers: Any) -> None:
     found = answers("column text", err=note)
     assert texts(found) == ["only text", ""]
     assert [row["nr"] for row in found] == ["1", "2"]
+    notes = [
+        "note: blank.csv has no column subject, body, of which the training texts were made; "
+        "reading its column text",
+        "note: blank lines of blank.csv (1) are no rows, as in training",
+    ]
+    assert texts(answers("blank lines", err="\n".join(notes))) == ["a", "", "b"]
     assert texts(answers("no header")) == ["S1 B1", "S2 B2"]
     assert texts(answers("other columns")) == ["a b"]
     assert texts(answers("an encoding")) == ["Grüße x"]
@@ -311,6 +323,7 @@ def test_entities(answers: Any) -> None:
     assert json.loads(rows[0][1])[0]["end"] == 3
     assert json.loads(rows[1][1]) == []
     assert texts(answers("entities of words")) == ["Ada Lind", ""]
+    assert answers("entities of a table")[0]["id"] == "1"
     assert texts(answers("entities of columns")) == ["Ada Lind", "Oslo"]
     found = answers("entities to parquet")
     assert [row["entities"] for row in found] == [json.loads(row[1]) for row in rows]

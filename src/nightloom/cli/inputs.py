@@ -91,6 +91,8 @@ def _of_file(
     path, called = Path(source), ""
     if source == STANDARD:
         called = "standard input"
+        if sys.stdin.isatty():
+            say("reading texts from the terminal, one a line; end with Ctrl-D")
         path = _spooled(sys.stdin.buffer, stack)
     elif path.exists() and not path.is_file() and not path.is_dir():
         called = source

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
 
+from nightloom.data.column_names import WORD_COLUMNS
 from nightloom.data.content import head_of, no_text
 from nightloom.data.dialect import TableOptions, rows_in, see_dialect
 from nightloom.data.files import SourceFile, text_lines
@@ -14,7 +15,7 @@ from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted
 
 PARQUET = "parquet"
-TEXT, TOKENS, ID = "text", "tokens", "id"
+TEXT, ID = "text", "id"
 Say = Callable[[str], None]
 
 
@@ -49,7 +50,7 @@ def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[st
     for delimiter in dict.fromkeys((named.delimiter, None)):
         options = replace(named, names=None, delimiter=delimiter)
         header = _header(file, reading, options)
-        if set(reading.text) <= set(header):
+        if set(reading.text) <= set(header) or (TEXT in header and not reading.chosen):
             return replace(reading, options=options), header
     if named.names is not None and header:
         return reading, named.names
@@ -90,10 +91,10 @@ def choose_columns(
     """
     text = reading.text
     if not reading.chosen and not set(text) & set(names):
-        spare = [TEXT, *([TOKENS] if reading.words else [])]
+        spare = (TEXT, *(WORD_COLUMNS if reading.words else ()))
         found = next((name for name in spare if name in names), None)
         if found is not None and text != (found,):
-            if found == TEXT:
+            if not reading.words:
                 say(
                     f"note: {place} has no column {listed(text)}, of which the training texts were "
                     f"made; reading its column {TEXT}"
@@ -108,11 +109,10 @@ def choose_columns(
         if name not in names:
             close = get_close_matches(name, names, n=1)
             hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
-            training = (
-                ""
-                if reading.chosen or not reading.known
-                else ", of which the training texts were made"
-            )
+            trained = reading.known and not reading.chosen and not reading.words
+            training = ", of which the training texts were made" if trained else ""
+            if reading.words:
+                hint += "; --format conll reads a word and its tag on each line"
             raise InputError(
                 f"{place}: no column {quoted(name, 40)}{training}; the columns are: "
                 f"{listed(names)}{hint}; --set data.text=COLUMN,COLUMN names others, "

@@ -10,7 +10,7 @@ from typing import Any
 
 from nightloom.data.arrow import ROWS_PER_BATCH
 from nightloom.data.content import head_of
-from nightloom.data.delimited import missing_column
+from nightloom.data.delimited import Tally, missing_column
 from nightloom.data.files import TABLE_FORMATS, SourceFile, text_lines
 from nightloom.data.input_columns import PARQUET, Reading, Say, choose_columns, columns_of
 from nightloom.data.json_objects import read_objects
@@ -121,18 +121,21 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
         return
     text, id_name = choose_columns(str(file.path), names, reading, say)
     wanted = tuple(dict.fromkeys((*text, *([id_name] if id_name else []))))
-    for records in _records(file, wanted, reading, id_name):
+    tally = Tally()
+    for records in _records(file, wanted, reading, id_name, tally):
         ids = [row[wanted.index(id_name)] for row in records.rows] if id_name else []
         unit = ": row " if file.format == PARQUET else ":"
         places = [f"{file.path}{unit}{number}" for number in records.numbers]
         yield Given(_texts(records, text, file, reading), ids, places)
+    if tally.blank and len(names) == 1:
+        say(f"note: blank lines of {file.path} ({tally.blank}) are no rows, as in training")
 
 
 def _records(
-    file: SourceFile, wanted: Sequence[str], reading: Reading, id_name: str | None
+    file: SourceFile, wanted: Sequence[str], reading: Reading, id_name: str | None, tally: Tally
 ) -> Iterator[Records]:
     if file.format in DELIMITED or file.format == PARQUET or reading.id or not id_name:
-        yield from read_records(file, wanted, reading.options)
+        yield from read_records(file, wanted, reading.options, tally=tally)
         return
     # objects, some of which may lack an `id` that nobody asked for
     objects = read_objects(file, reading.options.encoding)
