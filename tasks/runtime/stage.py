@@ -73,7 +73,7 @@ class Stage:
         with holding:
             found = look_up(run.store, key, refresh=refresh)
         if found.artifact:
-            broken = self.declaration.broken(run.home.tracking_uri, found.artifact)
+            broken = self.declaration.broken(run.home, found.artifact)
             if broken:
                 return replace(found, artifact=None, why=broken, rebuild=True)
         return found

@@ -84,9 +84,15 @@ def registry(home: Path) -> Registry:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server has its store, and in `files/` what it keeps for others."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def server(server_folder: Path) -> Iterator[str]:
     """URL of an MLflow server on this machine, with a store of its own."""
-    root = tmp_path_factory.mktemp("server")
+    root = server_folder
     store = f"sqlite:///{root / 'mlflow.db'}"
     open_client(store)
     with socket.socket() as free:

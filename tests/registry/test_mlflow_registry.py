@@ -142,17 +142,6 @@ def test_the_same_model_is_the_same_version(registry: Registry, folder: Path):
     assert len(runs_of(registry, "same")) == 2
 
 
-def test_lost_files_are_put_back(registry: Registry, folder: Path, tmp_path: Path):
-    made = registry.register("lost", model_digest="d", saved_model_dir=folder, card=CARD)
-    path = registry.download(made, tmp_path)
-    (path / "MLmodel").unlink()
-    with pytest.raises(InputError, match="files of lost/1"):
-        registry.download(made, tmp_path)
-    again = registry.register("lost", model_digest="d", saved_model_dir=folder, card=CARD)
-    assert again.version == 1
-    assert (registry.download(again, tmp_path) / "MLmodel").is_file()
-
-
 def test_decisions_set_tags_and_aliases(registry: Registry, folder: Path):
     one, two, three = (
         registry.register("gated", model_digest=f"d{i}", saved_model_dir=folder, card=CARD)

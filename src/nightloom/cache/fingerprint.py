@@ -36,8 +36,8 @@ class Fingerprint:
     libraries: dict[str, str]
 
 
-def fingerprint(roots: Iterable[str]) -> Fingerprint:
-    """Follow the imports of the modules named in `roots`.
+def fingerprint(roots: Iterable[str], *, without: tuple[str, ...] = ()) -> Fingerprint:
+    """Follow the imports of the modules named in `roots`, but not into those named in `without`.
 
     Raises:
         ModuleNotFoundError: A root is no module of this package.
@@ -57,10 +57,15 @@ def fingerprint(roots: Iterable[str]) -> Fingerprint:
         for imported in imports:
             top = imported.partition(".")[0]
             if top == PACKAGE:
-                waiting.append(imported)
+                if not _is_below(imported, without):
+                    waiting.append(imported)
             elif version := _version(top):
                 libraries[DISTRIBUTIONS.get(top, top)] = version
     return Fingerprint(dict(sorted(modules.items())), dict(sorted(libraries.items())))
+
+
+def _is_below(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in packages)
 
 
 def _file_of(module: str) -> Path | None:

@@ -150,7 +150,7 @@ def _from_server(base: str, name: str | None) -> list[Entry]:
     import httpx
 
     try:
-        with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **_login()) as http:
+        with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **login()) as http:
             only = None if name is None else f"name = '{name}'"
             versions = list(_pages(http, "model-versions/search", "model_versions", only))
             aliases = [
@@ -195,26 +195,13 @@ def _pages(http: Any, path: str, key: str, only: str | None) -> Iterator[dict[st
         query["page_token"] = answer["next_page_token"]
 
 
-def _login() -> dict[str, Any]:
-    """The same variables that MLflow's own client reads."""
+def login() -> dict[str, Any]:
+    """How to log in: the same variables that MLflow's own client reads."""
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     if user:
         return {"auth": (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))}
     return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
-
-
-def missing(tracking_uri: str, facts: Mapping[str, Any]) -> str:
-    """Why a `register` artifact with these facts no longer holds; empty where it does.
-
-    A store that does not answer is no reason: a night with everything cached needs no server.
-    """
-    model = facts["model"]
-    try:
-        entry = read_version(tracking_uri, model["name"], model["version"])
-    except RunError:
-        return ""
-    return "" if entry else f"{model['name']}/{model['version']} is not in the registry any more"
 
 
 def current_aliases(tracking_uri: str, model: Mapping[str, Any]) -> dict[str, Any]:

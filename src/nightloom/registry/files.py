@@ -1,29 +1,101 @@
-"""Where the files of a registered version lie; a local store is not worth importing MLflow for."""
+"""Where the files of a registered version lie, and whether they are whole; a local store is not
+worth importing MLflow for."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
-from nightloom.errors import InputError
+from nightloom.errors import InputError, RunError
 from nightloom.home import Home
-from nightloom.registry.aliases import Entry
-from nightloom.registry.store import local_path
+from nightloom.registry import remote_files, whole
+from nightloom.registry.aliases import Entry, read_version
+from nightloom.registry.store import is_http, local_path
+from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG
 
 
 def model_files(home: Home, entry: Entry) -> Path:
     """The folder of a version's files: where it lies on this machine, or a copy in the home.
 
     Raises:
-        InputError: They are gone.
+        InputError: They are gone or damaged; says which command puts them back.
     """
-    here = local_path(entry.source)
+    here = local_path(entry.source, home.model_files)
     if here is not None:
-        if (here / "MLmodel").is_file():
-            return here
-        raise InputError(
-            f"expected the files of {entry.name}/{entry.version} in {here}, but they are gone; "
-            "train it again, or name another version"
-        )
+        damaged = damage(entry, tracking_uri=home.tracking_uri, root=home.model_files)
+        if damaged:
+            raise lost(entry, here, damaged)
+        return here
     from nightloom.registry.mlflow_registry import Registry
 
     registry = Registry(home.tracking_uri, home.model_files)
     version = next(v for v in registry.versions(entry.name) if v.version == entry.version)
     return registry.download(version, home.root / "downloads")
+
+
+class Stored(Protocol):
+    """A version, whoever read it from the store."""
+
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+
+    @property
+    def source(self) -> str:
+        """Where its files are."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What is written on it."""
+
+
+def damage(one: Stored, *, tracking_uri: str, root: Path, full: bool = False) -> dict[str, str]:
+    """What is wrong with the files of a version, by file; `full`: hash those on this machine.
+
+    Of a server's files, their sizes alone are looked at. root: where this machine keeps models.
+    """
+    sealed = one.tags.get(whole.FILES_TAG)
+    here = local_path(one.source, root)
+    if here is not None:
+        return whole.damage(here, sealed, checked=root / whole.CHECKED, full=full)
+    model_id = one.tags.get(MODEL_ID_TAG)
+    if sealed is None or model_id is None or not is_http(tracking_uri):
+        return {}
+    return remote_files.damage(
+        tracking_uri, name=one.name, version=one.version, model_id=model_id, sealed=sealed
+    )
+
+
+def missing(home: Home, facts: Mapping[str, Any]) -> str:
+    """Why a `register` artifact with these facts no longer holds; empty where it does.
+
+    A store that does not answer is no reason: a night with everything cached needs no server.
+    """
+    model = facts["model"]
+    called = f"{model['name']}/{model['version']}"
+    try:
+        entry = read_version(home.tracking_uri, model["name"], model["version"])
+    except RunError:
+        return ""
+    if entry is None:
+        return f"{called} is not in the registry any more"
+    damaged = damage(entry, tracking_uri=home.tracking_uri, root=home.model_files)
+    return f"files of {called}: {whole.told(damaged)}" if damaged else ""
+
+
+def lost(one: Stored, place: object, damaged: Mapping[str, str]) -> InputError:
+    """The error for a version whose files are gone or damaged."""
+    command = one.tags.get(COMMAND_TAG)
+    if command and whole.FILES_TAG in one.tags:
+        way = f"to put it back, run: {command}"
+    elif command:
+        way = f"to register it anew, run: {command}"
+    else:
+        way = "to register it anew, run its flow with the settings that its run in MLflow lists"
+    return InputError(
+        f"expected the files of {one.name}/{one.version} whole in {place}, but "
+        f"{whole.told(damaged)}; name another version, or, {way}"
+    )

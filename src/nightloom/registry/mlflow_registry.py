@@ -6,21 +6,19 @@ removes; there are no half-registered versions.
 """
 
 import json
-import shutil
 import socket
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightloom.errors import InputError
-from nightloom.registry import entries, leftovers
+from nightloom.registry import entries, leftovers, whole
 from nightloom.registry.aliases import DIGEST_TAG
 from nightloom.registry.gate import Verdict
 from nightloom.registry.leftovers import ORIGIN_TAG
-from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard, describe
-from nightloom.registry.store import is_http, local_path, lock, open_client
+from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
+from nightloom.registry.model_files import ModelFiles
+from nightloom.registry.store import is_http, lock, open_client, plain
 from nightloom.registry.versions import (
     DECISION_TAG,
     METRIC_TAG,
@@ -28,6 +26,7 @@ from nightloom.registry.versions import (
     NAME_TAG,
     REASON_TAG,
     VALUE_TAG,
+    WEIGHTS_TAG,
     Version,
     version_of,
 )
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 VERSIONS_TAG = "mlflow.modelVersions"
-SCRATCH = ".scratch-"
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
 
@@ -55,9 +53,10 @@ class Registry:
         Raises InputError and RunError where the store cannot be opened.
         """
         self.tracking_uri = tracking_uri
-        self.artifact_root = artifact_root.absolute()
+        self.artifact_root = plain(artifact_root)
         self._origin = f"{socket.gethostname()}:{self.artifact_root}"
         self._client = open_client(tracking_uri)
+        self._files = ModelFiles(self._client, tracking_uri, self.artifact_root)
 
     def find_version(self, name: str, model_digest: str) -> Version | None:
         """The version of this very model, the oldest if there are several."""
@@ -67,6 +66,18 @@ class Registry:
     def versions(self, name: str) -> list[Version]:
         """All versions of a model, newest first."""
         return sorted(self._search(f"name = '{name}'"), key=lambda one: -one.version)
+
+    def twin(self, version: Version) -> Version | None:
+        """The newest other version with the same weights, which other code exported."""
+        found = [
+            one
+            for tag in (WEIGHTS_TAG, DIGEST_TAG)
+            for one in self._search(
+                f"name = '{version.name}' and tags.`{tag}` = '{version.weights}'"
+            )
+            if one.version != version.version
+        ]
+        return max(found, key=lambda one: one.version, default=None)
 
     def champion(self, name: str) -> Version | None:
         """The version with the alias `champion`."""
@@ -113,8 +124,7 @@ class Registry:
         """
         folders = {SAVED_MODEL: saved_model_dir, **(extra_dirs or {})}
         with lock(self.artifact_root / ".register.lock"):
-            for left in self.artifact_root.glob(f"{SCRATCH}*"):
-                shutil.rmtree(left, ignore_errors=True)
+            self._files.tidy()
             found = self.find_version(name, model_digest)
             if found is None:
                 experiment_id = self._experiment(experiment or name)
@@ -136,8 +146,9 @@ class Registry:
                     files=files or {},
                     run_name=run_name,
                 )
-            elif self._lost(found):
-                self._upload(found.run_id, found.tags[MODEL_ID_TAG], folders, card)
+            elif MODEL_ID_TAG in found.tags and self.damage(found, full=True):
+                self._files.put_back(found, folders, card)
+                self._files.log_files(found.run_id, files or {})
             self._complete(found, entries.texts(tags or {}))
         fresh = self._client.get_model_version(name, str(found.version))
         return replace(version_of(fresh), is_new=found.is_new)
@@ -170,34 +181,19 @@ class Registry:
             self.set_alias(name, CHALLENGER, version.version)
         return version_of(self._client.get_model_version(name, number))
 
+    def damage(self, version: Version, *, full: bool = False) -> dict[str, str]:
+        """What is wrong with the files of a version, by file; `full`: hash those on this machine.
+
+        Of a server's files, their sizes alone are looked at.
+        """
+        return self._files.damage(version, full=full)
+
     def download(self, version: Version, cache: Path) -> Path:
         """The folder of a version's files: where it lies on this machine, or a copy in `cache`.
 
-        Raises InputError where the files are gone.
+        Raises InputError where the files are gone or damaged.
         """
-        here = local_path(version.source)
-        if here is not None:
-            if (here / "MLmodel").is_file():
-                return here
-            raise InputError(
-                f"expected the files of {version.name}/{version.version} in {here}, but they are "
-                "gone; train it again, or name another version"
-            )
-        from mlflow.artifacts import download_artifacts
-
-        target = cache / f"{version.name}-{version.version}-{version.model_digest[:16]}"
-        if not target.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            with (
-                lock(cache / ".download.lock"),
-                tempfile.TemporaryDirectory(prefix=".getting-", dir=cache) as folder,
-            ):
-                got = download_artifacts(
-                    artifact_uri=version.source, dst_path=folder, tracking_uri=self.tracking_uri
-                )
-                if not target.exists():
-                    Path(got).rename(target)
-        return target
+        return self._files.download(version, cache)
 
     def _search(self, query: str) -> list[Version]:
         found: list[Version] = []
@@ -250,13 +246,8 @@ class Registry:
         )
         for batch in entries.batches(run_id, model.model_id, numbers, history, params):
             client.log_batch(run_id, **batch)
-        for place, path in files.items():
-            folder, _, file = place.rpartition("/")
-            if path.is_dir():
-                client.log_artifacts(run_id, str(path), place)
-            else:
-                self._log_file(run_id, path, folder or None, file)
-        self._upload(run_id, model.model_id, folders, card)
+        self._files.log_files(run_id, files)
+        sealed = self._files.upload(run_id, model.model_id, folders, card)
         client.finalize_logged_model(model.model_id, "READY")
         client.set_terminated(run_id, "FINISHED")
         self._ensure_model(name)
@@ -265,46 +256,10 @@ class Registry:
             model.artifact_location,
             run_id=run_id,
             model_id=model.model_id,
-            tags={**tags, MODEL_ID_TAG: model.model_id},
+            tags={**tags, MODEL_ID_TAG: model.model_id, whole.FILES_TAG: sealed},
             await_creation_for=0,
         )
         return self._first(version_of(made))
-
-    def _upload(
-        self, run_id: str, model_id: str, folders: Mapping[str, Path], card: ModelCard
-    ) -> None:
-        """Store the model's files; `MLmodel` comes last and says that all are there."""
-        client = self._client
-        for place, path in folders.items():
-            client.log_model_artifacts(model_id, str(path), place)
-        with self._scratch() as folder:
-            describe(
-                Path(folder),
-                card=card,
-                run_id=run_id,
-                model_id=model_id,
-                model_uri=client.get_logged_model(model_id).artifact_location,
-                size=sum(_size(path) for path in folders.values()),
-            )
-            client.log_model_artifacts(model_id, folder)
-
-    def _log_file(self, run_id: str, path: Path, folder: str | None, name: str) -> None:
-        if path.name == name:
-            self._client.log_artifact(run_id, str(path), folder)
-            return
-        with self._scratch() as renamed:
-            copy = Path(renamed) / name
-            shutil.copyfile(path, copy)
-            self._client.log_artifact(run_id, str(copy), folder)
-
-    def _scratch(self) -> "tempfile.TemporaryDirectory[str]":
-        """A folder that the next registration removes where this one is killed."""
-        return tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self.artifact_root)
-
-    def _lost(self, found: Version) -> bool:
-        """Whether the files of a version of ours have gone from this machine."""
-        here = local_path(found.source)
-        return here is not None and MODEL_ID_TAG in found.tags and not (here / "MLmodel").is_file()
 
     def _first(self, made: Version) -> Version:
         """The oldest version of the same model: another machine may have been faster."""
@@ -339,7 +294,3 @@ class Registry:
             if VERSIONS_TAG not in model.tags:
                 link = json.dumps([{"name": found.name, "version": found.version}])
                 self._client.set_logged_model_tags(model_id, {VERSIONS_TAG: link})
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

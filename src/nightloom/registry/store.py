@@ -5,6 +5,7 @@ import fcntl
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +38,23 @@ def is_http(tracking_uri: str) -> bool:
     return tracking_uri.startswith(("http://", "https://"))
 
 
-def local_path(uri: str) -> Path | None:
-    """The folder that a `file:` URI or a plain path means, None for any other URI."""
+def local_path(uri: str, root: Path | None = None) -> Path | None:
+    """The folder that a `file:` URI or a plain path means, None for any other URI.
+
+    root: of a server's files that lie on this machine, for what such a server wrote.
+    """
     parts = urlsplit(uri)
+    if parts.scheme == "mlflow-artifacts" and root is not None:
+        here = root / unquote(parts.path).lstrip("/")
+        return here if not parts.netloc and here.exists() else None
     if parts.scheme == "file":
         return Path(url2pathname(parts.path))
     return Path(unquote(uri)) if not parts.scheme else None
+
+
+def plain(path: Path) -> Path:
+    """A path as MLflow takes it: absolute, without `..`; symbolic links stay."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def open_client(tracking_uri: str) -> "MlflowClient":
@@ -86,7 +98,17 @@ def _make(path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as folder:
         fresh = Path(folder) / path.name
         _connect(f"sqlite:///{fresh}")
+        _place_default(fresh, plain(path.parent) / "mlartifacts" / "0")
         os.replace(fresh, path)
+
+
+def _place_default(store: Path, folder: Path) -> None:
+    """Files of MLflow's own default experiment lie beside all others, not where the process ran."""
+    with contextlib.closing(sqlite3.connect(store)) as database, database:
+        database.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0",
+            (folder.as_uri(),),
+        )
 
 
 def _connect(tracking_uri: str) -> "MlflowClient":
@@ -97,6 +119,11 @@ def _connect(tracking_uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    with contextlib.suppress(ImportError, AttributeError):
+        # where the files of an id lie is remembered in the whole process; a home may have moved
+        from mlflow.tracking._tracking_service import utils
+
+        utils._artifact_repos_cache.clear()
     try:
         client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
         client.search_registered_models(max_results=1)

@@ -15,6 +15,10 @@ DECISION_TAG = "nightloom.decision"
 REASON_TAG = "nightloom.reason"
 METRIC_TAG = "nightloom.metric"
 VALUE_TAG = "nightloom.metric_value"
+WEIGHTS_TAG = "nightloom.weights_digest"
+"""Digest of weights, tokenizer and settings: that of the model without the code that exports it."""
+COMMAND_TAG = "nightloom.command"
+"""The command that makes it again."""
 TEST_TAG = "nightloom.test_digest"
 """Digest of the test rows that it was evaluated on when it was registered."""
 
@@ -32,6 +36,11 @@ class Version:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     is_new: bool = False  # made by the call that returned it
+
+    @property
+    def weights(self) -> str:
+        """Digest of its weights, tokenizer and settings; once that was the model's digest."""
+        return self.tags.get(WEIGHTS_TAG) or self.model_digest
 
 
 def lineage_tag(part: str, stage: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.fingerprint import fingerprint
 from nightloom.cache.key import StageKey
+from nightloom.home import Home
 from nightloom.settings.base import flat, nested
 from nightloom.settings.flows import FlowSettings
 
@@ -45,7 +46,7 @@ class StageDeclaration:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     """What it has for each; where given, family, task or learner is in the key."""
     still_holds: str = ""
-    """`module:function` from MLflow's store and an artifact's facts to why it no longer holds."""
+    """`module:function` from the home and an artifact's facts to why it no longer holds."""
     title: Callable[[FlowSettings], str] = lambda settings: ""
     """A word or two for the name of a run in the UI."""
 
@@ -99,12 +100,12 @@ class StageDeclaration:
         return load(self.external) if self.external else None
 
     @cached_property
-    def _broken(self) -> Callable[[str, dict[str, Any]], str] | None:
+    def _broken(self) -> Callable[[Home, dict[str, Any]], str] | None:
         return load(self.still_holds) if self.still_holds else None
 
-    def broken(self, tracking_uri: str, artifact: Artifact) -> str:
+    def broken(self, home: Home, artifact: Artifact) -> str:
         """Why an artifact that verifies is no hit all the same; empty where it is one."""
-        return self._broken(tracking_uri, artifact.facts) if self._broken else ""
+        return self._broken(home, artifact.facts) if self._broken else ""
 
 
 def load(name: str) -> Callable[..., Any]:

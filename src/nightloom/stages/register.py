@@ -4,40 +4,68 @@ import importlib
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.evaluation.tables import read_parquet
-from nightloom.families.base import load_family
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL
-from nightloom.registry.reading import reading_tag
-from nightloom.registry.versions import TEST_TAG, lineage_tag
+from nightloom.registry.reading import LONGEST, reading_tag
+from nightloom.registry.versions import (
+    COMMAND_TAG,
+    DECISION_TAG,
+    METRIC_TAG,
+    REASON_TAG,
+    TEST_TAG,
+    VALUE_TAG,
+    WEIGHTS_TAG,
+    lineage_tag,
+)
+from nightloom.registry.whole import told
+from nightloom.settings.command import run_command
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import champion_of, digest_of_test_rows
 from nightloom.stages.context import BuildContext, Built
+from nightloom.stages.export import code_digest, export, of_task
 
 EXAMPLES = 3
 """Texts of the input example."""
 
 
 def build(context: BuildContext) -> Built:
-    """Register (once for each model), judge against the champion, set the aliases."""
+    """Register (each model once, as one export code writes it), judge it, set the aliases."""
     settings = context.group("register", RegisterSettings)
     name = settings.name or context.run["flow"]
     registry = Registry(context.home.tracking_uri, context.home.model_files)
     champion = registry.champion(name)
-    digest = _model_digest(context)
+    weights = _weights_digest(context)
+    columns = list(of_task(context).card(context, examples=0).columns)
+    digest = digest_of({"weights": weights, "export": code_digest(context), "columns": columns})
     version = registry.find_version(name, digest)
-    if version is None:
-        version = _register(context, registry, name, digest)
-    if champion is not None and champion.version == version.version:
+    damaged = registry.damage(version, full=True) if version else {}
+    if version is not None and damaged:
+        context.report.log(f"putting the files of {name}/{version.version} back: {told(damaged)}")
+    if version is None or damaged:
+        version = _register(context, registry, name, digest, weights)
+    twin = registry.twin(version)
+    if twin is not None and version.is_new:
+        context.report.log(_mended(twin))
+    is_decided = bool(damaged) and DECISION_TAG in version.tags
+    if is_decided:
+        verdict = _as_decided(context, settings, version)
+    elif champion is not None and champion.version == version.version:
         verdict = _already_champion(context, settings, champion)
+    elif champion is not None and champion.weights == version.weights:
+        verdict = _takes_over(context, settings, champion)
     else:
         verdict = _judge(context, settings, registry, champion)
-    version = registry.set_decision(version, verdict)
+        if twin is not None:
+            verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(twin)}")
+    if not is_decided:
+        version = registry.set_decision(version, verdict)
     model = {
         "name": name,
         "version": version.version,
@@ -51,6 +79,7 @@ def build(context: BuildContext) -> Built:
         "difference": verdict.difference,
         "low": verdict.low,
         "high": verdict.high,
+        "same_weights_as": twin.version if twin else None,
         "run_id": version.run_id,
     }
     text = json.dumps(model, indent=1, ensure_ascii=False)
@@ -58,13 +87,7 @@ def build(context: BuildContext) -> Built:
     return Built({"model": model, "lineage": _lineage(context)})
 
 
-def _task(context: BuildContext) -> Any:
-    """The part that differs by task: `register_text` or `register_entities`."""
-    task = context.inputs["dataset"].facts["task"]
-    return importlib.import_module(f"nightloom.stages.register_{task}")
-
-
-def _model_digest(context: BuildContext) -> str:
+def _weights_digest(context: BuildContext) -> str:
     """Of what is registered: inputs that it is made of, settings that it is exported with."""
     parts = [name for name in ("model", "tokenizer", "checkpoint") if name in context.inputs]
     digests = {name: context.inputs[name].artifact.digest for name in parts}
@@ -84,9 +107,13 @@ def run_tags(run: Mapping[str, Any]) -> dict[str, str]:
     return {f"prefect.{fact}": run[fact] for fact in facts if run.get(fact)}
 
 
-def _register(context: BuildContext, registry: Registry, name: str, digest: str) -> Version:
+def _register(
+    context: BuildContext, registry: Registry, name: str, digest: str, weights: str
+) -> Version:
     scores, model = context.inputs["scores"], context.inputs["model"]
     tags = {
+        WEIGHTS_TAG: weights,
+        **_command(context),
         TEST_TAG: digest_of_test_rows(context),
         **run_tags(context.run),
         **reading_tag(context.run.get("settings", {}).get("data", {})),
@@ -95,12 +122,12 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         tags.update({lineage_tag(name, stage): value for name, value in part.items()})
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         saved = Path(scratch) / SAVED_MODEL
-        formats = _export(context, Path(scratch))
+        formats = export(context, Path(scratch))
         return registry.register(
             name,
             model_digest=digest,
             saved_model_dir=saved,
-            card=_task(context).card(context, examples=EXAMPLES),
+            card=of_task(context).card(context, examples=EXAMPLES),
             extra_dirs={
                 "tokenizer": context.inputs["tokenizer"].path,
                 "model": model.path,
@@ -116,20 +143,17 @@ def _register(context: BuildContext, registry: Registry, name: str, digest: str)
         )
 
 
-def _export(context: BuildContext, scratch: Path) -> dict[str, Path]:
-    """Write the SavedModel, and the other formats that the family has."""
-    family = load_family(context.variant)
-    model = family.complete(context)
-    context.report.log("exporting the model")
-    _task(context).export(context, model, scratch / SAVED_MODEL)
-    return family.exports(context, model, scratch)
+def _command(context: BuildContext) -> dict[str, str]:
+    """The tag with the command that makes this version again, where it is not too long for one."""
+    command = run_command(context.run["flow"], context.run.get("settings", {}))
+    return {COMMAND_TAG: command} if len(command) <= LONGEST else {}
 
 
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
     rival = None if champion is None else champion_of(context, registry, champion)
-    verdict: Verdict = _task(context).judge(context, settings, rival)
+    verdict: Verdict = _judging(context).judge(context, settings, rival)
     return verdict
 
 
@@ -137,7 +161,39 @@ def _already_champion(
     context: BuildContext, settings: RegisterSettings, champion: Version
 ) -> Verdict:
     """The very model that is the champion: it stays what it is."""
-    metric = settings.metric or _task(context).METRIC
-    value = float(context.inputs["scores"].facts["metrics"][metric])
+    metric, value = _metric(context, settings)
     reason = f"this very model is the champion already, version {champion.version}"
     return Verdict(decision="promoted", reason=reason, metric=metric, value=value)
+
+
+def _as_decided(context: BuildContext, settings: RegisterSettings, version: Version) -> Verdict:
+    """Of a version whose files alone were put back: what was decided stands."""
+    metric, value = _metric(context, settings)
+    return Verdict(
+        decision="promoted" if version.tags[DECISION_TAG] == "promoted" else "challenger",
+        reason=version.tags.get(REASON_TAG, ""),
+        metric=version.tags.get(METRIC_TAG, metric),
+        value=float(version.tags.get(VALUE_TAG, value)),
+    )
+
+
+def _takes_over(context: BuildContext, settings: RegisterSettings, champion: Version) -> Verdict:
+    """The champion's own weights, written by other code: nothing to compare, it takes its place."""
+    metric, value = _metric(context, settings)
+    reason = f"promoted: {_mended(champion)}; it takes the champion's place"
+    return Verdict(decision="promoted", reason=reason, metric=metric, value=value)
+
+
+def _mended(twin: Version) -> str:
+    return f"same weights as version {twin.version}; export code changed"
+
+
+def _metric(context: BuildContext, settings: RegisterSettings) -> tuple[str, float]:
+    metric = settings.metric or _judging(context).METRIC
+    return metric, float(context.inputs["scores"].facts["metrics"][metric])
+
+
+def _judging(context: BuildContext) -> Any:
+    """The part that differs by task: `judge_text` or `judge_entities`."""
+    task = context.inputs["dataset"].facts["task"]
+    return importlib.import_module(f"nightloom.stages.judge_{task}")

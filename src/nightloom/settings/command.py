@@ -1,0 +1,48 @@
+"""Settings as the command that gives them again."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nightloom.settings.nightly import KINDS
+
+PATHS = ("data.source", "model.checkpoint", "model.encoder", "model.preprocess")
+"""Settings that may name a file or folder."""
+OURS = ("sample", "minilm")
+"""Values of theirs that stand for what comes with the package."""
+
+
+def run_command(flow: str, settings: Mapping[str, Any]) -> str:
+    """`nightloom run FLOW SETTING=VALUE …`, with the settings that are not the flow's defaults.
+
+    settings: a flow's, as plain JSON. Paths that are there are made absolute, so that the command
+    works in every directory.
+    """
+    defaults = (
+        dict(_flat(KINDS[flow].model_validate({}).model_dump(mode="json"))) if flow in KINDS else {}
+    )
+    given = [
+        f"{name}={_text(name, value)}"
+        for name, value in _flat(settings)
+        if name not in defaults or value != defaults[name]
+    ]
+    return shlex.join(["nightloom", "run", flow, *given])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    is_path = name in PATHS and value not in OURS and Path(value).exists()
+    return str(Path(value).absolute()) if is_path else value
