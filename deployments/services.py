@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightloom.home import Home
+from nightloom.registry.store import plain
 from nightloom.worker.client import ENVIRONMENT as QUIET
 
 HOST = "127.0.0.1"
@@ -75,7 +76,7 @@ def mlflow_server(home: Home, at: Addresses) -> Service:
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(at.mlflow_port)),
         *("--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}"),
-        *("--default-artifact-root", home.model_files.as_uri()),
+        *("--default-artifact-root", plain(home.model_files).as_uri()),
         *("--workers", "1"),
     )
     environment = _environment(home)

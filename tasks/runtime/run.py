@@ -13,6 +13,7 @@ from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
 from nightloom.home import Home
 from nightloom.registry.aliases import current_aliases
+from nightloom.registry.moving import settle
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
 from tasks.runtime import reporting
@@ -163,6 +164,8 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
     home = Home.current()
     if not plan:
         home.create()
+    if moved := settle(home):
+        observers().log(moved)
     run = Run(flow, home, frozenset(refresh), plan)
     if not plan:
         run.facts = {

@@ -1,6 +1,8 @@
 """One home, used as in a working day: a first run, again, a setting changed, damage, answers."""
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import nightloom as nightloom_package
+from nightloom.registry.aliases import read_version
 from tests.flows.conftest import SMALL, Done, Nightloom
 
 STAGES = ["download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register"]
@@ -79,7 +83,8 @@ def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):
     assert {entry["stage"]: entry["digest"] for entry in again.report["stages"]} == digests
 
 
-def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, home):
+def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, first, home):
+    of_the_original = {path: path.stat().st_mtime_ns for path in first[0].rglob("*")}
     changed = nightloom(home, *RUN, "train.learning_rate=0.004", "--json")
     assert changed.code == 0, changed.err
     assert changed.states == {
@@ -95,6 +100,8 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
     assert changed.report["model"]["version"] == 2
     assert "version 1" in changed.report["model"]["reason"]
     assert "scoring the champion" not in changed.err, "its evaluation was of the same rows"
+    assert {path: path.stat().st_mtime_ns for path in first[0].rglob("*")} == of_the_original
+    assert len(list((home / "mlartifacts").glob("*/models/*/artifacts/MLmodel"))) == 2
 
 
 def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, home):
@@ -157,6 +164,41 @@ def test_refresh_gives_the_same_model_the_same_version(nightloom, first, home):
     assert again.report["model"]["aliases"] == ["champion"]
 
 
+def test_lost_model_files_come_back_by_the_command_that_is_named(nightloom, home, tmp_path):
+    """In a copy of the home, which is told that it was moved, under a name that is hard to quote;
+    then with the artifacts gone as well."""
+    now = tmp_path / "moved here #1 %41"
+    home.rename(now)
+    again = nightloom(now, *RUN, "--json")
+    assert set(again.states.values()) == {"hit"}
+    assert "this home was moved or copied" in again.err
+    source = Path(read_version(f"sqlite:///{now / 'mlflow.db'}", "classify-transformer", 1).source)
+    [model] = (now / "mlartifacts").glob("*/models/*/artifacts")
+    assert str(source).endswith(f"{model.parent.name}/artifacts")
+    weights = model / "saved_model" / "variables" / "variables.data-00000-of-00001"
+    answer = nightloom(now, "predict", "classify-transformer", "The team won the cup")
+    assert answer.code == 0, answer.err
+    os.truncate(weights, 100)
+    lost = nightloom(now, "predict", "classify-transformer", "x")
+    assert lost.code == 2
+    assert "variables.data-00000-of-00001 has 100 bytes" in lost.err
+    command = shlex.split(lost.err.partition("run: ")[2])
+    assert command[:3] == ["nightloom", "run", "classify-transformer"]
+    back = nightloom(now, *command[1:], "--json")
+    assert back.code == 0, back.err
+    assert back.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
+    assert "has 100 bytes" in back.entry("register")["why"]
+    same = {"name", "version", "aliases", "decision", "reason", "value", "run_id"}
+    assert {k: back.report["model"][k] for k in same} == {k: again.report["model"][k] for k in same}
+    shutil.rmtree(now / "mlartifacts")
+    shutil.rmtree(now / "artifacts" / "train")
+    back = nightloom(now, *RUN, "--json")
+    assert back.states["train"] == back.states["register"] == "built"
+    assert (back.report["model"]["version"], back.report["model"]["aliases"]) == (1, ["champion"])
+    told = nightloom(now, "predict", "classify-transformer", "The team won the cup")
+    assert (told.out, told.err) == (answer.out, "")
+
+
 def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
     code = (
         "from nightloom.registry.store import open_client\n"
@@ -168,6 +210,26 @@ def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
     done = nightloom(home, *RUN, "--json")
     assert done.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
     assert "is not in the registry any more" in done.entry("register")["why"]
+
+
+def test_a_mended_export_is_a_new_version_with_the_same_weights(environment, home, tmp_path):
+    """The package, with a correction where the SavedModel is written, in the champion's home."""
+    package = tmp_path / "mended" / "nightloom"
+    shutil.copytree(Path(nightloom_package.__file__).parent, package)
+    for name in ("serving/classifier.py", "registry/gate.py"):
+        with (package / name).open("a") as file:
+            file.write("\nMENDED = True\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "nightloom", *RUN, "--json"],
+        env={**environment, "NIGHTLOOM_HOME": str(home), "PYTHONPATH": str(package.parent)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    again = Done(0, done.stdout, done.stderr)
+    assert again.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
+    model = again.report["model"]
+    assert (model["version"], model["aliases"]) == (2, ["champion"])
+    assert "same weights as version 1; export code changed" in model["reason"]
+    assert model["same_weights_as"] == 1
 
 
 def test_predict_from_arguments_a_file_and_standard_input(nightloom, first, tmp_path):
@@ -198,8 +260,6 @@ def test_predict_from_arguments_a_file_and_standard_input(nightloom, first, tmp_
 
 def test_the_saved_model_answers_without_nightloom(first):
     home, done = first
-    from nightloom.registry.aliases import read_version
-
     version = read_version(f"sqlite:///{home / 'mlflow.db'}", "classify-transformer", 1)
     saved = Path(version.source.removeprefix("file://")) / "saved_model"
     code = (

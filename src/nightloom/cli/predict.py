@@ -74,6 +74,7 @@ def predict(
     """
     from nightloom.cli.answers import format_of
     from nightloom.cli.inputs import open_inputs
+    from nightloom.registry.moving import settle
     from nightloom.registry.names import resolve_model
 
     if not texts and not sources:
@@ -82,6 +83,8 @@ def predict(
     if output is not None:
         _check_output(Path(output), sources)
     home = Home.current()
+    if moved := settle(home):
+        say(f"note: {moved}")
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")

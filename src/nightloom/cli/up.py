@@ -51,8 +51,11 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
         return
     from deployments.services import Addresses
     from deployments.supervisor import check_port
+    from nightloom.registry.moving import settle
 
     home.create()
+    if moved := settle(home, serves=True):
+        say(moved)
     at = Addresses(prefect_port, mlflow_port)
     if prefect_port == mlflow_port:
         raise InputError(f"expected two different ports, got {prefect_port} for both")
