@@ -10,7 +10,9 @@ from nightloom.stages.declaration import StageDeclaration, Variant
 from tasks.runtime.stage import Stage
 
 HUGGING_FACE = Variant(
-    code=("nightloom.encoders.checkpoints",), uses=("model.checkpoint", "model.revision")
+    code=("nightloom.encoders.checkpoints",),
+    reads=("model.lowercase",),
+    uses=("model.checkpoint", "model.revision"),
 )
 
 fetch_checkpoint = Stage(
@@ -23,6 +25,7 @@ fetch_checkpoint = Stage(
             "tagger": HUGGING_FACE,
             "hub": Variant(
                 code=("nightloom.hub.fetch", "nightloom.encoders.checkpoints"),
+                reads=("model.lowercase",),
                 uses=("model.encoder", "model.preprocess"),
             ),
         },

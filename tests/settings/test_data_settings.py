@@ -38,6 +38,8 @@ from nightloom.settings.data import EntityDataSettings, TextDataSettings
         (EntityDataSettings, {"source": "tfds:conll2003"}, "labelled texts only"),
         (EntityDataSettings, {"source": "d.txt", "columns": "word"}, "at least two"),
         (EntityDataSettings, {"source": "sample", "columns": "word,ner"}, "words and tags only"),
+        (EntityDataSettings, {"source": "sample", "tag_names": "O,B-X"}, "leave it out"),
+        (EntityDataSettings, {"tag_names": "O"}, "at least two"),
     ],
 )
 def test_refused(make: type, values: dict[str, Any], words: str) -> None:

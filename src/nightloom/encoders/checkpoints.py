@@ -9,6 +9,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,17 @@ def fetch_checkpoint(
     revision: str | None = None,
     offline: bool = False,
     wheels: Path | None = None,
+    lowercase: bool | None = None,
     report: Report = SILENT,
 ) -> dict[str, Any]:
     """Copy the checkpoint `source` into the directory `out`, check it, and return facts.
 
     source: a directory, a Hugging Face id ("name" or "owner/name", at `revision`: branch, tag or
     commit), or "minilm". `offline` takes from caches alone: the Hugging Face one, and `wheels` for
-    "minilm" (default: `wheels/` in nightloom's home). Facts: source, kind ("directory", "hub",
-    "wheel"), revision, commit (of the hub, else None), family, layers, hidden_size, heads,
-    vocab_size, max_positions, parameters, has_pooler, files (name → bytes).
+    "minilm" (default: `wheels/` in nightloom's home). `lowercase` says whether texts are
+    lower-cased; None: as the files say, else as the vocabulary shows. Facts: source, kind
+    ("directory", "hub", "wheel"), revision, commit (of the hub, else None), family, layers,
+    hidden_size, heads, vocab_size, max_positions, parameters, has_pooler, files (name → bytes).
 
     Raises InputError for what is not there or cannot be used, RunError for a transfer that failed.
     """
@@ -68,7 +71,7 @@ def fetch_checkpoint(
         kind = "hub"
         commit = _fetch_from_hub(source, out, revision=revision, offline=offline, report=report)
     facts = {"source": source, "kind": kind, "revision": revision, "commit": commit}
-    return facts | settle_checkpoint(out, where=source)
+    return facts | settle_checkpoint(out, where=source, lowercase=lowercase, report=report)
 
 
 def _fetch_from_hub(
@@ -106,7 +109,13 @@ def copy_checkpoint(source: Path, out: Path, *, where: str | None = None) -> Non
             raise InputError(f"{where}: {name} cannot be copied ({error.strerror})") from None
 
 
-def settle_checkpoint(directory: Path, *, where: str | None = None) -> dict[str, Any]:
+def settle_checkpoint(
+    directory: Path,
+    *,
+    where: str | None = None,
+    lowercase: bool | None = None,
+    report: Report = SILENT,
+) -> dict[str, Any]:
     """Check configuration, weights (by header) and tokenizer of `directory`; return facts.
 
     The tokenizer is brought into one form (`write_tokenizer`). Raises InputError for whatever is
@@ -119,6 +128,8 @@ def settle_checkpoint(directory: Path, *, where: str | None = None) -> dict[str,
             directory,
             max_length=config.max_positions,
             types=bool(config.type_vocab_size),
+            lowercase=lowercase,
+            report=_Naming(report, directory, where or str(directory)),
         )
     if not 0 < tokens <= config.vocab_size:
         raise InputError(
@@ -137,6 +148,24 @@ def settle_checkpoint(directory: Path, *, where: str | None = None) -> dict[str,
         "has_pooler": has_pooler,
         "files": {path.name: path.stat().st_size for path in sorted(directory.iterdir())},
     }
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """A report whose lines speak of `where` instead of `directory`."""
+
+    report: Report
+    directory: Path
+    where: str
+
+    def progress(self, **what: Any) -> None:
+        self.report.progress(**what)
+
+    def log(self, message: str) -> None:
+        self.report.log(message.replace(str(self.directory), self.where))
+
+    def warn(self, message: str) -> None:
+        self.report.warn(message.replace(str(self.directory), self.where))
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nightloom.encoders.casing import settle_case
 from nightloom.errors import InputError
+from nightloom.progress import SILENT, Report
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -33,15 +35,30 @@ _VOCABULARIES = {
 }
 
 
-def write_tokenizer(source: Path, directory: Path, *, max_length: int, types: bool) -> int:
+def write_tokenizer(
+    source: Path,
+    directory: Path,
+    *,
+    max_length: int,
+    types: bool,
+    lowercase: bool | None = None,
+    report: Report = SILENT,
+) -> int:
     """Write the fast tokenizer of the checkpoint `source` to `directory` (may be the same).
 
     Written: tokenizer.json and tokenizer_config.json; other tokenizer files are removed there. The
     length limit is at most `max_length`; with `types`, token type ids are given to the model.
+    `lowercase` says whether texts are lower-cased; None: as is right for it (`casing`).
     Returns one more than the largest id. Raises InputError where there is no tokenizer, or none
     that can be loaded.
     """
-    fast = _load(source)
+    fast = settle_case(
+        _load(source),
+        source,
+        lowercase=lowercase,
+        reload=lambda **options: _load(source, **options),
+        report=report,
+    )
     settings = {
         **fast.special_tokens_map,
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -60,7 +77,7 @@ def write_tokenizer(source: Path, directory: Path, *, max_length: int, types: bo
     return 1 + max(fast.backend_tokenizer.get_vocab().values(), default=-1)
 
 
-def _load(source: Path) -> Any:
+def _load(source: Path, **options: Any) -> Any:
     present = [name for name in TOKENIZER_FILES if (source / name).is_file()]
     if not _VOCABULARIES & set(present):
         raise InputError(
@@ -71,7 +88,7 @@ def _load(source: Path) -> Any:
 
     try:
         fast = AutoTokenizer.from_pretrained(
-            str(source), local_files_only=True, trust_remote_code=False
+            str(source), local_files_only=True, trust_remote_code=False, **options
         )
         fast.backend_tokenizer.to_str()
     except Exception as error:

@@ -46,15 +46,17 @@ def fetch_modules(
     offline: bool | None = None,
     cache: Path | None = None,
     seq_length: int | None = None,
+    lowercase: bool | None = None,
 ) -> HubPair:
     """Bring an encoder and its preprocessing module into `out/encoder` and `out/preprocess`.
 
     `encoder` and `preprocess` are each an http(s) handle (tfhub.dev, www.kaggle.com, a mirror that
     speaks the same protocol) or a local SavedModel directory. An encoder that is a checkpoint
     instead (a directory with config.json, a Hugging Face id, or `minilm`) is exported as a pair
-    with `seq_length`, and needs no `preprocess`; any other needs one, but for encoders that are
-    called as TF Hub's BERTs are: their module is known (`usual_preprocess`). `offline` and `cache`
-    default to what the environment says (`NIGHTLOOM_OFFLINE`, `TFHUB_CACHE_DIR`).
+    with `seq_length` (and `lowercase`, as `fetch_checkpoint` takes it), and needs no `preprocess`;
+    any other needs one, but for encoders that are called as TF Hub's BERTs are: their module is
+    known (`usual_preprocess`). `offline` and `cache` default to what the environment says
+    (`NIGHTLOOM_OFFLINE`, `TFHUB_CACHE_DIR`).
 
     The default handle is that of the teaching notebook; it is served by a hub outside, so tests
     cannot show that it still answers.
@@ -72,8 +74,16 @@ def fetch_modules(
                 f"the encoder {encoder} is a checkpoint and brings its tokenizer; leave the "
                 f"preprocessing module {preprocess} out"
             )
-        _export(encoder, out, seq_length=seq_length, offline=offline, report=report)
+        options: dict[str, Any] = {"offline": offline, "report": report}
+        if lowercase is not None:
+            options["lowercase"] = lowercase
+        _export(encoder, out, seq_length, **options)
         return check_pair(out / "encoder", out / "preprocess")
+    if lowercase is not None:
+        raise InputError(
+            f"the encoder {cleaned(encoder)} is a SavedModel, whose preprocessing module decides "
+            "about capitals; leave model.lowercase out"
+        )
     preprocess = preprocess or usual_preprocess(encoder)
     if preprocess is None:
         raise InputError(
@@ -102,25 +112,19 @@ def _is_handle(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def _export(
-    checkpoint: str, out: Path, *, seq_length: int | None, offline: bool, report: Report
-) -> None:
+def _export(checkpoint: str, out: Path, seq_length: int | None, **options: Any) -> None:
     from nightloom.encoders.checkpoints import fetch_checkpoint
     from nightloom.hub.export import export_hub
 
     directory = Path(checkpoint).expanduser()
-    if (directory / "config.json").is_file():
-        export_hub(directory, out, seq_length=seq_length)
-        return
-    if directory.is_dir():
+    if directory.is_dir() and not (directory / "config.json").is_file():
         raise InputError(
             f"expected a SavedModel (saved_model.pb) or a checkpoint (config.json) in {directory}, "
             "found neither"
         )
-
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".checkpoint-") as scratch:
-        fetch_checkpoint(checkpoint, out=Path(scratch), offline=offline, report=report)
+        fetch_checkpoint(checkpoint, out=Path(scratch), **options)
         export_hub(Path(scratch), out, seq_length=seq_length)
 
 

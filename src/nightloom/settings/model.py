@@ -56,6 +56,9 @@ class CheckpointSettings(Settings):
     """Hugging Face id, local directory, or `minilm`."""
     revision: str | None = None
     """Branch, tag or commit of a Hugging Face id; none: the newest."""
+    lowercase: bool | None = None
+    """Whether texts are lower-cased; none: as the checkpoint's files say, else as its vocabulary
+    shows."""
     length: int = Field(default=128, ge=3, le=8192)
     """Pieces of a text that the model sees, special ones included; the rest is cut off."""
     trainable: Trainable = "all"
@@ -89,6 +92,9 @@ class HubSettings(Settings):
     """Handle (https://...), local SavedModel directory, or a checkpoint as `minilm`."""
     preprocess: str | None = None
     """Handle or directory of the preprocessing module; none: the one that fits the encoder."""
+    lowercase: bool | None = None
+    """Whether texts are lower-cased, where the encoder is a checkpoint; none: as its files say,
+    else as its vocabulary shows."""
     length: int = Field(default=128, ge=3, le=512)
     """Pieces of a text that the model sees, special ones included."""
     trainable: Literal["head", "all"] = "all"

@@ -25,6 +25,7 @@ def _fetch(context: BuildContext, source: str, revision: str | None, out: Path) 
         revision=revision,
         offline=is_offline(),
         wheels=context.home.root / "wheels",
+        lowercase=context.settings["model"]["lowercase"],
         report=context.report,
     )
     # where the files came from is not what they are
@@ -45,6 +46,7 @@ def _fetch_pair(context: BuildContext) -> dict[str, Any]:
             encoder=encoder,
             preprocess=model["preprocess"],
             out=context.out,
+            lowercase=None if encoder != model["encoder"] else model["lowercase"],
             report=context.report,
         )
     return {"hidden_size": pair.hidden_size, "seq_length": pair.seq_length}
