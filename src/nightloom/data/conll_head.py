@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nightloom.data.column_names import TAG_COLUMNS, WORD_COLUMNS
 from nightloom.data.tag_spelling import TagSpelling
 from nightloom.errors import InputError
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import listed, shown
 
 COUNTED = re.compile(r"([0-9]+)([-.][0-9]+)?")
 _CHUNKS = frozenset(
@@ -188,7 +188,7 @@ class Head:
             text += f", column {counts_at + 1} counts"
         used = (word_at, tag_at, counts_at)
         left = [str(at + 1) for at in range(self.width) if at not in used]
-        return text + (f"; not read: {', '.join(left)}" if left else "")
+        return text + (f"; not read: {listed(left)}" if left else "")
 
     def doubt(self, word_at: int, tag_at: int) -> str:
         """What else could be the entities' tags, and how to take it instead; '' where nothing."""

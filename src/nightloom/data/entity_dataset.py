@@ -31,6 +31,7 @@ from nightloom.data.token_sources import open_sentences
 from nightloom.data.token_staging import see_schemes, stage_sentences
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import EntityDataSettings
+from nightloom.settings.spelling import listed
 
 _SCHEMA = pa.schema([("tokens", pa.list_(pa.string())), ("tags", pa.list_(pa.int64()))])
 
@@ -195,7 +196,7 @@ def _type_warnings(counts: Mapping[str, _Counts]) -> list[str]:
         absent = sorted(known - set(counts[split].entities))
         new = sorted(set(counts[split].entities) - known)
         if absent:
-            warnings.append(f"no {split} entity of type {', '.join(absent)}")
+            warnings.append(f"no {split} entity of type {listed(absent)}")
         if new:
-            warnings.append(f"{split} has entities of type {', '.join(new)}, train has none")
+            warnings.append(f"{split} has entities of type {listed(new)}, train has none")
     return warnings

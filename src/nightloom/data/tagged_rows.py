@@ -99,10 +99,10 @@ class TaggedRowReader:
             if name not in present:
                 raise _no_column(place, name, present)
         others = [name for name in TAG_COLUMNS if name in present and name != tags]
-        left = (
-            f"; not read: {', '.join(others)} (data.columns={words},{others[0]})" if others else ""
+        left = f"; not read: {listed(others)} (data.columns={words},{others[0]})" if others else ""
+        self.notes.read_as[split] = (
+            f"{split}: {quoted(words, 40)} holds the words, {quoted(tags, 40)} the tags{left}"
         )
-        self.notes.read_as[split] = f"{split}: '{words}' holds the words, '{tags}' the tags{left}"
         return self.chosen
 
     def _choose(self, present: Sequence[str], place: str) -> tuple[str, str]:
@@ -135,13 +135,13 @@ class TaggedRowReader:
             return TagSpelling(names=given, bare=self.bare)
         if given is not None and len(given) != len(own):
             raise InputError(
-                f"{place}: data.tag_names has {len(given)} names, column '{column}' has "
+                f"{place}: data.tag_names has {len(given)} names, column {quoted(column)} has "
                 f"{len(own)}: {listed(own)}"
             )
         return TagSpelling(
             names=given or own,
             bare=self.bare,
-            names_setting="data.tag_names" if given else f"the names of column '{column}'",
+            names_setting="data.tag_names" if given else f"the names of column {quoted(column)}",
         )
 
     def _sentences(self, rows: Iterable[Row], spelling: TagSpelling) -> Iterator[Sentences]:
@@ -203,15 +203,15 @@ def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...] | None:
 def _check_words(words: Any, place: str, column: str) -> None:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(
-            f"{place}: '{column}' must be a list of strings, got {shown(str(words))}; mend "
-            "the row, or name the columns of words and tags in data.columns"
+            f"{place}: {quoted(column)} must be a list of strings, got {shown(str(words))}; "
+            "mend the row, or name the columns of words and tags in data.columns"
         )
 
 
 def _check_list(marks: Any, column: str, place: str) -> None:
     if not isinstance(marks, list):
         raise InputError(
-            f"{place}: '{column}' must be a list of strings, a tag for each word, got "
+            f"{place}: {quoted(column)} must be a list of strings, a tag for each word, got "
             f"{shown(str(marks))}; name the columns of words and tags in data.columns"
         )
 
@@ -227,13 +227,13 @@ def _tags(marks: list[Any], spelling: TagSpelling, column: str, place: str) -> l
 def _tag(mark: Any, spelling: TagSpelling, column: str, place: str) -> str:
     if isinstance(mark, bool) or not isinstance(mark, str | int):
         raise InputError(
-            f"{place}: '{column}' must be a list of strings, a tag for each word, got "
+            f"{place}: {quoted(column)} must be a list of strings, a tag for each word, got "
             f"{shown(str(mark), 40)} in it; mend the row, or name another column in data.columns"
         )
     if isinstance(mark, int) and spelling.names is None:
         raise InputError(
-            f"{place}: '{column}' must be a list of strings, got {mark}; where its integers stand "
-            "for tags, data.tag_names=O,B-PER,... gives their names in order, counted from 0"
+            f"{place}: {quoted(column)} must be a list of strings, got {mark}; where its integers "
+            "stand for tags, data.tag_names=O,B-PER,... gives their names in order, counted from 0"
         )
     return spelling.read(mark, f"{place}: '{column}'")
 
@@ -242,6 +242,6 @@ def _no_column(place: str, name: str, present: Sequence[str]) -> InputError:
     close = get_close_matches(name, present, n=1)
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
     return InputError(
-        f"{place}: no key '{name}'; expected words and tags, two lists of one length; there are: "
-        f"{listed(present)}{hint}; data.columns=WORDS,TAGS says which"
+        f"{place}: no key {quoted(name)}; expected words and tags, two lists of one length; there "
+        f"are: {listed(present)}{hint}; data.columns=WORDS,TAGS says which"
     )

@@ -22,6 +22,7 @@ from nightloom.data.hub_dataset import HubDataset, split_names
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import TFDS
+from nightloom.settings.spelling import quoted
 
 _SECONDS_TO_CONNECT = 15
 
@@ -43,7 +44,7 @@ def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -
         close = get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=1)
         hint = f"; did you mean {TFDS}{close[0]}?" if close else ""
         raise InputError(
-            f"data.source={source}: TensorFlow Datasets has no '{name}'{hint} "
+            f"data.source={source}: TensorFlow Datasets has no {quoted(name, 40)}{hint} "
             "(its catalogue: https://www.tensorflow.org/datasets/catalog)"
         ) from error
     except Exception as error:

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from nightloom.settings.spelling import listed
+
 
 def absent(value: Any) -> Any:
     """Read the command line's ways of writing 'not given' as None."""
@@ -22,7 +24,7 @@ def _names(value: Any) -> Any:
             raise ValueError(f"expected names separated by commas, none of them empty; got {value}")
         twice = sorted({name for name in value if list(value).count(name) > 1})
         if twice:
-            raise ValueError(f"expected different names; {', '.join(twice)} stands more than once")
+            raise ValueError(f"expected different names; {listed(twice)} stands more than once")
     return value
 
 
