@@ -91,7 +91,7 @@ def _flows_with(name: str, kind: type[BaseModel]) -> str:
 
     here = [flow for flow, one in KINDS.items() if one is kind]
     there = [flow for flow, one in KINDS.items() if name in names(one)]
-    if not here or not there:
+    if not here or not there or here[0] in there:
         return ""
     return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here[0]} has not"
 

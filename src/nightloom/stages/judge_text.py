@@ -8,6 +8,7 @@ from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.serving.answers.classes import SavedClassifier
 from nightloom.serving.saved import open_saved
+from nightloom.settings.spelling import listed
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import Champion
 from nightloom.stages.context import BuildContext
@@ -61,7 +62,7 @@ def _champion_predictions(
     if not isinstance(saved, SavedClassifier):
         return "it is no classifier of texts"
     if set(saved.label_names) != set(names):
-        theirs, ours = ", ".join(saved.label_names[:10]), ", ".join(names[:10])
+        theirs, ours = listed(saved.label_names, 10), listed(names, 10)
         return f"it knows the classes {theirs}; the data has {ours}"
     place = np.array([names.index(name) for name in saved.label_names])
     found = np.stack(list(saved.probabilities(test_texts(context))))
