@@ -16,6 +16,7 @@ download_dataset = Stage(
         reads=("data",),
         uses=("data.source",),
         external="tasks.download_dataset:source",
+        check="tasks.download_dataset:check",
         by="task",
         variants={
             "text": Variant(code=("nightloom.data.text_dataset",)),
@@ -30,3 +31,10 @@ def source(settings: FlowSettings) -> dict[str, Any]:
     from nightloom.data.sources import source_identity
 
     return {"data.source": source_identity(settings.data)}
+
+
+def check(settings: FlowSettings) -> None:
+    """Whether the first rows can be read, for a plan."""
+    from nightloom.data.check import check_source
+
+    check_source(settings.data)

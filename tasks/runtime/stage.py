@@ -60,7 +60,7 @@ class Stage:
         given = cast("dict[str, Artifact]", inputs)
         found = self._look_up(run, settings, given)
         if run.plan:
-            return self._plan(run, found)
+            return self._plan(run, settings, found)
         if not found.hit:
             run.observer.stage(self._entry(found, "miss", 0.0))
         return self._call(run, settings, given, found)
@@ -78,7 +78,9 @@ class Stage:
                 return replace(found, artifact=None, why=broken, rebuild=True)
         return found
 
-    def _plan(self, run: Run, found: LookUp) -> Artifact:
+    def _plan(self, run: Run, settings: FlowSettings, found: LookUp) -> Artifact:
+        if not found.hit:
+            self.declaration.check_planned(settings)
         run.enter(self._entry(found, "hit" if found.hit else "miss", 0.0))
         return found.artifact or cast("Artifact", Planned(found.stage))
 

@@ -11,6 +11,7 @@ from nightloom.data.hub_dataset import split_names
 from nightloom.data.roles import left_out_warnings
 from nightloom.data.sample import TEXT_ROWS, sample_texts
 from nightloom.data.tables import (
+    DELIMITED,
     Rows,
     TableColumns,
     parquet_class_names,
@@ -48,20 +49,13 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
     """
     source = settings.source
     if source == SAMPLE:
-        _check_sample(settings)
-        return _open_sample(settings.chosen_splits)
-    columns = TableColumns(
-        text=settings.text_columns,
-        label=settings.label_column,
-        names=settings.columns,
-        encoding=settings.encoding,
-        quoted=settings.quoted,
-        delimiter=settings.delimiter_character,
-    )
+        return open_sample(settings)
+    columns = table_columns(settings)
     if source.startswith((TFDS, HF)):
         return _open_hub(source, columns, settings.chosen_splits, report)
     found = look_into(source, TABLE_FORMATS, settings.chosen_splits)
     files = found.files
+    check_options(settings, files)
     watch = Unchanged(files)
     facts = files_facts(files)
     notes: list[str] = []
@@ -74,6 +68,39 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
         notes=notes,
         watch=watch,
     )
+
+
+def table_columns(settings: TextDataSettings) -> TableColumns:
+    """What the settings say of the columns of a table, and of how it is written."""
+    return TableColumns(
+        text=settings.text_columns,
+        label=settings.label_column,
+        names=settings.columns,
+        encoding=settings.encoding,
+        quoted=settings.quoted,
+        delimiter=settings.delimiter_character,
+    )
+
+
+def check_options(settings: TextDataSettings, files: Mapping[str, SourceFile]) -> None:
+    """Raise InputError for a setting that says nothing about any of the files."""
+    formats = {file.format for file in files.values()}
+    given = {
+        "columns": settings.columns,
+        "quoted": settings.quoted,
+        "delimiter": settings.delimiter,
+    }
+    for name, value in given.items():
+        if value is not None and not formats & set(DELIMITED):
+            raise InputError(
+                f"data.{name} is for CSV and TSV files; {settings.source} has "
+                f"{listed(sorted(formats))}: leave it out"
+            )
+    if settings.encoding != "utf-8" and formats == {"parquet"}:
+        raise InputError(
+            f"data.encoding={settings.encoding} is for text files; {settings.source} has Parquet: "
+            "leave it out"
+        )
 
 
 def _read(file: SourceFile, columns: TableColumns, notes: list[str]) -> Iterator[Rows]:
@@ -133,14 +160,17 @@ def _check_sample(settings: TextDataSettings) -> None:
         )
 
 
-def _open_sample(chosen: Mapping[str, str]) -> TextSource:
+def open_sample(settings: TextDataSettings) -> TextSource:
+    """Open the sample; raises InputError for settings that ask for what it does not have."""
+    _check_sample(settings)
+
     def rows(split: str, place: str) -> Iterator[Rows]:
         batch = Rows(place=place)
         for number, (text, label) in enumerate(sample_texts(split), start=1):
             batch.add(text, label, number)
         yield batch
 
-    found = split_names(list(TEXT_ROWS), SAMPLE, chosen)
+    found = split_names(list(TEXT_ROWS), SAMPLE, settings.chosen_splits)
     places = {split: f"{SAMPLE} ({name})" for split, name in found.parts.items()}
     return TextSource(
         splits={split: rows(name, places[split]) for split, name in found.parts.items()},

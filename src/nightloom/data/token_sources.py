@@ -39,25 +39,30 @@ def open_sentences(settings: EntityDataSettings, report: Report = SILENT) -> Tok
     """
     source = settings.source
     if source == SAMPLE:
-        return _open_sample(settings.chosen_splits)
-    notes = Notes()
-    bare = settings.scheme == "io"
-    rows = TaggedRowReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
+        return open_sample(settings.chosen_splits)
+    lines, rows = readers(settings)
     if source.startswith(HF):
         return _open_hub(source, rows, settings.chosen_splits, report)
     found = look_into(source, TOKEN_FORMATS, settings.chosen_splits)
     files = found.files
     watch = Unchanged(files)
     facts = files_facts(files)
-    lines = ConllReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
     return TokenSource(
         splits={split: _read(file, lines, rows) for split, file in files.items()},
         places={split: str(file.path) for split, file in files.items()},
         facts=facts,
         warnings=tuple(left_out_warnings(found.left_out, "file")),
-        notes=notes,
+        notes=rows.notes,
         watch=watch,
     )
+
+
+def readers(settings: EntityDataSettings) -> tuple[ConllReader, TaggedRowReader]:
+    """The readers of the lines and of the rows of one source; they share their notes."""
+    notes, bare = Notes(), settings.scheme == "io"
+    lines = ConllReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
+    rows = TaggedRowReader(settings.columns, settings.encoding, settings.tag_names, bare, notes)
+    return lines, rows
 
 
 def _read(file: SourceFile, lines: ConllReader, rows: TaggedRowReader) -> Iterator[Sentences]:
@@ -93,7 +98,9 @@ def _open_hub(
     )
 
 
-def _open_sample(chosen: Mapping[str, str]) -> TokenSource:
+def open_sample(chosen: Mapping[str, str]) -> TokenSource:
+    """Open the sample; raises InputError for a split that it does not have."""
+
     def sentences(split: str) -> Iterator[Sentences]:
         batch = Sentences(line_a_word=False)
         for number, (tokens, tags) in enumerate(sample_sentences(split), start=1):

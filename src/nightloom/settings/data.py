@@ -100,6 +100,8 @@ class _DataSettings(Settings):
                 f"data.encoding={self.encoding} is not a text encoding of Python; "
                 "expected for example utf-8, cp1252, utf-16"
             )
+        if codec.name != "utf-8" and not is_local(source):
+            raise ValueError(f"data.encoding is for text files; {source} has none: leave it out")
         return self
 
 
@@ -191,6 +193,11 @@ class TextDataSettings(_DataSettings):
                 "data.label_base says how integers count data.label_names: give both, or leave out "
                 "data.label_base"
             )
+        for name in ("quoted", "delimiter"):
+            if getattr(self, name) is not None and not is_local(self.source):
+                raise ValueError(
+                    f"data.{name} is for CSV and TSV files; {self.source} has none: leave it out"
+                )
         if self.columns is not None:
             if not is_local(self.source):
                 raise ValueError(

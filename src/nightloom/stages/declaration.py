@@ -47,6 +47,8 @@ class StageDeclaration:
     """What it has for each; where given, family, task or learner is in the key."""
     still_holds: str = ""
     """`module:function` from the home and an artifact's facts to why it no longer holds."""
+    check: str = ""
+    """`module:function` from settings: raises InputError for what a plan can see would fail."""
     title: Callable[[FlowSettings], str] = lambda settings: ""
     """A word or two for the name of a run in the UI."""
 
@@ -106,6 +108,15 @@ class StageDeclaration:
     def broken(self, home: Home, artifact: Artifact) -> str:
         """Why an artifact that verifies is no hit all the same; empty where it is one."""
         return self._broken(home, artifact.facts) if self._broken else ""
+
+    def check_planned(self, settings: FlowSettings) -> None:
+        """Look at what a build would read, as far as that is cheap.
+
+        Raises:
+            InputError: The build would fail.
+        """
+        if self.check:
+            load(self.check)(settings)
 
 
 def load(name: str) -> Callable[..., Any]:
