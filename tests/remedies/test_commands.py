@@ -151,7 +151,7 @@ CASES: list[tuple[str, str, Remedy]] = [
         instead("ner-bert"),
     ),
     (
-        f"{NER} data.quoted=false",
+        f"{NER} data.unlabelled=refuse",
         r"(classify-transformer), .* have it, ner-bert has not",
         instead("ner-bert"),
     ),

@@ -100,8 +100,6 @@ class _DataSettings(Settings):
                 f"data.encoding={self.encoding} is not a text encoding of Python; "
                 "expected for example utf-8, cp1252, utf-16"
             )
-        if codec.name != "utf-8" and not is_local(source):
-            raise ValueError(f"data.encoding is for text files; {source} has none: leave it out")
         return self
 
 
