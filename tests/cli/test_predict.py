@@ -65,6 +65,7 @@ FILES: dict[str, str | bytes] = {
     "empty.txt": "",
     "utf16.txt": LINES.encode("utf-16"),
     "words.jsonl": '{"tokens": ["Ada", "Lind"], "tags": ["O", "O"]}\n{"tokens": [], "tags": []}\n',
+    "array.json": '[{"subject": "a", "body": "b"},\n {"subject": null, "body": "c"}]',
     "words.tsv": "id\ttext\n1\tAda Lind\n",
     "tags.tsv": "Ada\tB-PER\nLind\tI-PER\n",
     "words.conll": "Ada B-PER\nLind I-PER\n\nOslo O\n",
@@ -127,6 +128,7 @@ CASES = {
     "a version of others": Case("foreign --input text.csv"),
     "entities of lines": Case("names --input lines.txt --output names.csv", output="names.csv"),
     "entities of words": Case("names --input words.jsonl"),
+    "an array": Case("tickets --input array.json"),
     "entities of a table": Case("names --input words.tsv"),
     "entities of columns": Case("names --input words.conll"),
     "entities to parquet": Case("names --input lines.txt --output n.parquet", output="n.parquet"),
@@ -166,6 +168,11 @@ WRONG = {
     "tickets --input mine.jsonl --output mine.jsonl": "is the file that --input names",
     "tickets --input mine.jsonl --output folder/../mine.jsonl": "is the file that --input names",
     "old --input other.csv": "no column 'subject', of which the training texts were made",
+    "tickets text --format csv": "got only texts of the command line; leave it out",
+    "tickets text --set data.encoding=cp1252": "--set data.encoding says how lines, csv",
+    "tickets --input lines.txt --id nr": "--id nr says how csv, tsv, jsonl, json, parquet is read",
+    "tickets --input lines.txt --set data.text=a": "the input is lines; leave it out, or name",
+    "tickets --input tickets.parquet --set data.delimiter=tab": "the input is parquet",
     "names --input tags.tsv": "no column 'text'; the columns are: Ada, B-PER; --format conll reads",
     "foreign --input other.csv": "no column 'text'; the columns are: titel, inhalt",
 }
@@ -294,6 +301,7 @@ def test_objects_and_parquet(answers: Any) -> None:
         "reading its column text"
     )
     assert texts(answers("objects with text", err=note)) == ["a", "b"]
+    assert texts(answers("an array")) == ["a b", "c"]
     assert texts(answers("strings")) == ["a", "b \n c"]
     rows = answers("parquet")
     assert texts(rows) == ["s1 b1", "s2", "b3"]

@@ -17,19 +17,25 @@ from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
 
 STANDARD = "-"
+ARGUMENTS = "a text of the command line"
 _SETTING = re.compile(r"\bdata\.(text|columns|encoding|quoted|delimiter)\b")
+
+
+How = Callable[[str], Reading]
+"""From a format to how a file of it is read."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One of the things to be answered; it can be read more than once."""
+    """One of the things to be answered, in a format; it can be read more than once."""
 
+    format: str
     read: Callable[[], Iterator[Given]]
 
 
 @contextlib.contextmanager
 def open_inputs(
-    texts: Sequence[str], sources: Sequence[str], form: str | None, reading: Reading, *, say: Say
+    texts: Sequence[str], sources: Sequence[str], form: str | None, reading: How, *, say: Say
 ) -> Iterator[list[Input]]:
     """The inputs in the order of the command line, texts first; `-` is standard input.
 
@@ -37,6 +43,11 @@ def open_inputs(
     `say` takes each line of what is read otherwise than in training once. Raises InputError for
     what is not there.
     """
+    if form is not None and not sources and STANDARD not in texts:
+        raise InputError(
+            f"--format {form} says how a file or standard input is read, got only texts of the "
+            "command line; leave it out, or name a file in --input"
+        )
     if [*texts, *sources].count(STANDARD) > 1:
         raise InputError("expected standard input (-) once, for it can be read only once")
     _no_files_among(texts, sources, say)
@@ -82,34 +93,35 @@ def _is_file(text: str) -> bool:
 
 
 def _of_texts(texts: list[str]) -> Input:
-    return Input(lambda: iter([Given(list(texts))]))
+    return Input(ARGUMENTS, lambda: iter([Given(list(texts))]))
 
 
 def _of_file(
-    source: str, form: str | None, reading: Reading, say: Say, stack: contextlib.ExitStack
+    source: str, form: str | None, reading: How, say: Say, stack: contextlib.ExitStack
 ) -> Input:
     path, called = Path(source), ""
     if source == STANDARD:
         called = "standard input"
         if sys.stdin.isatty():
             say("reading texts from the terminal, one a line; end with Ctrl-D")
-        path = _spooled(sys.stdin.buffer, stack)
+        path = _spooled(sys.stdin.buffer, "input", stack)
     elif path.exists() and not path.is_file() and not path.is_dir():
         called = source
         with path.open("rb") as stream:
-            path = _spooled(stream, stack)
+            path = _spooled(stream, path.name, stack)
     file = as_input(path, form)
 
     def read() -> Iterator[Given]:
         with _told(file, called):
-            yield from read_inputs(file, reading, lambda line: say(_renamed(line, file, called)))
+            how = reading(file.format)
+            yield from read_inputs(file, how, lambda line: say(_renamed(line, file, called)))
 
-    return Input(read)
+    return Input(file.format, read)
 
 
-def _spooled(stream: Any, stack: contextlib.ExitStack) -> Path:
+def _spooled(stream: Any, name: str, stack: contextlib.ExitStack) -> Path:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightloom-"))
-    path = Path(folder) / "input"
+    path = Path(folder) / name
     with path.open("wb") as copy:
         shutil.copyfileobj(stream, copy)
     return path

@@ -16,9 +16,7 @@ from nightloom.home import Home
 
 if TYPE_CHECKING:
     from nightloom.cli.answers import Writer
-    from nightloom.data.input_columns import Reading
     from nightloom.data.inputs import Given
-    from nightloom.registry.aliases import Entry
 
 FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
 
@@ -73,6 +71,7 @@ def predict(
     in their order.
     """
     from nightloom.cli.answers import format_of
+    from nightloom.cli.asked import Asked
     from nightloom.cli.inputs import open_inputs
     from nightloom.registry.moving import settle
     from nightloom.registry.names import resolve_model
@@ -88,8 +87,9 @@ def predict(
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")
-    reading = reading_for(home, resolved.entry, settings, id_name)
-    with open_inputs(texts, sources, form, reading, say=say) as inputs:
+    asked = Asked.of(settings, id_name)
+    with open_inputs(texts, sources, form, asked.reading(home, resolved.entry), say=say) as inputs:
+        asked.check([one.format for one in inputs])
         count = _count(chain.from_iterable(one.read() for one in inputs))
         from nightloom.serving.predictor import load_predictor
 
@@ -105,63 +105,6 @@ def predict(
                     f"expected {count.texts} answers, got {done}; a file changed while it was "
                     "read, run again"
                 )
-
-
-def reading_for(
-    home: Home, entry: "Entry", settings: Iterable[str], id_name: str | None
-) -> "Reading":
-    """How files are read: as the version's training files were, but for what `settings` say.
-
-    Raises InputError for an unknown setting.
-    """
-    from nightloom.data.dialect import TableOptions
-    from nightloom.data.input_columns import TEXT, Reading
-    from nightloom.registry.reading import reading_of
-    from nightloom.settings.inputs import InputDataSettings, InputSettings
-    from nightloom.settings.parse import parse_settings
-
-    _check_id(id_name)
-    given = parse_settings(InputSettings, settings).data
-    known = reading_of(home.tracking_uri, entry)
-    trained = InputDataSettings.model_validate(
-        {
-            name: value
-            for name, value in (known or {}).items()
-            if name in InputDataSettings.model_fields
-        }
-    )
-
-    def either(name: str) -> Any:
-        value = getattr(given, name)
-        return getattr(trained, name) if value is None else value
-
-    return Reading(
-        text=either("text") or (TEXT,),
-        chosen=given.text is not None,
-        options=TableOptions(
-            names=either("columns"),
-            encoding=either("encoding") or "utf-8",
-            quoted=either("quoted"),
-            delimiter=(given if given.delimiter else trained).delimiter_character,
-        ),
-        line_encoding=given.encoding or "utf-8",
-        id=id_name,
-        words=known is None or "text" not in known,
-        known=known is not None,
-    )
-
-
-def _check_id(id_name: str | None) -> None:
-    from nightloom.cli.answers import taken_names
-    from nightloom.settings.spelling import quoted
-
-    if id_name in taken_names():
-        raise InputError(
-            f"--id {id_name}: the answers have a {quoted(id_name or '')} of their own; give the "
-            "column another name in the file"
-        )
-    if id_name == "":
-        raise InputError("expected the name of a column after --id, got none; leave --id out")
 
 
 def _check_output(output: Path, sources: Iterable[str]) -> None:

@@ -25,15 +25,14 @@ class Reading:
 
     With `chosen` somebody named these columns for this file; else they are those of the training
     rows, and a file that has none of them may have a column `text`. `id` is a column that is
-    carried through, None where one called `id` is if there is any. `line_encoding` is that of
-    lines; `words` says that sentences split into words are texts too. Not `known`: the version does
-    not tell how its training rows were read.
+    carried through, None where one called `id` is if there is any. `words` says that sentences
+    split into words are texts too. Not `known`: the version does not tell how its training rows
+    were read.
     """
 
     text: tuple[str, ...] = (TEXT,)
     chosen: bool = False
     options: TableOptions = field(default_factory=TableOptions)
-    line_encoding: str = "utf-8"
     id: str | None = None
     words: bool = False
     known: bool = True

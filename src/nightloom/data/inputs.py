@@ -71,13 +71,12 @@ def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]
     `say` takes a line where something is read otherwise than the model was trained. Raises
     InputError with file, line and value for what cannot be read.
     """
-    encoding = reading.line_encoding if file.format == LINES else reading.options.encoding
     if file.format != PARQUET:
         head = head_of(file.path, gzipped=file.gzipped)
         if not head:
             return
     if file.format == LINES:
-        found = _lines(file, encoding)
+        found = _lines(file, reading.options.encoding)
     elif file.format == CONLL:
         found = _sentences(file, reading)
     else:

@@ -1,0 +1,97 @@
+"""How files to be predicted on are read: as `--set` and `--id` say, else as in training."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from nightloom.cli.answers import taken_names
+from nightloom.data.dialect import TableOptions
+from nightloom.data.input_columns import PARQUET, TEXT, Reading
+from nightloom.data.inputs import CONLL, LINES
+from nightloom.data.tables import DELIMITED
+from nightloom.errors import InputError
+from nightloom.home import Home
+from nightloom.registry.aliases import Entry
+from nightloom.registry.reading import reading_of
+from nightloom.settings.inputs import InputDataSettings, InputSettings
+from nightloom.settings.parse import parse_settings
+from nightloom.settings.spelling import quoted, shown
+
+TABLES = (*DELIMITED, "jsonl", "json", PARQUET)
+FORMATS = {
+    "text": TABLES,
+    "columns": (*DELIMITED, CONLL),
+    "encoding": (LINES, *DELIMITED, "jsonl", "json", CONLL),
+    "quoted": DELIMITED,
+    "delimiter": DELIMITED,
+}
+"""In which formats each setting says something."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of how files are read."""
+
+    data: InputDataSettings
+    id: str | None
+
+    @classmethod
+    def of(cls, settings: Iterable[str], id_name: str | None) -> "Asked":
+        """From `--set` and `--id`. Raises InputError for what is unknown, or cannot be."""
+        if id_name in taken_names():
+            raise InputError(
+                f"--id {id_name}: the answers have a {quoted(id_name or '')} of their own; give "
+                "the column another name in the file"
+            )
+        if id_name == "":
+            raise InputError("expected the name of a column after --id, got none; leave --id out")
+        return cls(parse_settings(InputSettings, settings).data, id_name)
+
+    def check(self, formats: Sequence[str]) -> None:
+        """Raise InputError for what says nothing of inputs in these formats."""
+        given = {f"--set data.{name}": FORMATS[name] for name in self.data.model_fields_set}
+        if self.id is not None:
+            given["--id"] = TABLES
+        for option, of in given.items():
+            if not set(of) & set(formats):
+                came = ", ".join(dict.fromkeys(formats))
+                value = f" {shown(self.id or '', 40)}" if option == "--id" else ""
+                raise InputError(
+                    f"{option}{value} says how {', '.join(of)} is read; the input is {came}; leave "
+                    "it out, or name the input's format in --format"
+                )
+
+    def reading(self, home: Home, entry: Entry) -> Callable[[str], Reading]:
+        """How a file of a format is read; the registry is asked for tables alone."""
+
+        @cache
+        def trained() -> Reading:
+            return self._as_trained(reading_of(home.tracking_uri, entry))
+
+        lines = Reading(options=TableOptions(encoding=self.data.encoding or "utf-8"))
+        return lambda form: lines if form == LINES else trained()
+
+    def _as_trained(self, known: dict[str, Any] | None) -> Reading:
+        fields = InputDataSettings.model_fields
+        trained = InputDataSettings.model_validate(
+            {name: value for name, value in (known or {}).items() if name in fields}
+        )
+
+        def either(name: str) -> Any:
+            value = getattr(self.data, name)
+            return getattr(trained, name) if value is None else value
+
+        return Reading(
+            text=either("text") or (TEXT,),
+            chosen=self.data.text is not None,
+            options=TableOptions(
+                names=either("columns"),
+                encoding=either("encoding") or "utf-8",
+                quoted=either("quoted"),
+                delimiter=(self.data if self.data.delimiter else trained).delimiter_character,
+            ),
+            id=self.id,
+            words=known is None or "text" not in known,
+            known=known is not None,
+        )
