@@ -91,7 +91,7 @@ def read_fields(
     try:
         if names is None:
             names = _header(reader, held, tally)
-            check_header(file, names, wanted, line=tally.header + tally.blank)
+            check_header(file, names, wanted, label=label, line=tally.header + tally.blank)
         at = [names.index(name) for name in wanted]
         label_at = names.index(label) if label is not None else None
         joins = _Joins(file, dialect, options, len(names), label_at)
@@ -187,40 +187,46 @@ class _Joins:
         )
 
 
-class MissingColumnError(InputError):
-    """The columns of a table lack the one called `column`."""
+def missing_column(
+    place: str, column: str, present: Sequence[str], *, unlabelled: str = ""
+) -> InputError:
+    """The error for a column that is not there, with what is and the nearest of them.
 
-    def __init__(self, message: str, column: str) -> None:
-        super().__init__(message)
-        self.column = column
-
-
-def missing_column(place: str, column: str, present: Sequence[str]) -> MissingColumnError:
-    """The error for a column that is not there, with what is and the nearest of them."""
+    `unlabelled` is the split that has no labels, where it is their column that is missing.
+    """
     close = get_close_matches(column, present, n=1)
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
     if close and shown(close[0]) != close[0]:
         hint += " It is not what it looks like: rename it in the file"
-    return MissingColumnError(
+    if unlabelled in ("valid", "test"):
+        hint += (
+            f"; where its labels are kept secret, data.{unlabelled}_split=train leaves the file "
+            f"out and cuts a part of train for {unlabelled}"
+        )
+    return InputError(
         f"{place}: no column {quoted(column, 40)} (data.text, data.label); the columns are: "
-        f"{listed(present)}{hint}",
-        column,
+        f"{listed(present)}{hint}"
     )
 
 
 def check_header(
-    file: SourceFile, names: Sequence[str], wanted: Sequence[str], *, line: int = 1
+    file: SourceFile,
+    names: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    label: str | None = None,
+    line: int = 1,
 ) -> None:
     """Raise InputError unless each of the `wanted` columns is there once."""
     if not names:
         raise InputError(f"{file.path}: only blank lines; expected a header and rows")
     for name in wanted:
         if name not in names:
-            error = missing_column(f"{file.path}:{line}", name, names)
-            raise MissingColumnError(
+            unlabelled = file.split if name == label else ""
+            error = missing_column(f"{file.path}:{line}", name, names, unlabelled=unlabelled)
+            raise InputError(
                 f"{error}; where the file has no header, name them in data.columns; "
-                "data.delimiter says what separates them",
-                name,
+                "data.delimiter says what separates them"
             )
         if names.count(name) > 1:
             raise InputError(

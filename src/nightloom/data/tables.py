@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
-from nightloom.data.delimited import MissingColumnError, Tally, missing_column, read_fields
+from nightloom.data.delimited import Tally, missing_column, read_fields
 from nightloom.data.dialect import TableOptions
 from nightloom.data.files import SourceFile
 from nightloom.data.json_objects import read_objects
@@ -69,7 +69,7 @@ def read_records(
     lines. Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
     """
     if file.format == "parquet":
-        for start, batch in read_batches(file, wanted):
+        for start, batch in read_batches(file, wanted, label=label):
             columns = [batch.column(name).to_pylist() for name in wanted]
             numbers = list(range(start + 1, start + 1 + batch.num_rows))
             yield Records(list(zip(*columns, strict=True)), numbers)
@@ -78,7 +78,7 @@ def read_records(
     if file.format in DELIMITED:
         values = read_fields(file, wanted, options, label=label, tally=tally)
     else:
-        values = _object_values(file, wanted, options.encoding)
+        values = _object_values(file, wanted, options.encoding, label)
     found, size = Records(), 0
     for number, row in values:
         found.rows.append(tuple(row))
@@ -99,17 +99,9 @@ def read_table(
     Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
     """
     rows = 0
-    try:
-        for batch in _rows(file, columns, tally):
-            rows += len(batch.texts)
-            yield batch
-    except MissingColumnError as error:
-        if error.column != columns.label or file.split == "train":
-            raise
-        raise InputError(
-            f"{error}; where its labels are kept secret, data.{file.split}_split=train leaves the "
-            f"file out and cuts a part of train for {file.split}"
-        ) from error
+    for batch in _rows(file, columns, tally):
+        rows += len(batch.texts)
+        yield batch
     if rows == 0:
         header = " after the header" if file.format in DELIMITED and not columns.names else ""
         raise InputError(f"{file.path}: no rows{header}; expected rows for the {file.split} split")
@@ -119,7 +111,7 @@ def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Itera
     path = str(file.path)
     wanted = tuple(dict.fromkeys((*columns.text, columns.label)))
     if file.format == "parquet":
-        for start, batch in read_batches(file, wanted):
+        for start, batch in read_batches(file, wanted, label=columns.label):
             yield rows_of_batch(batch, columns, place=path, start=start)
         return
     for found in read_records(file, wanted, columns, label=columns.label, tally=tally):
@@ -184,22 +176,29 @@ def label_as_text(value: Any, place: str, column: str) -> str:
 
 
 def _object_values(
-    file: SourceFile, wanted: Sequence[str], encoding: str
+    file: SourceFile, wanted: Sequence[str], encoding: str, label: str | None
 ) -> Iterator[tuple[int, list[Any]]]:
     for number, value in read_objects(file, encoding):
         try:
             yield number, [value[name] for name in wanted]
         except KeyError as error:
-            raise missing_column(f"{file.path}:{number}", error.args[0], list(value)) from None
+            name = error.args[0]
+            unlabelled = file.split if name == label else ""
+            place = f"{file.path}:{number}"
+            raise missing_column(place, name, list(value), unlabelled=unlabelled) from None
 
 
-def read_batches(file: SourceFile, wanted: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def read_batches(
+    file: SourceFile, wanted: Sequence[str], *, label: str | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield the number of the first row, from 0, and the rows of a Parquet file in batches."""
     try:
         with pq.ParquetFile(file.path, memory_map=False, pre_buffer=False) as table:
             for name in wanted:
                 if name not in table.schema_arrow.names:
-                    raise missing_column(str(file.path), name, table.schema_arrow.names)
+                    unlabelled = file.split if name == label else ""
+                    names = table.schema_arrow.names
+                    raise missing_column(str(file.path), name, names, unlabelled=unlabelled)
             start = 0
             for batch in table.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(wanted)):
                 yield start, batch

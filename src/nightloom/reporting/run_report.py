@@ -157,6 +157,7 @@ def _data(facts: RunFacts) -> str:
     if isinstance(source, Mapping):
         told = ", ".join(f"{name} {cell(value)}" for name, value in source.items())
         lines.append(f"Source: {told}")
+    lines += [f"- {escape_long(note)}" for note in data.get("notes", ())]
     lines += [f"- ⚠ {escape_long(warning)}" for warning in data.get("warnings", ())]
     return "\n\n".join(["## Data", *([table(rows)] if rows else []), *lines])
 
