@@ -4,11 +4,12 @@ nightloom run classify-bert                                             bert-bas
 nightloom run classify-bert model.checkpoint=minilm model.pooling=mean model.trainable=head
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 
 from nightloom.settings.flows import ClassifyBert
+from nightloom.settings.one_line import InOneLine
 from tasks.adapt_tokenizer import adapt_tokenizer
 from tasks.download_dataset import download_dataset
 from tasks.draw_attentions import draw_attentions
@@ -23,7 +24,7 @@ from tasks.train import train
 
 @flow(name="classify-bert", validate_parameters=True, persist_result=False)
 def classify_bert(
-    settings: ClassifyBert = ClassifyBert(), refresh: tuple[str, ...] = ()
+    settings: Annotated[ClassifyBert, InOneLine] = ClassifyBert(), refresh: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
 

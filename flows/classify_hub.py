@@ -4,11 +4,12 @@ nightloom run classify-hub                                              small BE
 nightloom run classify-hub model.encoder=minilm model.pooling=mean model.trainable=head
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 
 from nightloom.settings.flows import ClassifyHub
+from nightloom.settings.one_line import InOneLine
 from tasks.adapt_tokenizer import adapt_tokenizer
 from tasks.download_dataset import download_dataset
 from tasks.encode import encode
@@ -22,7 +23,7 @@ from tasks.train import train
 
 @flow(name="classify-hub", validate_parameters=True, persist_result=False)
 def classify_hub(
-    settings: ClassifyHub = ClassifyHub(), refresh: tuple[str, ...] = ()
+    settings: Annotated[ClassifyHub, InOneLine] = ClassifyHub(), refresh: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
 

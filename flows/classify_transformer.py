@@ -4,11 +4,12 @@ nightloom run classify-transformer                            AG News (TensorFlo
 nightloom run classify-transformer data.source=sample         made-up news, no network
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 
 from nightloom.settings.flows import ClassifyTransformer
+from nightloom.settings.one_line import InOneLine
 from tasks.adapt_tokenizer import adapt_tokenizer
 from tasks.download_dataset import download_dataset
 from tasks.encode import encode
@@ -20,7 +21,8 @@ from tasks.train import train
 
 @flow(name="classify-transformer", validate_parameters=True, persist_result=False)
 def classify_transformer(
-    settings: ClassifyTransformer = ClassifyTransformer(), refresh: tuple[str, ...] = ()
+    settings: Annotated[ClassifyTransformer, InOneLine] = ClassifyTransformer(),
+    refresh: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Rows → vocabulary → word ids → trained transformer → scores → registered version.
 

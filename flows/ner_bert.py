@@ -4,11 +4,12 @@ nightloom run ner-bert                                           bert-base-cased
 nightloom run ner-bert data.source=FOLDER model.checkpoint=minilm train.learning_rate=1e-4
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 
 from nightloom.settings.flows import NerBert
+from nightloom.settings.one_line import InOneLine
 from tasks.adapt_tokenizer import adapt_tokenizer
 from tasks.align_labels import align_labels
 from tasks.download_dataset import download_dataset
@@ -20,7 +21,9 @@ from tasks.train import train
 
 
 @flow(name="ner-bert", validate_parameters=True, persist_result=False)
-def ner_bert(settings: NerBert = NerBert(), refresh: tuple[str, ...] = ()) -> dict[str, Any]:
+def ner_bert(
+    settings: Annotated[NerBert, InOneLine] = NerBert(), refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Sentences, checkpoint → pieces with labels → trained tagger → scores → version.
 
     Args:

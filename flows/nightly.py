@@ -4,7 +4,7 @@ nightloom run nightly --config nightly.yaml                   the models, one af
 nightloom run nightly --config nightly.yaml run.engine=ray    side by side, on a Ray cluster
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 
@@ -13,6 +13,7 @@ from flows.classify_hub import classify_hub
 from flows.classify_transformer import classify_transformer
 from flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlyModel, NightlySettings
+from nightloom.settings.one_line import InOneLine
 from tasks.runtime.engine import engine_of
 from tasks.runtime.night import Night, retrain
 
@@ -20,7 +21,9 @@ FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_
 
 
 @flow(name="nightly", validate_parameters=True, persist_result=False)
-def nightly(settings: NightlySettings, refresh: tuple[str, ...] = ()) -> dict[str, Any]:
+def nightly(
+    settings: Annotated[NightlySettings, InOneLine], refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Models → each retrained as a flow of its own → one summary; failed when any failed.
 
     Args:

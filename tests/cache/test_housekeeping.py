@@ -95,7 +95,15 @@ def test_gc_removes_leftovers_of_killed_runs(store, publish):
     waiting = store.home.checkpoints / "train-notbuiltyet"
     done.mkdir()
     waiting.mkdir()
+    stack, worker = store.home.logs / "stack", store.home.logs / "worker-1.log"
+    stack.mkdir(parents=True)
+    (stack / "prefect.log").write_text("it may be running\n")
+    worker.touch()
+    for old in (stack / "prefect.log", stack, worker):
+        os.utime(old, (1, 1))
     sweep_all(store, older_than=None)
+    assert (stack / "prefect.log").exists()
+    assert not worker.exists()
     assert not half.exists()
     assert not done.exists()
     assert waiting.exists(), "a killed training resumes from it"

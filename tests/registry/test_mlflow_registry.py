@@ -160,6 +160,43 @@ def test_decisions_set_tags_and_aliases(registry: Registry, folder: Path):
     assert registry.by_alias("gated", "challenger").version == 3
 
 
+def test_what_a_person_wrote_or_deleted_stays_so(registry: Registry, folder: Path):
+    client = registry._client
+    made = [
+        registry.register(
+            "edited", model_digest=f"d{i}", saved_model_dir=folder, card=CARD,
+            tags={"prefect.flow_run_id": f"run-{i}"},
+        )
+        for i in (1, 2)
+    ]  # fmt: skip
+    registry.set_decision(made[0], PROMOTED)
+    client.update_registered_model("edited", "The model of the desk")
+    client.update_model_version("edited", "1", "Trained on the May export")
+    client.set_model_version_tag("edited", "1", "owner", "ops")
+    client.set_model_version_tag("edited", "1", "nightloom.note", "look at it")
+    client.set_registered_model_alias("edited", "shipped", "1")
+    tags = {"prefect.flow_run_id": "later", "prefect.flow_run_url": "http://ui/later", "x": "new"}
+    again = registry.register(
+        "edited", model_digest="d1", saved_model_dir=folder, card=CARD, tags=tags
+    )
+    assert registry.set_decision(made[1], PROMOTED).aliases == ("champion",)
+    after = registry.set_decision(again, REFUSED)
+    assert after.aliases == ("challenger", "shipped")
+    assert {name: after.tags.get(name) for name in (*tags, "owner", "nightloom.note")} == {
+        "prefect.flow_run_id": "run-1",
+        "prefect.flow_run_url": None,
+        "x": "new",
+        "owner": "ops",
+        "nightloom.note": "look at it",
+    }
+    assert client.get_model_version("edited", "1").description == "Trained on the May export"
+    assert client.get_registered_model("edited").description == "The model of the desk"
+    client.delete_model_version("edited", "2")
+    third = registry.register("edited", model_digest="d2", saved_model_dir=folder, card=CARD)
+    assert third.version == 3
+    assert client.get_run(made[1].run_id).info.lifecycle_stage == "active"
+
+
 CHILD = """
 import os, signal, sys
 from pathlib import Path

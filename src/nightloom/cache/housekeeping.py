@@ -160,13 +160,17 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
 
 def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
     """Remove what killed runs left: half-built folders, checkpoints of what is built by now,
-    quarantine, lock files, logs. What is being built now is left alone, however long it takes."""
+    quarantine, lock files, logs of workers. What is being built now is left alone, however long it
+    takes."""
     home, locks = store.home, FileLocks(store.home.locks)
     built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
-    for folder in (home.building, home.quarantine, home.logs):
+    for folder in (home.building, home.quarantine):
         if folder.is_dir():
             old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
+    if home.logs.is_dir():  # the folder there is that of the stack, which may run
+        logs = (path for path in home.logs.iterdir() if path.is_file())
+        old += [path for path in logs if _age(path) > STALE_SECONDS]
     if home.results.is_dir():
         old += [path for path in home.results.glob(".*") if _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():

@@ -83,7 +83,8 @@ def verify(as_json: bool) -> None:
 def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json: bool) -> None:
     """Remove what nobody needs; never what a registered model or a running flow does.
 
-    Left-overs of killed runs go in any case.
+    Left-overs of killed runs, logs of workers that failed and what was put aside as broken go in
+    any case, an hour after.
     """
     from nightloom.cache.housekeeping import needed_by_models, sweep
     from nightloom.registry.aliases import read_version

@@ -1,6 +1,7 @@
 """`nightloom export-hub`: a checkpoint as a pair of TF Hub modules."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def export_hub(checkpoint: str, directory: Path, revision: str | None, length: i
     from nightloom.hub.download import is_offline
     from nightloom.hub.export import export_hub as export
 
-    target = directory.absolute()
+    target = directory.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch,
@@ -65,5 +66,13 @@ def export_hub(checkpoint: str, directory: Path, revision: str | None, length: i
         )
         with quiet_start():
             export(source, pair, seq_length=length)
-        pair.replace(target)
+        if target.exists():
+            pair.chmod(stat.S_IMODE(target.stat().st_mode))
+        try:
+            pair.replace(target)
+        except OSError as error:
+            raise InputError(
+                f"expected {directory} to be empty still, but {(error.strerror or '').lower()}; "
+                "something was written there meanwhile, choose another directory"
+            ) from error
     click.echo(f"{directory / 'preprocess'}\n{directory / 'encoder'}")

@@ -121,7 +121,8 @@ def _background(home: Home, at: "Addresses", pool: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "nightloom", "up", "--pool", pool]
     command += ["--prefect-port", str(at.prefect_port), "--mlflow-port", str(at.mlflow_port)]
-    with log.open("wb") as file:
+    with log.open("ab") as file:
+        before = file.tell()
         process = subprocess.Popen(
             command,
             env={**os.environ, "NIGHTLOOM_HOME": str(home.root)},
@@ -134,7 +135,8 @@ def _background(home: Home, at: "Addresses", pool: str) -> None:
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            lines = log.read_text("utf-8", "replace").strip().splitlines() or ["error: no reason"]
+            said = log.read_bytes()[before:].decode("utf-8", "replace")
+            lines = said.strip().splitlines() or ["error: no reason"]
             raise (InputError if code == 2 else RunError)(lines[-1].removeprefix("error: "))
         stack = running_stack(home)
         if stack and stack.ready:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ORIGIN_TAG = "nightloom.origin"
+VERSIONS_TAG = "mlflow.modelVersions"
+"""On a logged model: the versions that were made of it."""
 GRACE = 3600  # seconds in which a run of another machine may still be at work
 
 
@@ -18,12 +20,18 @@ def remove(client: "MlflowClient", experiment_id: str, query: str, *, origin: st
     """Remove the runs that `query` finds, with their logged models and their files on this machine.
 
     origin: what this machine writes in `ORIGIN_TAG`. The caller holds this machine's lock, so its
-    own runs are dead; those of another machine are left alone while they are young.
+    own runs are dead; those of another machine are left alone while they are young, and those that
+    had a version, which somebody deleted since, for good.
     """
     models: dict[str, list[str]] = {}
+    finished = set()
     for model in client.search_logged_models([experiment_id], query):
         models.setdefault(model.source_run_id or "", []).append(model.model_id)
+        if VERSIONS_TAG in model.tags:
+            finished.add(model.source_run_id)
     for run in client.search_runs([experiment_id], query):
+        if run.info.run_id in finished:
+            continue
         age = time.time() - run.info.start_time / 1000
         if run.data.tags.get(ORIGIN_TAG) == origin or age > GRACE:
             discard(client, run.info.run_id, models.get(run.info.run_id, []))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nightloom.registry import entries, leftovers, whole
 from nightloom.registry.aliases import DIGEST_TAG
 from nightloom.registry.gate import Verdict
-from nightloom.registry.leftovers import ORIGIN_TAG
+from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.store import is_http, lock, open_client, plain
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-VERSIONS_TAG = "mlflow.modelVersions"
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
 

@@ -13,7 +13,6 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
-from nightloom.settings.one_line import OneLineSettings
 from nightloom.settings.train import EvaluateSettings, RegisterSettings, TrainSettings
 
 METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
@@ -22,7 +21,7 @@ FINE_TUNING_RATE = 3e-5
 HEAD_RATE = 1e-3
 
 
-class FlowSettings(OneLineSettings):
+class FlowSettings(Settings):
     """What every flow has."""
 
     family: ClassVar[str]

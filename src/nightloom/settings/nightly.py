@@ -14,7 +14,6 @@ from nightloom.settings.flows import (
     FlowSettings,
     NerBert,
 )
-from nightloom.settings.one_line import OneLineSettings
 from nightloom.settings.parse import tree_of, validate
 
 KINDS: Mapping[str, type[FlowSettings]] = {
@@ -80,7 +79,7 @@ class RunSettings(Settings):
     """How often a stage is built again whose process or machine the cluster lost."""
 
 
-class NightlySettings(OneLineSettings):
+class NightlySettings(Settings):
     """The models of a night, and where they are trained."""
 
     models: tuple[NightlyModel, ...]
