@@ -18,7 +18,7 @@ class Home:
         """The home that the environment names; not created here.
 
         Raises:
-            InputError: Its path is no UTF-8.
+            InputError: Its path is no UTF-8, or leads to a file.
         """
         home = Path(os.environ.get("NIGHTLOOM_HOME") or ".nightloom").expanduser().absolute()
         try:
@@ -29,6 +29,10 @@ class Home:
                 f"expected a path in UTF-8 as NIGHTLOOM_HOME, got {shown}; rename a folder, or "
                 "name another one"
             ) from error
+        if home.exists() and not home.is_dir():
+            raise InputError(
+                f"expected a folder as NIGHTLOOM_HOME, got the file {home}; name another one"
+            )
         return cls(home)
 
     @property

@@ -29,3 +29,10 @@ def test_a_home_whose_path_is_no_utf8_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(os.environ, "NIGHTLOOM_HOME", os.fsdecode(b"/tmp/gr\xf6\xdfer"))
     with pytest.raises(InputError, match=r"expected a path in UTF-8 .* got /tmp/gr\\xf6\\xdfer"):
         Home.current()
+
+
+def test_a_home_that_is_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match="expected a folder as NIGHTLOOM_HOME, got the file"):
+        Home.current()

@@ -130,6 +130,7 @@ CASES = {
     "entities of words": Case("names --input words.jsonl"),
     "an array": Case("tickets --input array.json"),
     "entities of a table": Case("names --input words.tsv"),
+    "entities of a table of words": Case("names --input tags.tsv --format conll"),
     "entities of columns": Case("names --input words.conll"),
     "entities to parquet": Case("names --input lines.txt --output n.parquet", output="n.parquet"),
     "a name of a file": Case("tickets empty.txt"),
@@ -148,6 +149,7 @@ WRONG = {
     "tickets --input ragged.csv": "ragged.csv:3: expected 2 fields",
     "tickets --input broken.jsonl": "broken.jsonl:2: expected one JSON object",
     "tickets --input surrogate.jsonl": "surrogate.jsonl:2: the text holds half of a surrogate",
+    "tickets caf\udce9": "expected texts in UTF-8, got 'caf\\udce9', whose character 4 is none",
     "tickets --input nul.jsonl": "nul.jsonl:1: the text holds a NUL",
     "tickets --input mixed.jsonl": "mixed.jsonl:1: 'body' must be a string, got int 3",
     "tickets --input other.csv": "no column 'subject', of which the training texts were made",
@@ -332,6 +334,7 @@ def test_entities(answers: Any) -> None:
     assert json.loads(rows[1][1]) == []
     assert texts(answers("entities of words")) == ["Ada Lind", ""]
     assert answers("entities of a table")[0]["id"] == "1"
+    assert texts(answers("entities of a table of words")) == ["Ada Lind"]
     assert texts(answers("entities of columns")) == ["Ada Lind", "Oslo"]
     found = answers("entities to parquet")
     assert [row["entities"] for row in found] == [json.loads(row[1]) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 
 from nightloom.data.files import SourceFile
 from nightloom.data.input_columns import Reading, Say
-from nightloom.data.inputs import Given, as_input, check_text, read_inputs
+from nightloom.data.inputs import Given, as_input, read_inputs
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
 
@@ -67,7 +67,7 @@ def open_inputs(
                 plain = []
                 inputs.append(_of_file(STANDARD, form, reading, say_once, stack))
             else:
-                check_text(text, f"text {len(plain) + 1}")
+                _check_argument(text)
                 plain.append(text)
         inputs += [_of_texts(plain)] if plain else []
         inputs += [_of_file(source, form, reading, say_once, stack) for source in sources]
@@ -90,6 +90,17 @@ def _is_file(text: str) -> bool:
         return Path(text).is_file()
     except (OSError, ValueError):  # longer than a name may be, or no name at all
         return False
+
+
+def _check_argument(text: str) -> None:
+    """Bytes of the command line that are no UTF-8 come as halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected texts in UTF-8, got {shown(text)}, whose character {error.start + 1} is "
+            "none; put the text into a file, --input FILE --set data.encoding=cp1252"
+        ) from error
 
 
 def _of_texts(texts: list[str]) -> Input:

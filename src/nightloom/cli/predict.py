@@ -155,9 +155,24 @@ def _writer(
     named = (id_name or ID) if count.has_ids else None
     with contextlib.ExitStack() as stack:
         if output is None:
+            stack.enter_context(_standard_output())
             stream: Any = sys.stdout.buffer
         else:
             stream = stack.enter_context(whole_file(Path(output)))
         writer = open_writer(form, stream, id_name=named, id_type=count.id_kind)
         yield writer
         writer.close()
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(
+            f"cannot write the answers to standard output: {error.strerror}; --output FILE writes "
+            "them elsewhere"
+        ) from error
