@@ -158,6 +158,8 @@ WRONG = {
     "tickets --input tickets.csv --id ids": "no column 'ids' (--id); the columns are: id,",
     "tickets --input tickets.csv --id label": "--id label: the answers have a 'label' of their own",
     "tickets --input words.conll": "this model answers texts",
+    "tickets --input https://example.org/a.csv": "is not fetched; download the file",
+    "tickets x --output s3://bucket/a.csv": "is not uploaded; name a file here",
     "tickets --input nowhere.csv": "cannot read nowhere.csv: No such file or directory",
     "tickets --input ticket.csv": "did you mean tickets.csv?",
     "tickets --input folder": "folder is a directory; name its files, each with --input",

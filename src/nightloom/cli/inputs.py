@@ -110,7 +110,7 @@ def _of_texts(texts: list[str]) -> Input:
 def _of_file(
     source: str, form: str | None, reading: How, say: Say, stack: contextlib.ExitStack
 ) -> Input:
-    path, called = Path(source), ""
+    path, called = Path(source).expanduser(), ""
     if source == STANDARD:
         called = "standard input"
         if sys.stdin.isatty():

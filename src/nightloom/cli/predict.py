@@ -80,6 +80,7 @@ def predict(
         raise InputError("expected a text, - or --input FILE; got nothing to predict on")
     written = format_of(output)
     if output is not None:
+        output = str(Path(output).expanduser())
         _check_output(Path(output), sources)
     home = Home.current()
     if moved := settle(home):
@@ -113,7 +114,7 @@ def _check_output(output: Path, sources: Iterable[str]) -> None:
     check_target(output)
     for source in sources:
         with contextlib.suppress(OSError):
-            if output.is_file() and output.samefile(source):
+            if output.is_file() and output.samefile(Path(source).expanduser()):
                 raise InputError(
                     f"--output {output} is the file that --input names; name another one, for its "
                     "texts would be lost"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from nightloom.data.inputs import is_url
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 
@@ -21,6 +22,8 @@ def check_target(path: Path) -> None:
             f"--output {given} is a directory; name a file, such as {path / 'a.jsonl'}"
         )
     folder = _real(path).parent
+    if is_url(path):
+        raise InputError(f"--output {given} is not uploaded; name a file here, and copy it there")
     if not folder.is_dir():
         raise InputError(
             f"--output {given}: there is no folder {shown(str(folder), 300)}; make it, or name a "

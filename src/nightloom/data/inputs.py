@@ -1,6 +1,7 @@
 """Texts to be predicted on, from files as training reads them and from lines of text."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -39,6 +40,8 @@ def as_input(path: Path, form: str | None) -> SourceFile:
     file.
     """
     given = shown(str(path), 300)
+    if is_url(path):
+        raise InputError(f"{given} is not fetched; download the file, and name its path")
     try:
         if path.is_dir():
             raise InputError(f"{given} is a directory; name its files, each with --input")
@@ -52,6 +55,11 @@ def as_input(path: Path, form: str | None) -> SourceFile:
     if gzipped and form == PARQUET:
         raise InputError(f"{given}: Parquet is not read from gzip; unpack it first (gunzip)")
     return SourceFile("input", path, form, gzipped)
+
+
+def is_url(path: Path) -> bool:
+    """Whether a URL was given for a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
 def _nearby(path: Path) -> str:
