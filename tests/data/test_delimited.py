@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nightloom.data.dialect import TableOptions
 from nightloom.data.files import TABLE_FORMATS
 from nightloom.data.folders import find_files
 from nightloom.data.tables import Records, TableColumns, read_records, read_table, texts_of
+from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 from tests.data.test_readers import file_of, rows_of
 
@@ -117,6 +119,31 @@ def test_lines_add_up(rows: list[tuple[str, str]], name: str, quoted: bool) -> N
     assert tally.lines == data.count("\n")
     assert tally.lines == tally.rows + tally.header + tally.blank + tally.joined
     assert tally.rows == len(rows)
+
+
+@given(
+    ends=st.lists(st.sampled_from(["", "start", "end", "both"]), min_size=1, max_size=15),
+    columns=st.sampled_from([("text", "label"), ("label", "text"), ("text", "label", "id")]),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+)
+def test_no_row_is_swallowed(ends: list[str], columns: tuple[str, ...], delimiter: str) -> None:
+    """Where quotes are characters, each line is a row, or the reader stops and says so."""
+    rows = []
+    for number, end in enumerate(["", "", "", *ends]):
+        start, close = '"' * (end in ("start", "both")), '"' * (end in ("end", "both"))
+        text = f"{start}so it goes {number}{close}"
+        row = {"text": text, "label": "abc"[number % 3], "id": str(number)}
+        rows.append([row[name] for name in columns])
+    data = "\n".join(delimiter.join(row) for row in [columns, *rows])
+    name = "d.tsv" if delimiter == "\t" else "d.csv"
+    with file_of(data.encode(), name) as file:
+        try:
+            read, message = len(rows_of(file, PAIR)), ""
+        except InputError as error:
+            read, message = len(rows), str(error)
+        assert read == len(rows)
+        assert not message or "data.quoted=false" in message
+        assert len(rows_of(file, replace(PAIR, quoted=False))) == len(rows)
 
 
 def test_lone_quotes_with_the_remedy(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ class _Joins:
     """Looks at fields of several lines: a text with line breaks, or rows that a quote joined.
 
     Where quotes are characters like any other, each line by itself has as many fields as a row,
-    and a known label where a row has one.
+    and where a row has its label they have labels of other rows.
     """
 
     def __init__(
@@ -159,9 +159,10 @@ class _Joins:
         """Look at one row, the lines it stands in, and the number of the first of them."""
         if not self._looks:
             return
+        label = "" if self._label_at is None else row[self._label_at].strip()
+        if label and len(self._labels) < _MOST_REMEMBERED:
+            self._labels.add(label)
         if len(lines) == 1:
-            if self._label_at is not None and len(self._labels) < _MOST_REMEMBERED:
-                self._labels.add(row[self._label_at].strip())
             return
         if any(line.count(self._delimiter) != self._width - 1 for line in lines):
             return
@@ -169,13 +170,15 @@ class _Joins:
             raise self._problem(start, len(lines))
         if self._label_at is not None and len(self._open) < _MOST_REMEMBERED:
             parts = (line.split(self._delimiter)[self._label_at] for line in lines)
-            found = frozenset(part.strip().strip('"').strip() for part in parts)
-            self._open.setdefault(found, (start, len(lines)))
+            found = [part.strip().strip('"').strip() for part in parts]
+            if label in found:
+                found.remove(label)
+            self._open.setdefault(frozenset(found), (start, len(lines)))
 
     def decide(self) -> None:
         """At the end of the file, where all labels are known: raise InputError for joined rows."""
         for labels, (start, count) in self._open.items():
-            if labels <= self._labels:
+            if labels & self._labels:
                 raise self._problem(start, count)
 
     def _problem(self, start: int, count: int) -> InputError:

@@ -109,7 +109,7 @@ class TextDataSettings(_DataSettings):
     source: str = Field(
         default="tfds:ag_news_subset",
         description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], sample, or a file or directory "
-        "(train.*, optional valid.*, test.*) of CSV, TSV, JSONL or Parquet",
+        "(train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
     )
     columns: Names = Field(
         default=None, description="Names of the columns of a CSV or TSV file without a header"
