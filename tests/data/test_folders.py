@@ -120,7 +120,10 @@ def test_a_mistake_in_a_part_is_named_with_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["train.csv", "train.v2.csv"], "train.csv and train.v2.csv; .* data.train_split=train.v2"),
+        (
+            ["train.csv", "train.v2.csv"],
+            "train.csv and train.v2.csv; .* data.train_split=train.csv,",
+        ),
         (["train.csv", "train_1.csv"], "two files for the train split, train.csv and train_1.csv"),
         (["train.csv", "train (1).csv"], "two files for the train split"),
         (["train_v1.csv", "train_v2.csv"], "two files for the train split"),

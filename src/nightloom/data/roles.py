@@ -130,9 +130,11 @@ def _seen(parts: Iterable[Part], split: str, source: str, kind: str, strict: boo
         found = [part for part in found if part.name in _WORDS[split]] or found
     if len(found) > 1:
         first, second = found[0].name, found[1].name
+        plain = (part.name for part in found if any(part.is_called(w) for w in _WORDS[split]))
         raise InputError(
             f"{source}: two {kind}s for the {split} split, {first} and {second}; say which in "
-            f"data.{split}_split={shown(second)}" + ("" if kind == "split" else ", or keep one")
+            f"data.{split}_split={shown(next(plain, first))}"
+            + ("" if kind == "split" else ", or keep one")
         )
     return found[0] if found else None
 
