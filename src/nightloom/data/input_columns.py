@@ -1,5 +1,6 @@
 """Which columns of a file make the texts to be predicted on, and which one identifies a row."""
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -60,7 +61,13 @@ def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[st
 def _header(file: SourceFile, reading: Reading, options: TableOptions) -> list[str]:
     dialect = see_dialect(file, reading.text, options)
     lines = islice(text_lines(file, options.encoding, keep_returns=True), dialect.skip, None)
-    return next((row for row in rows_in(lines, dialect.delimiter, options) if row), [])
+    try:
+        return next((row for row in rows_in(lines, dialect.delimiter, options) if row), [])
+    except csv.Error as error:
+        raise InputError(
+            f"{file.path}: the header cannot be read ({error}); mend its quotes, or set "
+            "data.quoted=false if quotes mean nothing in this file"
+        ) from error
 
 
 def _parquet_columns(file: SourceFile) -> Sequence[str]:

@@ -134,6 +134,8 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
         unit = ": row " if file.format == PARQUET else ":"
         places = [f"{file.path}{unit}{number}" for number in records.numbers]
         yield Given(_texts(records, text, file, reading), ids, places)
+    for note in tally.notes(str(file.path)):
+        say(f"note: {note}")
     if tally.blank and len(names) == 1:
         say(f"note: blank lines of {file.path} ({tally.blank}) are no rows, as in training")
 
