@@ -197,7 +197,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "more than 10000 different labels",
     ),
     ("no JSON", {"train.jsonl": '{"text": "a", "label": 1}\n{text'}, {}, "jsonl:2: expected one J"),
-    ("no object", {"train.jsonl": "[1]\n"}, {}, "jsonl:1: expected a JSON object, got a list"),
+    (
+        "no object",
+        {"train.jsonl": "[1]\n"},
+        {},
+        "jsonl:1: expected a JSON object, got a list.*called .json",
+    ),
     (
         "no key",
         {"train.jsonl": '{"text": "a", "lable": 1}'},

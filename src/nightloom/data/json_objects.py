@@ -24,9 +24,11 @@ def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[st
         found = _of_lines(file, encoding)
     for number, value in found:
         if not isinstance(value, dict):
+            kind = type(value).__name__
+            way = "; an array of objects is read from a file called .json" if kind == "list" else ""
             raise InputError(
-                f"{file.path}:{number}: expected a JSON object, got a {type(value).__name__}: "
-                f"{shown(json.dumps(value))}"
+                f"{file.path}:{number}: expected a JSON object, got a {kind}: "
+                f"{shown(json.dumps(value))}{way}"
             )
         yield number, value
 
@@ -45,7 +47,8 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
-                f"{file.path}:{number}: {_expected(file)}, got: {shown(line.strip())} ({reason})"
+                f"{file.path}:{number}: {_expected(file)}, got: {shown(line.strip())} ({reason}); "
+                "mend the line"
             ) from error
 
 
