@@ -5,6 +5,7 @@ from itertools import islice
 
 from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
 from nightloom.data.folders import look_into
+from nightloom.data.unused import refuse_unused
 from nightloom.settings.data import SAMPLE, EntityDataSettings, TextDataSettings, is_local
 
 
@@ -27,13 +28,13 @@ def _parts(files: Mapping[str, SourceFile]) -> list[SourceFile]:
 
 def _check_texts(settings: TextDataSettings) -> None:
     from nightloom.data.tables import read_table
-    from nightloom.data.text_sources import check_options, open_sample, table_columns
+    from nightloom.data.text_sources import open_sample, table_columns
 
     if settings.source == SAMPLE:
         open_sample(settings)
         return
     files = look_into(settings.source, TABLE_FORMATS, settings.chosen_splits).files
-    check_options(settings, files)
+    refuse_unused(settings, {file.format for file in files.values()})
     for file in _parts(files):
         for _ in islice(read_table(file, table_columns(settings)), 1):
             pass
@@ -47,6 +48,8 @@ def _check_sentences(settings: EntityDataSettings) -> None:
         open_sample(settings.chosen_splits)
         return
     lines, rows = readers(settings)
-    for file in _parts(look_into(settings.source, TOKEN_FORMATS, settings.chosen_splits).files):
+    files = look_into(settings.source, TOKEN_FORMATS, settings.chosen_splits).files
+    refuse_unused(settings, {file.format for file in files.values()})
+    for file in _parts(files):
         for _ in islice(read_sentences(file, lines=lines, rows=rows), 1):
             pass

@@ -115,7 +115,8 @@ class ConllReader:
             header=header,
             agreed=self.agreed,
         )
-        self.notes.read_as[file.split] = f"{file.name}: {layout.said}"
+        roles = (layout.width, layout.word_at, layout.tag_at)
+        self.notes.say(file.split, file.name, layout.said, roles)
         if layout.doubt:
             self.notes.warnings.append(f"{file.name}: {layout.doubt}")
         self.agreed.setdefault(layout.width, layout)

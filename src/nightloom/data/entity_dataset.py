@@ -24,11 +24,13 @@ from nightloom.data.arrow import (
     write_json,
 )
 from nightloom.data.files import SPLITS
+from nightloom.data.label_names import near_equal
 from nightloom.data.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.repeats import Repeats, repeat_warnings
 from nightloom.data.tag_reader import Reading, TagReader
 from nightloom.data.token_sources import open_sentences
 from nightloom.data.token_staging import see_schemes, stage_sentences
+from nightloom.data.unused import unused_fractions
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import EntityDataSettings
 from nightloom.settings.spelling import listed
@@ -105,6 +107,7 @@ def build_entity_dataset(
         "read_as": dict(source.notes.read_as),
         "warnings": [
             *source.warnings,
+            *unused_fractions(settings, source.splits),
             *source.notes.warnings,
             *_source_warnings(readers),
             *repeated,
@@ -191,7 +194,14 @@ def _source_warnings(readers: Mapping[str, TagReader]) -> list[str]:
 
 def _type_warnings(counts: Mapping[str, _Counts]) -> list[str]:
     warnings = []
-    known = set(counts["train"].entities)
+    of_train = counts["train"].entities
+    known = set(of_train)
+    warnings += near_equal(
+        sorted(known),
+        [of_train[kind] for kind in sorted(known)],
+        what="types of entities",
+        unit="in train",
+    )
     for split in SPLITS[1:]:
         absent = sorted(known - set(counts[split].entities))
         new = sorted(set(counts[split].entities) - known)

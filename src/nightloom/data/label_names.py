@@ -45,7 +45,9 @@ def visible_part(label: str) -> str:
     return "".join(letters).strip()
 
 
-def near_equal(names: Sequence[str], rows: Sequence[int]) -> list[str]:
+def near_equal(
+    names: Sequence[str], rows: Sequence[int], *, what: str = "classes", unit: str = "rows"
+) -> list[str]:
     """Warnings of names that differ in what is easily overlooked; `rows` has how many each has."""
     alike: dict[str, list[int]] = {}
     for at, name in enumerate(names):
@@ -53,13 +55,11 @@ def near_equal(names: Sequence[str], rows: Sequence[int]) -> list[str]:
     groups = [found for found in alike.values() if len(found) > 1]
     warnings = []
     for found in groups[:_SHOWN]:
-        told = ", ".join(f"{quoted(names[at])} ({rows[at]} rows)" for at in found)
+        told = ", ".join(f"{quoted(names[at])} ({rows[at]} {unit})" for at in found)
         how = _difference([names[at] for at in found])
-        warnings.append(
-            f"classes that differ only in {how}: {told}; if they are one, mend the rows"
-        )
+        warnings.append(f"{what} that differ only in {how}: {told}; if they are one, mend the rows")
     if len(groups) > _SHOWN:
-        warnings.append(f"{len(groups) - _SHOWN} more groups of classes are nearly equal")
+        warnings.append(f"{len(groups) - _SHOWN} more groups of {what} are nearly equal")
     return warnings
 
 

@@ -44,6 +44,14 @@ class Notes:
     read_as: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    _roles: dict[str, object] = field(default_factory=dict)
+
+    def say(self, split: str, name: str, said: str, roles: object) -> None:
+        """Say what was taken for what in a file; of several with equal `roles`, once."""
+        if self._roles.setdefault(split, roles) != roles:
+            split = f"{split} ({name})"
+        self.read_as.setdefault(split, f"{name}: {said}")
+
 
 def check_pair(tokens: Sequence[str], tags: Sequence[object], place: str) -> None:
     """Raise InputError unless there is one tag for each word."""

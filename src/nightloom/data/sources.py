@@ -5,8 +5,16 @@ from typing import Any
 
 from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity
 from nightloom.data.folders import look_into
+from nightloom.data.unused import refuse_unused
 from nightloom.errors import InputError
-from nightloom.settings.data import HF, SAMPLE, TFDS, EntityDataSettings, TextDataSettings
+from nightloom.settings.data import (
+    HF,
+    SAMPLE,
+    TFDS,
+    EntityDataSettings,
+    TextDataSettings,
+    is_local,
+)
 
 _HF_NAME = re.compile(
     r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<revision>[\w./-]+))?"
@@ -33,9 +41,12 @@ def source_identity(settings: TextDataSettings | EntityDataSettings) -> dict[str
     For local files: split, format, size and SHA-256 of each file that would be read, not its name
     or path; and the names of those left out, for they are told when the others are read.
     For a hub: name, configuration and revision (of a moving one, such as none given, only what
-    was asked for). Raises InputError where files are missing, empty or claim the same split.
+    was asked for). Raises InputError where files are missing, empty or claim the same split, and
+    for a setting that the source has no use for.
     """
     source = settings.source
+    if not is_local(source):
+        refuse_unused(settings)
     if source == SAMPLE:
         return {"kind": "sample"}
     if source.startswith(TFDS):
@@ -45,5 +56,6 @@ def source_identity(settings: TextDataSettings | EntityDataSettings) -> dict[str
         return {"kind": "hf", "name": name, "config": config, "revision": revision}
     formats = TABLE_FORMATS if isinstance(settings, TextDataSettings) else TOKEN_FORMATS
     found = look_into(source, formats, settings.chosen_splits)
+    refuse_unused(settings, {file.format for file in found.files.values()})
     identity = files_identity(found.files)
     return {**identity, "left_out": sorted(found.left_out)} if found.left_out else identity

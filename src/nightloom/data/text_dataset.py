@@ -26,6 +26,7 @@ from nightloom.data.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.repeats import Repeats, repeat_warnings
 from nightloom.data.text_sources import TextSource, open_texts
 from nightloom.data.text_staging import StagedTexts, stage_texts, without_labels
+from nightloom.data.unused import unused_fractions
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import TextDataSettings
@@ -86,7 +87,7 @@ def build_text_dataset(
         "classes": classes,
         "labels_read_as": labels.read_as,
         "source": dict(source.facts),
-        "warnings": [*source.warnings, *warnings],
+        "warnings": [*source.warnings, *unused_fractions(settings, source.splits), *warnings],
     }
     if source.notes:
         facts["notes"] = source.notes
@@ -101,6 +102,11 @@ def _resolve(
     if own is None:
         return resolve_labels(vocabulary, given, base=settings.label_base)
     labels = resolve_labels(vocabulary, own, base=0)
+    if settings.label_base == 1:
+        raise InputError(
+            f"data.label_base=1 of data.label_names: the labels of {settings.source} are counted "
+            "from 0, for they have names there; leave out data.label_base"
+        )
     if given is None:
         return labels
     if len(given) != len(own):

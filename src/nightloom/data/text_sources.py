@@ -11,16 +11,16 @@ from nightloom.data.hub_dataset import split_names
 from nightloom.data.roles import left_out_warnings
 from nightloom.data.sample import TEXT_ROWS, sample_texts
 from nightloom.data.tables import (
-    DELIMITED,
     Rows,
     TableColumns,
     parquet_class_names,
     read_table,
     rows_of_batch,
 )
+from nightloom.data.unused import refuse_unused
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
-from nightloom.settings.data import HF, SAMPLE, TFDS, TextDataSettings
+from nightloom.settings.data import HF, SAMPLE, TFDS, TextDataSettings, is_local
 from nightloom.settings.spelling import listed
 
 
@@ -48,6 +48,8 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
     Raises InputError and RunError as the source's reader does.
     """
     source = settings.source
+    if not is_local(source):
+        refuse_unused(settings)
     if source == SAMPLE:
         return open_sample(settings)
     columns = table_columns(settings)
@@ -55,7 +57,7 @@ def open_texts(settings: TextDataSettings, report: Report = SILENT) -> TextSourc
         return _open_hub(source, columns, settings.chosen_splits, report)
     found = look_into(source, TABLE_FORMATS, settings.chosen_splits)
     files = found.files
-    check_options(settings, files)
+    refuse_unused(settings, {file.format for file in files.values()})
     watch = Unchanged(files)
     facts = files_facts(files)
     notes: list[str] = []
@@ -80,27 +82,6 @@ def table_columns(settings: TextDataSettings) -> TableColumns:
         quoted=settings.quoted,
         delimiter=settings.delimiter_character,
     )
-
-
-def check_options(settings: TextDataSettings, files: Mapping[str, SourceFile]) -> None:
-    """Raise InputError for a setting that says nothing about any of the files."""
-    formats = {file.format for file in files.values()}
-    given = {
-        "columns": settings.columns,
-        "quoted": settings.quoted,
-        "delimiter": settings.delimiter,
-    }
-    for name, value in given.items():
-        if value is not None and not formats & set(DELIMITED):
-            raise InputError(
-                f"data.{name} is for CSV and TSV files; {settings.source} has "
-                f"{listed(sorted(formats))}: leave it out"
-            )
-    if settings.encoding != "utf-8" and formats == {"parquet"}:
-        raise InputError(
-            f"data.encoding={settings.encoding} is for text files; {settings.source} has Parquet: "
-            "leave it out"
-        )
 
 
 def _read(file: SourceFile, columns: TableColumns, notes: list[str]) -> Iterator[Rows]:

@@ -12,8 +12,9 @@ from nightloom.data.roles import left_out_warnings
 from nightloom.data.sample import ENTITY_ROWS, sample_sentences
 from nightloom.data.sentences import Notes, Sentences
 from nightloom.data.tagged_rows import TaggedRowReader
+from nightloom.data.unused import refuse_unused
 from nightloom.progress import SILENT, Report
-from nightloom.settings.data import HF, SAMPLE, EntityDataSettings
+from nightloom.settings.data import HF, SAMPLE, EntityDataSettings, is_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def open_sentences(settings: EntityDataSettings, report: Report = SILENT) -> Tok
     Raises InputError and RunError as the source's reader does.
     """
     source = settings.source
+    if not is_local(source):
+        refuse_unused(settings)
     if source == SAMPLE:
         return open_sample(settings.chosen_splits)
     lines, rows = readers(settings)
@@ -45,6 +48,7 @@ def open_sentences(settings: EntityDataSettings, report: Report = SILENT) -> Tok
         return _open_hub(source, rows, settings.chosen_splits, report)
     found = look_into(source, TOKEN_FORMATS, settings.chosen_splits)
     files = found.files
+    refuse_unused(settings, {file.format for file in files.values()})
     watch = Unchanged(files)
     facts = files_facts(files)
     return TokenSource(

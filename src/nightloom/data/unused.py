@@ -1,0 +1,50 @@
+"""Settings that a source has no use for: they are refused, or told, never passed over."""
+
+import codecs
+from collections.abc import Collection
+
+from nightloom.errors import InputError
+from nightloom.settings.data import EntityDataSettings, TextDataSettings
+
+TABLES = frozenset({"csv", "tsv"})
+TEXT_FILES = frozenset({"csv", "tsv", "conll", "json", "jsonl"})
+
+
+def refuse_unused(
+    settings: TextDataSettings | EntityDataSettings, formats: Collection[str] = ()
+) -> None:
+    """Raise InputError for a setting that nothing of the source is read by.
+
+    `formats` are those of its files; none for a hub and the sample.
+    """
+    what = f"{settings.source} has {' and '.join(sorted(set(formats))) or 'no'} files only"
+    if codecs.lookup(settings.encoding).name != "utf-8" and not TEXT_FILES.intersection(formats):
+        raise _unused("encoding", settings.encoding, "text files", what)
+    if isinstance(settings, EntityDataSettings) or TABLES.intersection(formats):
+        return
+    if settings.columns is not None:
+        raise _unused("columns", ",".join(settings.columns), "CSV and TSV without a header", what)
+    if settings.quoted is not None:
+        raise _unused("quoted", str(settings.quoted).lower(), "CSV and TSV", what)
+    if settings.delimiter is not None:
+        raise _unused("delimiter", settings.delimiter, "CSV and TSV", what)
+
+
+def _unused(name: str, value: str, use: str, what: str) -> InputError:
+    return InputError(f"data.{name}={value} is for {use}; {what}: leave it out")
+
+
+def unused_fractions(
+    settings: TextDataSettings | EntityDataSettings, splits: Collection[str]
+) -> list[str]:
+    """A line for each part that was to be cut, where the source has such a split itself."""
+    fields = type(settings).model_fields
+    lines = []
+    for split, fraction in (("valid", settings.valid_fraction), ("test", settings.test_fraction)):
+        name = f"{split}_fraction"
+        if split in splits and fraction != fields[name].default:
+            lines.append(
+                f"data.{name}={fraction} is not used, the source has its own {split} split; "
+                f"data.{split}_split=train leaves that out and cuts a part of train"
+            )
+    return lines
