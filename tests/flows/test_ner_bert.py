@@ -169,12 +169,31 @@ def test_windows_lose_no_entity(nightloom, first, home, checkpoint):
 
 
 def test_a_frozen_encoder_trains_its_head_alone(nightloom, first, home, checkpoint):
-    frozen = nightloom(home, *run(checkpoint, "model.trainable=head"))
+    frozen = nightloom(
+        home, *run(checkpoint, "model.trainable=head", "register.formats=saved_model")
+    )
     assert frozen.code == 0, frozen.err
     assert frozen.states["align_labels"] == "hit"
     manifest = artifact(home, frozen, "train") / "manifest.json"
     facts = json.loads(manifest.read_text())["body"]["artifact"]["facts"]
     assert facts["trainable_parameters"] == 12 * 9 + 9
+    files = files_of(home, frozen.report["model"]["version"])
+    assert (files / "saved_model").is_dir() and not (files / "huggingface").exists()
+
+
+def test_a_version_holds_each_weight_once_a_format(first):
+    home, done = first
+    weights = (artifact(home, done, "train") / "weights.safetensors").stat().st_size
+    found = {
+        path.relative_to(files_of(home, 1)).as_posix(): path.stat().st_size
+        for path in files_of(home, 1).rglob("*")
+        if path.suffix == ".safetensors" or "variables.data" in path.name
+    }
+    assert set(found) == {
+        "saved_model/variables/variables.data-00000-of-00001",
+        "huggingface/model.safetensors",
+    }
+    assert sum(found.values()) < 2 * 1.1 * weights
 
 
 def test_other_types_of_entities_cannot_be_compared(nightloom, home, checkpoint, tmp_path):

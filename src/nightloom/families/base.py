@@ -17,6 +17,8 @@ WEIGHTS = "weights.safetensors"
 class Family(Protocol):
     """What a family's module has."""
 
+    FORMATS: tuple[str, ...]
+    """Formats that `exports` writes, beside the SavedModel."""
     SIDE_BY_SIDE: int
     """Into how many batches a CPU best divides a step."""
 
@@ -38,7 +40,7 @@ class Family(Protocol):
         """The trained model with all its parts: token ids in, scores out."""
 
     def exports(self, context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
-        """Write the complete model in other formats below `folder`; directories by name."""
+        """Write the complete model in its FORMATS below `folder`; directories by name."""
 
 
 def load_family(name: str) -> Family:

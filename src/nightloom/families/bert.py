@@ -15,9 +15,12 @@ from nightloom.families.base import restore_model
 from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
+from nightloom.settings.train import HUGGING_FACE
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, packed
 
+FORMATS = (HUGGING_FACE,)
+"""Formats beside the SavedModel."""
 SIDE_BY_SIDE = 2
 WIDTH = 128
 """Tokens of a row that several examples share: XLA compiles one program, nearly all of whose
@@ -75,7 +78,7 @@ def complete(context: BuildContext) -> EncoderClassifier:
 
 def exports(context: BuildContext, model: EncoderClassifier, folder: Path) -> dict[str, Path]:
     """The Hugging Face format, for transformers' own pipelines."""
-    target = folder / "huggingface"
+    target = folder / HUGGING_FACE
     export_sequence_classifier(
         target,
         encoder=model.body.encoder,
@@ -86,7 +89,7 @@ def exports(context: BuildContext, model: EncoderClassifier, folder: Path) -> di
         tokenizer_dir=context.inputs["tokenizer"].path,
         max_length=context.settings["model"]["length"],
     )
-    return {"huggingface": target}
+    return {HUGGING_FACE: target}
 
 
 def _head(description: dict[str, Any], size: int) -> ClassificationHead:

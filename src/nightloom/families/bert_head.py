@@ -2,12 +2,21 @@
 
 from nightloom.families import bert
 from nightloom.families.base import restore_model
-from nightloom.families.bert import exports
+from nightloom.families.bert import FORMATS, exports
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.stages.context import BuildContext
 
-__all__ = ["SIDE_BY_SIDE", "complete", "create", "describe", "exports", "layout", "restore"]
+__all__ = [
+    "FORMATS",
+    "SIDE_BY_SIDE",
+    "complete",
+    "create",
+    "describe",
+    "exports",
+    "layout",
+    "restore",
+]
 
 
 def complete(context: BuildContext) -> EncoderClassifier:

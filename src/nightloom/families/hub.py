@@ -16,6 +16,8 @@ from nightloom.training.batches import Layout, bucketed
 SHAPES = 3
 """Widths of batches; a SavedModel knows no packed rows, and each width costs a compilation."""
 MODULE = "encoder"
+FORMATS: tuple[str, ...] = ()
+"""None beside the SavedModel: what the module is made of is not known."""
 SIDE_BY_SIDE = 1
 
 

@@ -3,11 +3,20 @@
 from nightloom.families import hub
 from nightloom.families.base import restore_model
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
-from nightloom.families.hub import exports
+from nightloom.families.hub import FORMATS, exports
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.stages.context import BuildContext
 
-__all__ = ["SIDE_BY_SIDE", "complete", "create", "describe", "exports", "layout", "restore"]
+__all__ = [
+    "FORMATS",
+    "SIDE_BY_SIDE",
+    "complete",
+    "create",
+    "describe",
+    "exports",
+    "layout",
+    "restore",
+]
 
 
 def complete(context: BuildContext) -> EncoderClassifier:

@@ -19,9 +19,12 @@ from nightloom.encoders.weights import load_encoder
 from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
+from nightloom.settings.train import HUGGING_FACE
 from nightloom.stages.context import BuildContext
 from nightloom.training.batches import STEP, Layout, packed
 
+FORMATS = (HUGGING_FACE,)
+"""Formats beside the SavedModel."""
 SIDE_BY_SIDE = 2
 WIDTH = 128
 """Pieces, more or less, of a row that several sentences share (see `families.bert`)."""
@@ -69,7 +72,7 @@ def complete(context: BuildContext) -> EncoderTagger:
 
 def exports(context: BuildContext, model: EncoderTagger, folder: Path) -> dict[str, Path]:
     """The Hugging Face format, for transformers' own pipelines."""
-    target = folder / "huggingface"
+    target = folder / HUGGING_FACE
     export_token_classifier(
         target,
         encoder=model.encoder,
@@ -79,7 +82,7 @@ def exports(context: BuildContext, model: EncoderTagger, folder: Path) -> dict[s
         tokenizer_dir=context.inputs["tokenizer"].path,
         max_length=context.settings["model"]["length"],
     )
-    return {"huggingface": target}
+    return {HUGGING_FACE: target}
 
 
 def _tagger(encoder: Encoder, description: dict[str, Any]) -> EncoderTagger:

@@ -13,6 +13,8 @@ from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 4
 """Widths of batches, each of which XLA compiles a program for."""
+FORMATS: tuple[str, ...] = ()
+"""None beside the SavedModel."""
 SIDE_BY_SIDE = 4
 """The parts of a step are small enough for a core's cache, and keep both of two cores busy."""
 

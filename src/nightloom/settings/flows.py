@@ -13,7 +13,13 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
-from nightloom.settings.train import EvaluateSettings, RegisterSettings, TrainSettings
+from nightloom.settings.train import (
+    FORMATS,
+    SAVED_MODEL,
+    EvaluateSettings,
+    RegisterSettings,
+    TrainSettings,
+)
 
 METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
 """What the gate can judge by, for each task."""
@@ -29,6 +35,9 @@ class FlowSettings(Settings):
     task: ClassVar[Literal["text", "entities"]] = "text"
     reuses_features: ClassVar[bool] = False
     """Whether a frozen encoder's outputs are kept, and a head alone is trained on them."""
+
+    formats: ClassVar[tuple[str, ...]] = (SAVED_MODEL,)
+    """Formats that a version can be written in."""
 
     data: TextDataSettings | EntityDataSettings = TextDataSettings()
     model: Settings
@@ -53,6 +62,16 @@ class FlowSettings(Settings):
             raise ValueError(
                 f"register.metric={self.registry.metric}: expected {' or '.join(known)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_formats(self) -> Self:
+        for name in self.registry.formats or ():
+            if name not in self.formats:
+                raise ValueError(
+                    f"register.formats={','.join(self.registry.formats or ())}: this flow's models "
+                    f"have no format {name}; expected {','.join(self.formats)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -111,6 +130,7 @@ class ClassifyBert(FlowSettings):
 
     family = "bert"
     reuses_features = True
+    formats = FORMATS
 
     data: TextDataSettings = TextDataSettings()
     model: PretrainedSettings = PretrainedSettings()
@@ -133,6 +153,7 @@ class NerBert(FlowSettings):
 
     family = "tagger"
     task = "entities"
+    formats = FORMATS
 
     data: EntityDataSettings = EntityDataSettings()
     model: TaggerSettings = TaggerSettings()

@@ -10,6 +10,11 @@ from nightloom.settings.base import Settings
 LEAST_BATCH = 32
 """Smaller batches than this are made only where they are asked for."""
 
+Format = Literal["saved_model", "huggingface"]
+SAVED_MODEL: Format = "saved_model"
+HUGGING_FACE: Format = "huggingface"
+FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
+
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
@@ -104,3 +109,15 @@ class RegisterSettings(Settings):
     """How much worse than the champion, on the same test rows, is still good enough."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
+    formats: tuple[Format, ...] | None = None
+    """In which formats a version holds its weights: saved_model, which answers, and huggingface;
+    none: all that the flow has."""
+
+    @field_validator("formats")
+    @classmethod
+    def _answering_formats(cls, value: tuple[Format, ...] | None) -> tuple[Format, ...] | None:
+        if value is not None and SAVED_MODEL not in value:
+            raise ValueError(
+                f"expected {SAVED_MODEL} among them: predict, the gate and MLflow answer with it"
+            )
+        return None if value is None else tuple(name for name in FORMATS if name in value)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import fingerprint
 from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.registry.versions import WRITTEN_TAG
+from nightloom.settings.train import RegisterSettings
 from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import DESCRIPTION, KINDS
 
@@ -34,7 +37,32 @@ def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
     model = family.complete(context)
     context.report.log("exporting the model")
     of_task(context).export(context, model, scratch / SAVED_MODEL)
-    return family.exports(context, model, scratch)
+    return family.exports(context, model, scratch) if formats(context) else {}
+
+
+def written(context: BuildContext) -> dict[str, str]:
+    """What tells a version from others of the same weights, by name, each as a digest."""
+    columns = of_task(context).card(context, examples=0).columns
+    return {
+        "export code": code_digest(context),
+        "formats": digest_of(formats(context)),
+        "columns": digest_of(list(columns)),
+    }
+
+
+def changed(context: BuildContext, tags: Mapping[str, str]) -> str:
+    """What of `written` is another than in a version with these tags; older ones do not tell."""
+    before = json.loads(tags.get(WRITTEN_TAG, "{}"))
+    now = written(context)
+    names = [name for name in now if before.get(name) != now[name]] if before else ["export code"]
+    return " and ".join(names)
+
+
+def formats(context: BuildContext) -> list[str]:
+    """The formats that are written beside the SavedModel."""
+    wanted = context.group("register", RegisterSettings).formats
+    has = load_family(context.variant).FORMATS
+    return [name for name in has if wanted is None or name in wanted]
 
 
 def of_task(context: BuildContext) -> Any:

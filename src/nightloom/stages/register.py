@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.evaluation.tables import read_parquet
+from nightloom.families.base import WEIGHTS
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry, Version
 from nightloom.registry.mlmodel import SAVED_MODEL
@@ -22,6 +24,7 @@ from nightloom.registry.versions import (
     TEST_TAG,
     VALUE_TAG,
     WEIGHTS_TAG,
+    WRITTEN_TAG,
     lineage_tag,
 )
 from nightloom.registry.whole import told
@@ -29,21 +32,20 @@ from nightloom.settings.command import run_command
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import champion_of, digest_of_test_rows
 from nightloom.stages.context import BuildContext, Built
-from nightloom.stages.export import code_digest, export, of_task
+from nightloom.stages.export import changed, export, of_task, written
 
 EXAMPLES = 3
 """Texts of the input example."""
 
 
 def build(context: BuildContext) -> Built:
-    """Register (each model once, as one export code writes it), judge it, set the aliases."""
+    """Register (each model once, as it is written), judge it, set the aliases."""
     settings = context.group("register", RegisterSettings)
     name = settings.name or context.run["flow"]
     registry = Registry(context.home.tracking_uri, context.home.model_files)
     champion = registry.champion(name)
     weights = _weights_digest(context)
-    columns = list(of_task(context).card(context, examples=0).columns)
-    digest = digest_of({"weights": weights, "export": code_digest(context), "columns": columns})
+    digest = digest_of({"weights": weights, **written(context)})
     version = registry.find_version(name, digest)
     damaged = registry.damage(version, full=True) if version else {}
     if version is not None and damaged:
@@ -52,7 +54,7 @@ def build(context: BuildContext) -> Built:
         version = _register(context, registry, name, digest, weights)
     twin = registry.twin(version)
     if twin is not None and version.is_new:
-        context.report.log(_mended(twin))
+        context.report.log(_mended(context, twin))
     is_decided = bool(damaged) and DECISION_TAG in version.tags
     if is_decided:
         verdict = _as_decided(context, settings, version)
@@ -63,7 +65,7 @@ def build(context: BuildContext) -> Built:
     else:
         verdict = _judge(context, settings, registry, champion)
         if twin is not None:
-            verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(twin)}")
+            verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     if not is_decided:
         version = registry.set_decision(version, verdict)
     model = {
@@ -113,6 +115,7 @@ def _register(
     scores, model = context.inputs["scores"], context.inputs["model"]
     tags = {
         WEIGHTS_TAG: weights,
+        WRITTEN_TAG: json.dumps(written(context)),
         **_command(context),
         TEST_TAG: digest_of_test_rows(context),
         **run_tags(context.run),
@@ -123,6 +126,8 @@ def _register(
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         saved = Path(scratch) / SAVED_MODEL
         formats = export(context, Path(scratch))
+        description = Path(scratch) / "model"
+        shutil.copytree(model.path, description, ignore=shutil.ignore_patterns(WEIGHTS))
         return registry.register(
             name,
             model_digest=digest,
@@ -130,7 +135,7 @@ def _register(
             card=of_task(context).card(context, examples=EXAMPLES),
             extra_dirs={
                 "tokenizer": context.inputs["tokenizer"].path,
-                "model": model.path,
+                "model": description,
                 **formats,
             },
             metrics=scores.facts["metrics"],
@@ -178,14 +183,14 @@ def _as_decided(context: BuildContext, settings: RegisterSettings, version: Vers
 
 
 def _takes_over(context: BuildContext, settings: RegisterSettings, champion: Version) -> Verdict:
-    """The champion's own weights, written by other code: nothing to compare, it takes its place."""
+    """The champion's own weights, written otherwise: nothing to compare, it takes its place."""
     metric, value = _metric(context, settings)
-    reason = f"promoted: {_mended(champion)}; it takes the champion's place"
+    reason = f"promoted: {_mended(context, champion)}; it takes the champion's place"
     return Verdict(decision="promoted", reason=reason, metric=metric, value=value)
 
 
-def _mended(twin: Version) -> str:
-    return f"same weights as version {twin.version}; export code changed"
+def _mended(context: BuildContext, twin: Version) -> str:
+    return f"same weights as version {twin.version}; {changed(context, twin.tags)} changed"
 
 
 def _metric(context: BuildContext, settings: RegisterSettings) -> tuple[str, float]:

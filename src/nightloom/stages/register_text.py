@@ -30,7 +30,7 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
     names = label_names(context)
     of_classes = (Field(column, "float64") for column in class_columns(names))
     return ModelCard(
-        columns=_columns(context),
+        columns=columns(context),
         outputs=(Field(LABEL, "string"), Field(PROBABILITY, "float64"), *of_classes),
         example=tuple(test_texts(context)[:examples]),
         needs=("tensorflow_text",) if context.variant in OF_TF_HUB else (),
@@ -43,7 +43,7 @@ def label_names(context: BuildContext) -> list[str]:
     return names
 
 
-def _columns(context: BuildContext) -> tuple[str, ...]:
+def columns(context: BuildContext) -> tuple[str, ...]:
     """The columns that made the texts of the training rows."""
     source = context.inputs["dataset"].facts["source"]
     known: dict[str, Any] = {}
