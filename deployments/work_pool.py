@@ -1,6 +1,7 @@
 """The work pool: which one, and its base job template, of which only what is named is changed."""
 
 import copy
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from deployments.difference import Change, Step, differing
@@ -44,14 +45,30 @@ def pool_step(client: "SyncPrefectClient", wanted: Wanted, name: str) -> Step:
         def make() -> None:
             client.create_work_pool(create)
 
-        return Step("work pool", name, tuple(changes), make, is_new=True)
+        note = _idle(name, pool.type)
+        return Step("work pool", name, tuple(changes), make, is_new=True, note=note)
     before = _template_of(there)
     after = _brought_in_line(wanted, name, there.type, before)
     changes = _by_settings(differing(before, after, TEMPLATE))
+    note = "" if _has_worker(client, name) else _idle(name, there.type)
     if not changes:
-        return Step("work pool", name)
+        return Step("work pool", name, note=note)
     update = WorkPoolUpdate(base_job_template=after)
-    return Step("work pool", name, tuple(changes), lambda: client.update_work_pool(name, update))
+
+    def bring_in_line() -> None:
+        client.update_work_pool(name, update)
+
+    return Step("work pool", name, tuple(changes), bring_in_line, note=note)
+
+
+def _has_worker(client: "SyncPrefectClient", name: str) -> bool:
+    return any(one.status == "ONLINE" for one in client.read_workers_for_work_pool(name))
+
+
+def _idle(name: str, kind: str) -> str:
+    """Nothing that is deployed there runs; who moved it should know."""
+    command = f"prefect worker start --pool {shlex.quote(name)} --type {kind}"
+    return f"no worker takes runs from it; start one: {command}"
 
 
 def _template_of(there: Any) -> dict[str, Any]:

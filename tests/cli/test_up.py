@@ -181,6 +181,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
         rerun = ("rerun.wait_seconds=15", "rerun.silent_seconds=90")
         deployed = one.nightloom("deploy", f"notify.webhook={hook.url}", "gpu.slots=3", *rerun)
         assert deployed.code == 0, deployed.err
+        assert "no worker takes runs" not in deployed.out
         yield one
     finally:
         one.nightloom("up", "--down")
@@ -387,6 +388,10 @@ def test_a_stack_that_runs_is_told_not_started_twice(stack):
     again = stack.nightloom("up", "-d")
     assert again.code == 0
     assert "runs already" in again.err
+    assert stack.nightloom("up", "-d", *stack.ports).code == 0
+    other = stack.nightloom("up", "-d", "--pool", "boxes")
+    assert other.code == 2
+    assert "with --pool nightloom, not boxes; stop it first" in other.err
     assert f"http://127.0.0.1:{stack.prefect_port}" in again.out
 
 

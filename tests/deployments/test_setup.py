@@ -52,6 +52,8 @@ def automation(api: str, name: str) -> dict[str, Any]:
 def test_the_first_time_everything_is_made_and_the_second_nothing(first, deploy):
     made = changes(first)
     assert set(made.values()) == {"created"}
+    [pool] = [one for one in json.loads(first.out)["done"] if one["kind"] == "work pool"]
+    assert "start one: prefect worker start --pool nightloom --type process" in pool["note"]
     assert {"nightloom", "gpu"} <= set(made)
     assert {f"{name}/{name}" for name in FLOWS} <= set(made)
     assert len([name for name in made if name.startswith("nightloom: ")]) == 5

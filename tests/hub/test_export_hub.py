@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_hub
 import torch
+from click.testing import CliRunner
 
+from nightloom.cli.export_hub import export_hub as command
 from nightloom.errors import InputError
 from nightloom.hub.export import export_hub
 from nightloom.hub.operations import check_operations
@@ -183,6 +186,19 @@ def test_the_pair_passes_the_check_of_operations(all_exported: dict[str, Exporte
 def test_nothing_is_written_over(bert: Exported) -> None:
     with pytest.raises(InputError, match="expected no folder yet at .*preprocess"):
         export_hub(bert.checkpoint, bert.pair)
+
+
+def test_a_link_to_an_empty_folder_is_filled_and_its_rights_stay(
+    bert: Exported, tmp_path: Path
+) -> None:
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir(mode=0o750)
+    link.symlink_to(folder, target_is_directory=True)
+    done = CliRunner().invoke(command, [str(bert.checkpoint), str(link), "--length", "16"])
+    assert done.exit_code == 0, done.exception
+    assert link.is_symlink()
+    assert {one.name for one in folder.iterdir()} == {"encoder", "preprocess"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o750
 
 
 def test_more_tokens_than_positions_are_refused(bert: Exported, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from nightloom.cli.main import say
 from nightloom.errors import InputError, RunError
@@ -46,6 +47,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
         return
     found = running_stack(home)
     if found:
+        _check_same(found, click.get_current_context())
         say(f"a stack runs already, process {found.pid}; `nightloom up --down` stops it")
         _tell(found)
         return
@@ -68,6 +70,27 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
         if not ours:
             raise InputError(f"another `nightloom up` is starting in {home.root}; wait for it")
         _foreground(home, at, pool)
+
+
+def _check_same(found: "Stack", context: click.Context) -> None:
+    """See that the stack that runs is what the options ask for.
+
+    Raises:
+        InputError: It is another one.
+    """
+    runs = {
+        "prefect_port": found.prefect_url.rpartition(":")[2],
+        "mlflow_port": found.mlflow_url.rpartition(":")[2],
+        "pool": found.pool,
+    }
+    for name, value in runs.items():
+        asked = str(context.params[name])
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and asked != value:
+            raise InputError(
+                f"a stack runs already, process {found.pid}, with --{name.replace('_', '-')} "
+                f"{value}, not {asked}; stop it first, `nightloom up --down`"
+            )
 
 
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:

@@ -1,0 +1,50 @@
+"""Relative paths of a night: `run` says what they mean, `deploy` refuses them with a remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.declared import declared
+from nightloom.errors import InputError
+from nightloom.settings.deploy import DeploySettings
+from nightloom.settings.local_paths import notes_on_paths
+from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.parse import parse_settings
+
+CASES = [
+    ("classify-bert", "data.source", "rows/news.csv"),
+    ("classify-bert", "model.checkpoint", "mine/encoder"),
+    ("ner-bert", "model.checkpoint", "mine/encoder"),
+    ("classify-hub", "model.encoder", "mine/encoder"),
+    ("classify-hub", "model.preprocess", "mine/preprocess"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("encoder", "preprocess"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("flow", "name", "value"), CASES)
+def test_both_say_what_happens(flow: str, name: str, value: str, folder: Path) -> None:
+    night = folder / "night.yaml"
+    night.write_text(f"models:\n- flow: {flow}\n  settings: {{{name}: {value}}}\n")
+    [note] = notes_on_paths(parse_settings(NightlySettings, config=night))
+    assert f"{name}={value} is read from this folder, as {folder / value}" in note
+    deploy = DeploySettings.model_validate({"nightly": {"models": str(night)}})
+    with pytest.raises(InputError, match="expected an absolute path in") as caught:
+        declared(deploy)
+    assert f"write {folder / value} in {night}" in str(caught.value)
+    night.write_text(f"models:\n- flow: {flow}\n  settings: {{{name}: {folder / value}}}\n")
+    assert notes_on_paths(parse_settings(NightlySettings, config=night)) == []
+    assert declared(deploy)
+
+
+@pytest.mark.parametrize("settings", ["{}", "{data.source: sample, model.checkpoint: minilm}"])
+def test_names_of_hubs_are_no_paths(settings: str, folder: Path) -> None:
+    night = folder / "night.yaml"
+    night.write_text(f"models:\n- flow: classify-bert\n  settings: {settings}\n")
+    assert notes_on_paths(parse_settings(NightlySettings, config=night)) == []
