@@ -111,7 +111,8 @@ def answer(arguments: list[str], stdin: bytes = b"") -> dict[str, Any]:
     from nightloom.cli.main import main
 
     def files() -> dict[str, int]:
-        return {str(path): path.lstat().st_mtime_ns for path in Path.cwd().rglob("*")}
+        there = [path for path in Path.cwd().rglob("*") if not path.is_fifo()]
+        return {str(path): path.lstat().st_mtime_ns for path in there}
 
     before, out, err, code = files(), io.BytesIO(), io.StringIO(), 0
     given = sys.stdin, sys.argv

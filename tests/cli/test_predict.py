@@ -124,6 +124,7 @@ CASES = {
     "lines in utf-16": Case("tickets --input utf16.txt --set data.encoding=utf-16"),
     "standard input": Case("tickets -", stdin=LINES),
     "a table on standard input": Case("tickets --input - --format csv", stdin=HALVES),
+    "a pipe": Case("tickets --input pipe.csv"),
     "several": Case("tickets first - --input mark.csv --input tickets.jsonl", stdin="x\n\ny"),
     "an old version": Case("old --input mark.csv"),
     "a version of others": Case("foreign --input text.csv"),
@@ -192,6 +193,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.mkfifo(folder / "pipe.csv")
     return folder
 
 
@@ -204,6 +206,8 @@ def all_done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         for case in named.values()
     ]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIGHTLOOM_", "MLFLOW_"))}
+    # a pipe is read once, when its turn comes
+    feeder = subprocess.Popen(["sh", "-c", "cat mark.csv > pipe.csv"], cwd=folder)
     done = subprocess.run(
         [sys.executable, str(PROGRAM), str(tmp_path_factory.mktemp("home"))],
         input=json.dumps(commands),
@@ -214,6 +218,8 @@ def all_done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         timeout=300,
         check=False,
     )
+    feeder.kill()
+    feeder.wait()
     assert done.returncode == 0, done.stderr
     return dict(zip(named, json.loads(done.stdout.splitlines()[-1]), strict=True))
 
@@ -307,6 +313,7 @@ def test_columns_that_differ_from_training(answers: Any) -> None:
     assert texts(answers("other columns")) == ["a b"]
     assert texts(answers("an encoding")) == ["Grüße x"]
     assert texts(answers("a table on standard input")) == ["S B"]
+    assert texts(answers("a pipe")) == ["S B"]
 
 
 def test_objects_and_parquet(answers: Any) -> None:

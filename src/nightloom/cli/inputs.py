@@ -115,12 +115,12 @@ def _of_file(
         called = "standard input"
         if sys.stdin.isatty():
             say("reading texts from the terminal, one a line; end with Ctrl-D")
-        path = _spooled(sys.stdin.buffer, "input", stack)
+        path = _spooled(sys.stdin.buffer, stack)
     elif path.exists() and not path.is_file() and not path.is_dir():
         called = source
         with path.open("rb") as stream:
-            path = _spooled(stream, path.name, stack)
-    file = as_input(path, form)
+            path = _spooled(stream, stack)
+    file = as_input(path, form, name="" if source == STANDARD else source)
 
     def read() -> Iterator[Given]:
         with _told(file, called):
@@ -130,12 +130,24 @@ def _of_file(
     return Input(file.format, read)
 
 
-def _spooled(stream: Any, name: str, stack: contextlib.ExitStack) -> Path:
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightloom-"))
-    path = Path(folder) / name
-    with path.open("wb") as copy:
+def _spooled(stream: Any, stack: contextlib.ExitStack) -> Path:
+    """A copy of a stream that can be read again."""
+    path = stack.enter_context(_scratch())
+    with path.open("r+b") as copy:
         shutil.copyfileobj(stream, copy)
     return path
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A file that has no name where that can be: nothing is left of it after `kill -9` either."""
+    handles = Path("/proc/self/fd")
+    if handles.is_dir():
+        with tempfile.TemporaryFile() as unnamed:
+            yield handles / str(unnamed.fileno())
+    else:
+        with tempfile.NamedTemporaryFile(prefix="nightloom-") as named:
+            yield Path(named.name)
 
 
 def _renamed(message: str, file: SourceFile, called: str) -> str:

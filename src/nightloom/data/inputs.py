@@ -33,10 +33,11 @@ class Given:
     places: list[str] = field(default_factory=list)
 
 
-def as_input(path: Path, form: str | None) -> SourceFile:
+def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
     """The file at `path` in the format `form`; where that is None, in that of its name's ending.
 
-    A name without a known ending is a file of lines. Raises InputError where there is no such
+    `name` is what it was called, where it lies elsewhere. A name without a known ending is a file
+    of lines. Raises InputError where there is no such
     file.
     """
     given = shown(str(path), 300)
@@ -49,8 +50,9 @@ def as_input(path: Path, form: str | None) -> SourceFile:
             pass
     except OSError as error:
         raise InputError(f"cannot read {given}: {error.strerror}{_nearby(path)}") from error
-    gzipped = path.suffix.lower() == ".gz"
-    ending = (path.with_suffix("") if gzipped else path).suffix.lower()
+    called = Path(name) if name else path
+    gzipped = called.suffix.lower() == ".gz"
+    ending = (called.with_suffix("") if gzipped else called).suffix.lower()
     form = form or {**ENDINGS, **TAGGED_ENDINGS}.get(ending, LINES)
     if gzipped and form == PARQUET:
         raise InputError(f"{given}: Parquet is not read from gzip; unpack it first (gunzip)")
