@@ -143,3 +143,24 @@ def test_files_that_a_server_keeps(server, server_folder, folder, tmp_path, monk
         assert again.version == 1
         assert files.missing(home, facts) == ""
         assert (files.model_files(home, read_version(server, "kept", 1)) / GRAPH).is_file()
+
+
+def test_the_command_for_a_version_of_before_comes_from_its_run(registry, home, folder):
+    """Earlier releases wrote neither a list of files nor the command."""
+    settings = {"data": {"source": "sample", "limit": 400}, "train": {"epochs": 1}}
+    made = registry.register(
+        "earlier", model_digest="d", saved_model_dir=folder, card=CARD, params=settings,
+        experiment="classify-transformer",
+    )  # fmt: skip
+    registry._client.delete_model_version_tag("earlier", "1", whole.FILES_TAG)
+    entry = read_version(home.tracking_uri, "earlier", 1)
+    path = files.model_files(home, entry)
+    (path / "MLmodel").unlink()
+    with pytest.raises(InputError) as told:
+        files.model_files(home, entry)
+    command = "nightloom run classify-transformer data.limit=400 data.source=sample train.epochs=1"
+    assert str(told.value).endswith(
+        f"MLmodel is missing; name another version, or, to register it anew, run: {command}"
+    )
+    registry.register("earlier", model_digest="d", saved_model_dir=folder, card=CARD)
+    assert files.model_files(home, read_version(home.tracking_uri, "earlier", made.version)) == path

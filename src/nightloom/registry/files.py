@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from nightloom.errors import InputError, RunError
+from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.home import Home
 from nightloom.registry import remote_files, whole
 from nightloom.registry.aliases import Entry, read_version
@@ -23,7 +23,7 @@ def model_files(home: Home, entry: Entry) -> Path:
     if here is not None:
         damaged = damage(entry, tracking_uri=home.tracking_uri, root=home.model_files)
         if damaged:
-            raise lost(entry, here, damaged)
+            raise lost(entry, here, damaged, tracking_uri=home.tracking_uri)
         return here
     from nightloom.registry.mlflow_registry import Registry
 
@@ -42,6 +42,10 @@ class Stored(Protocol):
     @property
     def version(self) -> int:
         """Its number."""
+
+    @property
+    def run_id(self) -> str:
+        """The run in MLflow that made it."""
 
     @property
     def source(self) -> str:
@@ -86,9 +90,11 @@ def missing(home: Home, facts: Mapping[str, Any]) -> str:
     return f"files of {called}: {whole.told(damaged)}" if damaged else ""
 
 
-def lost(one: Stored, place: object, damaged: Mapping[str, str]) -> InputError:
+def lost(
+    one: Stored, place: object, damaged: Mapping[str, str], *, tracking_uri: str
+) -> InputError:
     """The error for a version whose files are gone or damaged."""
-    command = one.tags.get(COMMAND_TAG)
+    command = one.tags.get(COMMAND_TAG) or _command_of_run(one, tracking_uri)
     if command and whole.FILES_TAG in one.tags:
         way = f"to put it back, run: {command}"
     elif command:
@@ -99,3 +105,27 @@ def lost(one: Stored, place: object, damaged: Mapping[str, str]) -> InputError:
         f"expected the files of {one.name}/{one.version} whole in {place}, but "
         f"{whole.told(damaged)}; name another version, or, {way}"
     )
+
+
+def _command_of_run(one: Stored, tracking_uri: str) -> str:
+    """The command for a version of before, from what its run in MLflow says; empty where it says
+    nothing."""
+    from nightloom.registry.reading import value_of
+    from nightloom.registry.store import open_client
+    from nightloom.settings.base import nested
+    from nightloom.settings.command import run_command
+    from nightloom.settings.nightly import KINDS
+
+    if not one.run_id:
+        return ""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = open_client(tracking_uri)
+        run = client.get_run(one.run_id)
+        flow = client.get_experiment(run.info.experiment_id).name
+    except (MlflowException, NightloomError):
+        return ""
+    if flow not in KINDS:
+        return ""
+    return run_command(flow, nested({k: value_of(v) for k, v in sorted(run.data.params.items())}))

@@ -85,7 +85,7 @@ class ModelFiles:
         if here is not None:
             damaged = self.damage(version)
             if damaged:
-                raise lost(version, here, damaged)
+                raise lost(version, here, damaged, tracking_uri=self.tracking_uri)
             return here
         target = cache / f"{version.name}-{version.version}-{version.model_digest[:16]}"
         cache.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class ModelFiles:
             damaged = whole.damage(target, sealed, checked=cache / whole.CHECKED)
         if damaged:
             shutil.rmtree(target, ignore_errors=True)
-            raise lost(version, self.tracking_uri, damaged)
+            raise lost(version, self.tracking_uri, damaged, tracking_uri=self.tracking_uri)
         return target
 
     def _fetch(self, version: Version, target: Path) -> None:

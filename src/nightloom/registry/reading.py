@@ -47,7 +47,7 @@ def reading_of(tracking_uri: str, entry: Entry) -> dict[str, Any] | None:
         return _mapping(tag)
     params = _params(tracking_uri, entry)
     data = {
-        name.removeprefix("data."): _value(value)
+        name.removeprefix("data."): value_of(value)
         for name, value in params.items()
         if name.startswith("data.")
     }
@@ -77,7 +77,7 @@ def _params(tracking_uri: str, entry: Entry) -> Mapping[str, str]:
     return found
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """The inverse of `entries.texts` for plain values: `None`, `True`, lists of texts."""
     try:
         return ast.literal_eval(text)
