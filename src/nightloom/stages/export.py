@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.cache.canonical import digest_of
-from nightloom.cache.fingerprint import fingerprint
+from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
@@ -23,6 +23,8 @@ BESIDE = (
     "nightloom.home",
     "nightloom.masking",
     "nightloom.progress",
+    "nightloom.registry.aliases",
+    "nightloom.registry.versions",
     "nightloom.settings",
     "nightloom.stages.context",
     "nightloom.training",
@@ -67,22 +69,23 @@ def formats(context: BuildContext) -> list[str]:
 
 def of_task(context: BuildContext) -> Any:
     """The part that differs by task: `register_text` or `register_entities`."""
-    return importlib.import_module(_task_module(context))
+    return importlib.import_module(_module_of(context.inputs["dataset"].facts["task"]))
 
 
 def code_digest(context: BuildContext) -> str:
     """Of the code that writes what is served: modules, and versions of the libraries they use."""
     tokenizer = context.inputs["tokenizer"].path / DESCRIPTION
     kind = json.loads(tokenizer.read_text("utf-8"))["kind"]
-    roots = (
-        __name__,
-        _task_module(context),
-        f"nightloom.families.{context.variant}",
-        KINDS[kind],
-    )
-    found = fingerprint(roots, without=BESIDE)
+    task = context.inputs["dataset"].facts["task"]
+    found = exporting_code(family=context.variant, tokenizer=kind, task=task)
     return digest_of({"modules": found.modules, "libraries": found.libraries})
 
 
-def _task_module(context: BuildContext) -> str:
-    return f"nightloom.stages.register_{context.inputs['dataset'].facts['task']}"
+def exporting_code(*, family: str, tokenizer: str, task: str) -> Fingerprint:
+    """The code that writes what is served of a model, by its family, kind of tokenizer and task."""
+    roots = (__name__, _module_of(task), f"nightloom.families.{family}", KINDS[tokenizer])
+    return fingerprint(roots, without=BESIDE)
+
+
+def _module_of(task: str) -> str:
+    return f"nightloom.stages.register_{task}"
