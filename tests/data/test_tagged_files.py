@@ -1,6 +1,7 @@
 """Tagged files as other tools write them: columns, comments, spellings of tags, names of lists."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -185,13 +186,20 @@ def test_later_files_are_laid_out_like_train(tmp_path: Path) -> None:
     found = {split: list(batches) for split, batches in source.splits.items()}
     assert found["test"][0].tokens == [["Oslo"]]
     assert found["test"][0].tags == [["B-LOC"]]
+    assert not any("by itself" in line for line in source.notes.warnings)
+    (tmp_path / "test.conll").write_text("Oslo NP B-LOC\n")
+    source = open_sentences(EntityDataSettings(source=str(tmp_path)))
+    assert [list(batches) for batches in source.splits.values()]
+    assert source.notes.warnings[-1].startswith(
+        "test.conll has 3 columns, the files before it 4; read by itself: column 1 of 3 is the word"
+    )
 
 
 BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("only counts", "1 B-PER\n2 O\n\n1 B-LOC\n2 O\n", {}, r"conll:1: column 1 counts the words"),
     ("no tag for a word", "Mira\tB-PER\nrows\t\n", {}, r"conll:2: no tag for the word 'rows'"),
     ("no tags in a sentence", "Mira B-PER\nx O\n\nrows\nfar\n", {}, r"conll:4: expected 2 columns"),
-    ("zero for O", "Mira B-PER\nrows 0\n", {}, "conll:2: the tag 0 is a number without a name"),
+    ("zero for O", "Mira B-PER\nrows 0\n", {}, r"conll:2: the tag 0 .*letter O\?"),
     ("numbers", "Mira 1\nrows 0\n", {}, r"conll:1: the tag 1 is a number.*data\.tag_names=O,B-PER"),
     ("not counted", "1 a B-X\n2 b O\n3 c O\n4 d O\n\nx e O\n", {}, "conll:6: expected a number"),
     ("bare types", "Mira PER\nrows O\n", {}, r"'PER' is not an entity tag.*data\.scheme=io"),
@@ -209,6 +217,19 @@ def test_what_cannot_be_read_is_named(
 ) -> None:
     with pytest.raises(InputError, match=message):
         read(tmp_path / "d.conll", content, **settings)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1 B-PER\n2 O\n\n1 B-LOC\n2 O\n", "Mira PER\nrows O\n\nGraz LOC\n"],
+    ids=["counts", "bare types"],
+)
+def test_what_a_message_says_to_set_works(content: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / "d.conll", content)
+    (named,) = re.findall(r"data\.(\w+)=([\w,]+)", str(caught.value))
+    _, entities, _ = read(tmp_path / "d.conll", content, **dict([named]))
+    assert [kind for sentence in entities for _, kind in sentence] == ["PER", "LOC"]
 
 
 def test_bare_types_by_their_scheme(tmp_path: Path) -> None:

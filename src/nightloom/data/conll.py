@@ -119,6 +119,12 @@ class ConllReader:
         self.notes.say(file.split, file.name, layout.said, roles)
         if layout.doubt:
             self.notes.warnings.append(f"{file.name}: {layout.doubt}")
+        if self.agreed and layout.width not in self.agreed and self.columns is None:
+            others = " and ".join(map(str, self.agreed))
+            self.notes.warnings.append(
+                f"{file.name} has {layout.width} columns, the files before it {others}; "
+                f"read by itself: {layout.said}"
+            )
         self.agreed.setdefault(layout.width, layout)
         return head, layout
 

@@ -79,7 +79,8 @@ class TagSpelling:
             tag = self._named(tag, place)
         elif self.names is None and (isinstance(raw, int) or _NUMBER.fullmatch(tag)):
             raise InputError(
-                f"{place}: the tag {tag} is a number without a name; "
+                f"{place}: the tag {tag} is a number without a name"
+                f"{' (did you mean the letter O?)' if tag == '0' else ''}; "
                 "data.tag_names=O,B-PER,... gives the names in their order, counted from 0"
             )
         if tag in _OUTSIDE:
@@ -109,13 +110,8 @@ class TagSpelling:
 
     @staticmethod
     def _no_tag(tag: str, place: str) -> str:
-        hint = (
-            "; did you mean the letter O?"
-            if tag == "0"
-            else "; data.columns says which column holds the tags, and data.scheme=io takes types "
-            "without a prefix"
-        )
         return (
             f"{place}: {quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, E-, "
-            f"S-, M- or W- and a type (B-PER){hint}"
+            "S-, M- or W- and a type (B-PER); data.columns says which column holds the tags, and "
+            "data.scheme=io takes types without a prefix"
         )
