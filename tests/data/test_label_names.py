@@ -125,6 +125,13 @@ def test_near_equal_labels_of_rows(tmp_path: Path) -> None:
     assert "'Sport' (6 rows), 'sport' (6 rows), 'sport\\u200b' (6 rows)" in warning
 
 
+def test_a_label_of_test_that_train_spells_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("text,label\nx,sport\n")
+    words = r"test.csv:2: label 'sport' .* in no training row \(train has 'Sport'\)"
+    with pytest.raises(InputError, match=words):
+        built(tmp_path, ["Sport", "news"] * 8)
+
+
 def glue(folder: Path, name: str, labels: list[int], *, named: bool) -> None:
     import datasets
 

@@ -63,6 +63,12 @@ def near_equal(
     return warnings
 
 
+def alike(name: str, names: Iterable[str]) -> str:
+    """The first of the names that is nearly equal to `name` and not it; empty where none is."""
+    folded = _folded(name)
+    return next((other for other in names if other != name and _folded(other) == folded), "")
+
+
 def maybe_missing(names: Sequence[str], rows: Sequence[int]) -> list[str]:
     """Warnings of classes whose name may say that there is none."""
     return [

@@ -16,6 +16,7 @@ from nightloom.data.arrow import TEXT_FEATURE, SplitWriter, class_feature, write
 from nightloom.data.files import SPLITS
 from nightloom.data.label_names import (
     NO_LABEL,
+    alike,
     as_integers,
     maybe_missing,
     missing_labels,
@@ -183,10 +184,12 @@ def _check_classes(
         for number in np.flatnonzero((counts[split] > 0) & (counts["train"] == 0)).tolist():
             in_split = np.flatnonzero(staged[split].rows_of_code)
             code = next(code for code in in_split if labels.class_of_code[code] == number)
+            near = alike(labels.names[number], (labels.names[at] for at in present))
+            hint = f" (train has {quoted(near, 40)})" if near else ""
             raise InputError(
                 f"{vocabulary.places[code]}: label {quoted(labels.names[number], 40)} stands in "
-                f"{counts[split][number]} {split} rows but in no training row; add training rows "
-                "of it or remove these; data.missing_labels says what stands for no label"
+                f"{counts[split][number]} {split} rows but in no training row{hint}; "
+                "add training rows of it or remove these; data.missing_labels says what stands for no label"
             )
     warnings = []
     for split, rows in counts.items():
