@@ -189,7 +189,8 @@ def _check_classes(
             raise InputError(
                 f"{vocabulary.places[code]}: label {quoted(labels.names[number], 40)} stands in "
                 f"{counts[split][number]} {split} rows but in no training row{hint}; "
-                "add training rows of it or remove these; data.missing_labels says what stands for no label"
+                "add training rows of it or remove these; data.missing_labels says what stands for "
+                "no label"
             )
     warnings = []
     for split, rows in counts.items():
