@@ -152,3 +152,9 @@ def test_an_exported_pair_goes_over_http_as_it_is(bert: Exported, hub: Hub, tmp_
             copy = tmp_path / part / path.relative_to(bert.pair / part)
             assert path.is_dir() or copy.read_bytes() == path.read_bytes()
     assert (pair.seq_length, pair.hidden_size) == (LENGTH, 12)
+
+
+def test_a_saved_model_decides_about_capitals_itself(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(InputError, match=r"preprocessing module decides.*leave model\.lowercase"):
+        fetch_modules(encoder=str(tmp_path), out=tmp_path / "out", lowercase=True)

@@ -24,7 +24,18 @@ from nightloom.home import Home
 @click.option(
     "--length", type=click.IntRange(3), help="Pieces of a text; 128, or what the encoder takes."
 )
-def export_hub(checkpoint: str, directory: Path, revision: str | None, length: int | None) -> None:
+@click.option(
+    "--lowercase/--keep-case",
+    default=None,
+    help="Whether texts are lower-cased; by default what the checkpoint's files or vocabulary say.",
+)
+def export_hub(
+    checkpoint: str,
+    directory: Path,
+    revision: str | None,
+    length: int | None,
+    lowercase: bool | None,
+) -> None:
     """Write CHECKPOINT as DIRECTORY/preprocess and DIRECTORY/encoder.
 
     CHECKPOINT is a Hugging Face id, a local directory, or minilm. The pair has the signature of
@@ -62,6 +73,7 @@ def export_hub(checkpoint: str, directory: Path, revision: str | None, length: i
             revision=revision,
             offline=is_offline(),
             wheels=Home.current().root / "wheels",
+            lowercase=lowercase,
             report=console,
         )
         with quiet_start():
