@@ -71,6 +71,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def programs(self) -> Path:
+        """What XLA compiled, one folder a machine: the one place here that holds machine code."""
+        return self.root / "programs"
+
+    @property
     def tracking_uri(self) -> str:
         """The MLflow store: `MLFLOW_TRACKING_URI` where set, else SQLite in this home."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightloom.accelerators import accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
@@ -43,6 +44,8 @@ class StageCall:
     home: Home = field(repr=False)
     run: dict[str, Any] = field(repr=False)
     """Facts about the run."""
+    keep_programs: bool = field(default=True, repr=False)
+    """Whether what XLA compiles is kept for the next run."""
 
 
 class Waiting:
@@ -107,7 +110,9 @@ def _worker(call: StageCall) -> Iterator[Worker]:
         yield run.worker
         return
     observers().log(f"{call.stage}: built on {socket.gethostname()}")
-    worker, live = Worker(call.home.logs), LiveProgress(call.run["flow_run_id"], call.run["flow"])
+    programs = call.home.programs if call.keep_programs else None
+    worker = Worker(call.home.logs, programs=programs, gpu=accelerator())
+    live = LiveProgress(call.run["flow_run_id"], call.run["flow"])
     try:
         with watched_by(live):
             yield worker

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from nightloom.accelerators import Accelerator, of_ray
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 from nightloom.settings.nightly import RunSettings
@@ -67,6 +68,14 @@ class RayEngine:
         from prefect_ray import RayTaskRunner
 
         return flow.with_options(task_runner=RayTaskRunner())
+
+    def gpu(self) -> Accelerator | None:
+        """Those of the cluster."""
+        if not self._gpus:
+            return None
+        kind = "accelerator_type:"
+        there = self._ray.cluster_resources()
+        return of_ray(sorted(name.removeprefix(kind) for name in there if name.startswith(kind)))
 
     def call(
         self,

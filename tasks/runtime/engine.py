@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from nightloom.accelerators import Accelerator, accelerator
 from nightloom.settings.nightly import RunSettings
 from tasks.runtime.observer import observers
 from tasks.runtime.patience import wait_for_server
-from tasks.runtime.run import is_planning
+from tasks.runtime.planning import is_planning
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
@@ -29,6 +30,9 @@ class Engine(Protocol):
 
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
         """A model's flow, as this engine runs it."""
+
+    def gpu(self) -> Accelerator | None:
+        """What a stage that takes a GPU is given."""
 
     def call(
         self,
@@ -51,6 +55,10 @@ class LocalEngine:
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
         """As it is."""
         return flow
+
+    def gpu(self) -> Accelerator | None:
+        """Those of this machine."""
+        return accelerator()
 
     def call(
         self,

@@ -12,7 +12,7 @@ from nightloom.settings.nightly import NightlyModel
 from tasks.runtime.engine import engine
 from tasks.runtime.links import flow_run_url
 from tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
-from tasks.runtime.run import is_planning, planning
+from tasks.runtime.planning import is_planning, planning
 
 if TYPE_CHECKING:
     from prefect import Flow

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nightloom.accelerators import Accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
@@ -17,11 +18,13 @@ from nightloom.registry.moving import settle
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
 from tasks.runtime import reporting
+from tasks.runtime.engine import engine
 from tasks.runtime.links import flow_run_url
 from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import Observer, observers, watched_by
 from tasks.runtime.one_line import keep_to_one_line
 from tasks.runtime.patience import wait_for_server
+from tasks.runtime.planning import is_planning
 
 keep_to_one_line()
 
@@ -60,6 +63,10 @@ class Run:
     home: Home
     refresh: frozenset[str]
     plan: bool
+    gpu: Accelerator | None = None
+    """What its stages that take a GPU are given: defaults depend on it."""
+    keep_programs: bool = True
+    """Whether what XLA compiles is kept for the next run."""
     facts: dict[str, Any] = field(default_factory=dict)
     entries: list[StageEntry] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -69,7 +76,8 @@ class Run:
     def __post_init__(self) -> None:
         self.store = ArtifactStore(self.home)
         self.locks = FileLocks(self.home.locks)
-        self.worker = Worker(self.home.logs)
+        programs = self.home.programs if self.keep_programs else None
+        self.worker = Worker(self.home.logs, programs=programs, gpu=self.gpu)
         self.lease = None if self.plan else Lease(self.home)
 
     @property
@@ -120,7 +128,6 @@ class Run:
 
 
 _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)
-_planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
 
 
 def run_here() -> Run | None:
@@ -141,21 +148,6 @@ def current_run() -> Run:
 
 
 @contextlib.contextmanager
-def planning() -> Iterator[None]:
-    """Inside, pipelines only say what they would do."""
-    token = _planning.set(True)
-    try:
-        yield
-    finally:
-        _planning.reset(token)
-
-
-def is_planning() -> bool:
-    """Whether pipelines only say what they would do."""
-    return _planning.get()
-
-
-@contextlib.contextmanager
 def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()) -> Iterator[Run]:
     """A run of the stages called inside; ends with the worker and the lease given back."""
     from prefect.runtime import flow_run
@@ -166,14 +158,14 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
         home.create()
     if moved := settle(home):
         observers().log(moved)
-    run = Run(flow, home, frozenset(refresh), plan)
+    run = Run(flow, home, frozenset(refresh), plan, engine().gpu(), settings.train.keep_programs)
     if not plan:
         run.facts = {
             "flow": flow,
             "flow_run_id": flow_run.id,
             "flow_run_name": flow_run.name,
             "flow_run_url": flow_run_url(),
-            "settings": settings.model_dump(mode="json"),
+            "settings": settings.on(run.gpu).model_dump(mode="json"),
         }
     token = _current.set(run)
     live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None

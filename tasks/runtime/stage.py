@@ -51,6 +51,7 @@ class Stage:
         In a plan, a `Planned` stands for an artifact that would have to be built.
         """
         run = current_run()
+        settings = settings.on(run.gpu)
         inputs = {name: inputs[name] for name in self.declaration.takes(settings) if name in inputs}
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:
@@ -108,6 +109,7 @@ class Stage:
             parts=found.parts,
             home=run.home,
             run=run.facts,
+            keep_programs=run.keep_programs,
         )
         call_task = LOCAL.call if found.hit else engine().call
         # a task asks the server for slots of its tags, rarely for those it asked for before: tags

@@ -48,6 +48,7 @@ def test_sequence_pooler_states_and_attentions_agree(tmp_path: Path, family: str
         batch["segments"],
         batch["positions"],
         tf.constant(types) if has_types else None,
+        with_maps=True,
     )
 
     close(found.sequence_output.numpy()[mask], expected.last_hidden_state.numpy()[mask])

@@ -225,7 +225,7 @@ def test_words_get_the_tags_that_evaluation_gives_them(exported, words, tmp_path
     layout = packed(examples.lengths, batch_size=4, width=64)
     outputs = Scorer(exported.model, jit_compile=False).outputs(examples, layout)
     stitching = read_stitching(path)
-    best = stitching.words(np.concatenate(outputs)).argmax(axis=1)
+    best = stitching.words(outputs).argmax(axis=1)
     ours = [[TAGS[tag] for tag in found] for found in stitching.sentences(best)]
     found = exported.tagger.tag([words_as_text(kept), words_as_text(kept[::-1])])
     theirs = [

@@ -103,7 +103,7 @@ ASSIGNED: list[tuple[type[FlowSettings], str, str]] = [
     (ClassifyTransformer, "train.learning_rate=nan", "finite number, got 'nan'"),
     (ClassifyTransformer, "train.learning_rate=1e999", "train.learning_rate: expected"),
     (ClassifyTransformer, "train.jit_compile=maybe", "valid boolean.*'maybe'"),
-    (ClassifyTransformer, "train.precision=float16", "expected 'float32', .*got 'float16'"),
+    (ClassifyTransformer, "train.precision=float16", "expected 'auto', 'float32', .*got 'float16'"),
     (
         ClassifyTransformer,
         "train.devices=tpu",

@@ -80,7 +80,7 @@ def make(
         optimizer=optimizer,
         stepper=stepper,
         feed=ExampleFeed(train, layout, seed=settings.seed, group=group),
-        validate=lambda: objective.metrics(scorer.outputs(valid, layout), scorer.labels(valid)),
+        validate=lambda: objective.metrics(scorer.outputs(valid, layout), valid.labels),
         monitor=objective.monitor,
         settings=settings,
         checkpoints=Checkpoints(folder),
@@ -170,11 +170,16 @@ def test_accumulated_batches_are_one_step_and_those_side_by_side_too(tmp_path, s
         loop.model.settings = MODEL.model_copy(update={"dropout": 0.0, "word_dropout": 0.0})
         for block in loop.model.blocks:
             block.settings = loop.model.settings
-        loss = loop.stepper.run(arrays, seed=1)
-        results.append((float(loss), state(loop.model)))
+        results.append((step(loop, arrays), state(loop.model)))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
     for name, value in results[0][1].items():
         np.testing.assert_allclose(value, results[1][1][name], atol=1e-5, err_msg=name)
+
+
+def step(loop: Loop, arrays: list[dict[str, np.ndarray]], *, seed: int = 1) -> float:
+    """The loss of one step."""
+    (loss,) = loop.stepper.run(loop.stepper.lay_out([arrays], [seed])).numpy()
+    return float(loss)
 
 
 def batch_of(examples: TokenExamples, *, size: int, place: int) -> dict[str, np.ndarray]:
@@ -189,7 +194,7 @@ def batch_of(examples: TokenExamples, *, size: int, place: int) -> dict[str, np.
 def test_compiled_steps_give_the_same_numbers(tmp_path):
     plain, compiled = make(tmp_path / "plain"), make(tmp_path / "compiled", jit=True)
     arrays = [batch_of(rows(8, seed=3), size=8, place=0)]
-    losses = [float(loop.stepper.run(arrays, seed=5)) for loop in (plain, compiled)]
+    losses = [step(loop, arrays, seed=5) for loop in (plain, compiled)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     same(plain.model, compiled.model, atol=1e-4)
 
@@ -214,8 +219,8 @@ def test_all_shapes_share_one_trace(tmp_path):
 
     loop.model.logits = counted
     loop.stepper.compile(loop.feed.shapes())
-    for step in loop.feed.steps(0):
-        loop.stepper.run(loop.feed.arrays(step), seed=1)
+    for one in loop.feed.steps(0):
+        step(loop, loop.feed.arrays(one))
     assert len(traced) == 1
 
 

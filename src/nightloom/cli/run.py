@@ -96,7 +96,7 @@ def _run(
     flow: Any, settings: Any, refresh: tuple[str, ...], *, plan: bool, console: Any
 ) -> dict[str, Any]:
     from tasks.runtime.observer import watched_by
-    from tasks.runtime.run import planning
+    from tasks.runtime.planning import planning
     from tasks.runtime.stage import STAGES
 
     for name in refresh:

@@ -14,13 +14,15 @@ from nightloom.encoders.choices import check_pooling, upper_layers
 from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.dropout import derived_seed, dropout
 from nightloom.encoders.layers import Dense, LayerNorm, TransformerLayer, sizes, tensor
+from nightloom.encoders.lookup import rows_of
 
 
 class EncoderOutputs(NamedTuple):
     """Everything that an encoder computes.
 
     sequence_output: [rows, width, hidden]; hidden_states: the embeddings, then the output of each
-    layer, each [rows, width, hidden]; attentions: one float32 [rows, heads, width, width] a layer.
+    layer, each [rows, width, hidden]; attentions: one float32 [rows, heads, width, width] a layer,
+    where they were asked for.
     """
 
     sequence_output: tf.Tensor
@@ -43,7 +45,8 @@ class Encoder(keras.layers.Layer):
         initializer: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        # words that were looked up in float32 are summed in float32
+        super().__init__(autocast=False, **options)
         self.config = config
         init = initializer or keras.initializers.TruncatedNormal(stddev=0.02)
         size, hidden = config.embedding_size, config.hidden_size
@@ -105,8 +108,12 @@ class Encoder(keras.layers.Layer):
         training: bool = False,
         seed: tf.Tensor | None = None,
         embedded: tf.Tensor | None = None,
+        with_maps: bool = False,
     ) -> EncoderOutputs:
-        """As a call, with the hidden states and the attention maps of every layer."""
+        """As a call, with the hidden states and, `with_maps`, the attention maps of every layer.
+
+        Maps are of the attention without dropout.
+        """
         config = self.config
         drops = training and max(config.dropout, config.attention_dropout) > 0
         if drops and seed is None:
@@ -119,14 +126,14 @@ class Encoder(keras.layers.Layer):
             tokens = dropout(tokens, config.dropout, derived_seed(seed, 0))
         if self.projection is not None:
             tokens = self.projection(tokens)
-        together = tf.equal(segments[:, :, None], segments[:, None, :])[:, None]
         states, maps = [tokens], []
         for i in range(config.layers):
             tokens, attention = self.blocks[i % len(self.blocks)](
-                tokens, together, seed=seed, index=i
+                tokens, segments, seed=seed, index=i, with_maps=with_maps
             )
             states.append(tokens)
-            maps.append(attention)
+            if attention is not None:
+                maps.append(attention)
         shape = [rows, width, config.hidden_size]
         shaped = [tf.reshape(state, shape) for state in states]
         return EncoderOutputs(shaped[-1], shaped, maps)
@@ -138,12 +145,14 @@ class Encoder(keras.layers.Layer):
 
         words: [rows, width, embedding_size], from `look_up`.
         """
-        flat = tf.reshape(positions, [-1]) + self.config.position_offset
-        tokens = tf.reshape(words, [-1, self.config.embedding_size])
-        tokens = tokens + tf.gather(tensor(self.places), flat)
+        width, offset = positions.shape[1], self.config.position_offset
+        reached = None if width is None else width + offset  # by examples inside a row
+        flat = tf.reshape(positions, [-1]) + offset
+        tokens = tf.reshape(tf.cast(words, tf.float32), [-1, self.config.embedding_size])
+        tokens = tokens + rows_of(tensor(self.places)[:reached], flat)
         if self.types is not None:
             table = tensor(self.types)
-            tokens += table[0] if types is None else tf.gather(table, tf.reshape(types, [-1]))
+            tokens += table[0] if types is None else rows_of(table, tf.reshape(types, [-1]))
         return self.norm(tokens)
 
     def pooled(self, vectors: tf.Tensor) -> tf.Tensor:

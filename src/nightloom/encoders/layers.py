@@ -7,11 +7,9 @@ product; only the attention itself sees rows and heads.
 import keras
 import tensorflow as tf
 
+from nightloom.encoders.attention import Dropped, attend, attention_maps
 from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.dropout import derived_seed, dropout
-
-MASKED = -1e9
-"""Score of a pair of tokens that must not see each other."""
 
 
 def activate(name: str, values: tf.Tensor) -> tf.Tensor:
@@ -90,15 +88,20 @@ class TransformerLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, tokens: tf.Tensor, together: tf.Tensor, seed: tf.Tensor | None = None, index: int = 0
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Tokens [rows * width, hidden] after this layer, and attention maps.
+        self,
+        tokens: tf.Tensor,
+        segments: tf.Tensor,
+        seed: tf.Tensor | None = None,
+        index: int = 0,
+        with_maps: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Tokens [rows * width, hidden] after this layer, and its attention maps if asked for.
 
-        together: bool [rows, 1, width, width], which tokens see each other; maps: float32
+        segments: int32 [rows, width], equal for tokens that see each other; maps: float32
         [rows, heads, width, width]; seed: None in inference; index: which layer of the stack.
         """
         config = self.config
-        attended, maps = self._attend(tokens, together, seed, index)
+        attended, maps = self._attend(tokens, segments, seed, index, with_maps)
         attended = self.attention_output(attended)
         if seed is not None:
             attended = dropout(attended, config.dropout, derived_seed(seed, 3 * index + 2))
@@ -109,19 +112,23 @@ class TransformerLayer(keras.layers.Layer):
         return self.output_norm(tokens + inner), maps
 
     def _attend(
-        self, tokens: tf.Tensor, together: tf.Tensor, seed: tf.Tensor | None, index: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self,
+        tokens: tf.Tensor,
+        segments: tf.Tensor,
+        seed: tf.Tensor | None,
+        index: int,
+        with_maps: bool,
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
         config = self.config
-        rows, _, width, _ = sizes(together)
+        rows, width = sizes(segments)
         qkv = tf.reshape(self.qkv(tokens), [rows, width, 3, config.heads, config.head_size])
         query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]), num=3)
         query = query * tf.cast(config.head_size**-0.5, query.dtype)
-        scores = tf.cast(tf.linalg.matmul(query, key, transpose_b=True), tf.float32)
-        maps = tf.nn.softmax(tf.where(together, scores, MASKED))
-        used = tf.cast(maps, value.dtype)
-        if seed is not None:
-            used = dropout(used, config.attention_dropout, derived_seed(seed, 3 * index + 1))
-        attended = tf.transpose(tf.linalg.matmul(used, value), [0, 2, 1, 3])
+        dropped = None
+        if seed is not None and config.attention_dropout > 0:
+            dropped = Dropped(config.attention_dropout, derived_seed(seed, 3 * index + 1))
+        attended = tf.transpose(attend(query, key, value, segments, dropped), [0, 2, 1, 3])
+        maps = attention_maps(query, key, segments) if with_maps else None
         return tf.reshape(attended, [rows * width, config.hidden_size]), maps
 
 

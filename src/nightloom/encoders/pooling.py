@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.encoder import Encoder
+from nightloom.encoders.lookup import rows_of
 
 
 def pool(
@@ -27,8 +28,13 @@ def pool(
     check_pooling(how, has_pooler=has_pooler)
     if how == "mean":
         return _mean(sequence_output, batch["segments"], batch["first"])
-    vectors = tf.gather_nd(sequence_output, batch["first"])
+    vectors = _first(sequence_output, batch["first"])
     return encoder.pooled(vectors) if how == "pooler" and encoder is not None else vectors
+
+
+def _first(sequence_output: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+    flat = tf.reshape(sequence_output, [-1, sequence_output.shape[-1]])
+    return rows_of(flat, first[:, 0] * tf.shape(sequence_output)[1] + first[:, 1])
 
 
 def _mean(sequence_output: tf.Tensor, segments: tf.Tensor, first: tf.Tensor) -> tf.Tensor:

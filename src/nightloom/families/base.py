@@ -58,11 +58,16 @@ def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:
 
 
 def restore_model(context: BuildContext) -> tuple[Any, dict[str, Any]]:
-    """The trained model of the input `model`, and its description."""
+    """The trained model of the input `model`, and its description.
+
+    It computes in float32, as the exported one does, whatever it was trained in.
+    """
     from nightloom.models.contract import load_weights
+    from nightloom.training.devices import computing_in
 
     folder = context.inputs["model"].path
     description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-    model = load_family(description["family"]).restore(description, context)
+    with computing_in("float32"):
+        model = load_family(description["family"]).restore(description, context)
     load_weights(model, folder / WEIGHTS)
     return model, description

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nightloom.accelerators import Accelerator
 from nightloom.settings.base import Settings
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.model import (
@@ -80,6 +81,10 @@ class FlowSettings(Settings):
             rate = HEAD_RATE if self.frozen else FINE_TUNING_RATE
             self.__dict__["train"] = self.train.model_copy(update={"learning_rate": rate})
         return self
+
+    def on(self, gpu: Accelerator | None) -> Self:
+        """With every setting resolved that depends on the device (see `TrainSettings.on`)."""
+        return self.model_copy(update={"train": self.train.on(gpu)})
 
     @property
     def frozen(self) -> bool:

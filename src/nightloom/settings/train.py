@@ -1,10 +1,11 @@
 """How a model is trained: the same settings for every family, with defaults of its own."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from nightloom.accelerators import Accelerator
 from nightloom.settings.base import Settings
 
 LEAST_BATCH = 32
@@ -15,7 +16,10 @@ SAVED_MODEL: Format = "saved_model"
 HUGGING_FACE: Format = "huggingface"
 FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
 
-Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+
+DETERMINISTIC = {"cpu": True, "gpu": True}
+"""What `train.deterministic=auto` is on each kind of device: on where it costs below 5 %."""
 
 
 class TrainSettings(Settings):
@@ -49,16 +53,36 @@ class TrainSettings(Settings):
     """Stop after so many epochs without a better score on the validation part; none: never."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Seed of initial weights, order of examples and dropout."""
-    precision: Precision = "float32"
-    """Arithmetic of the layers; weights stay float32."""
+    precision: Precision = "auto"
+    """Arithmetic of the layers; weights stay float32. `auto`: mixed_bfloat16 on a GPU that has it,
+    else float32."""
     jit_compile: bool = True
     """Compile each step with XLA, once for each of a handful of shapes."""
     devices: tuple[str, ...] = ("auto",)
     """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list as cpu:0,cpu:1 (mirrored)."""
-    deterministic: bool = True
-    """The same run gives the same weights, to the bit; can cost speed on a GPU."""
+    deterministic: bool | Literal["auto"] = "auto"
+    """The same run gives the same weights, to the bit. `auto`: on a CPU and on a GPU alike."""
     checkpoint_seconds: float = Field(default=30.0, ge=0)
     """Time between checkpoints inside an epoch; 0: after every step. Does not change the result."""
+    keep_programs: bool = True
+    """What XLA compiled is kept in the home for the next run. Does not change the result."""
+
+    def on(self, gpu: Accelerator | None) -> "TrainSettings":
+        """With everything resolved that depends on the device: precision, determinism, devices.
+
+        gpu: what `train.devices=auto` gets, None for the CPU.
+        """
+        named = [device for device in self.devices if device != "auto"]
+        kind = "cpu" if gpu is None or any(one.startswith("cpu") for one in named) else "gpu"
+        found: dict[str, Any] = {}
+        if self.precision == "auto":
+            narrow = kind == "gpu" and gpu is not None and gpu.bfloat16
+            found["precision"] = "mixed_bfloat16" if narrow else "float32"
+        if self.deterministic == "auto":
+            found["deterministic"] = DETERMINISTIC[kind]
+        if kind == "gpu" and not named:
+            found["devices"] = ("gpu",)
+        return self.model_copy(update=found) if found else self
 
     def fitted(self, rows: int) -> "TrainSettings":
         """With the batch size and the rate that fit a training split of so many rows."""
@@ -81,7 +105,7 @@ class TrainSettings(Settings):
         return tuple(device.lower() for device in value)
 
 
-RESULT_NEUTRAL = ("train.checkpoint_seconds",)
+RESULT_NEUTRAL = ("train.checkpoint_seconds", "train.keep_programs")
 """Settings that a training stage uses and whose value cannot change its result."""
 
 

@@ -25,7 +25,7 @@ def build(context: BuildContext) -> Built:
     ):
         ids = tf.constant([row], tf.int32)
         places = tf.range(len(row))[tf.newaxis]
-        maps = encoder.outputs(ids, tf.ones_like(ids), places).attentions
+        maps = encoder.outputs(ids, tf.ones_like(ids), places, with_maps=True).attentions
         given = {"tokens": names.convert_ids_to_tokens(row), "maps": np.stack(maps)[:, 0]}
         tables.append(attention_table(text=text, **given))
         plot_attentions(**given, path=context.out / f"text-{number}.png")

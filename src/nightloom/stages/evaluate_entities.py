@@ -22,16 +22,16 @@ from nightloom.training.stitching import read_stitching
 
 
 def report(
-    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: list[np.ndarray]
+    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
 ) -> dict[str, Any]:
     """The metrics; the tables, the page and the plots are written.
 
-    outputs: logits [pieces, tags] of each window. A word has the tag of its first piece.
+    outputs: logits [pieces of all windows, tags]. A word has the tag of its first piece.
     """
     examples, out = context.inputs["examples"], context.out
     names = np.array(examples.facts["label_names"], dtype=object)
     stitching = read_stitching(examples.path / "test.arrow")
-    logits = np.concatenate([np.zeros((0, len(names)), np.float32), *outputs])
+    logits = outputs if len(outputs) else np.zeros((0, len(names)), np.float32)
     probabilities = softmax(stitching.words(logits))
     best = probabilities.argmax(axis=1)
     rows = read_columns(context.inputs["dataset"].path / "test", ["tokens", "tags"])

@@ -14,12 +14,12 @@ from nightloom.training.scoring import softmax
 
 
 def report(
-    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: list[np.ndarray]
+    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
 ) -> dict[str, Any]:
-    """The metrics; the tables and plots are written. outputs: logits [classes] of each row."""
+    """The metrics; the tables and plots are written. outputs: logits [rows, classes]."""
     out, names = context.out, context.inputs["examples"].facts["label_names"]
     labels = test.labels
-    probabilities = softmax(np.stack(outputs)) if outputs else np.zeros((0, len(names)))
+    probabilities = softmax(outputs) if len(outputs) else np.zeros((0, len(names)))
     given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}
     metrics = classification.classification_metrics(**given)
     write_parquet(classification.predictions_table(**given), out / PREDICTIONS)

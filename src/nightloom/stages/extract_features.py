@@ -14,6 +14,7 @@ import pyarrow as pa
 from nightloom.data.arrow import write_stream
 from nightloom.families.base import load_family
 from nightloom.stages.context import BuildContext, Built
+from nightloom.training.devices import computing_in
 from nightloom.training.examples import TokenExamples, read_examples
 from nightloom.training.scoring import Scorer
 
@@ -28,7 +29,8 @@ def build(context: BuildContext) -> Built:
     """Write `<split>.arrow` with features and label of each row."""
     encoded = context.inputs["encoded"]
     family: Any = load_family(context.variant)
-    body = family.body(context)
+    with computing_in(context.settings["train"]["precision"]):
+        body = family.body(context)
     kind = pa.float16() if context.settings["model"]["features"] == "float16" else pa.float32()
     schema = pa.schema([("features", pa.list_(kind, body.size)), ("label", pa.int32())])
     scorer = Scorer(Features(body), jit_compile=True)
@@ -45,7 +47,7 @@ def build(context: BuildContext) -> Built:
             kept = context.checkpoints / f"{name}-{start:09d}.npy"
             features = _kept(kept, (len(chunk), body.size))
             if features is None:
-                features = np.stack(scorer.outputs(chunk, layout))
+                features = scorer.outputs(chunk, layout)
                 _keep(features, kept)
             done += len(chunk)
             context.report.progress(what="extract_features", done=done, total=total, unit="rows")

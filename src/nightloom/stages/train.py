@@ -11,7 +11,7 @@ from nightloom.families.base import load_family, store_model
 from nightloom.settings.train import TrainSettings
 from nightloom.stages.context import BuildContext, Built
 from nightloom.training.checkpoints import Checkpoints
-from nightloom.training.devices import prepare, side_by_side
+from nightloom.training.devices import computing_in, prepare, side_by_side, steps_a_call
 from nightloom.training.examples import Examples, read_examples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop, Outcome
@@ -41,17 +41,18 @@ def build(context: BuildContext) -> Built:
         np.concatenate([train.lengths, valid.lengths]),
         batch_size=max(1, settings.batch_size // group),
     )
-    feed = ExampleFeed(train, layout, seed=settings.seed, group=group)
+    at_once = steps_a_call(strategy)
+    feed = ExampleFeed(train, layout, seed=settings.seed, group=group, run=at_once)
     steps = sum(len(feed.steps(epoch)) for epoch in range(settings.epochs))
     keras.utils.set_random_seed(settings.seed)
-    with strategy.scope():
+    with strategy.scope(), computing_in(settings.precision):
         model = family.create(context)
         optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
     objective = _objective(context)
     scorer = Scorer(model, jit_compile=settings.jit_compile)
 
     def validate() -> dict[str, float]:
-        return objective.metrics(scorer.outputs(valid, layout), scorer.labels(valid))
+        return objective.metrics(scorer.outputs(valid, layout), valid.labels)
 
     stepper = Stepper(
         model,
@@ -71,6 +72,7 @@ def build(context: BuildContext) -> Built:
         settings=settings,
         checkpoints=Checkpoints(context.checkpoints),
         report=context.report,
+        at_once=at_once,
     ).run()
     store_model(model, description, context.out)
     return _publish(context, outcome, model, train, settings.batch_size)

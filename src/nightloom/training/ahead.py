@@ -1,4 +1,4 @@
-"""Work that is done ahead of its use, in order, on threads of its own."""
+"""Work that is done ahead of its use, or after it, in order, on threads of its own."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,3 +22,26 @@ def ahead(
                 yield done, result.result()
         for done, result in waiting:
             yield done, result.result()
+
+
+class Behind:
+    """Jobs that are done one after the other while the caller goes on."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def wait(self) -> None:
+        """Until the last job is done; raises what it raised."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Start a job once the one before is done."""
+        self.wait()
+        self._last = self._pool.submit(job)
+
+    def close(self) -> None:
+        """Let the last job end, whatever comes of it."""
+        self._pool.shutdown(wait=True)

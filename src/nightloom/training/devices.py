@@ -1,12 +1,18 @@
 """Devices, precision and determinism of a training process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import tensorflow as tf
 
+from nightloom.accelerators import idle_gpu, missing_libraries
 from nightloom.errors import InputError
 from nightloom.settings.train import TrainSettings
 
 LEAST_EXAMPLES = 8
 """Batches are not divided into smaller ones than this to compute them side by side."""
+STEPS_A_CALL = 16
+"""On a GPU. A call of small steps takes some tens of milliseconds, one of large ones a second."""
 
 
 def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
@@ -18,16 +24,16 @@ def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
     Raises:
         InputError: A device that the settings name is not there.
     """
-    import keras
-
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:  # already in use with the setting it has
             break
-    keras.config.set_dtype_policy(settings.precision)
     devices = resolve(settings.devices)
+    if gpus and all(name.startswith("CPU") for name in devices):
+        with suppress(RuntimeError):  # a stage before this one has used them
+            tf.config.set_visible_devices([], "GPU")
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     if len(devices) > 1:
@@ -48,6 +54,34 @@ def side_by_side(wanted: int, *, batch_size: int, strategy: tf.distribute.Strate
     return max(1, min(wanted, batch_size // LEAST_EXAMPLES))
 
 
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made inside compute so (a Keras policy), whatever this process did before."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def steps_a_call(strategy: tf.distribute.Strategy) -> int:
+    """Steps that one call holds: a GPU would wait for the host between them, a CPU does not."""
+    return STEPS_A_CALL if tf.config.list_logical_devices("GPU") else 1
+
+
+def _way(kind: str) -> str:
+    """What to do where a device is not there."""
+    if kind == "GPU" and idle_gpu():
+        return (
+            f"TensorFlow cannot use {idle_gpu()} without {', '.join(missing_libraries())}: "
+            "pip install 'nightloom[gpu]', or set train.devices=cpu"
+        )
+    return "set train.devices=cpu" if kind == "GPU" else "train.devices=auto takes what there is"
+
+
 def resolve(wanted: tuple[str, ...]) -> list[str]:
     """Logical devices for `train.devices`, for example `["GPU:0", "GPU:1"]`."""
     there = {
@@ -64,7 +98,7 @@ def resolve(wanted: tuple[str, ...]) -> list[str]:
             listed = ", ".join(d.lower() for d in there["CPU"] + there["GPU"])
             raise InputError(
                 f"expected devices that are there ({listed}) in train.devices, got {name}; "
-                "train.devices=auto takes what there is"
+                f"{_way(kind)}"
             )
         found.extend(chosen)
     return found

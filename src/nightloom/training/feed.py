@@ -20,11 +20,15 @@ class ExampleFeed:
     side, times devices, times accumulation.
     """
 
-    def __init__(self, examples: Examples, layout: Layout, *, seed: int, group: int = 1) -> None:
+    def __init__(
+        self, examples: Examples, layout: Layout, *, seed: int, group: int = 1, run: int = 1
+    ) -> None:
+        """`run`: so many steps of one shape follow each other, for they go into one call."""
         self._examples = examples
         self._layout = layout
         self._seed = seed
         self._group = group
+        self._run = run
         self.steps = cache(self._steps)
         self._counts = cache(self._count_buckets)
 
@@ -32,8 +36,12 @@ class ExampleFeed:
         """The steps of an epoch, in order; the same in every process."""
         order = np.random.default_rng([self._seed, epoch])
         found = places(self._examples.lengths, self._layout, order=order)
-        if self._group == 1:
-            return [[place] for place in found]
+        groups = [[place] for place in found] if self._group == 1 else self._grouped(found)
+        if self._run == 1 or len(self._layout.widths) == 1:
+            return groups
+        return self._runs(groups, order)
+
+    def _grouped(self, found: list[Place]) -> list[list[Place]]:
         alike: dict[int, list[Place]] = defaultdict(list)
         groups: list[list[Place]] = []
         for place in found:
@@ -45,6 +53,18 @@ class ExampleFeed:
             empty = Place(bucket, none, none, none)
             groups.append(rest + [empty] * (self._group - len(rest)))
         return groups
+
+    def _runs(self, groups: list[list[Place]], order: np.random.Generator) -> list[list[Place]]:
+        """The same steps, those of one shape in runs, the runs in another random order."""
+        alike: dict[int, list[list[Place]]] = defaultdict(list)
+        for group in groups:
+            alike[group[0].bucket].append(group)
+        runs = [
+            steps[start : start + self._run]
+            for _, steps in sorted(alike.items())
+            for start in range(0, len(steps), self._run)
+        ]
+        return [group for number in order.permutation(len(runs)) for group in runs[number]]
 
     def pays_to_compile(self) -> bool:
         """Whether an epoch has enough steps of one shape."""
@@ -61,6 +81,10 @@ class ExampleFeed:
     def rows(self, step: list[Place]) -> int:
         """Examples in a step."""
         return sum(len(place.examples) for place in step)
+
+    def shape(self, step: list[Place]) -> int:
+        """Which of the layout's widths its batches have."""
+        return step[0].bucket
 
     def arrays(self, step: list[Place]) -> list[Arrays]:
         """The batches of a step."""

@@ -5,8 +5,10 @@ examples, seed of dropout, rate) or lies in the checkpoint (weights, optimizer s
 resumed run does the same steps as an undisturbed one.
 """
 
+import copy
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,12 +20,12 @@ from nightloom.errors import RunError
 from nightloom.models.contract import load_state, state
 from nightloom.progress import Report
 from nightloom.settings.train import TrainSettings
-from nightloom.training.ahead import ahead
+from nightloom.training.ahead import Behind, ahead
 from nightloom.training.checkpoints import Checkpoints, Position
-from nightloom.training.step import Stepper
+from nightloom.training.step import Call, Stepper
 
 FETCH = 20
-"""Losses are fetched from the device every so many steps."""
+"""Losses are fetched from the device every so many steps, those of the last call later."""
 CHECKPOINT_SHARE = 0.05
 """Checkpoints take at most this share of the time, however large the model is."""
 
@@ -36,6 +38,9 @@ class Feed(Protocol):
 
     def rows(self, step: Any) -> int:
         """Examples in a step."""
+
+    def shape(self, step: Any) -> int:
+        """Which of the shapes the batches of a step have."""
 
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
@@ -72,7 +77,9 @@ class Loop:
         settings: TrainSettings,
         checkpoints: Checkpoints,
         report: Report,
+        at_once: int = 1,
     ) -> None:
+        """`at_once`: steps that a call may hold. Does not change the result."""
         self.model = model
         self.optimizer = optimizer
         self.stepper = stepper
@@ -82,8 +89,10 @@ class Loop:
         self.settings = settings
         self.checkpoints = checkpoints
         self.report = report
+        self.at_once = at_once
         self.position = Position()
         self._pending: list[Any] = []
+        self._saving = Behind()
         self._checkpoint_cost = 0.0
         self._is_compiled = False
 
@@ -96,9 +105,13 @@ class Loop:
         """
         self._resume()
         position = self.position
-        with interruption.heeded():
-            while position.epoch < self.settings.epochs and not self._patience_is_over():
-                self._epoch()
+        try:
+            with interruption.heeded():
+                while position.epoch < self.settings.epochs and not self._patience_is_over():
+                    self._epoch()
+            self._saving.wait()
+        finally:
+            self._saving.close()
         best = self.checkpoints.best_path(position.best_epoch)
         from safetensors.numpy import load_file
 
@@ -124,28 +137,27 @@ class Loop:
         began = saved = time.monotonic()
         before, fresh = position.seconds, 0
         self._compile()
-        for step, arrays in ahead(self.feed.arrays, steps[position.step :]):
-            seed = (self.settings.seed * 1_000_003 + position.steps) % 2**32
-            loss = self.stepper.run(arrays, seed=seed)
-            self._pending.append(loss)
-            position.step += 1
-            position.steps += 1
-            rows = self.feed.rows(step)
+        for (_, group), call in ahead(self._lay_out, self._groups(steps)):
+            self._pending.append(self.stepper.run(call))
+            position.step += len(group)
+            position.steps += len(group)
+            rows = sum(self.feed.rows(step) for step in group)
             done, fresh = done + rows, fresh + rows
+            is_last = position.step == len(steps)
             now = time.monotonic()
-            if len(self._pending) >= FETCH or position.step == len(steps):
-                self._fetch()
+            if is_last or sum(len(losses) for losses in self._pending) >= FETCH:
+                self._fetch(all_of_them=is_last)
                 self.report.progress(
                     what="train",
                     done=done + position.epoch * total,
                     total=total * self.settings.epochs,
                     unit="rows",
                     epoch=f"{position.epoch + 1}/{self.settings.epochs}",
-                    loss=round(position.loss_sum / position.step, 4),
+                    loss=round(position.loss_sum / self._fetched, 4),
                     rows_per_s=round(fresh / max(now - began, 1e-9)),
                 )
             pause = max(self.settings.checkpoint_seconds, self._checkpoint_cost / CHECKPOINT_SHARE)
-            if now - saved >= pause and position.step < len(steps):
+            if now - saved >= pause and not is_last:
                 self._fetch()
                 position.seconds = before + now - began
                 self._save()
@@ -153,9 +165,34 @@ class Loop:
             if interruption.is_asked():
                 self._fetch()
                 position.seconds = before + now - began
-                interruption.end_after(self._save)
+                interruption.end_after(self._save_now)
         seconds = before + time.monotonic() - began
         self._end_epoch(len(steps), total, seconds)
+
+    @property
+    def _fetched(self) -> int:
+        """Steps of this epoch whose losses have come."""
+        return max(1, self.position.step - sum(len(losses) for losses in self._pending))
+
+    def _groups(self, steps: list[Any]) -> Iterator[tuple[int, list[Any]]]:
+        """The steps that are left, consecutive ones of one shape together.
+
+        Each group with the number of its first step, counted from the start of training.
+        """
+        before, start = self.position.steps - self.position.step, self.position.step
+        while start < len(steps):
+            shape, end = self.feed.shape(steps[start]), start + 1
+            last = min(len(steps), start + self.at_once)
+            while end < last and self.feed.shape(steps[end]) == shape:
+                end += 1
+            yield before + start, steps[start:end]
+            start = end
+
+    def _lay_out(self, group: tuple[int, list[Any]]) -> Call:
+        first, steps = group
+        base = self.settings.seed * 1_000_003 + first
+        seeds = [(base + number) % 2**32 for number in range(len(steps))]
+        return self.stepper.lay_out([self.feed.arrays(step) for step in steps], seeds)
 
     def _compile(self) -> None:
         if not self._is_compiled:
@@ -183,37 +220,54 @@ class Loop:
             + ", ".join(f"valid {name} {value:.4f}" for name, value in metrics.items())
             + f", {rows / max(seconds, 1e-9):.0f} rows/s"
         )
-        if position.best_score is None or score > position.best_score:
-            position.best_sha256 = self.checkpoints.save_best(position.epoch, state(self.model))
+        is_best = position.best_score is None or score > position.best_score
+        if is_best:
             position.best_score, position.best_epoch, position.waited = score, position.epoch, 0
         else:
             position.waited += 1
         position.epoch += 1
         position.step, position.loss_sum, position.seconds = 0, 0.0, 0.0
-        self._save()
-        self.checkpoints.forget_worse(position.best_epoch)
+        self._save(is_best=is_best)
 
-    def _fetch(self) -> None:
+    def _fetch(self, *, all_of_them: bool = True) -> None:
+        """Add up the losses that have come; the last call's only if `all_of_them`."""
         position = self.position
-        first = position.step - len(self._pending) + 1
-        for number, loss in enumerate(self._pending):
-            value = float(loss.numpy())
-            if not np.isfinite(value):
-                raise RunError(
-                    f"expected a finite loss, got {value} in epoch {position.epoch + 1}, step "
-                    f"{first + number}; set train.learning_rate lower than "
-                    f"{self.settings.learning_rate:g}, or train.clip_norm=1.0"
-                )
-            position.loss_sum += value
-        self._pending.clear()
+        kept = [] if all_of_them else self._pending[-1:]
+        step = position.step - sum(len(losses) for losses in self._pending)
+        for losses in self._pending[: len(self._pending) - len(kept)]:
+            for value in losses.numpy().tolist():
+                step += 1
+                if not math.isfinite(value):
+                    raise RunError(
+                        f"expected a finite loss, got {value} in epoch {position.epoch + 1}, step "
+                        f"{step}; set train.learning_rate lower than "
+                        f"{self.settings.learning_rate:g}, or train.clip_norm=1.0"
+                    )
+                position.loss_sum += value
+        self._pending = kept
 
-    def _save(self) -> None:
-        began = time.monotonic()
-        arrays = {f"model/{name}": value for name, value in state(self.model).items()}
+    def _save(self, *, is_best: bool = False) -> None:
+        """Take a copy of everything; it is written while training goes on."""
+        self._saving.wait()
+        began, position = time.monotonic(), copy.deepcopy(self.position)
+        weights = state(self.model)
+        arrays = {f"model/{name}": value for name, value in weights.items()}
         for variable in self.optimizer.variables:
             arrays[f"optimizer/{variable.path}"] = np.asarray(variable.value)
-        self.checkpoints.save(self.position, arrays)
-        self._checkpoint_cost = time.monotonic() - began
+
+        def write() -> None:
+            if is_best:
+                digest = self.checkpoints.save_best(position.best_epoch, weights)
+                self.position.best_sha256 = position.best_sha256 = digest
+            self.checkpoints.save(position, arrays)
+            self.checkpoints.forget_worse(position.best_epoch)
+            self._checkpoint_cost = time.monotonic() - began
+
+        self._saving.submit(write)
+
+    def _save_now(self) -> None:
+        self._save()
+        self._saving.wait()
 
     def _resume(self) -> None:
         found = self.checkpoints.load(warn=self.report.warn)

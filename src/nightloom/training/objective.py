@@ -15,8 +15,8 @@ class Objective(Protocol):
     monitor: str
     """Name of the metric by which the best epoch is chosen; higher is better."""
 
-    def metrics(self, outputs: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, float]:
-        """Metrics from logits and labels, one array an example."""
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Metrics from logits [n, classes] and labels [n], a row an example or a token."""
 
 
 class Classification:
@@ -24,9 +24,9 @@ class Classification:
 
     monitor = "accuracy"
 
-    def metrics(self, outputs: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, float]:
-        """Accuracy and mean cross-entropy; outputs [classes], labels [] of each example."""
-        logits, known = np.stack(outputs).astype(np.float64), np.array(labels, dtype=np.int64)
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Accuracy and mean cross-entropy; a row an example."""
+        logits, known = outputs.astype(np.float64), labels.astype(np.int64)
         return {
             "accuracy": float((logits.argmax(axis=1) == known).mean()),
             "loss": _loss(logits, known),
@@ -43,12 +43,12 @@ class Entities:
         self._stitching = stitching
         self._names = np.array(label_names, dtype=object)
 
-    def metrics(self, outputs: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, float]:
+    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """F1, precision, recall over entities, accuracy over words, mean cross-entropy.
 
-        outputs [pieces, tags], labels [pieces] of each row; the loss is over all labelled pieces.
+        A row a piece, of all examples; the loss is over all labelled pieces.
         """
-        logits, known = np.concatenate(outputs), np.concatenate(labels)
+        logits, known = outputs, labels
         predicted = self._stitching.words(logits.argmax(axis=1))
         gold = self._stitching.words(known)
         precision, recall, f1 = f1_of(self._counts(gold, predicted).sum(axis=0))

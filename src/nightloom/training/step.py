@@ -1,17 +1,19 @@
-"""One step of training: look up, compute, scatter, update.
+"""Steps of training: look up, compute, sum, update; several of them in one call.
 
-The lookup in the embedding table and its gradient stay outside the compiled part: XLA's scatter on
-a CPU adds one row after the other. The rest of forward and backward pass is one XLA program a
-shape, the update another. A loss is scaled by the number of scored labels in the *whole* step,
-over all devices and accumulated batches, so that how a step is divided does not change it.
+The lookup in the embedding table and its gradient stay outside the compiled part: XLA's scatter
+adds one row after the other. The rest of forward and backward pass is one XLA program a shape, the
+update another. A loss is scaled by the number of scored labels in the *whole* step, over all
+devices and accumulated batches, so that how a step is divided does not change it.
 
 On a CPU, XLA runs much of a small program on one core. So a step there is several batches that are
-computed side by side and whose gradients are summed, in order: the same bytes on every run.
+computed side by side and whose gradients are summed, in order: the same bytes on every run. A GPU
+waits for the host instead, some milliseconds a call: it gets several steps with each.
 """
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,8 +21,27 @@ import numpy as np
 import tensorflow as tf
 
 from nightloom.models.contract import Batch
+from nightloom.training.losses import cross_entropy
 
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Consecutive steps of one shape, laid out for one call.
+
+    Arrays are [steps, rounds, batches, ...]: rounds are accumulated one after the other, and the
+    batches of a round computed at once, each device's side by side.
+    """
+
+    batches: Arrays
+    scales: np.ndarray
+    """float32 [steps]: one over the scored labels of each."""
+    seeds: np.ndarray
+    """uint32 [steps, rounds, batches]"""
+
+    def __len__(self) -> int:
+        return len(self.scales)
 
 
 class Stepper:
@@ -53,47 +74,57 @@ class Stepper:
             self._table = None
         self.variables = variables
         jit = jit_compile or None
-        self._computed = tf.function(self._compute, jit_compile=jit)
-        self._shapes: dict[str, tf.TensorSpec] = {}
+        self.computed = tf.function(self._compute, jit_compile=jit)
+        """The part of a step that XLA compiles: loss and gradients of one batch."""
         # with several devices the update sums over them, which no function of its own can do
         self._apply = (
             tf.function(self._update, jit_compile=jit) if self.replicas == 1 else self._update
         )
-        self._one = tf.function(self._single)
-        self._programs: dict[str, Any] = {}
-        self._many = tf.function(self._distributed)
+        self._traced = tf.function(self._steps)
+        self._tried = tf.function(self._try)
+        self._shapes: dict[str, tf.TensorSpec] = {}
+        self._programs: dict[Any, Any] = {}
         self._sums: list[tf.Variable] | None = None
 
-    def run(self, parts: list[Arrays], *, seed: int) -> tf.Tensor:
-        """One step of the optimizer on `parts`, all of one shape.
+    def lay_out(self, steps: Sequence[list[Arrays]], seeds: Sequence[int]) -> Call:
+        """The call for steps whose batches all have one shape.
 
-        As many as there are devices, times those side by side, times accumulation.
-
-        Returns the mean loss over all scored labels, float32 scalar.
+        A step has as many batches as there are devices, times those side by side, times
+        accumulation. seeds: one a step, below 2³².
         """
-        scored = sum(int((part["labels"] >= 0).sum()) for part in parts)
-        scale = tf.constant(1.0 / max(scored, 1), tf.float32)
         size = self.replicas * self.side_by_side
-        groups = [parts[start : start + size] for start in range(0, len(parts), size)]
-        if len(groups) == 1:
-            return self._group(groups[0], scale, seed, "apply")
-        losses = []
-        for number, group in enumerate(groups):
-            mode = "first" if number == 0 else "last" if number == len(groups) - 1 else "add"
-            losses.append(self._group(group, scale, seed + 7919 * number, mode))
-        return tf.add_n(losses)
+        count, rounds = len(steps), max(1, len(steps[0]) // size)
+        batches = {
+            name: np.stack([part[name] for step in steps for part in step]) for name in steps[0][0]
+        }
+        batches = {
+            name: array.reshape(count, rounds, -1, *array.shape[1:])
+            for name, array in batches.items()
+        }
+        labels = batches["labels"].reshape(count, -1)
+        scored = np.maximum((labels >= 0).sum(axis=1), 1)
+        at_once = batches["labels"].shape[2]
+        offsets = 7919 * np.arange(rounds)[:, None] + 104_729 * np.arange(at_once)
+        numbers = np.asarray(seeds, np.int64)[:, None, None] + offsets
+        return Call(
+            batches=batches,
+            scales=(1.0 / scored).astype(np.float32),
+            seeds=(numbers % 2**32).astype(np.uint32),
+        )
 
-    def _group(self, group: list[Arrays], scale: tf.Tensor, seed: int, mode: str) -> tf.Tensor:
-        tensors = [{name: tf.constant(value) for name, value in part.items()} for part in group]
-        seeds = [tf.constant((seed + 104_729 * n) % 2**32, tf.uint32) for n in range(len(group))]
-        if mode != "apply" and self._sums is None:
+    def run(self, call: Call) -> tf.Tensor:
+        """The steps of a call, one after the other.
+
+        Returns the mean loss over the scored labels of each, float32 [steps]; nothing waits for it.
+        """
+        rounds = call.seeds.shape[1]
+        if rounds > 1 and self._sums is None:
             with self.strategy.scope():
-                self._sums = [
-                    tf.Variable(tf.zeros(v.shape), trainable=False) for v in self.variables
-                ]
-        if self.replicas == 1:
-            return self._program(mode)(tensors, scale, seeds, mode)
-        return self._many(self._spread(tensors), scale, self._spread(seeds), mode)
+                self._sums = [_own_sum(variable) for variable in self.variables]
+        tensors = {name: self._spread(value) for name, value in call.batches.items()}
+        given = (tensors, tf.constant(call.scales), self._spread(call.seeds))
+        losses: tf.Tensor = self._program(call, given)(*given)
+        return losses
 
     def compile(self, batches: Sequence[Arrays]) -> None:
         """Get ready for the shapes of these batches, before the first step.
@@ -105,72 +136,139 @@ class Stepper:
             return
         self._shapes = {name: _shared([one[name] for one in batches]) for name in batches[0]}
         if self._jit_compile:
-            self._program("try")  # one thread traces
+            tried = self._tried.get_concrete_function(self._shapes)  # one thread traces
             with ThreadPoolExecutor(os.cpu_count()) as threads:
-                list(threads.map(self._try, batches))
+                list(threads.map(lambda arrays: tried(_tensors(arrays)), batches))
 
-    def _try(self, arrays: Arrays) -> None:
-        """As in a step, so that the step finds what XLA made, but without the update.
-
-        One batch alone: others beside it would only wait, on threads that other shapes need.
-        """
-        batch = {name: tf.constant(value) for name, value in arrays.items()}
-        self._program("try")([batch], tf.constant(1.0), [tf.constant(0, tf.uint32)], "try")
-
-    def _program(self, mode: str) -> Any:
-        """One device's step, or a try of one batch, traced once for all shapes that are known."""
-        if not self._shapes:
-            return self._one
-        if mode not in self._programs:
-            count = 1 if mode == "try" else self.side_by_side
-            self._programs[mode] = self._one.get_concrete_function(
-                [self._shapes] * count,
-                tf.TensorSpec([], tf.float32),
-                [tf.TensorSpec([], tf.uint32)] * count,
-                mode,
+    def _program(self, call: Call, given: Any) -> Any:
+        """The steps, traced once for all numbers of steps and for all shapes that are known."""
+        if self.replicas > 1:
+            return self._traced
+        single = len(call) == 1
+        batches = call.batches
+        known = () if self._shapes else tuple((name, batches[name].shape[1:]) for name in batches)
+        key = (single, call.seeds.shape[1:], known)
+        if key not in self._programs:
+            steps = 1 if single else None
+            lead = [steps, *call.seeds.shape[1:]]
+            shapes = self._shapes or {
+                name: tf.TensorSpec(array.shape[3:], array.dtype) for name, array in batches.items()
+            }
+            self._programs[key] = self._traced.get_concrete_function(
+                {name: tf.TensorSpec(lead + one.shape, one.dtype) for name, one in shapes.items()},
+                tf.TensorSpec([steps], tf.float32),
+                tf.TensorSpec(lead, tf.uint32),
             )
-        return self._programs[mode]
+        return self._programs[key]
 
-    def _spread(self, values: list[Any]) -> Any:
-        """Each device's share of a list."""
+    def _spread(self, array: np.ndarray) -> Any:
+        """Each device's share of the batches, [steps, rounds, side by side, ...]."""
+        if self.replicas == 1:
+            return tf.constant(array)
         count = self.side_by_side
         return self.strategy.experimental_distribute_values_from_function(
-            lambda context: values[count * context.replica_id_in_sync_group :][:count]
+            lambda context: tf.constant(
+                array[:, :, count * context.replica_id_in_sync_group :][:, :, :count]
+            )
         )
 
-    def _distributed(self, batches: Any, scale: tf.Tensor, seeds: Any, mode: str) -> tf.Tensor:
-        losses = self.strategy.run(self._single, args=(batches, scale, seeds, mode))
+    def _steps(self, batches: Any, scales: tf.Tensor, seeds: Any) -> tf.Tensor:
+        count, (_, rounds, *_) = tf.shape(scales)[0], _local(seeds, self.strategy).shape
+        losses = tf.TensorArray(tf.float32, size=count, element_shape=[])
+        if scales.shape[0] == 1:
+            loss = self._step(batches, scales, seeds, 0, rounds)
+            return losses.write(0, loss).stack()
+
+        def body(number: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            loss = self._step(batches, scales, seeds, number, rounds)
+            return number + 1, losses.write(number, loss)
+
+        _, losses = tf.while_loop(
+            lambda number, _: number < count, body, (0, losses), parallel_iterations=1
+        )
+        return losses.stack()
+
+    def _step(
+        self, batches: Any, scales: tf.Tensor, seeds: Any, number: tf.Tensor | int, rounds: int
+    ) -> tf.Tensor:
+        """One step of the optimizer: all rounds but the last are summed, the last updates."""
+        scale, loss = scales[number], tf.constant(0.0)
+        if rounds > 1:
+            self._on_each(self._reset)
+
+            def add(this: tf.Tensor, loss: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                found = self._on_each(self._add, batches, scale, seeds, number, this)
+                return this + 1, loss + self._summed(found)
+
+            _, loss = tf.while_loop(
+                lambda this, _: this < rounds - 1, add, (0, loss), parallel_iterations=1
+            )
+        found = self._on_each(self._finish, batches, scale, seeds, number, rounds - 1)
+        return loss + self._summed(found)
+
+    def _on_each(self, call: Any, *given: Any) -> Any:
+        return call(*given) if self.replicas == 1 else self.strategy.run(call, args=given)
+
+    def _summed(self, losses: Any) -> tf.Tensor:
+        if self.replicas == 1:
+            return losses
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _single(
-        self, batches: list[Batch], scale: tf.Tensor, seeds: list[tf.Tensor], mode: str
-    ) -> tf.Tensor:
-        """One device's batches; nothing in between makes one wait for the other."""
-        embedded = [None if self._table is None else self.model.look_up(one) for one in batches]
+    def _reset(self) -> None:
+        assert self._sums is not None
+        for total in self._sums:
+            total.assign(tf.zeros(total.shape))
+
+    def _add(self, *given: Any) -> tf.Tensor:
+        assert self._sums is not None
+        loss, gradients = self._round(*given)
+        for total, gradient in zip(self._sums, gradients, strict=True):
+            total.assign_add(gradient)
+        return loss
+
+    def _finish(self, batches: Batch, scale: tf.Tensor, seeds: tf.Tensor, *place: Any) -> tf.Tensor:
+        loss, gradients = self._round(batches, scale, seeds, *place)
+        if self._sums is not None and seeds.shape[1] > 1:
+            gradients = [
+                tf.convert_to_tensor(total) + gradient
+                for total, gradient in zip(self._sums, gradients, strict=True)
+            ]
+        self._apply(gradients)
+        return loss
+
+    def _round(
+        self,
+        batches: Batch,
+        scale: tf.Tensor,
+        seeds: tf.Tensor,
+        number: tf.Tensor | int,
+        this: tf.Tensor | int,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Loss and gradients of one device's batches, none of which waits for another."""
+        count = int(seeds.shape[2])
+        parts = [
+            {name: array[number, this, n] for name, array in batches.items()} for n in range(count)
+        ]
+        embedded = [None if self._table is None else self.model.look_up(one) for one in parts]
         found = [
-            self._computed(batch, looked_up, scale, seed)
-            for batch, looked_up, seed in zip(batches, embedded, seeds, strict=True)
+            self.computed(part, looked_up, scale, seeds[number, this, n])
+            for n, (part, looked_up) in enumerate(zip(parts, embedded, strict=True))
         ]
         loss = tf.add_n([one[0] for one in found])
-        if mode == "try":
-            return loss
         gradients = [
             tf.add_n(list(parts)) for parts in zip(*(one[1] for one in found), strict=True)
         ]
         if self._table is not None:
-            gradients.append(self._scatter(batches, [one[2] for one in found]))
-        if mode == "apply":
-            self._apply(gradients)
-            return loss
-        assert self._sums is not None
-        for total, gradient in zip(self._sums, gradients, strict=True):
-            if mode == "first":
-                total.assign(gradient)
-            else:
-                total.assign_add(gradient)
-        if mode == "last":
-            self._apply([tf.convert_to_tensor(total) for total in self._sums])
-        return loss
+            gradients.append(self._scatter(parts, [one[2] for one in found]))
+        return loss, gradients
+
+    def _try(self, batch: Batch) -> tf.Tensor:
+        """As in a step, so that the step finds what XLA made, but without the update.
+
+        One batch alone: others beside it would only wait, on threads that other shapes need.
+        """
+        embedded = None if self._table is None else self.model.look_up(batch)
+        return self.computed(batch, embedded, tf.constant(1.0), tf.constant(0, tf.uint32))[0]
 
     def _scatter(self, batches: list[Batch], gradients: list[tf.Tensor]) -> tf.Tensor:
         """Gradient of the table from those of the looked-up embeddings, [vocabulary, size]."""
@@ -205,22 +303,27 @@ class Stepper:
         self.optimizer.apply(gradients, self.variables)
 
 
+def _own_sum(variable: keras.Variable) -> tf.Variable:
+    """Of each device for itself: the update sums over devices."""
+    return tf.Variable(
+        tf.zeros(variable.shape),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
+
+
+def _tensors(arrays: Arrays) -> Batch:
+    return {name: tf.constant(array) for name, array in arrays.items()}
+
+
+def _local(value: Any, strategy: tf.distribute.Strategy) -> tf.Tensor:
+    """One device's part of a value that may be spread over several."""
+    return strategy.experimental_local_results(value)[0]
+
+
 def _shared(arrays: list[np.ndarray]) -> tf.TensorSpec:
     """What they have in common; axes of different lengths are left open."""
     axes = zip(*(one.shape for one in arrays), strict=True)
     shape = [axis[0] if len(set(axis)) == 1 else None for axis in axes]
     return tf.TensorSpec(shape, arrays[0].dtype)
-
-
-def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
-    """Sum of the cross-entropies of all scored labels, float32 scalar.
-
-    labels: int32 [...], below zero where nothing is scored; logits: float32 [..., classes].
-    """
-    scored = tf.cast(labels >= 0, tf.float32)
-    known = tf.maximum(labels, 0)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=known, logits=logits)
-    if smoothing:
-        even = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
-        losses = (1.0 - smoothing) * losses + smoothing * even
-    return tf.reduce_sum(losses * scored)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from nightloom import errors
+from nightloom.accelerators import Accelerator
 from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
 from nightloom.interruption import Interrupted
 from nightloom.progress import SILENT, Report
 from nightloom.stages.context import BuildContext, Built
+from nightloom.worker.programs import Programs
 from nightloom.worker.protocol import SAVING, STOP
 
 ENVIRONMENT = {
@@ -45,8 +47,14 @@ LOOK_SECONDS = 0.25
 class Worker:
     """A child process that builds stages, one at a time."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(
+        self, logs: Path, *, programs: Path | None = None, gpu: Accelerator | None = None
+    ) -> None:
+        """`programs`: where what XLA compiles is kept, for `gpu` or the CPU; None: nowhere."""
         self._logs = logs
+        self._programs_root = programs
+        self._gpu = gpu
+        self._programs: Programs | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
         self._lock = threading.Lock()
@@ -127,11 +135,21 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**ENVIRONMENT, **os.environ},
+                    env={**ENVIRONMENT, **os.environ, **self._kept_programs()},
                 )
             if self._asked:  # meanwhile, by another thread
                 self.kill()
         return self._process
+
+    def _kept_programs(self) -> dict[str, str]:
+        """Environment of a child that goes on with the programs of earlier ones."""
+        if self._programs_root is None:
+            return {}
+        try:
+            self._programs = Programs(self._programs_root, self._gpu)
+        except OSError:  # a full disk costs a compilation, not the run
+            return {}
+        return self._programs.environment()
 
     def _replies(self, process: "subprocess.Popen[bytes]", stage: str, report: Report) -> Built:
         for line in self._lines(process):
@@ -198,6 +216,7 @@ class Worker:
         assert self._process
         code = self._process.wait()
         self._process = None
+        self._give_back(keep=False)
         if code == -signal.SIGKILL:
             return RunError(_out_of_memory(stage, "its process was killed (SIGKILL)"))
         if code == -signal.SIGABRT and self._log and _ends_without_memory(self._log):
@@ -222,6 +241,12 @@ class Worker:
             process.wait()
         if self._log and process.returncode == 0:
             self._log.unlink(missing_ok=True)
+        self._give_back(keep=process.returncode == 0 and not self._asked)
+
+    def _give_back(self, *, keep: bool) -> None:
+        programs, self._programs = self._programs, None
+        if programs is not None:
+            programs.close(keep=keep)
 
 
 def _ends_without_memory(log: Path) -> bool:

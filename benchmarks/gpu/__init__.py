@@ -1,0 +1,1 @@
+"""Training on a GPU: whole flows, steps alone, and Hugging Face's Trainer, side by side."""

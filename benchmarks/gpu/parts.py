@@ -1,0 +1,201 @@
+"""The parts of the benchmark: what each measures, and how long it may take."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from benchmarks.gpu import steps
+
+FINE_TUNING = ("train.batch_size=256", "train.learning_rate=2e-4")
+"""Larger steps than on a CPU, and the rate that goes with them; chosen on the validation part."""
+TRAINER_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Given:
+    """What all parts are given."""
+
+    ag_news: Path
+    conll: Path
+    checkpoint: Path
+    home: Path
+    tiny: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part."""
+
+    title: str
+    limit: int
+    """Seconds"""
+    measure: Callable[[Given], dict[str, Any]]
+
+
+def flow(given: Given, *arguments: str, home: str = "home") -> dict[str, Any]:
+    """Run a flow from the command line: its report, with the seconds that all of it took.
+
+    Raises:
+        RuntimeError: It failed; the message is the end of what it said.
+    """
+    command = [sys.executable, "-m", "nightloom", "run", *arguments, "--json"]
+    environment = {**os.environ, "NIGHTLOOM_HOME": str(given.home / home)}
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-1500:])
+    report: dict[str, Any] = json.loads(done.stdout)
+    return {**report, "wall": time.perf_counter() - began}
+
+
+def trained(given: Given, stage: str, home: str = "home") -> dict[str, Any]:
+    """Of the training before: pieces a second in its best epoch, and the seconds of all epochs."""
+    artifacts = given.home / home / "artifacts"
+    newest = max((artifacts / "train").glob("*/timings.parquet"), key=os.path.getmtime)
+    timings = pandas.read_parquet(newest)
+    pieces = len(steps.newest_examples(artifacts / stage).ids)
+    return {
+        "pieces/s, best epoch": pieces / float(timings["seconds"].min()),
+        "seconds of its epochs": [round(float(one), 2) for one in timings["seconds"]],
+    }
+
+
+def text_source(given: Given) -> list[str]:
+    """The rows of AG News, or a few made-up ones."""
+    if given.tiny:
+        return ["data.source=sample", "data.limit=96"]
+    return [
+        f"data.source={given.ag_news}",
+        "data.columns=label,title,description",
+        "data.text=title,description",
+        "data.label=label",
+    ]
+
+
+def seconds_by_stage(report: dict[str, Any]) -> dict[str, float]:
+    """How long each stage took."""
+    return {one["stage"]: round(one["seconds"], 1) for one in report["stages"]}
+
+
+def ag_news(given: Given) -> dict[str, Any]:
+    """The whole flow, from raw rows to the champion, and the Trainer on the same rows."""
+    tuning = ["train.epochs=1"] if given.tiny else list(FINE_TUNING)
+    arguments = ["classify-bert", *text_source(given), *tuning, "model.pooling=mean"]
+    arguments.append(f"model.checkpoint={given.checkpoint}")
+    report = flow(given, *arguments)
+    ours = trained(given, "encode")
+    again = flow(given, *arguments, "--refresh", "train")
+    found = {
+        "card": steps.card(),
+        "test accuracy": report["metrics"]["accuracy"],
+        "seconds, raw rows to champion": report["wall"],
+        "seconds by stage": seconds_by_stage(report),
+        **ours,
+        "seconds of train": seconds_by_stage(report)["train"],
+        "seconds of train, its programs kept": seconds_by_stage(again)["train"],
+    }
+    theirs = steps.trainer(given, "encode", batch=TRAINER_BATCH, epochs=1)
+    if theirs:
+        found["Trainer, batch 32, pieces/s"] = theirs["pieces/s"]
+        found["nightloom / Trainer"] = ours["pieces/s, best epoch"] / theirs["pieces/s"]
+    return found
+
+
+def base(given: Given) -> dict[str, Any]:
+    """Steps of an encoder of BERT-base's size, and the Trainer's."""
+    shape = "tiny" if given.tiny else "base"
+    found = steps.steps_alone(given, shape=shape, batch=256, precision="mixed_bfloat16")
+    theirs = steps.trainer(given, "encode", batch=256, shape=shape, most=60)
+    if theirs:
+        found["Trainer, batch 256, pieces/s"] = theirs["pieces/s"]
+        found["nightloom / Trainer"] = found["pieces/s"] / theirs["pieces/s"]
+    return found
+
+
+def conll(given: Given) -> dict[str, Any]:
+    """The entity flow, and the Trainer with batches of 16."""
+    source = (
+        ["data.source=sample", "data.limit=96"]
+        if given.tiny
+        else [
+            f"data.source={given.conll}",
+            "train.batch_size=32",
+            "train.learning_rate=1e-4",
+        ]
+    )
+    report = flow(given, "ner-bert", *source, f"model.checkpoint={given.checkpoint}")
+    ours = trained(given, "align_labels")
+    seconds = sum(ours["seconds of its epochs"])
+    found = {
+        "test F1": report["metrics"]["f1"],
+        "seconds, raw rows to champion": report["wall"],
+        "seconds by stage": seconds_by_stage(report),
+        **ours,
+    }
+    theirs = steps.trainer(given, "align_labels", batch=16, epochs=1)
+    if theirs:
+        pieces = len(steps.newest_examples(given.home / "home/artifacts/align_labels").ids)
+        found["Trainer, batch 16, pieces/s"] = theirs["pieces/s"]
+        found["training, times as fast"] = 3 * pieces / theirs["pieces/s"] / seconds
+    return found
+
+
+def transformer(given: Given) -> dict[str, Any]:
+    """The flow from scratch."""
+    report = flow(given, "classify-transformer", *text_source(given), home="scratch")
+    return {
+        "test accuracy": report["metrics"]["accuracy"],
+        "seconds, raw rows to champion": report["wall"],
+        "seconds by stage": seconds_by_stage(report),
+        "seconds of its epochs": trained(given, "encode", "scratch")["seconds of its epochs"],
+    }
+
+
+def determinism(given: Given) -> dict[str, Any]:
+    """What the same bits on every run cost."""
+    shape = "tiny" if given.tiny else "small"
+    found = {}
+    for wanted in (True, False):
+        one = steps.steps_alone(
+            given, shape=shape, batch=256, precision="mixed_bfloat16", deterministic=wanted
+        )
+        found[f"pieces/s, train.deterministic={str(wanted).lower()}"] = one["pieces/s"]
+    on, off = found.values()
+    return {**found, "cost": 1.0 - on / off}
+
+
+def precisions(given: Given) -> dict[str, Any]:
+    """Steps in each precision."""
+    shape = "tiny" if given.tiny else "small"
+    return {
+        f"pieces/s, {precision}": steps.steps_alone(
+            given, shape=shape, batch=256, precision=precision
+        )["pieces/s"]
+        for precision in ("float32", "mixed_bfloat16", "mixed_float16")
+    }
+
+
+def attention(given: Given) -> dict[str, Any]:
+    """Attention in blocks beside whole maps, at two widths."""
+    return steps.attention(tiny=given.tiny)
+
+
+PARTS = {
+    "ag_news": Part("MiniLM fine-tuned on AG News", 150, ag_news),
+    "base": Part("An encoder of BERT-base's size, random weights", 100, base),
+    "conll": Part("MiniLM on CoNLL-2003", 90, conll),
+    "products": Part("Matrix products", 30, lambda given: steps.products(tiny=given.tiny)),
+    "transformer": Part("A transformer from scratch on AG News", 60, transformer),
+    "determinism": Part("Determinism", 60, determinism),
+    "precisions": Part("Precisions", 60, precisions),
+    "attention": Part("Attention", 60, attention),
+}
+"""In this order, each with its limit in seconds."""

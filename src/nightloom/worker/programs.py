@@ -1,0 +1,152 @@
+"""What XLA compiled, kept in the home: tonight's training runs last night's programs.
+
+TensorFlow reads and writes such programs in a folder that it is told of. They are machine code, so
+nothing is read that was not written here: a worker gets a folder of its own with copies of those
+files whose content still has the digest in its name (`<digest>-<TensorFlow's name>`), and what it
+adds is taken over only when it ended well. Folders are apart for each build of TensorFlow and
+processor, or card and driver; XLA's own key covers the program.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from nightloom.accelerators import Accelerator
+from nightloom.cache.canonical import digest_of_file
+
+ROOM = 512 * 2**20
+"""Bytes that the programs of one build and processor may take; the oldest go first."""
+OPEN = ".open-"
+AUTOTUNED = "autotuned"
+"""Folder in which XLA keeps how it tuned each part of a program for a card."""
+
+
+class Programs:
+    """The programs of one home for this machine, handed to one worker."""
+
+    def __init__(self, root: Path, gpu: Accelerator | None) -> None:
+        """`root`: the home's folder for all machines; made with mode 0700 where it is not there."""
+        self._gpu = gpu
+        root.mkdir(mode=0o700, exist_ok=True)
+        root.chmod(0o700)
+        self._kept = root / machine(gpu)
+        self._kept.mkdir(mode=0o700, exist_ok=True)
+        with _held(self._kept, wait=True):
+            self._forget_left_over()
+            self._folder = Path(tempfile.mkdtemp(prefix=OPEN, dir=self._kept))
+            self._lock = os.open(self._folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (self._folder / AUTOTUNED).mkdir(mode=0o700)
+        self._given = {name for path in self._files() if (name := self._give(path))}
+
+    def environment(self) -> dict[str, str]:
+        """What makes TensorFlow use them; added to what the user set."""
+        kind = "CPU" if self._gpu is None else "GPU"
+        flags = {
+            "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={self._folder} "
+            "--tf_xla_persistent_cache_read_only=false "
+            f"--tf_xla_persistent_cache_device_types={kind}"
+        }
+        if self._gpu is not None:
+            flags["XLA_FLAGS"] = (
+                f"--xla_gpu_per_fusion_autotune_cache_dir={self._folder / AUTOTUNED}"
+            )
+        return {
+            name: f"{os.environ[name]} {value}" if os.environ.get(name) else value
+            for name, value in flags.items()
+        }
+
+    def close(self, *, keep: bool) -> None:
+        """Give the folder back; `keep`: take over what the worker compiled."""
+        with contextlib.suppress(OSError):  # a full disk costs a compilation, not the run
+            if keep:
+                self._take()
+                self._make_room()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._kept.iterdir() if path.is_file()]
+
+    def _give(self, path: Path) -> str:
+        """Copy a program to the worker's folder; its name there, empty where it was altered."""
+        digest, _, name = path.name.partition("-")
+        target = self._folder / name.replace("+", "/", 1)
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() == digest and target.parent.is_dir():
+                target.write_bytes(content)
+                return name
+            path.unlink()
+        except OSError:
+            pass
+        return ""
+
+    def _take(self) -> None:
+        for path in self._folder.rglob("*"):
+            name = str(path.relative_to(self._folder)).replace("/", "+")
+            if name in self._given or not path.is_file() or path.is_symlink():
+                continue
+            os.replace(path, self._kept / f"{digest_of_file(path)}-{name}")
+
+    def _make_room(self) -> None:
+        newest = sorted(self._files(), key=lambda path: path.stat().st_mtime, reverse=True)
+        taken = 0
+        for path in newest:
+            taken += path.stat().st_size
+            if taken > ROOM:
+                path.unlink(missing_ok=True)
+
+    def _forget_left_over(self) -> None:
+        """Folders of workers that were killed: nobody holds their lock."""
+        for folder in self._kept.glob(f"{OPEN}*"):
+            with contextlib.suppress(OSError), _held(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Raises BlockingIOError where somebody else holds it, or waits."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(lock)
+
+
+def machine(gpu: Accelerator | None) -> str:
+    """A name for what programs are compiled by and for: TensorFlow, processor, card and driver."""
+    parts = [platform.machine(), platform.python_version(), _tensorflow(), _processor()]
+    if gpu is not None:
+        parts += [gpu.name, gpu.driver]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return f"{'cpu' if gpu is None else 'gpu'}-{digest}"
+
+
+def _tensorflow() -> str:
+    """The build, by the digests of its files where they are listed."""
+    try:
+        found = distribution("tensorflow")
+    except PackageNotFoundError:
+        return ""
+    record = found.read_text("RECORD") or ""
+    return f"{found.version} {hashlib.sha256(record.encode()).hexdigest()}"
+
+
+def _processor() -> str:
+    """Model and features of the processor; XLA compiles for all of them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU part")
+    found = {line.partition(":")[0].strip(): line for line in reversed(lines)}
+    return "\n".join(found.get(name, "") for name in wanted)

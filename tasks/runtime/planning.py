@@ -1,0 +1,22 @@
+"""Whether pipelines run, or only say what they would do."""
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+_planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
+
+
+@contextlib.contextmanager
+def planning() -> Iterator[None]:
+    """Inside, pipelines only say what they would do."""
+    token = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(token)
+
+
+def is_planning() -> bool:
+    """Whether pipelines only say what they would do."""
+    return _planning.get()
