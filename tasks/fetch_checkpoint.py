@@ -5,8 +5,10 @@ A local directory counts by the content of its files, a hub's model by name and 
 
 from typing import Any
 
+from nightloom.cache.artifact import Artifact
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
+from tasks.runtime.run import Planned
 from tasks.runtime.stage import Stage
 
 HUGGING_FACE = Variant(
@@ -15,7 +17,25 @@ HUGGING_FACE = Variant(
     uses=("model.checkpoint", "model.revision"),
 )
 
-fetch_checkpoint = Stage(
+
+class FetchCheckpoint(Stage):
+    """Says at once what the settings ask of a checkpoint that it cannot do."""
+
+    def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
+        """The stage's artifact.
+
+        Raises:
+            InputError: A setting does not go with this checkpoint.
+        """
+        from nightloom.encoders.choices import check_choices
+
+        artifact = super().__call__(settings, **inputs)
+        if isinstance(artifact, Artifact):  # a plan may have none
+            check_choices(settings.model, artifact.facts)
+        return artifact
+
+
+fetch_checkpoint = FetchCheckpoint(
     StageDeclaration(
         name="fetch_checkpoint",
         builder="nightloom.stages.fetch_checkpoint:build",

@@ -1,5 +1,8 @@
 """What can be chosen about an encoder, checked before anything is loaded."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from nightloom.encoders.config import EncoderConfig
 from nightloom.errors import InputError
 
@@ -35,3 +38,33 @@ def upper_layers(trainable: str, config: EncoderConfig) -> int | None:
     if int(number) > config.layers:
         raise InputError(f"trainable={trainable}: this encoder has {config.layers} layers")
     return int(number)
+
+
+def check_choices(model: Any, facts: Mapping[str, Any]) -> None:
+    """Refuse what a fetched checkpoint cannot do, before anything is built on it.
+
+    model: the flow's group `model`; facts: of `fetch_checkpoint`. A hub's pair tells less of itself
+    and is checked where it is loaded.
+
+    Raises:
+        InputError: A setting does not go with the checkpoint; names both.
+    """
+    checkpoint = f"model.checkpoint={getattr(model, 'checkpoint', '')}"
+    trainable, pooling = str(getattr(model, "trainable", "all")), getattr(model, "pooling", "")
+    if pooling == "pooler" and facts.get("has_pooler") is False:
+        raise InputError(
+            f"model.pooling=pooler: {checkpoint} has no pooler; choose model.pooling=cls "
+            "(first token) or model.pooling=mean (average over the tokens)"
+        )
+    if trainable.startswith("top:") and "layers" in facts:
+        if facts["family"] == "albert":
+            raise InputError(
+                f"model.trainable={trainable}: the layers of {checkpoint} share one set of "
+                "weights, so the upper ones cannot train alone; choose model.trainable=head or "
+                "model.trainable=all"
+            )
+        if int(trainable[4:]) > facts["layers"]:
+            raise InputError(
+                f"model.trainable={trainable}: {checkpoint} has {facts['layers']} layers; choose "
+                f"model.trainable=top:{facts['layers']} or model.trainable=all"
+            )
