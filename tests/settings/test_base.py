@@ -106,6 +106,8 @@ def test_a_small_split_gets_small_batches_and_a_lower_rate():
     assert asked.fitted(10).batch_size == 32
     assert TrainSettings(batch_size=4, least_steps=100).fitted(10).batch_size == 4
     assert TrainSettings(batch_size=512).fitted(10).batch_size == 512
+    huge = TrainSettings(batch_size=1_000_000, learning_rate=0.01).fitted(2000)
+    assert (huge.batch_size, huge.learning_rate) == (2000, 0.01), "the rest would be padding"
 
 
 def test_batches_that_are_asked_for_are_taken_as_they_are():

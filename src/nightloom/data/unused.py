@@ -17,7 +17,8 @@ def refuse_unused(
 
     `formats` are those of its files; none for a hub and the sample.
     """
-    what = f"{settings.source} has {' and '.join(sorted(set(formats))) or 'no'} files only"
+    there = " and ".join(sorted(set(formats)))
+    what = f"{settings.source} has {f'{there} files only' if there else 'no files'}"
     if codecs.lookup(settings.encoding).name != "utf-8" and not TEXT_FILES.intersection(formats):
         raise _unused("encoding", settings.encoding, "text files", what)
     if isinstance(settings, EntityDataSettings) or TABLES.intersection(formats):

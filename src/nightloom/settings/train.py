@@ -10,6 +10,8 @@ from nightloom.settings.base import Settings
 
 LEAST_BATCH = 32
 """Smaller batches than this are made only where they are asked for."""
+LARGE_BATCH = 1024
+"""Batches of up to this size are made as they are asked for, with however few rows."""
 
 Format = Literal["saved_model", "huggingface"]
 SAVED_MODEL: Format = "saved_model"
@@ -86,6 +88,8 @@ class TrainSettings(Settings):
 
     def fitted(self, rows: int) -> "TrainSettings":
         """With the batch size and the rate that fit a training split of so many rows."""
+        if self.batch_size > holding(rows):
+            return self.model_copy(update={"batch_size": holding(rows)}).fitted(rows)
         size = min(self.batch_size, max(LEAST_BATCH, rows // self.least_steps))
         if self.least_steps == 1 or size == self.batch_size or self.learning_rate is None:
             return self
@@ -103,6 +107,11 @@ class TrainSettings(Settings):
         if not value:
             raise ValueError("expected at least one device, such as cpu")
         return tuple(device.lower() for device in value)
+
+
+def holding(rows: int) -> int:
+    """The largest batch worth making of so many rows: a larger one would be padding, and memory."""
+    return max(LARGE_BATCH, rows)
 
 
 RESULT_NEUTRAL = ("train.checkpoint_seconds", "train.keep_programs")

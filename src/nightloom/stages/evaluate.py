@@ -7,7 +7,7 @@ from typing import Any
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family, restore_model
-from nightloom.settings.train import EvaluateSettings
+from nightloom.settings.train import EvaluateSettings, holding
 from nightloom.stages.context import BuildContext, Built
 from nightloom.training.examples import read_examples
 from nightloom.training.scoring import Scorer
@@ -23,7 +23,7 @@ def build(context: BuildContext) -> Built:
     examples = context.inputs["examples"]
     test = read_examples(examples.path / "test.arrow")
     layout = load_family(context.variant).layout(
-        description, test.lengths, batch_size=settings.batch_size
+        description, test.lengths, batch_size=min(settings.batch_size, holding(len(test)))
     )
     scorer = Scorer(model, jit_compile=True)
     outputs = scorer.outputs(test, layout, report=context.report, what="evaluate")
