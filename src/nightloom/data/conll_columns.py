@@ -69,7 +69,8 @@ def see_layout(
     by_tab, width = _cutting(lines, spelling)
     if width < 2:
         raise InputError(
-            f"{place}: expected at least 2 columns, the word and its tag, got: {shown(line)}"
+            f"{place}: expected at least 2 columns, the word and its tag, got: {shown(line)}; "
+            "put a tab or blanks between them"
         )
     if columns is not None and len(columns) != width:
         raise InputError(
