@@ -13,7 +13,7 @@ from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
 from nightloom.home import Home
-from nightloom.registry.aliases import current_aliases
+from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
@@ -154,6 +154,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
 
     plan = is_planning()
     home = Home.current()
+    check_store(home.tracking_uri)
     if not plan:
         home.create()
     if moved := settle(home):

@@ -267,6 +267,32 @@ def test_a_command_without_its_arguments_shows_its_help() -> None:
     assert "error" not in done.stderr.splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("MLFLOW_TRACKING_URI", "foo://x", "set MLFLOW_TRACKING_URI to one of them, or unset it"),
+        ("PREFECT_API_URL", "http://127.0.0.1:9/api", "start it, or unset PREFECT_API_URL"),
+    ],
+)
+def test_a_server_that_cannot_be_is_found_before_anything_is_built(
+    variable: str, value: str, words: str, tmp_path: Path
+) -> None:
+    home = {"NIGHTLOOM_HOME": str(tmp_path / "home"), "PREFECT_HOME": str(tmp_path / "prefect")}
+    command = RUN if variable.startswith("MLFLOW") else RUN.replace("--plan ", "")
+    done = subprocess.run(
+        [sys.executable, "-m", "nightloom", *command.split(" ")],
+        env={**os.environ, **home, variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: expected a")
+    assert words in line
+    assert not list(tmp_path.glob("home/artifacts/*/*"))
+
+
 def test_a_correct_command_works_after_all_that(answers: list[dict[str, Any]]) -> None:
     last = answers[-1]
     assert last["code"] == 0, last["err"]

@@ -14,6 +14,9 @@ from nightloom.cli.main import say
 from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.exhaustion import exhausted
 
+_NO_SERVER = "Failed to reach API at"
+"""What Prefect says at the start of a run."""
+
 
 @click.command(
     epilog="Examples: nightloom run classify-transformer data.source=sample train.epochs=2; "
@@ -123,6 +126,11 @@ def _run(
             if what := exhausted(error):
                 raise RunError(what) from error
             message = " ".join(str(error).split())
+            if _NO_SERVER in message:
+                raise InputError(
+                    f"expected a Prefect server at {message.rpartition(' ')[2]}, which does not "
+                    "answer; start it, or unset PREFECT_API_URL to run without one"
+                ) from error
             raise RunError(
                 f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where"
             ) from error

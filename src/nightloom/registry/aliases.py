@@ -94,9 +94,20 @@ def _entries(tracking_uri: str, name: str | None) -> list[Entry]:
         return _from_sqlite(Path(tracking_uri.removeprefix("sqlite:///")), name)
     if tracking_uri.startswith(("http://", "https://")):
         return _from_server(tracking_uri.rstrip("/"), name)
-    raise InputError(
-        f"expected an MLflow store sqlite:///FILE or http(s)://HOST, got {tracking_uri}; "
-        "set MLFLOW_TRACKING_URI"
+    raise no_store(tracking_uri)
+
+
+def check_store(tracking_uri: str) -> None:
+    """Raise InputError for an address that no MLflow store of ours can have."""
+    if not tracking_uri.startswith(("sqlite:///", "http://", "https://")):
+        raise no_store(tracking_uri)
+
+
+def no_store(tracking_uri: str) -> InputError:
+    """The error for such an address."""
+    return InputError(
+        f"expected an MLflow store sqlite:///FILE or http(s)://HOST, got {tracking_uri}; set "
+        "MLFLOW_TRACKING_URI to one of them, or unset it for a store in the home"
     )
 
 

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 
 from nightloom.cache.locks import open_lock_file
 from nightloom.errors import InputError, RunError
+from nightloom.registry.aliases import check_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,12 +67,8 @@ def open_client(tracking_uri: str) -> "MlflowClient":
     Raises:
         InputError: The store cannot be reached, or another MLflow version wrote it.
     """
+    check_store(tracking_uri)
     path = sqlite_path(tracking_uri)
-    if path is None and not is_http(tracking_uri):
-        raise InputError(
-            f"expected an MLflow store sqlite:///FILE or http(s)://HOST, got {tracking_uri}; "
-            "set MLFLOW_TRACKING_URI"
-        )
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with lock(path.with_name(path.name + ".lock")):
