@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 PROCESS = "process"
+KINDS = (PROCESS, "docker", "kubernetes")
 TEMPLATE = "pool.template"
 SETTINGS = {
     f"{TEMPLATE}.variables.properties.image.default": "pool.image",
@@ -35,7 +36,7 @@ def pool_step(client: "SyncPrefectClient", wanted: Wanted, name: str) -> Step:
     try:
         there = client.read_work_pool(name)
     except ObjectNotFound:
-        pool = _settings(wanted, name, wanted.get("pool.type"), {})
+        pool = _settings(wanted, name, wanted.get("pool.type"), None)
         template = _whole(wanted, pool, {})
         create = WorkPoolCreate(name=name, type=pool.type, base_job_template=template or {})
         changes = [Change.of("pool.type", None, pool.type)]
@@ -112,17 +113,26 @@ def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[s
     return fill_in(template, image=given.get("image"), home=given.get("home"), where=pool.template)
 
 
-def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any]) -> PoolSettings:
-    """The settings of a pool of that type; what is not named is taken from its template."""
-    image = wanted.get("pool.image", _default(before, "image"))
+def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any] | None) -> PoolSettings:
+    """The settings of a pool of that type; what is not named is taken from its template.
+
+    before: the template on the server; None: the pool is new.
+    """
+    image = wanted.get("pool.image", _default(before or {}, "image"))
     template = wanted.get(TEMPLATE)
     typed = wanted.get("pool.type", kind)
-    if typed != PROCESS and not image and not template:
+    ours = before is None or typed != kind or wanted.has(TEMPLATE) or wanted.has("pool.image")
+    if ours and typed != PROCESS and not image and not template:
         raise InputError(f"pool.type={typed} needs pool.image, the image of nightloom")
     if typed != kind:
         raise InputError(
             f"expected the work pool {name} to be of the type {typed}, got {kind}; "
             f"choose another pool.name, say pool.type={kind}, or delete the pool"
+        )
+    if wanted.has(TEMPLATE) and not template and kind not in KINDS:
+        raise InputError(
+            f"expected a file in pool.template, for {name} is of the type {kind}, for which there "
+            "is no template here; `prefect work-pool get-default-base-job-template` writes one"
         )
     for setting in ("pool.image", "pool.home"):
         if kind == PROCESS and setting in wanted.spoken and wanted.get(setting) is not None:
@@ -134,7 +144,7 @@ def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any]) -> P
         "name": name,
         "template": template,
         "image": image,
-        "home": wanted.get("pool.home", _default(before, "home")),
+        "home": wanted.get("pool.home", _default(before or {}, "home")),
     }
     return PoolSettings.model_construct(type=kind, **values)
 

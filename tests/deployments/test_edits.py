@@ -170,7 +170,7 @@ def test_texts_of_former_versions_are_brought_up_to_date_and_twins_removed(deplo
 
 def test_a_pool_and_a_block_as_they_were_edited(deployed, client):
     pool = ("pool.name=cubes", "pool.type=docker", "pool.image=nightloom:1")
-    deployed(*pool)
+    deployed(*pool, f"notify.webhook={HOOK}")
     template = client.read_work_pool("cubes").base_job_template
     template["variables"]["properties"]["mem_limit"]["default"] = "64g"
     template["variables"]["properties"]["env"]["default"]["HF_HOME"] = "/models"
@@ -195,5 +195,12 @@ def test_a_pool_and_a_block_as_they_were_edited(deployed, client):
     client.update_deployment(ner.id, DeploymentUpdate(work_pool_name="elsewhere"))
     assert deployed() == {}
     assert client.read_deployment_by_name("ner-bert/ner-bert").work_pool_name == "elsewhere"
+    client.create_work_pool(WorkPoolCreate(name="theirs", type="ecs"))
+    night = night_of(client)
+    client.update_deployment(night.id, DeploymentUpdate(work_pool_name="theirs"))
+    assert deployed() == {}
+    for words in ({"unset": ("pool.template",)}, {"unset": ("pool.image",)}):
+        with pytest.raises(InputError, match="of the type ecs|needs pool.image"):
+            deployed(**words)
     with pytest.raises(InputError, match="pool.image is for pools of the type docker"):
         deployed("pool.name=elsewhere", "pool.image=x:1")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-NIGHT = "Validation of flow parameters failed with error: InputError: "
+from flows.ner_bert import ner_bert
+from flows.nightly import nightly
+from nightloom.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +46,6 @@ def executed(environment, tmp_path, run_id: Any) -> subprocess.CompletedProcess[
             "model news: unknown setting train.epoch; did you mean train.epochs?",
         ),
         (
-            "nightly",
-            {"models": [{"flow": "ner-bert"}, {"flow": "ner-bert"}]},
-            "ner-bert stands more than once; give each a name",
-        ),
-        (
             "classify-transformer",
             {"register": {"metric": "f1"}},
             "register.metric=f1: expected accuracy or macro_f1",
@@ -76,3 +73,22 @@ def test_the_state_says_it_in_one_line_and_no_log_has_a_traceback(
     assert [one for one in logs if said in one["message"]]
     assert not [one for one in logs if "Traceback" in one["message"]]
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flow", "settings", "said"),
+    [
+        (
+            nightly,
+            {"models": [{"flow": "ner-bert"}, {"flow": "ner-bert"}]},
+            "ner-bert stands more than once; give each a name",
+        ),
+        (nightly, {"models": [{"flow": "ner"}]}, "models.0.flow: expected one of classify-"),
+        (ner_bert, {"train": {"epoch": 1}}, "unknown setting train.epoch; did you mean"),
+    ],
+)
+def test_what_a_form_lets_through_is_one_line(flow, settings, said):
+    with pytest.raises(InputError) as caught:
+        flow.validate_parameters({"settings": settings})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
