@@ -114,7 +114,11 @@ CASES: list[tuple[str, str, Remedy]] = [
     (f"{RUN} data.label=text", r"name another column in (data.label)", without),
     (f"{RUN} data.columns=a,b", r"leave out (data.columns)", without),
     (f"{RUN} data.label_base=1", r"leave out (data.label_base)", without),
-    (f"{RUN} data.encoding=utf-9", r"for example (.*)", value("data.encoding")),
+    (
+        "run classify-transformer --plan data.source=train.csv data.encoding=utf-9",
+        r"for example (utf-8, cp1252)",
+        value("data.encoding"),
+    ),
     (f"{RUN} data.source=smaple", r"did you mean (\w+)\?", value("data.source")),
     (f"{RUN} data.source=trian.csv", r"did you mean ([\w./-]+)\?", value("data.source")),
     (f"{RUN} data.source=", r"tfds:NAME, hf:NAME, (sample) or a path", value("data.source")),
