@@ -76,10 +76,10 @@ def _tokenizer(folder: Path) -> None:
 
 
 def make_home(home: Path) -> None:
-    """Models `tickets` (of subject and body), `old` (no tag), `foreign` (no run), `names`."""
+    """Models `tickets` (subject and body), `old` (no tag), `foreign` (no run), `odd`, `names`."""
     from nightloom.registry.mlflow_registry import Registry
     from nightloom.registry.mlmodel import Field, ModelCard
-    from nightloom.registry.reading import reading_tag
+    from nightloom.registry.reading import READING_TAG, reading_tag
     from nightloom.settings.flows import ClassifyTransformer, NerBert
 
     registry = Registry(f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
@@ -87,7 +87,7 @@ def make_home(home: Path) -> None:
     data = {"source": "tickets.csv", "text": "subject,body", "label": "queue"}
     texts = ClassifyTransformer.model_validate({"data": data}).model_dump(mode="json")
     words = NerBert().model_dump(mode="json")
-    tagged = {"tickets": texts["data"], "names": words["data"], "old": {}, "foreign": {}}
+    tagged = {"tickets": texts["data"], "names": words["data"], "old": {}, "foreign": {}, "odd": {}}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _classifier(folder / "classifier")
@@ -101,7 +101,7 @@ def make_home(home: Path) -> None:
                 card=card,
                 extra_dirs={"tokenizer": folder / "tokenizer"},
                 params=texts if name == "old" else {},
-                tags=reading_tag(settings),
+                tags=reading_tag(settings) if name != "odd" else {READING_TAG: '{"encoding": 3}'},
             )
             registry.set_alias(name, "champion", 1)
 

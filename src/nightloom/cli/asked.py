@@ -13,9 +13,9 @@ from nightloom.data.tables import DELIMITED
 from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry.aliases import Entry
-from nightloom.registry.reading import reading_of
+from nightloom.registry.reading import READING_TAG, reading_of
 from nightloom.settings.inputs import InputDataSettings, InputSettings
-from nightloom.settings.parse import parse_settings
+from nightloom.settings.parse import parse_settings, validate
 from nightloom.settings.spelling import quoted, shown
 
 TABLES = (*DELIMITED, "jsonl", "json", PARQUET)
@@ -74,9 +74,14 @@ class Asked:
 
     def _as_trained(self, known: dict[str, Any] | None) -> Reading:
         fields = InputDataSettings.model_fields
-        trained = InputDataSettings.model_validate(
-            {name: value for name, value in (known or {}).items() if name in fields}
-        )
+        told = {name: value for name, value in (known or {}).items() if name in fields}
+        try:
+            trained = validate(InputDataSettings, told)
+        except InputError as error:
+            raise InputError(
+                f"the version's tag {READING_TAG} says how its training files were read, but: "
+                f"{error}; mend the tag in MLflow, or remove it"
+            ) from error
 
         def either(name: str) -> Any:
             value = getattr(self.data, name)
@@ -94,4 +99,5 @@ class Asked:
             id=self.id,
             words=known is None or "text" not in known,
             known=known is not None,
+            headless=self.data.columns is not None,
         )

@@ -28,7 +28,7 @@ class Reading:
     rows, and a file that has none of them may have a column `text`. `id` is a column that is
     carried through, None where one called `id` is if there is any. `words` says that sentences
     split into words are texts too. Not `known`: the version does not tell how its training rows
-    were read.
+    were read. `headless`: somebody said that this file has no header.
     """
 
     text: tuple[str, ...] = (TEXT,)
@@ -37,6 +37,7 @@ class Reading:
     id: str | None = None
     words: bool = False
     known: bool = True
+    headless: bool = False
 
 
 def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[str] | None]:
@@ -47,6 +48,8 @@ def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[st
         first = next(read_objects(file, reading.options.encoding), None)
         return reading, None if first is None else list(first[1])
     named = reading.options
+    if reading.headless and named.names is not None:
+        return reading, named.names
     for delimiter in dict.fromkeys((named.delimiter, None)):
         options = replace(named, names=None, delimiter=delimiter)
         header = _header(file, reading, options)
