@@ -126,10 +126,11 @@ def _ours_changed(name: str, key: str, old: Any, new: Any) -> Change:
         return Change.of(f"{name}: {key}", old, new)
     before, after = _form(old or {}), _form(new)
     gone, come = (", ".join(sorted(one)[:8]) for one in (before - after, after - before))
+    news = [*(["with them"] if come else []), *([f"without {gone}"] if gone else [])]
     return Change(
         f"{name}: form",
         f"without {come}" if come else "of another version",
-        f"without {gone}" if gone else "of this version",
+        ", ".join(news) or "of this version",
     )
 
 
