@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 
 from deployments.services import HOST, Service
 from nightloom.errors import InputError, RunError
@@ -41,6 +40,10 @@ def check_port(port: int, *, service: str, option: str) -> None:
             ) from None
 
 
+class Asked(Exception):
+    """Somebody asked to stop before all services were up."""
+
+
 class Supervisor:
     """Starts services, watches them, stops them in the reverse order."""
 
@@ -62,7 +65,7 @@ class Supervisor:
 
         Raises:
             RunError: One ended, or does not serve in time; the message has its last lines.
-            KeyboardInterrupt: A signal came meanwhile.
+            Asked: Somebody asked to stop meanwhile.
         """
         for service in services:
             self._services.append(service)
@@ -84,7 +87,7 @@ class Supervisor:
             self._pause()
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Until a signal comes, start again what ends by itself; `changed` is told of new pids.
+        """Until asked to stop, start again what ends by itself; `changed` is told of new pids.
 
         Raises:
             RunError: A service ends again and again.
@@ -111,24 +114,14 @@ class Supervisor:
         self._services.clear()
         self._processes.clear()
 
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """Take Ctrl-C and SIGTERM as the wish to stop."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self._asked_to_stop = True
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def ask_to_stop(self) -> None:
+        """End `start` or `watch` soon; from a signal's handler too."""
+        self._asked_to_stop = True
 
     def _pause(self) -> None:
         time.sleep(POLL_SECONDS)
         if self._asked_to_stop:
-            raise KeyboardInterrupt
+            raise Asked
 
     def _spawn(self, service: Service) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from flows.classify_transformer import classify_transformer
 from flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
+from tasks.runtime.cancelling import cancellable
 from tasks.runtime.engine import engine_of
 from tasks.runtime.night import Night, retrain
 
@@ -35,6 +36,6 @@ def nightly(
         return retrain(FLOWS[model.flow], model, refresh=refresh)
 
     night = Night()
-    with engine_of(settings.run) as engine:
+    with cancellable(), engine_of(settings.run) as engine:
         night.add(*engine.each(one, settings.models))
         return night.over()

@@ -1,5 +1,5 @@
 """`python -m nightloom`."""
 
-from nightloom.cli.main import main
+from nightloom.cli.entry import main
 
 main()

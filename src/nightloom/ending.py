@@ -28,9 +28,18 @@ def hold() -> None:
 
 def kill_tree(pid: int) -> None:
     """Kill a process and what it started."""
-    for one in [pid, *_descendants(pid)]:
+    _kill([pid, *_descendants(pid)])
+
+
+def kill_below(pid: int) -> None:
+    """Kill what a process started."""
+    _kill(_descendants(pid))
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -7,8 +7,10 @@ Ray adds: a stage whose process or machine is lost is called again, and a traini
 import contextlib
 import contextvars
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -16,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from nightloom.accelerators import Accelerator, of_ray
+from nightloom.ending import hold
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 from nightloom.settings.nightly import RunSettings
+from tasks.runtime.cancelling import interrupts
 from tasks.runtime.observer import observers
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ ENVIRONMENT = {
 """Set before Ray is imported, unless the user set them: no telemetry, no warning about GPUs, no
 cluster but the one that is asked for."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+INTERRUPT_SECONDS = 3.8
+"""How long stages on the cluster may take to save and end."""
 REACH_SECONDS = 10.0
 """How long a cluster may take to answer a call."""
 
@@ -50,6 +56,7 @@ class RayEngine:
     def __init__(self, ray: ModuleType, settings: RunSettings) -> None:
         self._ray = ray
         self._retries = settings.retries
+        self._running: set[Any] = set()
         self._gpus = ray.cluster_resources().get("GPU", 0) >= 1
 
     def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
@@ -60,8 +67,20 @@ class RayEngine:
             try:
                 return [one.result() for one in running]
             except BaseException:
+                self.interrupt()
                 self._ray.shutdown()  # or the threads would wait for their stages
                 raise
+
+    def interrupt(self) -> None:
+        """Let what runs on the cluster save and end; kill what does not within seconds."""
+        running = list(self._running)
+        with contextlib.suppress(Exception):
+            for one in running:
+                self._ray.cancel(one, force=False)
+            if running:
+                self._ray.wait(running, num_returns=len(running), timeout=INTERRUPT_SECONDS)
+            for one in self._running:
+                self._ray.cancel(one, force=True)
 
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
         """With Ray as what runs its tasks."""
@@ -94,7 +113,13 @@ class RayEngine:
             scheduling_strategy="SPREAD",
         ):
             future = task.submit(call, inputs)
-        future.wait()
+        reference = cast("Any", future).wrapped_future
+        self._running.add(reference)
+        try:
+            future.wait()
+            hold()
+        finally:
+            self._running.discard(reference)
         state = cast("State[Artifact]", future.state)
         return self._lost(call.stage, future) if state.is_crashed() else state
 
@@ -126,13 +151,17 @@ def cluster(settings: RunSettings) -> Iterator[RayEngine]:
     with contextlib.ExitStack() as connected:
         # Ray says what it notices on standard output, where a run's result belongs
         connected.enter_context(contextlib.redirect_stdout(sys.stderr))
-        _connect(ray, address, api)
+        with _same_handler():
+            _connect(ray, address, api)
         connected.callback(ray.shutdown)
         nodes = [node for node in ray.nodes() if node.get("Alive")]
         _check_reach(api, {node["NodeManagerAddress"] for node in nodes})
         gpus = ray.cluster_resources().get("GPU", 0)
         observers().log(f"a Ray cluster of {len(nodes)} nodes with {gpus:.0f} GPUs")
-        yield RayEngine(ray, settings)
+        engine = RayEngine(ray, settings)
+        interrupts.add(engine.interrupt)
+        connected.callback(interrupts.discard, engine.interrupt)
+        yield engine
 
 
 def _ray(address: str, retries: int) -> ModuleType:
@@ -204,6 +233,17 @@ def _api() -> str:
 
     with get_client(sync_client=True) as client:
         return str(client.api_url).rstrip("/")
+
+
+@contextlib.contextmanager
+def _same_handler() -> Iterator[None]:
+    """Ray takes SIGTERM for itself, in the main thread."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _connect(ray: ModuleType, address: str, api: str) -> None:

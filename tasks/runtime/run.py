@@ -18,6 +18,7 @@ from nightloom.registry.moving import settle
 from nightloom.settings.flows import FlowSettings
 from nightloom.worker.client import Worker
 from tasks.runtime import reporting
+from tasks.runtime.cancelling import cancellable
 from tasks.runtime.engine import engine
 from tasks.runtime.links import flow_run_url
 from tasks.runtime.live import LiveProgress
@@ -171,7 +172,10 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
     token = _current.set(run)
     live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None
     try:
-        with watched_by(live) if live else contextlib.nullcontext():
+        with (
+            contextlib.nullcontext() if plan else cancellable(),
+            watched_by(live) if live else contextlib.nullcontext(),
+        ):
             yield run
     except Exception as error:
         run.failed(error)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.cache.lookup import span
 from nightloom.cli.main import say
+from nightloom.ending import hold
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -29,6 +30,7 @@ class Console:
 
     def say(self, message: str) -> None:
         """A line, above the bar."""
+        hold()
         self._close()
         say(message)
 
@@ -46,6 +48,7 @@ class Console:
         """Move the bar."""
         if not self._shown:
             return
+        hold()
         if self._bar is None or self._bar.desc.rstrip(": ") != what:
             self._close()
             from tqdm import tqdm

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nightloom.cli import stopping
 from nightloom.errors import InputError
 from nightloom.home import Home
 
@@ -64,6 +65,7 @@ def export_hub(
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch,
+        stopping.removing(Path(scratch)),
         Console() as console,
     ):
         source, pair = Path(scratch) / "checkpoint", Path(scratch) / "pair"

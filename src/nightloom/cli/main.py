@@ -6,6 +6,7 @@ import sys
 import click
 
 from nightloom import __version__
+from nightloom.cli import stopping
 from nightloom.errors import NightloomError
 from nightloom.masking import masked
 from nightloom.settings.spelling import on_one_line, visible
@@ -61,16 +62,20 @@ def command() -> None:
     """Nightly retraining of transformer text models, as Prefect flows that can be trusted.
 
     Exit status: 0 done, 1 a run failed, 2 wrong input or usage, 3 `deploy --dry-run` would change
-    something.
+    something; stopped by Ctrl-C 130, by SIGTERM 143, by SIGHUP 129.
     """
 
 
 def main() -> None:
     """Run the command line; an expected error is one line on standard error."""
+    stopping.install()
     _use_utf8()
     try:
-        code = command(standalone_mode=False)
+        with stopping.unwinding():
+            code = command(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
+    except stopping.Stopped as signal:
+        stopping.leave(signal.number, said=signal.said)
     except click.Abort:
         sys.exit(130)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,14 +1,20 @@
 """`nightloom run`: one flow, from the terminal."""
 
+import contextvars
 import json
 import os
 import shlex
+import signal
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import click
 
+from nightloom.cli import stopping
 from nightloom.cli.catalogue import find_flow
 from nightloom.cli.main import say
 from nightloom.errors import InputError, NightloomError, RunError
@@ -16,6 +22,7 @@ from nightloom.exhaustion import exhausted
 
 _NO_SERVER = "Failed to reach API at"
 """What Prefect says at the start of a run."""
+ON = "to go on where this stopped"
 
 
 @click.command(
@@ -65,7 +72,7 @@ def run(
             report = _run(entry.load(), parsed, refresh, plan=plan, console=console)
     except NightloomError as error:
         if isinstance(error, RunError) and not plan:
-            console.say(f"to go on where this stopped: {_again()}")
+            console.say(f"{ON}: {_again()}")
         night = getattr(error, "report", None)
         if as_json:
             failed = {"flow": flow, "state": "failed", "error": str(error)}
@@ -73,9 +80,6 @@ def run(
         elif night:
             console.summary(night)
         raise
-    except KeyboardInterrupt:
-        console.say(f"stopped; to go on where this stopped: {_again()}")
-        raise click.Abort from None
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
@@ -117,7 +121,7 @@ def _run(
         return planned
     with watched_by(console):
         try:
-            report: dict[str, Any] = flow(settings, refresh=refresh)
+            return _stoppable(lambda: flow(settings, refresh=refresh))
         except NightloomError:
             raise
         except Exception as error:
@@ -134,7 +138,34 @@ def _run(
             raise RunError(
                 f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where"
             ) from error
-    return report
+
+
+def _stoppable(flow: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Run a flow in a thread, so that the main one takes signals at any moment.
+
+    In a thread, Prefect also leaves SIGTERM to us.
+    """
+    from tasks.runtime.cancelling import recorded, stop
+
+    done: Future[dict[str, Any]] = Future()
+
+    def go() -> None:
+        try:
+            with recorded():
+                report = flow()
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(report)
+
+    def end(number: int) -> None:
+        stop(f"stopped by {stopping.NAMES[signal.Signals(number)]}")
+        stopping.leave(number)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(go,), daemon=True)
+    with stopping.ending_by(end, hint=ON):
+        thread.start()
+        return done.result()
 
 
 def _again() -> str:

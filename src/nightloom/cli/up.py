@@ -1,16 +1,19 @@
 """`nightloom up`: Prefect, MLflow and a worker on this machine."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from nightloom.cli import stopping
 from nightloom.cli.main import say
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 POOL = "nightloom"
 BACKGROUND_SECONDS = 240
 DOWN_SECONDS = 90
+STOP_SECONDS = 80.0
+"""What runs on the stack saves first; a second Ctrl-C ends all at once."""
 
 
 @click.command(
@@ -96,16 +101,20 @@ def _check_same(found: "Stack", context: click.Context) -> None:
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:
     from deployments.services import mlflow_server, prefect_server, worker
     from deployments.stack import Stack, forget_state, write_state
-    from deployments.supervisor import Supervisor
+    from deployments.supervisor import Asked, Supervisor
 
     logs = home.logs / "stack"
     stack = Stack(os.getpid(), at.prefect, at.mlflow, time.time(), pool=pool, logs=str(logs))
     write_state(home, stack)
     supervisor = Supervisor(logs, say)
-    with supervisor.signals():
+    say("starting Prefect and MLflow")
+    try:
+        _make_store(home)
+    except BaseException:
+        forget_state(home)
+        raise
+    with stopping.ending_by(lambda number: supervisor.ask_to_stop(), seconds=STOP_SECONDS):
         try:
-            say("starting Prefect and MLflow")
-            _make_store(home)
             supervisor.start([prefect_server(home, at), mlflow_server(home, at)])
             say("starting the worker")
             supervisor.start([worker(home, at, pool=pool, name=f"{pool}-{os.getpid()}")])
@@ -114,13 +123,14 @@ def _foreground(home: Home, at: "Addresses", pool: str) -> None:
             _tell(stack)
             say("Ctrl-C stops it")
             supervisor.watch(lambda: write_state(home, replace(stack, pids=supervisor.pids)))
-        except KeyboardInterrupt:
+        except Asked:
             pass
         finally:
-            say("stopping")
             supervisor.stop()
             forget_state(home)
-    say("stopped; everything is kept in " + str(home.root))
+    number = stopping.stopped()
+    assert number is not None
+    raise stopping.Stopped(number, said="everything is kept in " + str(home.root))
 
 
 def _make_store(home: Home) -> None:
@@ -138,8 +148,6 @@ def _make_store(home: Home) -> None:
 
 
 def _background(home: Home, at: "Addresses", pool: str) -> None:
-    from deployments.stack import running_stack
-
     log = home.logs / "stack" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "nightloom", "up", "--pool", pool]
@@ -154,6 +162,17 @@ def _background(home: Home, at: "Addresses", pool: str) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        _wait_until_up(process, log, before, home)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        raise
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path, before: int, home: Home) -> None:
+    from deployments.stack import running_stack
+
     deadline = time.monotonic() + BACKGROUND_SECONDS
     while time.monotonic() < deadline:
         code = process.poll()
@@ -167,7 +186,6 @@ def _background(home: Home, at: "Addresses", pool: str) -> None:
             say(f"runs in the background, process {stack.pid}; `nightloom up --down` stops it")
             return
         time.sleep(0.2)
-    process.terminate()
     raise RunError(f"expected the stack to be up within {BACKGROUND_SECONDS} s; see {log}")
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nightloom import interruption
+from nightloom.ending import kill_below
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
 from nightloom.masking import masked
@@ -72,7 +73,7 @@ def main() -> None:
         try:
             replies.send(reply="built", **_build(json.loads(line), replies))
         except interruption.Interrupted:
-            os._exit(0)
+            _end()
         except NightloomError as error:
             replies.send(reply="error", kind=type(error).__name__, message=str(error))
         except MemoryError:
@@ -118,6 +119,12 @@ def _listen(stream: IO[str], requests: "queue.Queue[str]", replies: _Replies) ->
             requests.put(line)
         elif not interruption.ask(lambda: replies.send(reply="saving")):
             break
+    _end()
+
+
+def _end() -> None:
+    """At once, with all that a builder may have started."""
+    kill_below(os.getpid())
     os._exit(0)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ LOOK_SECONDS = 0.25
 """Python notices a wish to stop between two looks at the child's pipe."""
 
 
+_live: "weakref.WeakSet[Worker]" = weakref.WeakSet()
+
+
+def interrupt_all() -> None:
+    """Interrupt every worker of this process, side by side."""
+    threads = [threading.Thread(target=one.interrupt, daemon=True) for one in list(_live)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class Worker:
     """A child process that builds stages, one at a time."""
 
@@ -62,6 +75,7 @@ class Worker:
         self._unread = b""
         self._asked = False
         self._saving = False
+        _live.add(self)
 
     def build(self, builder: str, context: BuildContext, *, report: Report = SILENT) -> Built:
         """Run `builder` (`module:function`) in the child.

@@ -1,0 +1,21 @@
+"""Where the command `nightloom` begins: signals are taken before anything else is imported."""
+
+import os
+import signal
+
+
+def main() -> None:
+    """Run the command line."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)  # for the milliseconds until `install`
+    from nightloom.cli import stopping
+
+    stopping.install()
+    from nightloom.cli.main import main as run
+
+    run()
+
+
+def _leave(number: int, frame: object) -> None:
+    os.write(2, b"stopped by Ctrl-C before anything began\n")
+    os._exit(128 + number)
