@@ -35,6 +35,8 @@ FILES: dict[str, str | bytes] = {
     "night.yaml": "models:\n  - {flow: classify-transfomer}\n",
     "night-empty.yaml": "models: []\n",
     "night-same.yaml": "models:\n  - {flow: classify-hub}\n  - {flow: classify-hub}\n",
+    "night-key.yaml": "models:\n  - {flow: classify-hub, setings: {}}\n",
+    "night-dict.yaml": "models: {flow: classify-hub}\n",
     "night-inner.yaml": "models:\n  - {flow: classify-hub, settings: {train: {epoch: 3}}}\n",
     "full/file": "mine",
 }
@@ -105,6 +107,11 @@ CASES: list[tuple[str, str]] = [
     ),
     ("run nightly --plan --config night-empty.yaml", "expected at least one model"),
     ("run nightly --plan --config night-same.yaml", "classify-hub"),
+    (
+        "run nightly --plan --config night-key.yaml",
+        "models.0: unknown setting setings; did you mean settings?",
+    ),
+    ("run nightly --plan --config night-dict.yaml", "models: expected a list, each of its items"),
     ("run nightly --plan --config night-inner.yaml", "did you mean"),
     ("run nightly --plan", "models"),
     # sources
@@ -113,7 +120,10 @@ CASES: list[tuple[str, str]] = [
     (f"{RUN} data.source=FULL", "did you mean full?"),
     (f"{RUN} data.source=loose", "it is a link to none, which is not there"),
     (f"{RUN} data.source=https://example.org/a.csv", "https: is not fetched: download the file"),
-    ("run nightly --plan models=a", "models.0: expected settings, each as NAME: VALUE, got 'a'"),
+    (
+        "run nightly --plan models=a",
+        "models.0: expected settings, each as NAME: VALUE, such as",
+    ),
     (f"{RUN} data.source=tdfs:ag_news", "did you mean 'tfds:'"),
     (f"{RUN} data.source=full", "no training file"),
     (f"{RUN} data.source=", "data.source is empty"),
@@ -121,6 +131,8 @@ CASES: list[tuple[str, str]] = [
     # models that are not there
     ("predict", "Missing argument 'MODEL'"),
     ("predict nobody", "got nothing to predict on"),
+    ("predict nobody text --set data.text", "expected SETTING=VALUE"),
+    ("predict nobody text --set data.lable=x", "unknown setting data.lable"),
     ("predict nobody text", "none is registered yet; train one"),
     ("predict a@b@c text", "expected a model as name, name@alias or name/version"),
     ("predict a/b text", "expected a model as name, name@alias or name/version"),

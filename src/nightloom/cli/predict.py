@@ -82,13 +82,13 @@ def predict(
     if output is not None:
         output = str(Path(output).expanduser())
         _check_output(Path(output), sources)
+    asked = Asked.of(settings, id_name)
     home = Home.current()
     if moved := settle(home):
         say(f"note: {moved}")
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")
-    asked = Asked.of(settings, id_name)
     with open_inputs(texts, sources, form, asked.reading(home, resolved.entry), say=say) as inputs:
         asked.check([one.format for one in inputs])
         count = _count(chain.from_iterable(one.read() for one in inputs))

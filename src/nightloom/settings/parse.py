@@ -152,6 +152,8 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> str:
 def _explain(kind: type[BaseModel], error: Any) -> str:
     parts = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
     name = ".".join(parts)
+    if error["type"] == "extra_forbidden" and any(isinstance(part, int) for part in error["loc"]):
+        return f"{'.'.join(parts[:-1])}: {error['msg']}"  # within a list it was named on its own
     if error["type"] == "extra_forbidden":
         return _unknown(name, kind)
     if error["type"] == "invalid_key":
@@ -163,6 +165,10 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         return on_one_line(f"{name}: {_not_text(error.get('input'))}")
     if error["type"] in ("model_type", "dict_type"):
         message = "expected settings, each as NAME: VALUE"
+        if name.startswith("models."):
+            message += ", such as {flow: classify-transformer}"
+    if error["type"] == "tuple_type" and isinstance(error.get("input"), dict):
+        message = "expected a list, each of its items after a dash, got NAME: VALUE"
     if error["type"] == "missing":
         message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
