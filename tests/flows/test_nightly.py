@@ -142,7 +142,7 @@ def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
         ([{"flow": "ner-bert", "settings": {"train": {"epochs": 0}}}], "model ner-bert: "),
         ([{"flow": "ner-bert", "settings": {"train": 3}}], "settings of the group train"),
         ([{"flow": "ner-bert", "name": "a b"}], "models.0.name"),
-        ([{"flow": "ner-bert", "model": "x"}], "models.0.model"),
+        ([{"flow": "ner-bert", "model": "x"}], "models.0: unknown setting model"),
     ],
 )
 def test_a_wrong_night_is_refused_in_one_line(models, expected, nightloom, tmp_path):
