@@ -19,6 +19,7 @@ from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import parse_settings
+from tasks.runtime.engine import LocalEngine
 from tests.every_setting.array import Row
 
 TEXTS = ["the red apple fell on the mat", ""]
@@ -38,10 +39,12 @@ class Finished:
         return self.artifact
 
 
-class Here:
+class Here(LocalEngine):
     """An engine that builds in this process, without a server."""
 
-    def call(self, task: Any, call: Any, inputs: dict[str, Artifact], *, gpu: bool) -> Finished:
+    def call(  # type: ignore[override]
+        self, task: Any, call: Any, inputs: dict[str, Artifact], *, gpu: bool
+    ) -> Finished:
         from tasks.runtime.build import build
 
         return Finished(build(dataclasses.replace(call, limit=None), inputs))
@@ -53,7 +56,7 @@ class WorkerHere:
     built: ClassVar[list[str]] = []
     """Stages whose building has begun, in the last run."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, **how_it_is_started: Any) -> None:
         pass
 
     def build(self, builder: str, context: Any, *, report: Any) -> Any:
