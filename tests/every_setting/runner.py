@@ -105,12 +105,9 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
         InputError: The settings are refused.
         AssertionError: No right answer.
     """
-    import keras
-
     from nightloom.registry.aliases import read_version
     from nightloom.serving.predictor import load_predictor
 
-    keras.backend.clear_session()
     _forget_determinism()
     WorkerHere.built.clear()
     try:
