@@ -74,8 +74,8 @@ def home(tmp_path: Path, folder: Path) -> Home:
     """A home with one version."""
     made = Home(tmp_path / "here" / "home")
     made.create()
-    register(made, "d1", folder)
     assert settle(made) == ""
+    register(made, "d1", folder)
     return made
 
 

@@ -27,6 +27,7 @@ LOCATIONS = (
     ("logged_models", "artifact_location", ""),
     ("model_versions", "source", ""),
     ("model_versions", "storage_location", ""),
+    ("workspaces", "default_artifact_root", ""),
     ("trace_tags", "value", "key = 'mlflow.artifactLocation'"),
 )
 """Columns in which MLflow writes where files lie."""
@@ -46,9 +47,11 @@ def settle(home: Home, *, serves: bool = False) -> str:
     """
     store = home.root / "mlflow.db"
     used = store if serves else sqlite_path(home.tracking_uri)
+    root = plain(home.root)
+    if used is not None and not store.exists() and home.artifacts.is_dir():
+        _record(home, root)
     if used is None or not store.exists() or not _is_same(used, store):
         return ""
-    root = plain(home.root)
     try:
         with contextlib.closing(_open(store, "ro")) as database:
             old = _earlier(database, home, root)
