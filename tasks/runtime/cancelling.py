@@ -23,6 +23,8 @@ GATE_SECONDS = 0.7
 TELL_SECONDS = 4.0
 """From the wish to stop: then the server has had its time."""
 ANSWER_SECONDS = 2.0
+SETTLE_SECONDS = 1.0
+"""The server learns of a stage that has just begun from an event, a moment later."""
 
 interrupts: "set[Callable[[], None]]" = set()
 """Called beside what this process itself builds: ends what is built elsewhere for it."""
@@ -156,8 +158,11 @@ def _tell(why: str, saved: threading.Event, told: threading.Event) -> None:
     ):
         cancel_flow_runs(client, _gate.made, why, since)
         told.set()
-        saved.wait(TELL_SECONDS)
-        cancel_task_runs(client, _gate.made, why, since)
+        settled, last = time.monotonic() + SETTLE_SECONDS, False
+        while not last:
+            last = saved.is_set() and time.monotonic() >= settled
+            cancel_task_runs(client, _gate.made, why, since)
+            time.sleep(0.2)
 
 
 def cancel_flow_runs(client: Any, ids: list[UUID], why: str, since: datetime) -> None:

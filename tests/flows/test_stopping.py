@@ -106,7 +106,7 @@ def test_sigterm_in_a_night_leaves_no_run_behind_on_a_server_that_lives_on(prefe
     [parent] = ask(prefect_api, "task_runs", task_runs=wanted)
     [whole] = ask(prefect_api, "flow_runs", flow_runs={"id": {"any_": [parent["flow_run_id"]]}})
     for run in (model, whole, parent, *tasks):
-        assert run["state"]["type"] == "CANCELLED", run
+        assert run["state"]["type"] == "CANCELLED", (run["name"], run["state"])
         assert run["state"]["message"] == "stopped by SIGTERM"
 
 
