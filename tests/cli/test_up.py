@@ -359,6 +359,7 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
 
 
+@pytest.mark.long("ctrl-c")
 def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
     known = {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
     train = {**LONG, "epochs": 9000, "seed": 3}
