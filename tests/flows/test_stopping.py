@@ -6,6 +6,8 @@ import random
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -147,6 +149,24 @@ def test_ctrl_c_in_other_commands_is_one_line(command, variable, silent, tmp_pat
         shown.press_ctrl_c()
         ended_well(shown, "Ctrl-C")
     assert not [one for one in tmp_path.iterdir() if "export" in one.name], "nothing half-written"
+
+
+def test_what_nohup_ignores_stays_ignored(silent, tmp_path):
+    url, came = silent
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nightloom", "deploy"],
+        env=homes(tmp_path, PREFECT_API_URL=url),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert came.wait(60)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == STATUS["SIGTERM"], said
+    assert said.splitlines()[-1] == "stopped by SIGTERM; to start it again: nightloom deploy"
 
 
 MOMENTS = (
