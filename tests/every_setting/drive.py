@@ -122,7 +122,8 @@ def cover(coverage: Coverage, attempt: Try, *, seed: int, enough: Callable[[], b
         for row in rows:
             if enough():
                 return
-            if not pairs_of(row) & coverage.open:
+            faulty = any(row == one for one, _ in coverage.faults)
+            if faulty or not pairs_of(row) & coverage.open:
                 continue
             refused = len(coverage.refused)
             coverage.take(row, attempt)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nightloom.encoders.dropout import dropout, mixed
+from nightloom.encoders.plain import is_plain
 
 MASKED = -1e9
 """Score of a pair of tokens that must not see each other."""
@@ -38,6 +39,8 @@ def attend(
     query (scaled), key, value: [rows, heads, width, size]; segments: int32 [rows, width], equal for
     tokens that see each other.
     """
+    if is_plain():
+        return _attended(query, key, value, segments, segments, dropped)
     blocks = _blocks(query.shape[2])
 
     @tf.custom_gradient

@@ -8,9 +8,13 @@ encoder's arithmetic as long as the table has few rows.
 
 import tensorflow as tf
 
+from nightloom.encoders.plain import is_plain
+
 
 def rows_of(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     """table [rows, size], index int32 [n] → [n, size]; every index is below `rows`."""
+    if is_plain():
+        return tf.gather(table, index)
 
     @tf.custom_gradient
     def gathered(values: tf.Tensor) -> tuple[tf.Tensor, object]:

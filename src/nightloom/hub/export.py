@@ -12,6 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from nightloom.encoders.encoder import Encoder
+from nightloom.encoders.plain import plain_gradients
 from nightloom.encoders.weights import encoder_weights, load_encoder
 from nightloom.errors import InputError
 from nightloom.hub.normal_form import normalize_saved_model
@@ -59,7 +60,8 @@ def export_hub(checkpoint: Path | str, out: Path | str, *, seq_length: int | Non
             f"{checkpoint}, got {seq_length}"
         )
     tokenizer = GraphTokenizer.from_directory(checkpoint, seq_length)
-    _save(encoder_module(encoder), out / "encoder")
+    with plain_gradients():  # saving traces once more
+        _save(encoder_module(encoder), out / "encoder")
     _save(preprocess_module(tokenizer, pad_id=encoder.config.pad_id), out / "preprocess")
 
 
@@ -101,8 +103,9 @@ def encoder_module(encoder: Encoder) -> tf.Module:
             return seeded(inputs, tf.cast(counter.assign_add(1), tf.uint32))
         return compute(inputs, None)
 
-    for training in (True, False):
-        call.get_concrete_function(spec, training=training)
+    with plain_gradients():
+        for training in (True, False):
+            call.get_concrete_function(spec, training=training)
     root = Root()
     weights = {name: weight.value for name, weight in encoder_weights(encoder).items()}
     root.__call__ = call
