@@ -24,6 +24,7 @@ TEXTS: tuple[Rule, ...] = (
     ("data.source", "sample", "data.label_names", "*"),
 )
 REVISION: Rule = ("model.revision", "*", "model.checkpoint", "*")
+CASED: Rule = ("model.checkpoint", "roberta", "model.lowercase", "true")
 SHARED: Rule = ("model.trainable", "top:1 top:2", "model.checkpoint", "albert")
 POOLER: Rule = ("model.pooling", "pooler", "model.checkpoint", "distilbert")
 ENTITIES: tuple[Rule, ...] = (
@@ -33,11 +34,15 @@ ENTITIES: tuple[Rule, ...] = (
     ("model.overlap", "20", "model.length", "3"),
     ("data.scheme", "iob1 bilou ioe1 ioe2 io", "data.invalid_tags", "refuse"),
 )
+HUB: tuple[Rule, ...] = (
+    ("model.encoder", "albert", "model.preprocess", "*"),
+    ("model.encoder", "encoder", "model.lowercase", "*"),
+)
 RULES: dict[str, tuple[Rule, ...]] = {
     "classify-transformer": TEXTS,
-    "classify-bert": (*TEXTS, REVISION, SHARED, POOLER),
-    "classify-hub": TEXTS,
-    "ner-bert": (*ENTITIES, REVISION, SHARED),
+    "classify-bert": (*TEXTS, REVISION, SHARED, POOLER, CASED),
+    "classify-hub": (*TEXTS, *HUB),
+    "ner-bert": (*ENTITIES, REVISION, SHARED, CASED),
 }
 
 
