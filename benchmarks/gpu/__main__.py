@@ -15,10 +15,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.parts import PARTS, Given
+from benchmarks.gpu.parts import PARTS, TOTAL, Given
 
 TINY_PATIENCE = 6
 """How many times as long a part may take with `--tiny`: that is for a CPU."""
@@ -49,10 +50,15 @@ def main() -> int:
 def run_all(work: Given, names: list[str], out: Path) -> int:
     """Each part in its turn; the table; 1 where one failed or was too slow."""
     found: dict[str, Any] = {}
+    began, patience = time.monotonic(), TINY_PATIENCE if work.tiny else 1
     for name in names:
-        limit = PARTS[name].limit * (TINY_PATIENCE if work.tiny else 1)
+        left = round(patience * TOTAL - (time.monotonic() - began))
+        limit = min(patience * PARTS[name].limit, left)
         print(f"{name}: {PARTS[name].title} (at most {limit} s)", flush=True)
-        found[name] = run_part(work, name, limit)
+        if limit <= 0:
+            found[name] = {"failed": f"no time left; python -m benchmarks.gpu … --only {name}"}
+        else:
+            found[name] = run_part(work, name, limit)
         out.write_text(json.dumps(found, indent=1) + "\n")
         print(f"  {json.dumps(found[name])}", flush=True)
     print()

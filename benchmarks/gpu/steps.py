@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightloom.accelerators import accelerator, compiler_flags
+
 if TYPE_CHECKING:
     from benchmarks.gpu.parts import Given
 
@@ -26,8 +28,6 @@ CALLS = 12
 
 def card() -> str:
     """The card's name."""
-    from nightloom.accelerators import accelerator
-
     found = accelerator()
     return found.name if found else "none: a CPU"
 
@@ -268,4 +268,6 @@ def _seconds(call: Callable[[], Any], times: int) -> float:
 
 
 if __name__ == "__main__":
+    if accelerator():
+        os.environ["XLA_FLAGS"] = compiler_flags()  # as a flow's worker has it
     print(json.dumps({"ours": _ours, "theirs": _theirs}[sys.argv[1]](json.loads(sys.argv[2]))))

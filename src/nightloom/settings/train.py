@@ -21,7 +21,8 @@ FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
 
 DETERMINISTIC = {"cpu": True, "gpu": True}
-"""What `train.deterministic=auto` is on each kind of device: on where it costs below 5 %."""
+"""What `train.deterministic=auto` is on each kind of device. On an H200 steps of MiniLM took 6 %
+longer than with all that XLA tunes without it, and compiling 16 s less."""
 
 
 class TrainSettings(Settings):

@@ -88,8 +88,9 @@ def _crash(error: Exception) -> dict[str, str]:
     """The reply for an error that nobody raised on purpose."""
     if what := exhausted(error):
         return {"reply": "exhausted", "message": what}
-    if type(error).__name__ == "ResourceExhaustedError":
-        return {"reply": "memory", "message": str(error).splitlines()[0]}
+    said = str(error)
+    if type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in said:
+        return {"reply": "memory", "message": said.splitlines()[0][:300]}
     message = " ".join(masked(str(error)).split())[:500]
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"

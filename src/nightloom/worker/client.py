@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom import errors
-from nightloom.accelerators import Accelerator
+from nightloom.accelerators import Accelerator, compiler_flags
 from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
 from nightloom.interruption import Interrupted
@@ -37,6 +37,11 @@ ENVIRONMENT = {
 """Set for the child unless the user set them."""
 
 
+SMALLER = {
+    "train": "set train.batch_size lower, or train.accumulate=2 for the same step in parts, or ",
+    "evaluate": "set evaluate.batch_size lower, or ",
+}
+"""What needs less memory, by stage."""
 STEP_SECONDS = 2.0
 """How long the step under way may take before an asked child is killed."""
 SAVE_SECONDS = 1.8
@@ -149,20 +154,21 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**ENVIRONMENT, **os.environ, **self._kept_programs()},
+                    env={**ENVIRONMENT, **os.environ, **self._compiling()},
                 )
             if self._asked:  # meanwhile, by another thread
                 self.kill()
         return self._process
 
-    def _kept_programs(self) -> dict[str, str]:
-        """Environment of a child that goes on with the programs of earlier ones."""
+    def _compiling(self) -> dict[str, str]:
+        """How the child compiles: for a GPU, and on from the programs of earlier ones."""
+        plain = {} if self._gpu is None else {"XLA_FLAGS": compiler_flags()}
         if self._programs_root is None:
-            return {}
+            return plain
         try:
             self._programs = Programs(self._programs_root, self._gpu)
         except OSError:  # a full disk costs a compilation, not the run
-            return {}
+            return plain
         return self._programs.environment()
 
     def _replies(self, process: "subprocess.Popen[bytes]", stage: str, report: Report) -> Built:
@@ -275,8 +281,8 @@ def _ends_without_memory(log: Path) -> bool:
 
 
 def _out_of_memory(stage: str, detail: str) -> str:
-    hint = "set train.batch_size lower" if stage == "train" else "set evaluate.batch_size lower"
+    hint = SMALLER.get(stage, "")
     return (
-        f"{stage} probably ran out of memory"
-        f"{': ' + detail if detail else ''}; {hint}, or run where more memory is free"
+        f"{stage} probably ran out of memory{': ' + detail if detail else ''}; "
+        f"{hint}run where more memory is free"
     )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from nightloom.accelerators import Accelerator
+from nightloom.accelerators import Accelerator, compiler_flags
 from nightloom.cache.canonical import digest_of_file
 
 ROOM = 512 * 2**20
@@ -47,21 +47,18 @@ class Programs:
         self._given = {name for path in self._files() if (name := self._give(path))}
 
     def environment(self) -> dict[str, str]:
-        """What makes TensorFlow use them; added to what the user set."""
+        """What makes TensorFlow use them, before what the user set."""
         kind = "CPU" if self._gpu is None else "GPU"
-        flags = {
-            "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={self._folder} "
+        mine = (
+            f"--tf_xla_persistent_cache_directory={self._folder} "
             "--tf_xla_persistent_cache_read_only=false "
             f"--tf_xla_persistent_cache_device_types={kind}"
-        }
+        )
+        found = {"TF_XLA_FLAGS": f"{mine} {os.environ.get('TF_XLA_FLAGS', '')}".strip()}
         if self._gpu is not None:
-            flags["XLA_FLAGS"] = (
-                f"--xla_gpu_per_fusion_autotune_cache_dir={self._folder / AUTOTUNED}"
-            )
-        return {
-            name: f"{os.environ[name]} {value}" if os.environ.get(name) else value
-            for name, value in flags.items()
-        }
+            tuned = f"--xla_gpu_per_fusion_autotune_cache_dir={self._folder / AUTOTUNED}"
+            found["XLA_FLAGS"] = compiler_flags(tuned)
+        return found
 
     def close(self, *, keep: bool) -> None:
         """Give the folder back; `keep`: take over what the worker compiled."""
