@@ -37,6 +37,7 @@ ENTITIES: tuple[Rule, ...] = (
 HUB: tuple[Rule, ...] = (
     ("model.encoder", "albert", "model.preprocess", "*"),
     ("model.encoder", "encoder", "model.lowercase", "*"),
+    ("model.encoder", "encoder", "model.preprocess", "none"),
 )
 RULES: dict[str, tuple[Rule, ...]] = {
     "classify-transformer": TEXTS,
