@@ -11,9 +11,13 @@ def main() -> None:
     from nightloom.cli import stopping
 
     stopping.install()
-    from nightloom.cli.main import main as run
+    try:
+        from nightloom.cli.main import main as run
 
-    run()
+        run()
+    except SystemExit as end:
+        stopping.exit_with(end.code)
+        raise
 
 
 def _leave(number: int, frame: object) -> None:

@@ -7,6 +7,7 @@ whatever the main thread is stuck in, the process is gone within seconds; a seco
 once.
 """
 
+import atexit
 import contextlib
 import os
 import shlex
@@ -45,6 +46,7 @@ class _State:
         self.action: Callable[[int], None] = leave
         self.remove: list[Path] = []
         self.seconds = MOST_SECONDS
+        self.code: int | None = None
         self.terminal = 2
         """Standard error, also while libraries are kept from it."""
 
@@ -54,6 +56,7 @@ def install() -> None:
     if _state.installed or threading.current_thread() is not threading.main_thread():
         return
     _state.installed = True
+    atexit.register(_exit)  # the first to be registered is the last to be called
     with contextlib.suppress(OSError):
         _state.terminal = os.dup(2)
     reading, writing = os.pipe()
@@ -68,6 +71,25 @@ def install() -> None:
         if signal.getsignal(number) is signal.SIG_IGN and not _has_terminal():
             continue
         signal.signal(number, _take)
+
+
+def exit_with(code: object) -> None:
+    """End with this status as soon as everything that waits for the end has been called.
+
+    Python takes the signals' handlers down before it takes the modules down, which takes a while.
+    """
+    _state.code = 0 if code is None else code if isinstance(code, int) else 1
+
+
+def _exit() -> None:
+    if _state.code is None:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            return  # Python says how that ends
+    os._exit(_state.code)
 
 
 def stopped() -> int | None:
