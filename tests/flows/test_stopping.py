@@ -171,7 +171,7 @@ def test_what_nohup_ignores_stays_ignored(silent, tmp_path):
 
 MOMENTS = (
     None, "MISS +download", "BUILT +download", "MISS +adapt", "MISS +encode", "MISS +train",
-    "epoch 1/", "BUILT +train", "MISS +register", "exporting", "BUILT +register", "metrics ",
+    "epoch 1/", "BUILT +train", "MISS +register", "exporting",
 )  # fmt: skip
 
 
