@@ -58,6 +58,25 @@ def test_a_class_that_may_say_none(tmp_path: Path) -> None:
     assert stated["warnings"] == []
 
 
+def test_what_a_warning_names_keeps_what_was_missing(tmp_path: Path) -> None:
+    """`data.missing_labels` takes the place of the usual ones: the list has them as well."""
+    labels = ["order", "refund", "-", "nan", "N/A", "?"] * 8
+    warnings = built(tmp_path, labels)["warnings"]
+    remedy = next(line for line in warnings if line.startswith("label '-'")).split("'")[-2]
+    assert json.loads(remedy) == ["-", "nan", "N/A"]
+    facts = built(tmp_path, labels, missing_labels=remedy)
+    assert facts["label_names"] == ["?", "order", "refund"]
+    again = next(line for line in facts["warnings"] if line.startswith("label '?'")).split("'")[-2]
+    assert built(tmp_path, labels, missing_labels=again)["label_names"] == ["order", "refund"]
+
+
+def test_a_usual_one_that_a_list_lacks_is_told(tmp_path: Path) -> None:
+    facts = built(tmp_path, ["order", "refund", "unknown", "NULL"] * 8, missing_labels="unknown")
+    assert facts["label_names"] == ["NULL", "order", "refund"]
+    told = 'data.missing_labels=\'["NULL", "unknown"]\''
+    assert any("label 'NULL' (8 rows)" in line and told in line for line in facts["warnings"])
+
+
 @pytest.mark.parametrize("label", ["\u200b", "\ufeff ", "\u00a0", '" "'])
 def test_a_label_that_cannot_be_seen_is_missing(label: str, tmp_path: Path) -> None:
     facts = built(tmp_path, ["a", "b", label] * 8)

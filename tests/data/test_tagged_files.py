@@ -75,6 +75,16 @@ LAYOUTS: list[tuple[str, str, str]] = [
         "column 3 of 4 is the word",
     ),
     (
+        "ids of words with gaps",
+        lines("100|Mira|B-PER 101|Holt|I-PER 102|rows|O // 200|Graz|B-LOC 201|sleeps|O"),
+        "column 2 of 3 is the word, column 3 the tag (B-PER, I-PER, B-LOC); not read: 1",
+    ),
+    (
+        "offsets of characters before the word",
+        lines("0-4|Mira|B-PER 5-9|Holt|I-PER 10-14|rows|O // 16-20|Graz|B-LOC 21-27|sleeps|O"),
+        "column 2 of 3 is the word",
+    ),
+    (
         "chunks behind the entities",
         lines("Mira|B-PER|B-NP Holt|I-PER|I-NP rows|O|B-VP // Graz|B-LOC|B-NP sleeps|O|B-VP"),
         "column 1 of 3 is the word, column 2 the tag",

@@ -153,7 +153,7 @@ class Head:
             return next(header.index(name) for name in WORD_COLUMNS if name in header)
         rest = [at for at in range(self.width) if at not in tags]
         free = [at for at in rest if at != counts_at] or rest
-        unlikely = (self._is_constant, self._are_parts_of_speech)
+        unlikely = (self._is_constant, self._are_parts_of_speech, self._are_numbers)
         return next((at for at in free if not any(test(at) for test in unlikely)), free[0])
 
     def _is_constant(self, at: int) -> bool:
@@ -162,6 +162,10 @@ class Head:
         return words > len(self._sentences) + 1 and all(
             len({parts[at] for parts in rows}) == 1 for rows in self._sentences
         )
+
+    def _are_numbers(self, at: int) -> bool:
+        """Whether all values are numbers: ids with gaps, offsets of characters."""
+        return all(COUNTED.fullmatch(value) for value in self.column(at))
 
     def _are_parts_of_speech(self, at: int) -> bool:
         return set(self.column(at)) <= _PARTS_OF_SPEECH

@@ -1,5 +1,6 @@
 """What labels look like: which are missing, which are the same number, which are nearly equal."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -69,13 +70,17 @@ def alike(name: str, names: Iterable[str]) -> str:
     return next((other for other in names if other != name and _folded(other) == folded), "")
 
 
-def maybe_missing(names: Sequence[str], rows: Sequence[int]) -> list[str]:
-    """Warnings of classes whose name may say that there is none."""
+def maybe_missing(names: Sequence[str], rows: Sequence[int], missing: Sequence[str]) -> list[str]:
+    """Warnings of classes whose name may say that there is none.
+
+    `missing` stand for none as it is; the list that a warning gives to `data.missing_labels` holds
+    them as well, for it takes their place.
+    """
     return [
         f"label {quoted(name)} ({count} rows) is taken for a class; where it stands for a missing "
-        f"label: data.missing_labels='[\"{name}\"]'"
+        f"label: data.missing_labels='{json.dumps([name, *missing], ensure_ascii=False)}'"
         for name, count in zip(names, rows, strict=True)
-        if name.lower() in _MAYBE_MISSING
+        if name.lower() in _MAYBE_MISSING or name in USUAL_MISSING
     ]
 
 

@@ -18,11 +18,13 @@ MISSING = -1
 class LabelVocabulary:
     """The distinct labels of a source in order of appearance, and where each was first seen.
 
-    `missing` are labels that stand for none, beside what is empty or cannot be seen.
+    `missing` are labels that stand for none, beside what is empty or cannot be seen; the attribute
+    holds those that were met.
     """
 
     def __init__(self, missing: Collection[str] = ()) -> None:
         self._missing = missing
+        self.missing: list[str] = []
         self.values: list[str] = []
         self.places: list[str] = []
         self._codes: dict[str, int] = {}
@@ -46,6 +48,8 @@ class LabelVocabulary:
         value = label.strip()
         if value in self._missing or not visible_part(value):
             self._codes[label] = MISSING
+            if value in self._missing and value not in self.missing:
+                self.missing.append(value)
             return
         if value not in self._codes:
             if len(self.values) >= MOST_CLASSES:

@@ -145,8 +145,9 @@ def _label_warnings(
             )
     if settings.label_names is None and source.label_names is None:
         rows = np.sum(list(counts.values()), axis=0).tolist()
-        if settings.missing_labels is None:
-            warnings += maybe_missing(labels.names, rows)
+        given = settings.missing_labels
+        if given is None or given:  # [] says that all are classes
+            warnings += maybe_missing(labels.names, rows, given or vocabulary.missing)
         warnings += near_equal(labels.names, rows)
         points = [value for value in vocabulary.values if "." in value]
         if points and as_integers(vocabulary.values) and (read := as_integers(points)):
