@@ -216,7 +216,7 @@ def test_its_settings_are_listed_by_the_command_that_its_help_names(nightloom, t
         ("pool.type=docker", "needs pool.image"),
         ("pool.type=kubernetes pool.image=x", "to be of the type kubernetes, got process"),
         ("notify.block=slack-webhook/none", "expected a notification block slack-webhook/none"),
-        ("nightly.models=/nowhere/night.yaml", "cannot read the settings file"),
+        ("nightly.models=/nowhere/night.yaml", "name a YAML file that is there"),
         ("pool.template=/nowhere/pool.json", "expected a base job template"),
         ("rerun.silent_seconds=10", "rerun.silent_seconds"),
     ],

@@ -17,7 +17,8 @@ def read_yaml(path: Path) -> Any:
         return _parse(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(
-            f"cannot read the settings file {path}: {error.strerror}; name a YAML file that is there"
+            f"cannot read the settings file {path}: {error.strerror}; name a YAML file that is "
+            "there"
         ) from error
     # PyYAML lets through whatever its constructors raise on values such as `!!int x`.
     except Exception as error:
