@@ -9,6 +9,7 @@ from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family, restore_model
 from nightloom.settings.train import EvaluateSettings, holding
 from nightloom.stages.context import BuildContext, Built
+from nightloom.training.devices import prepare_to_score
 from nightloom.training.examples import read_examples
 from nightloom.training.scoring import Scorer
 
@@ -19,6 +20,7 @@ def build(context: BuildContext) -> Built:
     What is counted and shown differs by the examples' task: `evaluate_text`, `evaluate_entities`.
     """
     settings = context.group("evaluate", EvaluateSettings)
+    prepare_to_score()
     model, description = restore_model(context)
     examples = context.inputs["examples"]
     test = read_examples(examples.path / "test.arrow")

@@ -14,7 +14,7 @@ import pyarrow as pa
 from nightloom.data.arrow import write_stream
 from nightloom.families.base import load_family
 from nightloom.stages.context import BuildContext, Built
-from nightloom.training.devices import computing_in
+from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples, read_examples
 from nightloom.training.scoring import Scorer
 
@@ -29,6 +29,7 @@ def build(context: BuildContext) -> Built:
     """Write `<split>.arrow` with features and label of each row."""
     encoded = context.inputs["encoded"]
     family: Any = load_family(context.variant)
+    prepare_to_score()
     with computing_in(context.settings["train"]["precision"]):
         body = family.body(context)
     kind = pa.float16() if context.settings["model"]["features"] == "float16" else pa.float32()

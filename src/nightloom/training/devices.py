@@ -24,23 +24,45 @@ def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
     Raises:
         InputError: A device that the settings name is not there.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        try:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # already in use with the setting it has
-            break
+    gpus = _take_memory_as_needed()
     devices = resolve(settings.devices)
     if gpus and all(name.startswith("CPU") for name in devices):
         with suppress(RuntimeError):  # a stage before this one has used them
             tf.config.set_visible_devices([], "GPU")
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+        _add_in_order()
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy(devices)
     if devices and devices[0].startswith("CPU") and not gpus:
         return tf.distribute.get_strategy()
     return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def prepare_to_score() -> None:
+    """Set this process up for the same scores, to the bit, whatever it did before."""
+    _take_memory_as_needed()
+    tf.config.experimental.enable_op_determinism()
+    _add_in_order()
+
+
+def _add_in_order() -> None:
+    """Sums of several tensors are added as they stand in the graph.
+
+    TensorFlow's optimiser may have them added to a variable in the order in which they are done,
+    which depends on chance; and two calls of one graph at once would share that variable.
+    """
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def _take_memory_as_needed() -> list[tf.config.PhysicalDevice]:
+    gpus: list[tf.config.PhysicalDevice] = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # already in use with the setting it has
+            break
+    return gpus
 
 
 def side_by_side(wanted: int, *, batch_size: int, strategy: tf.distribute.Strategy) -> int:
