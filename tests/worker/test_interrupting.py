@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.interruption import Interrupted
 from nightloom.stages.context import BuildContext
@@ -38,6 +39,9 @@ def elsewhere(context):
     (context.out / "began").write_text(str(child.pid))
     child.wait()
 
+def broken(context):
+    raise ValueError("what nobody raised on purpose")
+
 def quick(context):
     return Built({"done": True})
 """
@@ -59,6 +63,17 @@ def context(folder: Path) -> BuildContext:
         stage="stage", key="key", variant="", settings={}, inputs={}, out=out,
         checkpoints=folder, home=Home(folder),
     )  # fmt: skip
+
+
+def test_the_log_that_an_error_names_is_there_when_all_has_ended(worker, tmp_path):
+    with pytest.raises(RunError, match="details in ") as caught:
+        worker.build("made_builders:broken", context(tmp_path))
+    worker.close()
+    other = client.Worker(tmp_path / "logs")
+    other.build("made_builders:quick", context(tmp_path / "other"))
+    other.close()
+    log = Path(str(caught.value).rpartition("details in ")[2])
+    assert "ValueError: what nobody raised on purpose" in log.read_text()
 
 
 def building(worker: client.Worker, builder: str, folder: Path) -> Callable[[], BaseException]:

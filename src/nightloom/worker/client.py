@@ -51,6 +51,8 @@ LOOK_SECONDS = 0.25
 
 
 _live: "weakref.WeakSet[Worker]" = weakref.WeakSet()
+_named: set[Path | None] = set()
+"""Logs that an error sends its reader to: they stay, though other children end well."""
 
 
 def interrupt_all() -> None:
@@ -192,6 +194,7 @@ class Worker:
                 case "exhausted":
                     raise RunError(f"{stage} failed: {message['message']}")
                 case "crash":
+                    _named.add(self._log)
                     raise RunError(f"{stage} failed: {message['message']}; details in {self._log}")
         if self._asked:
             hold()
@@ -259,7 +262,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if self._log and process.returncode == 0:
+        if self._log and process.returncode == 0 and self._log not in _named:
             self._log.unlink(missing_ok=True)
         self._give_back(keep=process.returncode == 0 and not self._asked)
 
