@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nightloom.families import hub, transformer
+from nightloom.models.transformer import TransformerClassifier
+from nightloom.settings.model import TransformerSettings
 from nightloom.training.batches import (
     STEP,
     Layout,
@@ -13,6 +16,7 @@ from nightloom.training.batches import (
     materialise,
     packed,
     places,
+    places_in_order,
     single,
 )
 from nightloom.training.examples import IGNORED, FeatureExamples, TokenExamples
@@ -30,7 +34,7 @@ def examples(lengths: list[int], *, per_token: bool = False) -> TokenExamples:
 
 def layouts(lengths: np.ndarray) -> list[Layout]:
     return [
-        bucketed(lengths, batch_size=4, shapes=3),
+        bucketed(lengths, batch_size=4, shapes=3, most=90),
         packed(lengths, batch_size=4, width=32),
     ]
 
@@ -102,6 +106,20 @@ def test_chosen_widths_pad_least(lengths, count):
         for chosen in itertools.combinations(sorted(set(needed)), size)
     )
     assert padded(widths) == best
+
+
+@pytest.mark.parametrize("length", [1, 9, 12, 30, 31, 32])
+def test_no_row_is_wider_than_the_model_has_positions(length):
+    """Texts that are as long as `model.length` lets them, which need not be a multiple."""
+    model = TransformerSettings(length=length, width=8, feed_forward=8, hidden=4)
+    lengths = np.array([length, length, max(1, length - 9), 1])
+    layout = transformer.layout({"model": model.model_dump()}, lengths, batch_size=2)
+    assert layout.widths[-1] == length
+    rows = examples(lengths.tolist())
+    classifier = TransformerClassifier(model, vocabulary=int(rows.ids.max()) + 1, classes=3)
+    for place in places_in_order(rows, layout):
+        assert np.isfinite(classifier.logits(materialise(rows, layout, place))).all()
+    assert hub.layout({}, lengths, batch_size=2).widths[-1] == length
 
 
 def test_packing_fills_rows_nearly_to_the_brim():

@@ -53,7 +53,8 @@ def make(
     train, valid = rows(60), rows(30, seed=1)
     keras.utils.set_random_seed(settings.seed)
     strategy = strategy or tf.distribute.get_strategy()
-    layout = bucketed(train.lengths, batch_size=settings.batch_size // group, shapes=2)
+    size = settings.batch_size // group
+    layout = bucketed(train.lengths, batch_size=size, shapes=2, most=MODEL.length)
     with strategy.scope():
         model = TransformerClassifier(MODEL, vocabulary=20, classes=3)
         optimizer = build(settings, list(model.trainable_variables), steps=16)

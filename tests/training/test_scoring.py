@@ -30,7 +30,7 @@ def model(depth: int = 1) -> TransformerClassifier:
 @pytest.mark.parametrize("batch_size", [64, 256])
 def test_long_texts_are_scored_on_both_cores_at_once(batch_size):
     rows = long_texts(1024)
-    layout = bucketed(rows.lengths, batch_size=batch_size, shapes=4)
+    layout = bucketed(rows.lengths, batch_size=batch_size, shapes=4, most=LENGTH)
     scorer = Scorer(model(), jit_compile=True)
     for _ in range(3):
         assert np.isfinite(scorer.outputs(rows, layout)).all()
@@ -38,7 +38,7 @@ def test_long_texts_are_scored_on_both_cores_at_once(batch_size):
 
 def test_every_row_has_its_own_scores_whatever_a_call_holds():
     rows, one = long_texts(37), model()
-    layout = bucketed(rows.lengths, batch_size=4, shapes=2)
+    layout = bucketed(rows.lengths, batch_size=4, shapes=2, most=LENGTH)
     found = Scorer(one, jit_compile=False).outputs(rows, layout)
     for number in (0, 17, 36):
         ids = rows.ids[rows.offsets[number] : rows.offsets[number + 1]]

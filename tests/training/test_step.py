@@ -106,7 +106,7 @@ def made(
 def batches(name: str, *, size: int = 4, width: int = 16) -> list[dict[str, np.ndarray]]:
     rows = examples(per_token=name == "tagger")
     if name == "transformer":
-        layout = bucketed(rows.lengths, batch_size=size, shapes=1)
+        layout = bucketed(rows.lengths, batch_size=size, shapes=1, most=16)
     else:
         layout = packed(rows.lengths, batch_size=size, width=width)
     return [materialise(rows, layout, place) for place in places_in_order(rows, layout)]

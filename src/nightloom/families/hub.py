@@ -50,8 +50,9 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassi
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """One text a row, rows of a few widths."""
-    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES)
+    """One text a row, rows of a few widths; how many positions the module has is not known."""
+    most = max(1, int(lengths.max(initial=1)))
+    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)
 
 
 def complete(context: BuildContext) -> EncoderClassifier:

@@ -44,7 +44,8 @@ def restore(description: dict[str, Any], context: BuildContext) -> TransformerCl
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
     """One text a row, rows of a few widths: attention is most of the work in so small a model."""
-    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES)
+    most = description["model"]["length"]
+    return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)
 
 
 def complete(context: BuildContext) -> TransformerClassifier:

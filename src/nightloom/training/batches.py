@@ -13,7 +13,7 @@ import numpy as np
 from nightloom.training.examples import IGNORED, Examples, FeatureExamples
 
 STEP = 8
-"""Widths are multiples of this many tokens."""
+"""Widths are multiples of this many tokens, unless the model has no positions for so many."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,14 @@ class Place:
     """int64 [n]: column of its first token."""
 
 
-def bucketed(lengths: np.ndarray, *, batch_size: int, shapes: int, share: int = 1) -> Layout:
-    """One example a row, `shapes` widths at most, `batch_size` rows (a multiple of `share`)."""
-    widths = choose_widths(lengths, shapes)
+def bucketed(
+    lengths: np.ndarray, *, batch_size: int, shapes: int, most: int, share: int = 1
+) -> Layout:
+    """One example a row, `shapes` widths at most, `batch_size` rows (a multiple of `share`).
+
+    `most`: tokens that the model has positions for; no length is greater, and no width.
+    """
+    widths = tuple(min(width, most) for width in choose_widths(lengths, shapes))
     rows = -(-batch_size // share) * share
     return Layout(widths, (rows,) * len(widths), rows, packed=False)
 
