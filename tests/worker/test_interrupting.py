@@ -40,7 +40,7 @@ def elsewhere(context):
     child.wait()
 
 def broken(context):
-    raise ValueError("what nobody raised on purpose")
+    raise ValueError("what nobody raised on purpose" + " in user code" * 99 + ": 16 and 12")
 
 def quick(context):
     return Built({"done": True})
@@ -72,7 +72,10 @@ def test_the_log_that_an_error_names_is_there_when_all_has_ended(worker, tmp_pat
     other = client.Worker(tmp_path / "logs")
     other.build("made_builders:quick", context(tmp_path / "other"))
     other.close()
-    log = Path(str(caught.value).rpartition("details in ")[2])
+    said = str(caught.value)
+    assert "ValueError: what nobody raised" in said and ": 16 and 12" in said
+    assert len(said) < 700
+    log = Path(said.rpartition("details in ")[2])
     assert "ValueError: what nobody raised on purpose" in log.read_text()
 
 

@@ -91,7 +91,9 @@ def _crash(error: Exception) -> dict[str, str]:
     said = str(error)
     if type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in said:
         return {"reply": "memory", "message": said.splitlines()[0][:300]}
-    message = " ".join(masked(str(error)).split())[:500]
+    message = " ".join(masked(str(error)).split())
+    if len(message) > 500:  # what TensorFlow says of a graph ends with what was wrong
+        message = f"{message[:150].rstrip()} ... {message[-340:].lstrip()}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
     return {"reply": "crash", "message": f"{type(error).__name__}: {message} ({place})"}
