@@ -11,6 +11,7 @@ import pytest
 
 from nightloom.data.arrow import count_rows, open_split, read_columns
 from nightloom.data.build import build_text_dataset, source_identity
+from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 
 ROWS = [(f'text number {n}, with a "quote" and\na line', "abc"[n % 3]) for n in range(60)]
@@ -279,3 +280,17 @@ def test_ag_news(shared_data: Path, tmp_path: Path) -> None:
     counts = Counter(whole["classes"]["train"]) + Counter(whole["classes"]["valid"])
     assert list(counts.values()) == [15_271, 14_293, 14_096, 15_206]
     assert not any("test rows" in warning for warning in whole["warnings"])
+
+
+def test_one_of_several_columns_is_empty_throughout(tmp_path: Path) -> None:
+    """pandas writes a column of None without a type; in CSV the same column is empty."""
+    subjects = [f"subject {n}" for n in range(12)]
+    table = {"subject": subjects, "body": [None] * 12, "label": ["a", "b"] * 6}
+    pq.write_table(pa.table(table), tmp_path / "train.parquet")
+    settings = TextDataSettings(source=str(tmp_path), text="subject,body")
+    build_text_dataset(settings, tmp_path / "out")
+    read = read_columns(tmp_path / "out" / "train", ["text"])["text"].to_pylist()
+    assert set(read) < set(subjects)
+    alone = TextDataSettings(source=str(tmp_path), text="body")
+    with pytest.raises(InputError, match="'body' must hold strings, got null"):
+        build_text_dataset(alone, tmp_path / "alone")
