@@ -23,6 +23,8 @@ DAY = 86_400.0
 ODD_NAME = "ночной стан, größer"
 PLAIN_C = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 UMASK = 0o027
+OURS_ALONE = "programs"
+"""Machine code is kept where nobody else reads or writes."""
 
 
 def drill(drill: Drill) -> list[Outcome]:
@@ -166,13 +168,15 @@ def locale(drill: Drill) -> list[Outcome]:
     closed_to_us = [
         path
         for path in home.rglob("*")
-        if not path.is_symlink() and not path.stat().st_mode & 0o040
+        if not path.is_symlink()
+        and not path.stat().st_mode & 0o040
+        and OURS_ALONE not in path.relative_to(home).parts
     ]
     for path in open_to_others[:5] + closed_to_us[:20]:
         print(f"umask: {path.relative_to(home)} {path.stat().st_mode:o}", flush=True)
     drill.forget(home)
     return [
         Outcome("locale C, home with spaces and Cyrillic: equal", int(bool(equal)), 1),
-        Outcome("every file has the permissions of the umask",
+        Outcome("every file but kept programs has the permissions of the umask",
                 int(not open_to_others and not closed_to_us), 1),
     ]  # fmt: skip

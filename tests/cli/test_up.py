@@ -277,7 +277,8 @@ def test_explicit_variables_win_over_the_stack(stack):
     done = stack.nightloom(
         "run", "classify-transformer", *SMALL, PREFECT_API_URL="http://127.0.0.1:9/api"
     )
-    assert done.code == 1
+    assert done.code == 2
+    assert "http://127.0.0.1:9/api" in done.err
 
 
 def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):

@@ -2,8 +2,7 @@ import keras
 import pytest
 
 from nightloom.errors import InputError
-from nightloom.settings.train import TrainSettings
-from nightloom.training.devices import prepare, resolve
+from nightloom.training.devices import computing_in, resolve
 
 
 def test_auto_takes_what_there_is():
@@ -17,10 +16,8 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are(name):
         resolve((name,))
 
 
-def test_precision_is_the_policy_of_layers_made_afterwards():
-    try:
-        prepare(TrainSettings(precision="mixed_bfloat16"))
+def test_precision_is_the_policy_of_layers_made_inside_alone():
+    with computing_in("mixed_bfloat16"):
         assert keras.config.dtype_policy().compute_dtype == "bfloat16"
         assert keras.config.dtype_policy().variable_dtype == "float32"
-    finally:
-        keras.config.set_dtype_policy("float32")
+    assert keras.config.dtype_policy().compute_dtype == "float32"

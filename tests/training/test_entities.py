@@ -76,7 +76,7 @@ def test_scores_are_those_of_seqeval_over_the_words(sentences):
         at += len(gold)
     sizes = [len(sentence) for sentence in sentences]
     stitching = Stitching(np.array(places), np.concatenate([[0], np.cumsum(sizes)]))
-    found = Entities(stitching, NAMES).metrics(outputs, labels)
+    found = Entities(stitching, NAMES).metrics(np.concatenate(outputs), np.concatenate(labels))
     gold_names = [[NAMES[wanted] for wanted, _ in sentence] for sentence in sentences]
     names = [[NAMES[got] for _, got in sentence] for sentence in sentences]
     options = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
@@ -93,6 +93,6 @@ def test_the_loss_is_the_mean_over_labelled_pieces():
     logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], np.float32))
     stitching = Stitching(np.array([0]), np.array([0, 1]))
     objective = Entities(stitching, ["O", "B-X", "I-X"])
-    found = objective.metrics([logits[:2], logits[2:]], [np.array([0, 1]), np.array([IGNORED])])
+    found = objective.metrics(logits, np.array([0, 1, IGNORED]))
     assert found["loss"] == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2, rel=1e-6)
     assert objective.monitor == "f1"
