@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.parts import PARTS, TOTAL, Given
+from benchmarks.gpu.given import Given
+from benchmarks.gpu.parts import PARTS, TOTAL
 
 TINY_PATIENCE = 6
 """How many times as long a part may take with `--tiny`: that is for a CPU."""

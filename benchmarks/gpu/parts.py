@@ -7,27 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas
 
 from benchmarks.gpu import steps
+from benchmarks.gpu.given import Given
 
 FINE_TUNING = ("train.batch_size=256", "train.learning_rate=2e-4")
 """Larger steps than on a CPU, and the rate that goes with them; chosen on the validation part."""
 TRAINER_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Given:
-    """What all parts are given."""
-
-    ag_news: Path
-    conll: Path
-    checkpoint: Path
-    home: Path
-    tiny: bool
 
 
 @dataclass(frozen=True)

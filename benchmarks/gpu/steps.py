@@ -7,14 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from benchmarks.gpu.given import Given
 from nightloom.accelerators import accelerator, compiler_flags
-
-if TYPE_CHECKING:
-    from benchmarks.gpu.parts import Given
 
 SHAPES = {
     "base": {"hidden_size": 768, "layers": 12, "heads": 12, "intermediate_size": 3072},
@@ -40,7 +38,7 @@ def newest_examples(folder: Path) -> Any:
 
 
 def steps_alone(
-    given: "Given", *, shape: str, batch: int, precision: str, deterministic: bool = True
+    given: Given, *, shape: str, batch: int, precision: str, deterministic: bool = True
 ) -> dict[str, Any]:
     """Useful pieces a second of a classifier with random weights, in a process of its own."""
     wanted = {
@@ -55,7 +53,7 @@ def steps_alone(
 
 
 def trainer(
-    given: "Given",
+    given: Given,
     stage: str,
     *,
     batch: int,
