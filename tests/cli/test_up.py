@@ -304,9 +304,7 @@ def in_training(stack: Stack, known: set[Path]) -> set[Path]:
     """Wait until a training has a checkpoint to go on at; all that there are."""
     folders = stack.home / "checkpoints"
     return set(
-        stack.wait(
-            lambda: {one.parent for one in folders.glob("train-*/step-*.safetensors")} - known
-        )
+        stack.wait(lambda: {one.parent for one in folders.glob("train-*/latest.json")} - known)
     )
 
 

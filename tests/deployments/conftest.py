@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.setup import steps, take
 from deployments.wanted import parse_wanted
+from tests.deployments.asking import ask
 from tests.flows.conftest import environment, nightloom, prefect_api
 
 __all__ = ["environment", "nightloom", "prefect_api"]
@@ -77,7 +77,7 @@ def on_server(prefect_api: str) -> Callable[[], dict[str, Any]]:
         return {
             f"{path} {one.get('name')}": kept(one)
             for path in paths
-            for one in httpx.post(f"{prefect_api}/{path}/filter", json={}).json()
+            for one in ask("POST", f"{prefect_api}/{path}/filter", json={}).json()
         }
 
     return read

@@ -4,10 +4,10 @@ import json
 import time
 from typing import Any
 
-import httpx
 import pytest
 
 from deployments.wanted import NAMES
+from tests.deployments.asking import ask
 from tests.flows.conftest import Done, Nightloom
 
 FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "nightly")
@@ -37,13 +37,13 @@ def changes(done: Done) -> dict[str, str]:
 
 
 def deployment(api: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{api}/deployments/name/{name}").raise_for_status().json()
+    found: dict[str, Any] = ask("GET", f"{api}/deployments/name/{name}").raise_for_status().json()
     return found
 
 
 def automation(api: str, name: str) -> dict[str, Any]:
     [found] = [
-        one for one in httpx.post(f"{api}/automations/filter", json={}).json()
+        one for one in ask("POST", f"{api}/automations/filter", json={}).json()
         if one["name"] == name
     ]  # fmt: skip
     return dict(found)
@@ -87,7 +87,8 @@ def test_deployments_have_form_tags_pool_and_schedule(first, prefect_api):
 def test_a_wrong_custom_run_is_refused_by_the_server(first, prefect_api):
     found = deployment(prefect_api, "classify-transformer/classify-transformer")
     for train in ({"epochs": 0}, {"epoch": 3}):
-        answer = httpx.post(
+        answer = ask(
+            "POST",
             f"{prefect_api}/deployments/{found['id']}/create_flow_run",
             json={"parameters": {"settings": {"train": train}}},
         )
@@ -103,7 +104,7 @@ def test_the_schedule_makes_runs(first, prefect_api):
         "flow_runs": {"state": {"name": {"any_": ["Scheduled"]}}},
     }
     deadline = time.monotonic() + 120
-    while not (runs := httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()):
+    while not (runs := ask("POST", f"{prefect_api}/flow_runs/filter", json=wanted).json()):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert "auto-scheduled" in runs[0]["tags"]
@@ -134,7 +135,7 @@ def test_settings_change_what_they_name_and_nothing_else(first, deploy, prefect_
     assert found["schedules"][0]["schedule"]["timezone"] == "Europe/Berlin"
     [model] = found["parameters"]["settings"]["models"]
     assert model["settings"] == {"data.source": "sample", "train.seed": 7}
-    limit = httpx.get(f"{prefect_api}/v2/concurrency_limits/gpu").json()
+    limit = ask("GET", f"{prefect_api}/v2/concurrency_limits/gpu").json()
     assert limit["limit"] == 2
     told = automation(prefect_api, "nightloom: run failed or crashed")
     assert told["actions"][0]["type"] == "send-notification"
@@ -144,9 +145,9 @@ def test_what_an_operator_paused_stays_paused(first, deploy, prefect_api):
     found = deployment(prefect_api, "nightly/nightly")
     [schedule] = found["schedules"]
     url = f"{prefect_api}/deployments/{found['id']}/schedules/{schedule['id']}"
-    httpx.patch(url, json={"active": False}).raise_for_status()
+    ask("PATCH", url, json={"active": False}).raise_for_status()
     late = automation(prefect_api, "nightloom: run is late")
-    httpx.patch(f"{prefect_api}/automations/{late['id']}", json={"enabled": False})
+    ask("PATCH", f"{prefect_api}/automations/{late['id']}", json={"enabled": False})
     deploy("nightly.cron=0 4 * * *")
     [after] = deployment(prefect_api, "nightly/nightly")["schedules"]
     assert after["schedule"]["cron"] == "0 4 * * *"
@@ -161,7 +162,7 @@ def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
         pool = (f"pool.name={kind}", f"pool.type={kind}", "pool.image=registry/nightloom:1")
         assert changes(deploy(*pool))[kind] == "created"
         assert set(changes(deploy(*pool)).values()) == {"unchanged"}
-        found = httpx.get(f"{prefect_api}/work_pools/{kind}").json()
+        found = ask("GET", f"{prefect_api}/work_pools/{kind}").json()
         variables = found["base_job_template"]["variables"]["properties"]
         assert variables["image"]["default"] == "registry/nightloom:1"
     moved = changes(deploy("pool.name=nightloom"))
@@ -182,7 +183,7 @@ def test_what_differs_is_said_before_it_is_done_and_a_dry_run_does_nothing(
     assert "rerun.crashed: true → false\n" in dry.out
     assert "would update  concurrency limit gpu\n" in dry.out
     assert dry.err.endswith("would change; nothing was done\n")
-    assert httpx.get(f"{prefect_api}/v2/concurrency_limits/gpu").json()["limit"] == 6
+    assert ask("GET", f"{prefect_api}/v2/concurrency_limits/gpu").json()["limit"] == 6
     done = nightloom(home, "deploy", "--config", str(config))
     lines = done.out.splitlines()
     assert lines.index("gpu.slots: 6 → 7") < lines.index("updated    concurrency limit gpu")

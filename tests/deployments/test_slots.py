@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import httpx
 import prefect.concurrency._leases as leases
 import pytest
 from prefect import flow
@@ -13,23 +12,24 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.runtime.observer import LogObserver
 from tasks.runtime.slots import GPU, slot
+from tests.deployments.asking import ask
 
 
 @pytest.fixture
 def api(prefect_api: str) -> Iterator[str]:
     with temporary_settings({PREFECT_API_URL: prefect_api}):
         yield prefect_api
-    httpx.delete(f"{prefect_api}/v2/concurrency_limits/{GPU}")
+    ask("DELETE", f"{prefect_api}/v2/concurrency_limits/{GPU}")
 
 
 def make_limit(api: str) -> None:
-    httpx.delete(f"{api}/v2/concurrency_limits/{GPU}")
+    ask("DELETE", f"{api}/v2/concurrency_limits/{GPU}")
     limit = {"name": GPU, "limit": 1, "active": True}
-    httpx.post(f"{api}/v2/concurrency_limits/", json=limit).raise_for_status()
+    ask("POST", f"{api}/v2/concurrency_limits/", json=limit).raise_for_status()
 
 
 def taken(api: str) -> int:
-    return int(httpx.get(f"{api}/v2/concurrency_limits/{GPU}").json()["active_slots"])
+    return int(ask("GET", f"{api}/v2/concurrency_limits/{GPU}").json()["active_slots"])
 
 
 def test_a_slot_is_held_while_something_is_built_and_given_back(api):
@@ -80,7 +80,7 @@ def test_without_a_limit_nothing_is_held_and_nothing_waits(api):
         with slot(GPU, LogObserver()), slot(None, LogObserver()):
             return "built"
 
-    httpx.delete(f"{api}/v2/concurrency_limits/{GPU}")
+    ask("DELETE", f"{api}/v2/concurrency_limits/{GPU}")
     assert building() == "built"
 
 
@@ -94,8 +94,10 @@ def test_a_lost_slot_does_not_end_what_is_being_built(api, monkeypatch, caplog):
     def watched(client, lease_id, *rest):  # type: ignore[no-untyped-def]
         if not lost:
             lost.append(str(lease_id))
-            httpx.post(
-                f"{api}/v2/concurrency_limits/decrement-with-lease", json={"lease_id": lost[0]}
+            ask(
+                "POST",
+                f"{api}/v2/concurrency_limits/decrement-with-lease",
+                json={"lease_id": lost[0]},
             ).raise_for_status()
         return renew(client, lease_id, *rest)
 

@@ -39,7 +39,7 @@ def test_a_killed_training_resumes_and_ends_with_the_same_weights(
     home = tmp_path / "home"
     victim = start(environment, home, *RUN, "train.checkpoint_seconds=0")
     deadline = time.monotonic() + 120
-    while not list(home.glob("checkpoints/*/step-*.safetensors")):
+    while not list(home.glob("checkpoints/*/latest.json")):
         assert victim.poll() is None, victim.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_is_reported_as_out_of_memory(nightloom, environ
     home = tmp_path / "home"
     run = start(environment, home, *RUN, "train.checkpoint_seconds=0", "train.epochs=50")
     deadline = time.monotonic() + 120
-    while not list(home.glob("checkpoints/*/step-*.safetensors")):
+    while not list(home.glob("checkpoints/*/latest.json")):
         assert run.poll() is None, run.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)

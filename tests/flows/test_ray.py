@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 MODEL = {
     "data": {"source": "sample", "limit": 400},
     "model": {"length": 24},
-    "train": {"epochs": 3, "batch_size": 4, "checkpoint_seconds": 0, "jit_compile": False},
+    "train": {"epochs": 12, "batch_size": 4, "checkpoint_seconds": 0, "jit_compile": False},
 }
 MODELS = [
     {"flow": "classify-transformer", "name": "one", "settings": MODEL},
@@ -79,7 +79,7 @@ def night(address: str, environment: dict[str, str], home: Path, command: tuple[
 
 def disturbed(run: subprocess.Popen[str], home: Path) -> Done:
     deadline = time.monotonic() + 420
-    while not both(set(home.glob("checkpoints/train-*/step-*"))):
+    while not both(set(home.glob("checkpoints/train-*/latest.json"))):
         assert run.poll() is None, run.communicate()
         assert time.monotonic() < deadline, [path.name for path in home.rglob("*.safetensors")]
         time.sleep(0.05)
