@@ -10,6 +10,8 @@ computed side by side and whose gradients are summed, in order: the same bytes o
 waits for the host instead, some milliseconds a call: it gets several steps with each.
 """
 
+import functools
+import operator
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -254,10 +256,8 @@ class Stepper:
             self.computed(part, looked_up, scale, seeds[number, this, n])
             for n, (part, looked_up) in enumerate(zip(parts, embedded, strict=True))
         ]
-        loss = tf.add_n([one[0] for one in found])
-        gradients = [
-            tf.add_n(list(parts)) for parts in zip(*(one[1] for one in found), strict=True)
-        ]
+        loss = _in_order([one[0] for one in found])
+        gradients = [_in_order(parts) for parts in zip(*(one[1] for one in found), strict=True)]
         if self._table is not None:
             gradients.append(self._scatter(parts, [one[2] for one in found]))
         return loss, gradients
@@ -311,6 +311,11 @@ def _own_sum(variable: keras.Variable) -> tf.Variable:
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.SUM,
     )
+
+
+def _in_order(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Their sum, one after the other: TensorFlow may add the terms of `add_n` as they come."""
+    return functools.reduce(operator.add, parts)
 
 
 def _tensors(arrays: Arrays) -> Batch:
