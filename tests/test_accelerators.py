@@ -68,6 +68,18 @@ def test_without_nvidias_library_there_is_no_gpu():
         pytest.skip("this machine has NVIDIA's library")
 
 
+def test_a_gpu_without_its_libraries_is_told_of(monkeypatch):
+    monkeypatch.setattr(accelerators, "_listed", lambda: [NEW])
+    monkeypatch.setattr(accelerators, "missing_libraries", lambda: ("libcudnn.so.9",))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    accelerators.accelerator.cache_clear()
+    try:
+        assert accelerators.accelerator() is None
+        assert "NVIDIA H100 without libcudnn.so.9: pip install" in accelerators.idle_gpu()
+    finally:
+        accelerators.accelerator.cache_clear()
+
+
 def test_a_gpu_that_is_not_there_has_a_way_out():
     with pytest.raises(InputError, match=r"cpu:0.*got gpu; set train.devices=cpu"):
         resolve(("gpu",))

@@ -47,9 +47,14 @@ def accelerator() -> Accelerator | None:
 
 
 def idle_gpu() -> str:
-    """The name of a GPU that TensorFlow cannot use for want of libraries; empty where none is."""
+    """Why TensorFlow cannot use a GPU that is here, and what to do; empty where there is none."""
     found = _visible(_listed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return found[0].name if found and missing_libraries() else ""
+    if not found or not missing_libraries():
+        return ""
+    return (
+        f"TensorFlow cannot use {found[0].name} without {', '.join(missing_libraries())}: "
+        "pip install 'nightloom[gpu]'"
+    )
 
 
 def of_ray(types: list[str]) -> Accelerator:

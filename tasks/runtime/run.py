@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nightloom.accelerators import Accelerator
+from nightloom.accelerators import Accelerator, idle_gpu
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
@@ -161,6 +161,8 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
     if moved := settle(home):
         observers().log(moved)
     run = Run(flow, home, frozenset(refresh), plan, engine().gpu(), settings.train.keep_programs)
+    if run.gpu is None and "auto" in settings.train.devices and (why := idle_gpu()):
+        observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
     if not plan:
         run.facts = {
             "flow": flow,

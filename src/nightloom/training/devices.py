@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import tensorflow as tf
 
-from nightloom.accelerators import idle_gpu, missing_libraries
+from nightloom.accelerators import idle_gpu
 from nightloom.errors import InputError
 from nightloom.settings.train import TrainSettings
 
@@ -96,11 +96,8 @@ def steps_a_call(strategy: tf.distribute.Strategy) -> int:
 
 def _way(kind: str) -> str:
     """What to do where a device is not there."""
-    if kind == "GPU" and idle_gpu():
-        return (
-            f"TensorFlow cannot use {idle_gpu()} without {', '.join(missing_libraries())}: "
-            "pip install 'nightloom[gpu]', or set train.devices=cpu"
-        )
+    if kind == "GPU" and (why := idle_gpu()):
+        return f"{why}, or set train.devices=cpu"
     return "set train.devices=cpu" if kind == "GPU" else "train.devices=auto takes what there is"
 
 
