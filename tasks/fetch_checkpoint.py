@@ -44,7 +44,7 @@ fetch_checkpoint = FetchCheckpoint(
             "bert": HUGGING_FACE,
             "tagger": HUGGING_FACE,
             "hub": Variant(
-                code=("nightloom.hub.fetch", "nightloom.encoders.checkpoints"),
+                code=("nightloom.tfhub.fetch", "nightloom.encoders.checkpoints"),
                 reads=("model.lowercase",),
                 uses=("model.encoder", "model.preprocess"),
             ),

@@ -26,8 +26,8 @@ HUBS = (
     "tests/data/test_hub_sources.py",
     "tests/encoders/test_fetch_hub.py",
     "tests/encoders/test_fetch_minilm.py",
-    "tests/hub/test_fetch_modules.py",
-    "tests/hub/test_resolve_handle.py",
+    "tests/tfhub/test_fetch_modules.py",
+    "tests/tfhub/test_resolve_handle.py",
 )
 CASES = 7_000
 """For each property; there are fifteen, and those of the alignment for each kind of tokenizer."""

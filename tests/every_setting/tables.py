@@ -56,7 +56,7 @@ def _model(kind: type[FlowSettings], folder: Path) -> dict[str, list[str]]:
     if kind.family == "hub":
         pair = folder / "pair"
         if not pair.exists():
-            from nightloom.hub.export import export_hub
+            from nightloom.tfhub.export import export_hub
 
             export_hub(checkpoints["bert"], pair, seq_length=POSITIONS)
         return {

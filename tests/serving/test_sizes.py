@@ -8,8 +8,6 @@ import pytest
 import tensorflow as tf
 
 from nightloom.encoders.weights import load_encoder
-from nightloom.hub.export import export_hub
-from nightloom.hub.layer import SavedModelLayer
 from nightloom.models.bodies import EncoderBody, HubBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
@@ -21,6 +19,8 @@ from nightloom.serving.saved import open_saved
 from nightloom.serving.tagger import UNCUT, export_tagger
 from nightloom.settings.model import TransformerSettings
 from nightloom.text.graph_tokenizer import GraphTokenizer
+from nightloom.tfhub.export import export_hub
+from nightloom.tfhub.layer import SavedModelLayer
 from tests.encoders.tiny import save_checkpoint
 
 VOCABULARY = 20_000

@@ -58,8 +58,8 @@ def export_hub(
         tensorflow.config.list_logical_devices()
     from nightloom.cli.console import Console
     from nightloom.encoders.checkpoints import fetch_checkpoint
-    from nightloom.hub.download import is_offline
-    from nightloom.hub.export import export_hub as export
+    from nightloom.tfhub.download import is_offline
+    from nightloom.tfhub.export import export_hub as export
 
     target = directory.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.encoders.config import encoder_config, read_config
-from nightloom.encoders.hub import REPOSITORY, fetch_snapshot, listed_files
+from nightloom.encoders.hugging_face_hub import REPOSITORY, fetch_snapshot, listed_files
 from nightloom.encoders.identity import refuse_revision
 from nightloom.encoders.minilm import MINILM, fetch_minilm
 from nightloom.encoders.names import weight_shapes

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from nightloom.data.download import growth_shown
-from nightloom.encoders.hub import cleaned
+from nightloom.encoders.hugging_face_hub import cleaned
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home

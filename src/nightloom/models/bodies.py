@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.pooling import pool
-from nightloom.hub.layer import SavedModelLayer
 from nightloom.models.contract import Batch
+from nightloom.tfhub.layer import SavedModelLayer
 
 
 class Body(Protocol):

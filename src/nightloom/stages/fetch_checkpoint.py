@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nightloom.hub.download import is_offline
 from nightloom.stages.context import BuildContext, Built
+from nightloom.tfhub.download import is_offline
 
 
 def build(context: BuildContext) -> Built:
@@ -34,7 +34,7 @@ def _fetch(context: BuildContext, source: str, revision: str | None, out: Path) 
 
 def _fetch_pair(context: BuildContext) -> dict[str, Any]:
     from nightloom.encoders.minilm import MINILM
-    from nightloom.hub.fetch import fetch_modules
+    from nightloom.tfhub.fetch import fetch_modules
 
     model = context.settings["model"]
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:

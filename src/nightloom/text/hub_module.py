@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from nightloom.hub.preprocess import Preprocessor
 from nightloom.stages.context import BuildContext
+from nightloom.tfhub.preprocess import Preprocessor
 
 MODULE = "preprocess"
 

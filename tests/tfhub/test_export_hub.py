@@ -17,10 +17,10 @@ from click.testing import CliRunner
 
 from nightloom.cli.export_hub import export_hub as command
 from nightloom.errors import InputError
-from nightloom.hub.export import export_hub
-from nightloom.hub.operations import check_operations
 from nightloom.text.graph_tokenizer import load_fast
-from tests.hub.conftest import FAMILIES, LENGTH, Exported
+from nightloom.tfhub.export import export_hub
+from nightloom.tfhub.operations import check_operations
+from tests.tfhub.conftest import FAMILIES, LENGTH, Exported
 
 PLAIN = ("bert", "roberta", "albert")
 TEXTS = [
@@ -137,7 +137,7 @@ for pair in given["pairs"]:
     ids = tf.saved_model.load(pair + "/preprocess")(tf.constant(given["texts"]))
     print(tf.saved_model.load(pair + "/encoder")(ids)["pooled_output"].numpy().tolist())
 assert not any(name.startswith(("nightloom", "tensorflow_text")) for name in sys.modules)
-from nightloom.hub.export import export_hub
+from nightloom.tfhub.export import export_hub
 export_hub(given["checkpoint"], given["out"], seq_length=given["length"])
 """
 

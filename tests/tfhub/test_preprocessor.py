@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from nightloom.errors import InputError
-from nightloom.hub.preprocess import Preprocessor, preprocess_texts
 from nightloom.text.graph_tokenizer import load_fast
-from tests.hub.conftest import Exported
-from tests.hub.modules import PIECES, save_function
+from nightloom.tfhub.preprocess import Preprocessor, preprocess_texts
+from tests.tfhub.conftest import Exported
+from tests.tfhub.modules import PIECES, save_function
 
 TEXTS = ["The cat sat.", "", "unhappy dog on the mat, cat!", "zzz a a a a a a a a a a a a a a a"]
 

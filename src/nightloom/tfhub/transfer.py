@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import IO
 
-from nightloom.encoders.hub import cleaned
+from nightloom.encoders.hugging_face_hub import cleaned
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 

@@ -15,9 +15,9 @@ from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.plain import plain_gradients
 from nightloom.encoders.weights import encoder_weights, load_encoder
 from nightloom.errors import InputError
-from nightloom.hub.normal_form import normalize_saved_model
-from nightloom.hub.packing import Root, preprocess_module
 from nightloom.text.graph_tokenizer import GraphTokenizer
+from nightloom.tfhub.normal_form import normalize_saved_model
+from nightloom.tfhub.packing import Root, preprocess_module
 
 SEQ_LENGTH = 128
 IDS = tf.TensorSpec([None, None], tf.int32)

@@ -7,19 +7,19 @@ import tensorflow as tf
 
 from nightloom.encoders import checkpoints
 from nightloom.errors import InputError
-from nightloom.hub.download import cache_folder, resolve_handle
-from nightloom.hub.fetch import (
+from nightloom.text.graph_tokenizer import load_fast
+from nightloom.tfhub.download import cache_folder, resolve_handle
+from nightloom.tfhub.fetch import (
     ENCODER,
     check_pair,
     copy_saved_model,
     fetch_modules,
     usual_preprocess,
 )
-from nightloom.text.graph_tokenizer import load_fast
 from tests.encoders.tiny import save_checkpoint
-from tests.hub.conftest import ENCODER_PATH, LENGTH, PREPROCESS_PATH, Exported
-from tests.hub.modules import save_function
-from tests.hub.tfhub_server import Hub, Listener, packed
+from tests.tfhub.conftest import ENCODER_PATH, LENGTH, PREPROCESS_PATH, Exported
+from tests.tfhub.modules import save_function
+from tests.tfhub.tfhub_server import Hub, Listener, packed
 
 
 def test_a_pair_is_fetched_by_the_handle_of_its_encoder(hub: Hub, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class SavedModelLayer(keras.layers.Layer):
     are cast to the layer's compute dtype, inputs to the types that the SavedModel asks for.
 
     XLA: `jit_compile=True` works if every operation of the SavedModel has an XLA kernel. The pairs
-    written by `nightloom.hub.export` do, as do encoders of matrix products; preprocessing modules
+    written by `nightloom.tfhub.export` do, as do encoders of matrix products; preprocessing modules
     (strings) never do.
     """
 
@@ -81,7 +81,7 @@ class SavedModelLayer(keras.layers.Layer):
     def seeded(self) -> bool:
         """Whether a seed decides what is dropped in training, so that a run can be repeated.
 
-        It does in the pairs of `nightloom.hub.export`. Any other SavedModel has its own random
+        It does in the pairs of `nightloom.tfhub.export`. Any other SavedModel has its own random
         operations, which know no seed from outside and go on wherever they were.
         """
         return hasattr(self.module, "seeded")

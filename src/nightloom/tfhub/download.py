@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from nightloom.encoders.hub import cleaned
+from nightloom.encoders.hugging_face_hub import cleaned
 from nightloom.errors import InputError, NightloomError
 from nightloom.home import Home
-from nightloom.hub.archive import check_archive
-from nightloom.hub.transfer import download
 from nightloom.progress import SILENT, Report
+from nightloom.tfhub.archive import check_archive
+from nightloom.tfhub.transfer import download
 
 
 def cache_folder() -> Path:

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from nightloom.errors import InputError
-from nightloom.hub.layer import SavedModelLayer, load_saved_model
-from tests.hub.conftest import Exported
-from tests.hub.modules import save_function
+from nightloom.tfhub.layer import SavedModelLayer, load_saved_model
+from tests.tfhub.conftest import Exported
+from tests.tfhub.modules import save_function
 
 INPUTS = {
     "input_word_ids": tf.constant([[2, 4, 5, 3, 0], [2, 9, 3, 0, 0]]),

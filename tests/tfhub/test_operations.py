@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from nightloom.errors import InputError
-from nightloom.hub.operations import check_operations
-from tests.hub.modules import save_function
+from nightloom.tfhub.operations import check_operations
+from tests.tfhub.modules import save_function
 
 STRING = tf.TensorSpec([], tf.string)
 

@@ -9,9 +9,9 @@ import tensorflow as tf
 import torch
 from transformers import AutoModel
 
-from nightloom.hub.fetch import fetch_modules
-from nightloom.hub.preprocess import Preprocessor
 from nightloom.text.graph_tokenizer import load_fast
+from nightloom.tfhub.fetch import fetch_modules
+from nightloom.tfhub.preprocess import Preprocessor
 
 
 @pytest.mark.real_data

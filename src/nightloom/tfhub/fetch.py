@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightloom.encoders.hub import cleaned
+from nightloom.encoders.hugging_face_hub import cleaned
 from nightloom.errors import InputError, NightloomError
-from nightloom.hub.download import is_offline, resolve_handle
-from nightloom.hub.operations import check_operations
 from nightloom.progress import SILENT, Report
+from nightloom.tfhub.download import is_offline, resolve_handle
+from nightloom.tfhub.operations import check_operations
 
 ENCODER = "https://tfhub.dev/tensorflow/small_bert/bert_en_uncased_L-4_H-128_A-2/1"
 _BERT = re.compile(
@@ -114,7 +114,7 @@ def _is_handle(source: str) -> bool:
 
 def _export(checkpoint: str, out: Path, seq_length: int | None, **options: Any) -> None:
     from nightloom.encoders.checkpoints import fetch_checkpoint
-    from nightloom.hub.export import export_hub
+    from nightloom.tfhub.export import export_hub
 
     directory = Path(checkpoint).expanduser()
     if directory.is_dir() and not (directory / "config.json").is_file():
@@ -168,7 +168,7 @@ def check_pair(encoder: Path, preprocess: Path) -> HubPair:
     """
     import tensorflow as tf
 
-    from nightloom.hub.layer import load_saved_model
+    from nightloom.tfhub.layer import load_saved_model
 
     inputs = _call(load_saved_model(preprocess), preprocess, tf.constant(["a text", ""]))
     _expect(inputs, INPUTS, preprocess)

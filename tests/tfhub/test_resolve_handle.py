@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from nightloom.errors import InputError, RunError
-from nightloom.hub import transfer
-from nightloom.hub.download import is_offline, resolve_handle
-from tests.hub.conftest import ENCODER_PATH, PREPROCESS_PATH
-from tests.hub.tfhub_server import Hub, Listener
+from nightloom.tfhub import transfer
+from nightloom.tfhub.download import is_offline, resolve_handle
+from tests.tfhub.conftest import ENCODER_PATH, PREPROCESS_PATH
+from tests.tfhub.tfhub_server import Hub, Listener
 
 
 def test_the_cache_serves_what_was_fetched_once(

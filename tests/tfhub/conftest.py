@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nightloom.hub import transfer
-from nightloom.hub.export import export_hub
+from nightloom.tfhub import transfer
+from nightloom.tfhub.export import export_hub
 from tests.encoders.tiny import save_checkpoint
-from tests.hub.modules import save_encoder, save_preprocessing
-from tests.hub.tfhub_server import Hub, packed, serve
+from tests.tfhub.modules import save_encoder, save_preprocessing
+from tests.tfhub.tfhub_server import Hub, packed, serve
 
 FAMILIES = ("bert", "distilbert", "roberta", "albert")
 LENGTH = 16

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from nightloom.errors import InputError
-from nightloom.hub.layer import load_saved_model
 from nightloom.progress import SILENT, Report
+from nightloom.tfhub.layer import load_saved_model
 
 _PROBE = ("a", "", "a b c d e f g h")
 
