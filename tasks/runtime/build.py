@@ -15,8 +15,8 @@ from nightloom.accelerators import accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
+from nightloom.context import BuildContext
 from nightloom.home import Home
-from nightloom.stages.context import BuildContext
 from nightloom.worker.client import Worker
 from tasks.runtime.live import LiveProgress
 from tasks.runtime.observer import observers, watched_by

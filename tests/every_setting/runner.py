@@ -60,7 +60,7 @@ class WorkerHere:
         pass
 
     def build(self, builder: str, context: Any, *, report: Any) -> Any:
-        from nightloom.stages.context import Built
+        from nightloom.context import Built
         from nightloom.worker.__main__ import _build
 
         self.built.append(context.stage)

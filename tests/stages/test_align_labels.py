@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from nightloom.cache.artifact import Artifact, ArtifactFiles
+from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.data.entity_dataset import build_entity_dataset
 from nightloom.home import Home
 from nightloom.settings.data import EntityDataSettings
 from nightloom.stages.align_labels import build
-from nightloom.stages.context import BuildContext
 from nightloom.training.examples import read_examples
 from nightloom.training.stitching import read_stitching
 from tests.encoders.tiny import save_tokenizer

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from nightloom.cache.key import StageKey
 from nightloom.cache.store import ArtifactStore
+from nightloom.context import BuildContext
 from nightloom.home import Home
 from nightloom.settings.flows import ClassifyTransformer
-from nightloom.stages.context import BuildContext
 from nightloom.stages.download_dataset import build
 from tasks.download_dataset import download_dataset
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from nightloom.context import BuildContext
 from nightloom.errors import InputError
 from nightloom.families.base import load_family
 from nightloom.home import Home
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer, NerBert
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.train import SAVED_MODEL
-from nightloom.stages.context import BuildContext
 from nightloom.stages.export import formats
 from nightloom.stages.register_text import columns
 

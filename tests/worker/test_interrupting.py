@@ -10,16 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nightloom.context import BuildContext
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.interruption import Interrupted
-from nightloom.stages.context import BuildContext
 from nightloom.worker import client
 
 BUILDERS = """
 import subprocess, time
 from nightloom import interruption
-from nightloom.stages.context import Built
+from nightloom.context import Built
 
 def steps(context):
     (context.out / "began").touch()

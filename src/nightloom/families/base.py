@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from nightloom.stages.context import BuildContext
+from nightloom.context import BuildContext
 from nightloom.training.batches import Layout
 
 DESCRIPTION = "model.json"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
@@ -16,7 +17,6 @@ from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
 from nightloom.settings.train import HUGGING_FACE
-from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, packed
 
 FORMATS = (HUGGING_FACE,)

@@ -1,11 +1,11 @@
 """`bert_head`: a head on the features of a frozen Hugging Face encoder."""
 
+from nightloom.context import BuildContext
 from nightloom.families import bert
 from nightloom.families.base import restore_model
 from nightloom.families.bert import FORMATS, exports
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
 from nightloom.models.classifier import EncoderClassifier
-from nightloom.stages.context import BuildContext
 
 __all__ = [
     "FORMATS",

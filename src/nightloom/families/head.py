@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.models.head import ClassificationHead
-from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, single
 
 SIDE_BY_SIDE = 1

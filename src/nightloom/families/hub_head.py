@@ -1,11 +1,11 @@
 """`hub_head`: a head on the features of a frozen TF Hub encoder."""
 
+from nightloom.context import BuildContext
 from nightloom.families import hub
 from nightloom.families.base import restore_model
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
 from nightloom.families.hub import FORMATS, exports
 from nightloom.models.classifier import EncoderClassifier
-from nightloom.stages.context import BuildContext
 
 __all__ = [
     "FORMATS",

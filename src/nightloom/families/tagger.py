@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.huggingface import export_token_classifier
@@ -20,7 +21,6 @@ from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
 from nightloom.settings.train import HUGGING_FACE
-from nightloom.stages.context import BuildContext
 from nightloom.training.batches import STEP, Layout, packed
 
 FORMATS = (HUGGING_FACE,)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.families.base import restore_model
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
-from nightloom.stages.context import BuildContext
 from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 4

@@ -1,6 +1,6 @@
 """`adapt_tokenizer`: the tokenizer of this run, adapted to its data or taken from a checkpoint."""
 
-from nightloom.stages.context import BuildContext, Built
+from nightloom.context import BuildContext, Built
 from nightloom.text.tokenizers import adapt_tokenizer
 
 

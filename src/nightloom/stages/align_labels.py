@@ -1,7 +1,7 @@
 """`align_labels`: piece ids and piece labels of every tagged sentence, in windows, unpadded."""
 
+from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import open_split, write_stream
-from nightloom.stages.context import BuildContext, Built
 from nightloom.text.alignment import SCHEMA, Aligner
 
 SPLITS = ("train", "valid", "test")

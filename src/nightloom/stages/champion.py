@@ -13,12 +13,12 @@ import numpy as np
 
 from nightloom.cache.canonical import digest_of_file
 from nightloom.cache.store import ArtifactStore, Damaged
+from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
-from nightloom.stages.context import BuildContext
 
 if TYPE_CHECKING:
     import pandas

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from nightloom.context import BuildContext, Built
 from nightloom.data.build import build_entity_dataset, build_text_dataset
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
-from nightloom.stages.context import BuildContext, Built
 
 _NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
 """Holds names of files, which change nothing: the rows and labels are elsewhere as well."""

@@ -4,10 +4,10 @@ import numpy as np
 import pandas
 import tensorflow as tf
 
+from nightloom.context import BuildContext, Built
 from nightloom.evaluation.attentions import attention_table, plot_attentions
 from nightloom.evaluation.tables import write_parquet
 from nightloom.families.base import load_family
-from nightloom.stages.context import BuildContext, Built
 from nightloom.text.graph_tokenizer import load_fast
 from nightloom.text.tokenizers import load_tokenizer
 

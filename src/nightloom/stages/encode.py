@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
+from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import open_split, write_stream
-from nightloom.stages.context import BuildContext, Built
 from nightloom.text.tokenizers import Tokenizer, load_tokenizer
 
 SPLITS = ("train", "valid", "test")

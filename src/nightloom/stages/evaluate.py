@@ -4,11 +4,11 @@ import importlib
 import json
 from typing import Any
 
+from nightloom.context import BuildContext, Built
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family, restore_model
 from nightloom.settings.train import EvaluateSettings, holding
-from nightloom.stages.context import BuildContext, Built
 from nightloom.training.devices import prepare_to_score
 from nightloom.training.examples import read_examples
 from nightloom.training.scoring import Scorer

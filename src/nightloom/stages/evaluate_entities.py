@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas
 
+from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import plots
 from nightloom.evaluation.entities import entity_metrics
@@ -15,7 +16,6 @@ from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sent
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
 from nightloom.settings.train import EvaluateSettings
-from nightloom.stages.context import BuildContext
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
 from nightloom.training.stitching import read_stitching

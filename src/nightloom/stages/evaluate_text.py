@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import classification, plots
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
 from nightloom.settings.train import EvaluateSettings
-from nightloom.stages.context import BuildContext
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
 

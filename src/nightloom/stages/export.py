@@ -8,11 +8,11 @@ from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import Fingerprint, fingerprint
+from nightloom.context import BuildContext
 from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
 from nightloom.settings.train import RegisterSettings
-from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import DESCRIPTION, KINDS
 
 BESIDE = (
@@ -26,7 +26,7 @@ BESIDE = (
     "nightloom.registry.aliases",
     "nightloom.registry.versions",
     "nightloom.settings",
-    "nightloom.stages.context",
+    "nightloom.context",
     "nightloom.training",
 )
 """Rooms that exporting code imports and that write nothing of what is served."""

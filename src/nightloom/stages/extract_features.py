@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import write_stream
 from nightloom.families.base import load_family
-from nightloom.stages.context import BuildContext, Built
 from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples, read_examples
 from nightloom.training.scoring import Scorer

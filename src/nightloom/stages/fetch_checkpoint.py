@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nightloom.stages.context import BuildContext, Built
+from nightloom.context import BuildContext, Built
 from nightloom.tfhub.download import is_offline
 
 

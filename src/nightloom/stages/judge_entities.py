@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.evaluation.spans import Span, match_counts, spans_of_all
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_tagger
@@ -12,7 +13,6 @@ from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import Champion
-from nightloom.stages.context import BuildContext
 from nightloom.stages.register_entities import label_names, test_tokens
 
 if TYPE_CHECKING:

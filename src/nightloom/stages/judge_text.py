@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightloom.context import BuildContext
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.serving.answers.classes import SavedClassifier
@@ -11,7 +12,6 @@ from nightloom.serving.saved import open_saved
 from nightloom.settings.spelling import listed
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import Champion
-from nightloom.stages.context import BuildContext
 from nightloom.stages.register_text import label_names, test_texts
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.cache.canonical import digest_of
+from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import WEIGHTS
 from nightloom.registry.gate import Verdict
@@ -31,7 +32,6 @@ from nightloom.registry.whole import told
 from nightloom.settings.command import run_command
 from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import champion_of, digest_of_test_rows
-from nightloom.stages.context import BuildContext, Built
 from nightloom.stages.export import changed, export, of_task, written
 
 EXAMPLES = 3

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.registry.mlmodel import ENTITIES, TEXT, Field, ModelCard
 from nightloom.serving.entities import words_as_text
 from nightloom.serving.tagger import UNCUT, export_tagger
-from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 
 

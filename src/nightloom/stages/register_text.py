@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.classifier import export_classifier
 from nightloom.settings.data import TFDS, TextDataSettings
-from nightloom.stages.context import BuildContext
 from nightloom.text.tokenizers import load_tokenizer
 
 OF_TF_HUB = ("hub", "hub_head")

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pandas
 
+from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.families.base import load_family, store_model
 from nightloom.settings.train import TrainSettings
-from nightloom.stages.context import BuildContext, Built
 from nightloom.training.checkpoints import Checkpoints
 from nightloom.training.devices import computing_in, prepare, side_by_side, steps_a_call
 from nightloom.training.examples import Examples, read_examples

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from nightloom.stages.context import BuildContext
+from nightloom.context import BuildContext
 from nightloom.tfhub.preprocess import Preprocessor
 
 MODULE = "preprocess"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nightloom.context import BuildContext
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
-from nightloom.stages.context import BuildContext
 from nightloom.text.graph_tokenizer import GraphTokenizer, load_fast
 
 LEAST = 8

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import tensorflow as tf
 
-    from nightloom.stages.context import BuildContext
+    from nightloom.context import BuildContext
 
 KINDS = {
     "words": "nightloom.text.words",

@@ -11,9 +11,9 @@ import keras
 import pyarrow as pa
 import tensorflow as tf
 
+from nightloom.context import BuildContext
 from nightloom.data.arrow import open_split
 from nightloom.settings.model import WordVocabularySettings
-from nightloom.stages.context import BuildContext
 
 VOCABULARY = "vocabulary.txt"
 DESCRIPTION = "words.json"

@@ -100,7 +100,7 @@ def _crash(error: Exception) -> dict[str, str]:
 
 
 def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
-    from nightloom.stages.context import BuildContext, Built
+    from nightloom.context import BuildContext, Built
 
     context = BuildContext.from_json(request["context"], replies)
     # temporary files of libraries go with the build's own folder, also after a kill

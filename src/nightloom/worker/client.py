@@ -16,11 +16,11 @@ from typing import Any
 
 from nightloom import errors
 from nightloom.accelerators import Accelerator, compiler_flags
+from nightloom.context import BuildContext, Built
 from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
 from nightloom.interruption import Interrupted
 from nightloom.progress import SILENT, Report
-from nightloom.stages.context import BuildContext, Built
 from nightloom.worker.programs import Programs
 from nightloom.worker.protocol import SAVING, STOP
 
