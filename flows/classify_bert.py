@@ -41,9 +41,7 @@ def classify_bert(
         if settings.frozen:
             examples = extract_features(settings, encoded=encoded, checkpoint=checkpoint)
         model = train(settings, examples=examples, checkpoint=checkpoint)
-        scores = evaluate(
-            settings, model=model, examples=examples, dataset=dataset, checkpoint=checkpoint
-        )
+        scores = evaluate(settings, model=model, examples=examples, dataset=dataset)
         if settings.model.attentions:
             draw_attentions(settings, model=model, tokenizer=tokenizer, checkpoint=checkpoint)
         version = register(

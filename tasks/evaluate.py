@@ -14,7 +14,7 @@ evaluate = Stage(
         by="learner",
         variants={
             "transformer": Variant(code=("nightloom.families.transformer", TEXT)),
-            "bert": Variant(inputs=("checkpoint",), code=("nightloom.families.bert", TEXT)),
+            "bert": Variant(code=("nightloom.families.bert", TEXT)),
             "hub": Variant(inputs=("checkpoint",), code=("nightloom.families.hub", TEXT)),
             "bert_head": Variant(code=("nightloom.families.bert_head", TEXT)),
             "hub_head": Variant(code=("nightloom.families.hub_head", TEXT)),

@@ -12,7 +12,7 @@ from nightloom.families.base import load_family
 from nightloom.home import Home
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer, NerBert
 from nightloom.settings.parse import parse_settings
-from nightloom.settings.train import SAVED_MODEL
+from nightloom.settings.register import SAVED_MODEL
 from nightloom.stages.export import formats
 from nightloom.stages.register_text import columns
 

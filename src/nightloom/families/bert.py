@@ -16,7 +16,7 @@ from nightloom.families.base import restore_model
 from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
-from nightloom.settings.train import HUGGING_FACE
+from nightloom.settings.register import HUGGING_FACE
 from nightloom.training.batches import Layout, packed
 
 FORMATS = (HUGGING_FACE,)

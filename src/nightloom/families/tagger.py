@@ -20,7 +20,7 @@ from nightloom.encoders.weights import load_encoder
 from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
-from nightloom.settings.train import HUGGING_FACE
+from nightloom.settings.register import HUGGING_FACE
 from nightloom.training.batches import STEP, Layout, packed
 
 FORMATS = (HUGGING_FACE,)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from nightloom.accelerators import Accelerator
 from nightloom.settings.base import Settings
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
+from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.settings.model import (
     HubSettings,
     PretrainedSettings,
@@ -14,13 +15,8 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
-from nightloom.settings.train import (
-    FORMATS,
-    SAVED_MODEL,
-    EvaluateSettings,
-    RegisterSettings,
-    TrainSettings,
-)
+from nightloom.settings.register import FORMATS, SAVED_MODEL, RegisterSettings
+from nightloom.settings.train import TrainSettings
 
 METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
 """What the gate can judge by, for each task."""

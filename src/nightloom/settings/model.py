@@ -82,7 +82,7 @@ class PretrainedSettings(CheckpointSettings):
     features: Literal["float32", "float16"] = "float32"
     """How the frozen encoder's outputs are stored."""
     attentions: tuple[str, ...] = ()
-    """Texts whose attention maps are drawn by `evaluate` (PNG and Parquet)."""
+    """Texts whose attention maps are drawn, by `draw_attentions` (PNG and Parquet)."""
 
 
 class HubSettings(Settings):

@@ -13,11 +13,6 @@ LEAST_BATCH = 32
 LARGE_BATCH = 1024
 """Batches of up to this size are made as they are asked for, with however few rows."""
 
-Format = Literal["saved_model", "huggingface"]
-SAVED_MODEL: Format = "saved_model"
-HUGGING_FACE: Format = "huggingface"
-FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
-
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
 
 DETERMINISTIC = {"cpu": True, "gpu": True}
@@ -117,41 +112,3 @@ def holding(rows: int) -> int:
 
 RESULT_NEUTRAL = ("train.checkpoint_seconds", "train.keep_programs")
 """Settings that a training stage uses and whose value cannot change its result."""
-
-
-class EvaluateSettings(Settings):
-    """How a trained model is scored on the test split."""
-
-    batch_size: int = Field(default=256, ge=1, le=1_000_000)
-    """Examples that go through the model at once."""
-    worst: int = Field(default=20, ge=0, le=1000)
-    """How many of the worst mistakes are kept for a look."""
-
-
-class RegisterSettings(Settings):
-    """When a model is registered and when it becomes the champion."""
-
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
-    )
-    """Name of the registered model; none: the name of the flow."""
-    metric: str | None = None
-    """Metric of the gate; none: accuracy for classifiers, f1 for entities."""
-    min_metric: float | None = Field(default=None, ge=0, le=1)
-    """A model whose metric is below is never promoted."""
-    tolerance: float = Field(default=0.0, ge=0, le=1)
-    """How much worse than the champion, on the same test rows, is still good enough."""
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    """Confidence of the paired test against the champion."""
-    formats: tuple[Format, ...] | None = None
-    """In which formats a version holds its weights: saved_model, which answers, and huggingface;
-    none: all that the flow has."""
-
-    @field_validator("formats")
-    @classmethod
-    def _answering_formats(cls, value: tuple[Format, ...] | None) -> tuple[Format, ...] | None:
-        if value is not None and SAVED_MODEL not in value:
-            raise ValueError(
-                f"expected {SAVED_MODEL} among them: predict, the gate and MLflow answer with it"
-            )
-        return None if value is None else tuple(name for name in FORMATS if name in value)

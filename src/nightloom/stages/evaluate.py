@@ -8,7 +8,8 @@ from nightloom.context import BuildContext, Built
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family, restore_model
-from nightloom.settings.train import EvaluateSettings, holding
+from nightloom.settings.evaluate import EvaluateSettings
+from nightloom.settings.train import holding
 from nightloom.training.devices import prepare_to_score
 from nightloom.training.examples import read_examples
 from nightloom.training.scoring import Scorer

@@ -15,7 +15,7 @@ from nightloom.evaluation.entities import entity_metrics
 from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sentences
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
-from nightloom.settings.train import EvaluateSettings
+from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
 from nightloom.training.stitching import read_stitching

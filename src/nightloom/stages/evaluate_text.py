@@ -8,7 +8,7 @@ from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import classification, plots
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
-from nightloom.settings.train import EvaluateSettings
+from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
 

@@ -12,7 +12,7 @@ from nightloom.context import BuildContext
 from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
-from nightloom.settings.train import RegisterSettings
+from nightloom.settings.register import RegisterSettings
 from nightloom.text.tokenizers import DESCRIPTION, KINDS
 
 BESIDE = (

@@ -11,7 +11,7 @@ from nightloom.registry.gate import Verdict, incomparable, judge_tagger
 from nightloom.serving.answers.pieces import SavedTagger
 from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
-from nightloom.settings.train import RegisterSettings
+from nightloom.settings.register import RegisterSettings
 from nightloom.stages.champion import Champion
 from nightloom.stages.register_entities import label_names, test_tokens
 

@@ -9,8 +9,8 @@ from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.gate import Verdict, incomparable, judge_classifier
 from nightloom.serving.answers.classes import SavedClassifier
 from nightloom.serving.saved import open_saved
+from nightloom.settings.register import RegisterSettings
 from nightloom.settings.spelling import listed
-from nightloom.settings.train import RegisterSettings
 from nightloom.stages.champion import Champion
 from nightloom.stages.register_text import label_names, test_texts
 

@@ -30,7 +30,7 @@ from nightloom.registry.versions import (
 )
 from nightloom.registry.whole import told
 from nightloom.settings.command import run_command
-from nightloom.settings.train import RegisterSettings
+from nightloom.settings.register import RegisterSettings
 from nightloom.stages.champion import champion_of, digest_of_test_rows
 from nightloom.stages.export import changed, export, of_task, written
 

@@ -1,0 +1,41 @@
+"""How a model is registered and judged."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from nightloom.settings.base import Settings
+
+Format = Literal["saved_model", "huggingface"]
+SAVED_MODEL: Format = "saved_model"
+HUGGING_FACE: Format = "huggingface"
+FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
+
+
+class RegisterSettings(Settings):
+    """When a model is registered and when it becomes the champion."""
+
+    name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
+    )
+    """Name of the registered model; none: the name of the flow."""
+    metric: str | None = None
+    """Metric of the gate; none: accuracy for classifiers, f1 for entities."""
+    min_metric: float | None = Field(default=None, ge=0, le=1)
+    """A model whose metric is below is never promoted."""
+    tolerance: float = Field(default=0.0, ge=0, le=1)
+    """How much worse than the champion, on the same test rows, is still good enough."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Confidence of the paired test against the champion."""
+    formats: tuple[Format, ...] | None = None
+    """In which formats a version holds its weights: saved_model, which answers, and huggingface;
+    none: all that the flow has."""
+
+    @field_validator("formats")
+    @classmethod
+    def _answering_formats(cls, value: tuple[Format, ...] | None) -> tuple[Format, ...] | None:
+        if value is not None and SAVED_MODEL not in value:
+            raise ValueError(
+                f"expected {SAVED_MODEL} among them: predict, the gate and MLflow answer with it"
+            )
+        return None if value is None else tuple(name for name in FORMATS if name in value)
