@@ -1,0 +1,1 @@
+"""Packages that add families, sources and formats."""
