@@ -46,7 +46,7 @@ def measure(
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of each way, a value a repeat, and the size of what was aligned."""
     from nightloom.data.arrow import open_split
-    from nightloom.data.entity_dataset import build_entity_dataset
+    from nightloom.data.splits.entity_dataset import build_entity_dataset
     from nightloom.encoders.checkpoints import fetch_checkpoint
     from nightloom.settings.data import EntityDataSettings
     from nightloom.text.alignment import Aligner

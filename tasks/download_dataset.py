@@ -19,8 +19,8 @@ download_dataset = Stage(
         check="tasks.download_dataset:check",
         by="task",
         variants={
-            "text": Variant(code=("nightloom.data.text_dataset",)),
-            "entities": Variant(code=("nightloom.data.entity_dataset",)),
+            "text": Variant(code=("nightloom.data.splits.text_dataset",)),
+            "entities": Variant(code=("nightloom.data.splits.entity_dataset",)),
         },
     )
 )
@@ -28,13 +28,13 @@ download_dataset = Stage(
 
 def source(settings: FlowSettings) -> dict[str, Any]:
     """The content of the source, for the key."""
-    from nightloom.data.sources import source_identity
+    from nightloom.data.sources.identity import source_identity
 
     return {"data.source": source_identity(settings.data)}
 
 
 def check(settings: FlowSettings) -> None:
     """Whether the first rows can be read, for a plan."""
-    from nightloom.data.check import check_source
+    from nightloom.data.sources.check import check_source
 
     check_source(settings.data)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nightloom.data.sample import sample_sentences
+from nightloom.data.sources.sample_rows import sample_sentences
 
 EPOCHS = 4
 ROWS = [

@@ -14,7 +14,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from nightloom.data.content import no_text
+from nightloom.data.formats.content import no_text
 
 TEXT = "id,text\n1,Grüße aus Köln\n"
 

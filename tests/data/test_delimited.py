@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightloom.data.build import build_text_dataset
-from nightloom.data.delimited import Tally
-from nightloom.data.dialect import TableOptions
-from nightloom.data.files import TABLE_FORMATS
-from nightloom.data.folders import find_files
-from nightloom.data.tables import Records, TableColumns, read_records, read_table, texts_of
+from nightloom.data.formats.delimited import Tally
+from nightloom.data.formats.dialect import TableOptions
+from nightloom.data.formats.files import TABLE_FORMATS
+from nightloom.data.formats.tables import Records, TableColumns, read_records, read_table, texts_of
+from nightloom.data.sources.folders import find_files
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 from tests.data.test_readers import file_of, rows_of

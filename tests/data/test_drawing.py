@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloom.data.drawing import Chunk, Draw, draw_lowest, ranks, shares
+from nightloom.data.splits.drawing import Chunk, Draw, draw_lowest, ranks, shares
 
 
 def test_ranks_are_the_same_for_ever() -> None:

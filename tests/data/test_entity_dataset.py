@@ -7,7 +7,7 @@ import pytest
 
 from nightloom.data.arrow import read_columns
 from nightloom.data.build import build_entity_dataset
-from nightloom.data.tag_schemes import spans, tags_from_spans
+from nightloom.data.labels.tag_schemes import spans, tags_from_spans
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
 

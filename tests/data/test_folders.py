@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
-from nightloom.data.files import TABLE_FORMATS
-from nightloom.data.folders import look_into
-from nightloom.data.hub_dataset import split_names
-from nightloom.data.roles import roles_of
+from nightloom.data.formats.files import TABLE_FORMATS
+from nightloom.data.sources.folders import look_into
+from nightloom.data.sources.hub_dataset import split_names
+from nightloom.data.sources.roles import roles_of
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 

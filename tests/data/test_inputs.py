@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloom.data.dialect import TableOptions
-from nightloom.data.files import SourceFile
-from nightloom.data.input_columns import Reading
-from nightloom.data.inputs import as_input, read_inputs
+from nightloom.data.formats.dialect import TableOptions
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.inputs.columns import Reading
+from nightloom.data.inputs.texts import as_input, read_inputs
 from nightloom.errors import InputError
 
 PAIR = Reading(text=("subject", "body"), options=TableOptions(quoted=True))

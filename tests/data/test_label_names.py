@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloom.data.build import build_text_dataset
-from nightloom.data.label_names import near_equal
+from nightloom.data.labels.names import near_equal
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 

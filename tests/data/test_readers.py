@@ -17,11 +17,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from nightloom.data.build import build_entity_dataset, build_text_dataset
-from nightloom.data.conll import read_sentences
-from nightloom.data.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
-from nightloom.data.folders import find_files
-from nightloom.data.tables import TableColumns, read_table
-from nightloom.data.tag_schemes import SCHEMES
+from nightloom.data.formats.conll import read_sentences
+from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
+from nightloom.data.formats.tables import TableColumns, read_table
+from nightloom.data.labels.tag_schemes import SCHEMES
+from nightloom.data.sources.folders import find_files
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 

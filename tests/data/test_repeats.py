@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nightloom.data.partition import LEFT_OUT
-from nightloom.data.repeats import Repeats, repeat_warnings
+from nightloom.data.splits.partition import LEFT_OUT
+from nightloom.data.splits.repeats import Repeats, repeat_warnings
 
 
 @pytest.mark.parametrize("held", [1, 50, 10_000])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nightloom.data.build import build_entity_dataset, build_text_dataset
-from nightloom.data.sample import sample_sentences, sample_texts
-from nightloom.data.sample_words import CLASSES, PEOPLES
-from nightloom.data.tag_schemes import impossible, spans
+from nightloom.data.labels.tag_schemes import impossible, spans
+from nightloom.data.sources.sample_rows import sample_sentences, sample_texts
+from nightloom.data.sources.sample_words import CLASSES, PEOPLES
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 

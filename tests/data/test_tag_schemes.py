@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloom.data.tag_schemes import (
+from nightloom.data.labels.tag_schemes import (
     SCHEMES,
     SchemeCount,
     Span,

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloom.data.build import build_entity_dataset
-from nightloom.data.sentences import Notes
-from nightloom.data.tag_schemes import spans
-from nightloom.data.token_sources import open_sentences
+from nightloom.data.formats.sentences import Notes
+from nightloom.data.labels.tag_schemes import spans
+from nightloom.data.sources.token_sources import open_sentences
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
 

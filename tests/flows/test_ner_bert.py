@@ -11,7 +11,7 @@ import transformers
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
-from nightloom.data.sample import sample_sentences
+from nightloom.data.sources.sample_rows import sample_sentences
 from nightloom.evaluation.tables import read_parquet
 from nightloom.registry.aliases import read_version
 from tests.encoders.tiny import save_checkpoint

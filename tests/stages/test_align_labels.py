@@ -8,7 +8,7 @@ import pytest
 from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
-from nightloom.data.entity_dataset import build_entity_dataset
+from nightloom.data.splits.entity_dataset import build_entity_dataset
 from nightloom.home import Home
 from nightloom.settings.data import EntityDataSettings
 from nightloom.stages.align_labels import build

@@ -238,7 +238,7 @@ def test_no_entity_of_conll_is_lost_whatever_the_length(
     shared_data: Path, minilm_dir: Path, tmp_path: Path
 ) -> None:
     from nightloom.data.arrow import open_split
-    from nightloom.data.entity_dataset import build_entity_dataset
+    from nightloom.data.splits.entity_dataset import build_entity_dataset
     from nightloom.evaluation.spans import spans_of
     from nightloom.settings.data import EntityDataSettings
 

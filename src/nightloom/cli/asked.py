@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any
 
 from nightloom.cli.answers import taken_names
-from nightloom.data.dialect import TableOptions
-from nightloom.data.input_columns import PARQUET, TEXT, Reading
-from nightloom.data.inputs import CONLL, LINES
-from nightloom.data.tables import DELIMITED
+from nightloom.data.formats.dialect import TableOptions
+from nightloom.data.formats.tables import DELIMITED
+from nightloom.data.inputs.columns import PARQUET, TEXT, Reading
+from nightloom.data.inputs.texts import CONLL, LINES
 from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry.aliases import Entry

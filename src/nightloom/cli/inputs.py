@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightloom.data.files import SourceFile
-from nightloom.data.input_columns import Reading, Say
-from nightloom.data.inputs import Given, as_input, read_inputs
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.inputs.columns import Reading, Say
+from nightloom.data.inputs.texts import Given, as_input, read_inputs
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
 

@@ -16,7 +16,7 @@ from nightloom.home import Home
 
 if TYPE_CHECKING:
     from nightloom.cli.answers import Writer
-    from nightloom.data.inputs import Given
+    from nightloom.data.inputs.texts import Given
 
 FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
 
@@ -151,7 +151,7 @@ def _writer(
 ) -> Iterator["Writer"]:
     from nightloom.cli.answers import open_writer
     from nightloom.cli.whole_file import whole_file
-    from nightloom.data.input_columns import ID
+    from nightloom.data.inputs.columns import ID
 
     named = (id_name or ID) if count.has_ids else None
     with contextlib.ExitStack() as stack:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from nightloom.data.inputs import is_url
+from nightloom.data.inputs.texts import is_url
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 

@@ -1,0 +1,269 @@
+"""Rows of CSV and TSV files: their fields, where each starts, and that all lines add up."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from nightloom.data.formats.dialect import (
+    DELIMITER_NAMES,
+    Dialect,
+    TableOptions,
+    rows_in,
+    see_dialect,
+)
+from nightloom.data.formats.files import SourceFile, text_lines
+from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted, shown
+
+if TYPE_CHECKING:
+    from _csv import Reader as _Reader
+
+LARGEST_FIELD = 64 << 20
+_MOST_REMEMBERED = 10_000
+"""Labels, and fields of several lines that may be rows; by far more is one's mistake elsewhere."""
+_MANY = 3
+"""Lines that look like rows, where no label column tells whether they are."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines of a file: `lines` is the sum of the others."""
+
+    lines: int = 0
+    rows: int = 0
+    header: int = 0
+    blank: int = 0
+    joined: int = 0
+    """Line breaks within quotes."""
+    told: str = ""
+    """How fields are separated, where that is not as the file's name says."""
+
+    def notes(self, name: str) -> list[str]:
+        """What is worth a line to a person, of the file called `name`."""
+        notes = [self.told] if self.told else []
+        if self.joined:
+            notes.append(
+                f"{name}: {self.rows} rows in {self.lines} lines; "
+                f"{self.joined} line breaks stand within quotes"
+            )
+        return notes
+
+
+@dataclass(slots=True)
+class _Held:
+    """The lines of the row that is being read."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def passed(self, lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            self.lines.append(line)
+            yield line
+
+
+def read_fields(
+    file: SourceFile,
+    wanted: Sequence[str],
+    options: TableOptions,
+    *,
+    label: str | None = None,
+    tally: Tally | None = None,
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line at which each row starts, and the fields of the `wanted` columns.
+
+    `label` is the one of them that holds labels, if any: it helps to tell rows that a lone quote
+    joins from a text of several lines. Raises InputError with file, line and remedy.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_FIELD))
+    dialect = see_dialect(file, wanted, options)
+    tally = tally or Tally()
+    tally.told = dialect.told(file)
+    held = _Held()
+    lines = text_lines(file, options.encoding, keep_returns=True)
+    for _ in range(dialect.skip):
+        next(lines, None)
+    reader = rows_in(held.passed(lines), dialect.delimiter, options)
+    names = options.names
+    line = 1 + dialect.skip
+    tally.header = dialect.skip
+    try:
+        if names is None:
+            names = _header(reader, held, tally)
+            check_header(file, names, wanted, label=label, line=tally.header + tally.blank)
+        at = [names.index(name) for name in wanted]
+        label_at = names.index(label) if label is not None else None
+        joins = _Joins(file, dialect, options, len(names), label_at)
+        line = dialect.skip + reader.line_num + 1
+        for row in reader:
+            count = len(held.lines)
+            if len(row) == len(names):
+                if tally.rows == 0 and tuple(row) == names:
+                    raise InputError(
+                        f"{file.path}:{line}: the file has a header, which data.columns repeats; "
+                        "leave out data.columns"
+                    )
+                joins.look(row, held.lines, line)
+                tally.rows += 1
+                tally.joined += count - 1
+                yield line, [row[column] for column in at]
+            elif row:
+                raise InputError(_ragged(file, line, row, names, options, dialect))
+            else:
+                tally.blank += count
+            held.lines.clear()
+            line = dialect.skip + reader.line_num + 1
+        joins.decide()
+    except csv.Error as error:
+        raise InputError(_problem(file, line, str(error))) from error
+    tally.lines = dialect.skip + reader.line_num
+
+
+def _header(reader: "_Reader", held: _Held, tally: Tally) -> tuple[str, ...]:
+    for row in reader:
+        count = len(held.lines)
+        held.lines.clear()
+        if row:
+            tally.header += 1
+            tally.joined += count - 1
+            return tuple(row)
+        tally.blank += count
+    return ()
+
+
+class _Joins:
+    """Looks at fields of several lines: a text with line breaks, or rows that a quote joined.
+
+    Where quotes are characters like any other, each line by itself has as many fields as a row,
+    and where a row has its label they have labels of other rows.
+    """
+
+    def __init__(
+        self,
+        file: SourceFile,
+        dialect: Dialect,
+        options: TableOptions,
+        width: int,
+        label_at: int | None,
+    ) -> None:
+        self._file = file
+        self._delimiter = dialect.delimiter
+        self._width = width
+        self._label_at = label_at
+        self._looks = options.quoted is None and width > 1
+        self._labels: set[str] = set()
+        self._open: dict[frozenset[str], tuple[int, int]] = {}
+
+    def look(self, row: Sequence[str], lines: Sequence[str], start: int) -> None:
+        """Look at one row, the lines it stands in, and the number of the first of them."""
+        if not self._looks:
+            return
+        label = "" if self._label_at is None else row[self._label_at].strip()
+        if label and len(self._labels) < _MOST_REMEMBERED:
+            self._labels.add(label)
+        if len(lines) == 1:
+            return
+        if any(line.count(self._delimiter) != self._width - 1 for line in lines):
+            return
+        if self._delimiter == "\t" or (self._label_at is None and len(lines) >= _MANY):
+            raise self._problem(start, len(lines))
+        if self._label_at is not None and len(self._open) < _MOST_REMEMBERED:
+            parts = (line.split(self._delimiter)[self._label_at] for line in lines)
+            found = [part.strip().strip('"').strip() for part in parts]
+            if label in found:
+                found.remove(label)
+            self._open.setdefault(frozenset(found), (start, len(lines)))
+
+    def decide(self) -> None:
+        """At the end of the file, where all labels are known: raise InputError for joined rows."""
+        for labels, (start, count) in self._open.items():
+            if labels & self._labels:
+                raise self._problem(start, count)
+
+    def _problem(self, start: int, count: int) -> InputError:
+        return InputError(
+            f"{self._file.path}:{start}: a quote opens here and closes in line "
+            f"{start + count - 1}; it would join {count} lines that are rows by themselves into "
+            "one; set data.quoted=false if quotes mean nothing in this file, data.quoted=true if "
+            "these lines are one text"
+        )
+
+
+def missing_column(
+    place: str, column: str, present: Sequence[str], *, unlabelled: str = ""
+) -> InputError:
+    """The error for a column that is not there, with what is and the nearest of them.
+
+    `unlabelled` is the split that has no labels, where it is their column that is missing.
+    """
+    close = get_close_matches(column, present, n=1)
+    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+    if close and shown(close[0]) != close[0]:
+        hint += " It is not what it looks like: rename it in the file"
+    if unlabelled in ("valid", "test"):
+        hint += (
+            f"; where its labels are kept secret, data.{unlabelled}_split=train leaves the file "
+            f"out and cuts a part of train for {unlabelled}"
+        )
+    return InputError(
+        f"{place}: no column {quoted(column, 40)} (data.text, data.label); the columns are: "
+        f"{listed(present)}{hint}"
+    )
+
+
+def check_header(
+    file: SourceFile,
+    names: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    label: str | None = None,
+    line: int = 1,
+) -> None:
+    """Raise InputError unless each of the `wanted` columns is there once."""
+    if not names:
+        raise InputError(f"{file.path}: only blank lines; expected a header and rows")
+    for name in wanted:
+        if name not in names:
+            unlabelled = file.split if name == label else ""
+            error = missing_column(f"{file.path}:{line}", name, names, unlabelled=unlabelled)
+            raise InputError(
+                f"{error}; where the file has no header, name them in data.columns; "
+                "data.delimiter says what separates them"
+            )
+        if names.count(name) > 1:
+            raise InputError(
+                f"{file.path}:{line}: the header has column {quoted(name, 40)} "
+                f"{names.count(name)} times; expected once; rename the others"
+            )
+
+
+def _ragged(
+    file: SourceFile,
+    line: int,
+    row: list[str],
+    names: Sequence[str],
+    options: TableOptions,
+    dialect: Dialect,
+) -> str:
+    origin = "data.columns" if options.names else "the header"
+    separator = DELIMITER_NAMES.get(dialect.delimiter, quoted(dialect.delimiter))
+    return (
+        f"{file.path}:{line}: expected {len(names)} fields as in {origin} "
+        f"({listed(names, 6)}), got {len(row)}, the first is "
+        f"{quoted(row[0], 30)}; mend the row or its quotes, or say in data.delimiter what "
+        f"separates fields (here taken: {separator})"
+    )
+
+
+def _problem(file: SourceFile, line: int, problem: str) -> str:
+    place = f"{file.path}:{line}: the row that starts here"
+    if "end of data" in problem or "field larger" in problem:
+        what = "has a quoted field that is never closed"
+    elif "expected after" in problem:
+        what = "has text after a closing quote (a quote inside a field is written twice)"
+    elif "new-line" in problem:
+        what = "has a line break outside of quotes"
+    else:
+        what = f"cannot be read ({problem})"
+    return f"{place} {what}; mend it, or set data.quoted=false if quotes mean nothing in this file"

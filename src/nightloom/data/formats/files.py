@@ -1,0 +1,218 @@
+"""Local source files: what is in them (digest), that they stay so, their lines of text."""
+
+import contextlib
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+from nightloom.data.formats.content import head_of, no_text
+from nightloom.data.sources.roles import SPLITS as SPLITS
+from nightloom.errors import InputError, RunError
+from nightloom.settings.spelling import shown
+
+TABLE_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+TOKEN_FORMATS = {
+    ".txt": "conll",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+    ".tsv": "conll",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+_START = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source: the split it gives, its path, its format and whether it is gzipped.
+
+    Where a split has several files, this is the first one, and `more` are the others.
+    """
+
+    split: str
+    path: Path
+    format: str
+    gzipped: bool
+    more: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder, as messages show it."""
+        return self.path.name
+
+    @property
+    def parts(self) -> tuple["SourceFile", ...]:
+        """The files of the split, each by itself, in the order in which they are read."""
+        return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
+
+
+def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    """Describe the files by split, format, size and SHA-256; names and places are left out.
+
+    Raises InputError for an empty or unreadable file.
+    """
+    described = []
+    for file in [part for whole in files.values() for part in whole.parts]:
+        try:
+            with file.path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                size = stream.tell()
+        except OSError as error:
+            raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
+        if size == 0:
+            raise InputError(f"{file.path} is empty; expected rows for the {file.split} split")
+        described.append(
+            {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
+        )
+    return {"kind": "files", "files": described}
+
+
+def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+    """The same, with the names of the files."""
+    facts = files_identity(files)
+    names = [part.name for file in files.values() for part in file.parts]
+    described = [
+        {"split": one["split"], "name": name, "bytes": one["bytes"], "sha256": one["sha256"]}
+        for name, one in zip(names, facts["files"], strict=True)
+    ]
+    return {**facts, "files": described}
+
+
+class Unchanged:
+    """Watches that files stay what they were from the first look to the last."""
+
+    def __init__(self, files: Mapping[str, SourceFile]) -> None:
+        paths = [part.path for file in files.values() for part in file.parts]
+        self._before = {path: self._look(path) for path in paths}
+
+    @staticmethod
+    def _look(path: Path) -> tuple[int, int] | None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
+
+    def check(self) -> None:
+        """Raise RunError if a file was written to, moved or removed since."""
+        for path, before in self._before.items():
+            if self._look(path) != before:
+                raise RunError(f"{path} changed while it was read; run again once it is complete")
+
+
+def text_lines(
+    file: SourceFile, encoding: str, *, keep_returns: bool = False, newline: str | None = "\n"
+) -> Iterator[str]:
+    r"""Yield the lines of a text file with their ends, a byte order mark removed.
+
+    With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs); with
+    `newline` None, and where no `\n` is, they end lines and become `\n`. Raises InputError for
+    another encoding, NUL bytes and broken gzip.
+    """
+    count = [0]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_problems_told(file, encoding, count))
+        ends = None if newline is None else _line_end(file)
+        stream = stack.enter_context(_open(file, encoding, "" if keep_returns else ends))
+        for number, line in enumerate(stream, start=1):
+            if "\0" in line:
+                raise _holds_nul(f"{file.path}:{number}", encoding)
+            yield line.removeprefix("\ufeff") if number == 1 else line
+            count[0] = number
+
+
+def text_chunks(file: SourceFile, encoding: str, *, size: int = 1 << 16) -> Iterator[str]:
+    r"""Yield a text file in pieces of `size` characters; ends of lines become `\n`.
+
+    Raises InputError as `text_lines` does.
+    """
+    count = [0]
+    first = True
+    with _problems_told(file, encoding, count), _open(file, encoding, None) as stream:
+        while chunk := stream.read(size):
+            if "\0" in chunk:
+                before = chunk.partition("\0")[0].count("\n")
+                raise _holds_nul(f"{file.path}:{count[0] + before + 1}", encoding)
+            yield chunk.removeprefix("\ufeff") if first else chunk
+            first = False
+            count[0] += chunk.count("\n")
+
+
+def _holds_nul(place: str, encoding: str) -> InputError:
+    return InputError(
+        f"{place}: a NUL character; expected text in {encoding}, "
+        "this looks like binary data or another encoding (data.encoding=utf-16?)"
+    )
+
+
+@contextlib.contextmanager
+def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterator[None]:
+    """Turn what goes wrong in reading into an InputError; `count` holds the lines read so far."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise InputError(_undecodable(file, encoding, error, after=count[0])) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{file.path}: broken gzip data after line {count[0]} ({error}); fetch the file again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
+
+
+def _line_end(file: SourceFile) -> str | None:
+    r"""What ends the lines of a file, as `open` takes it: `\n`, or any where there is only `\r`."""
+    with _open_bytes(file) as stream:
+        start = stream.read(_START)
+    return None if b"\r" in start and b"\n" not in start else "\n"
+
+
+def _open(file: SourceFile, encoding: str, newline: str | None) -> IO[str]:
+    if content := no_text(head_of(file.path, gzipped=file.gzipped), encoding):
+        raise InputError(f"{file.path} is {content.what}; {content.remedy}")
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    if file.gzipped:
+        return gzip.open(file.path, "rt", encoding=encoding, newline=newline)
+    return file.path.open(encoding=encoding, newline=newline)
+
+
+def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after: int) -> str:
+    """What cannot be decoded, and where; in encodings whose lines cannot be told, only roughly."""
+    if not encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+        # Compressed data may be broken further on, where the reader did not come to.
+        with contextlib.suppress(OSError, EOFError, zlib.error), _open_bytes(file) as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    line.decode(encoding)
+                except UnicodeDecodeError as found:
+                    return (
+                        f"{file.path}:{number}: expected {encoding}, got byte "
+                        f"0x{line[found.start]:02x} at column {found.start + 1}; save the file as "
+                        f"{encoding} or set data.encoding (cp1252?)"
+                    )
+    reason = getattr(error, "reason", str(error))
+    return (
+        f"{file.path}:{after + 1}: expected {encoding}, got bytes that are not ({shown(reason)}); "
+        "set data.encoding (utf-8?)"
+    )
+
+
+def _open_bytes(file: SourceFile) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(file.path, "rb") if file.gzipped else file.path.open("rb")

@@ -1,0 +1,145 @@
+"""JSON files as objects, one after the other: one on each line, or all in one array."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from nightloom.data.formats.files import SourceFile, text_chunks, text_lines
+from nightloom.errors import InputError
+from nightloom.settings.spelling import shown
+
+_BLANKS = " \t\r\n"
+_LARGEST = 64 << 20
+
+
+def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each object of a JSON file, and the line at which it stands.
+
+    One object on each line, blank lines are passed over; in a file `.json` also one array of
+    objects. Raises InputError with file, line and value for anything else.
+    """
+    if file.format == "json" and _is_array(file, encoding):
+        found = _of_array(file, encoding)
+    else:
+        found = _of_lines(file, encoding)
+    for number, value in found:
+        if not isinstance(value, dict):
+            kind = type(value).__name__
+            way = "; an array of objects is read from a file called .json" if kind == "list" else ""
+            raise InputError(
+                f"{file.path}:{number}: expected a JSON object, got a {kind}: "
+                f"{shown(json.dumps(value))}{way}"
+            )
+        yield number, value
+
+
+def _expected(file: SourceFile) -> str:
+    array = ", or all in one array" if file.format == "json" else ""
+    return f"expected one JSON object on the line{array}"
+
+
+def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text_lines(file, encoding, newline=None), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = shown(getattr(error, "msg", None) or str(error))
+            raise InputError(
+                f"{file.path}:{number}: {_expected(file)}, got: {shown(line.strip())} ({reason}); "
+                "mend the line"
+            ) from error
+
+
+def _is_array(file: SourceFile, encoding: str) -> bool:
+    for chunk in text_chunks(file, encoding):
+        if start := chunk.lstrip():
+            return start.startswith("[")
+    return False
+
+
+def _of_array(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
+    """The values of an array, read piece by piece: what is held is one value and a piece."""
+    text = _Text(file, encoding)
+    text.take("[")
+    if text.peek() == "]":
+        text.take("]")
+    else:
+        while True:
+            yield text.value()
+            if text.peek() == "]":
+                text.take("]")
+                break
+            text.take(",")
+    if text.peek():
+        raise text.problem("the end of the file after the array")
+
+
+class _Text:
+    """The text of a file, of which only what was not yet used is held."""
+
+    def __init__(self, file: SourceFile, encoding: str) -> None:
+        self._file = file
+        self._chunks = text_chunks(file, encoding)
+        self._held = ""
+        self._at = self._counted = 0
+        self._line = 1  # of the character at `_counted`
+        self._decoder = json.JSONDecoder()
+
+    def _more(self, size: int) -> bool:
+        """Read on, at least `size` characters where there are so many."""
+        parts = []
+        while size > 0 and (chunk := next(self._chunks, "")):
+            parts.append(chunk)
+            size -= len(chunk)
+        self._line += self._held.count("\n", self._counted, self._at)
+        self._held = "".join([self._held[self._at :], *parts])
+        self._at = self._counted = 0
+        return bool(parts)
+
+    def peek(self) -> str:
+        """The next character that is no blank; empty at the end."""
+        while True:
+            while self._at < len(self._held) and self._held[self._at] in _BLANKS:
+                self._at += 1
+            if self._at < len(self._held):
+                return self._held[self._at]
+            if not self._more(1):
+                return ""
+
+    def take(self, character: str) -> None:
+        """Pass over the next character, which has to be this one."""
+        if self.peek() != character:
+            raise self.problem(f"'{character}'")
+        self._at += 1
+
+    def value(self) -> tuple[int, Any]:
+        """The next value, and the line at which it stands."""
+        if self.peek() not in ("{", "["):
+            raise self.problem("a JSON object")
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._held, self._at)
+            except (ValueError, RecursionError) as error:
+                pending = len(self._held) - self._at
+                if (
+                    isinstance(error, RecursionError)
+                    or pending > _LARGEST
+                    or not self._more(max(pending, 1))
+                ):
+                    reason = shown(getattr(error, "msg", None) or str(error))
+                    raise self.problem(f"a JSON object ({reason})") from error
+                continue
+            self._line += self._held.count("\n", self._counted, self._at)
+            self._counted, self._at = self._at, end
+            return self._line, value
+
+    def problem(self, expected: str) -> InputError:
+        line = self._line + self._held.count("\n", self._counted, self._at)
+        rest = self._held[self._at : self._at + 100].strip()
+        got = shown(rest) if rest else "the end of the file"
+        return InputError(
+            f"{self._file.path}:{line}: expected {expected}, got: {got}; mend the array, or write "
+            "one object on each line"
+        )

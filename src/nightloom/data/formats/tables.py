@@ -1,0 +1,255 @@
+"""Readers of tables: CSV, TSV, JSON and Parquet files as batches of rows, and as labelled texts."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
+from nightloom.data.formats.delimited import Tally, missing_column, read_fields
+from nightloom.data.formats.dialect import TableOptions
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.json_objects import read_objects
+from nightloom.errors import InputError
+from nightloom.settings.spelling import quoted, shown
+
+DELIMITED = ("csv", "tsv")
+
+
+@dataclass(slots=True)
+class Records:
+    """A batch of rows: their values, a tuple a row, and the line or row of each."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Rows:
+    """A batch of rows: their texts, their labels as written, and the line or row of each.
+
+    `place` is the file's path, or source and split.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    place: str = ""
+
+    def add(self, text: str, label: str, number: int) -> None:
+        """Append one row."""
+        self.texts.append(text)
+        self.labels.append(label)
+        self.numbers.append(number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumns(TableOptions):
+    """What is read of a table: `text` columns joined by a space, and the `label` column."""
+
+    text: tuple[str, ...]
+    label: str
+
+
+def read_records(
+    file: SourceFile,
+    wanted: Sequence[str],
+    options: TableOptions,
+    *,
+    label: str | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Records]:
+    """Yield the values of the `wanted` columns of any table file, some thousands of rows at a time.
+
+    In CSV and TSV values are strings, elsewhere what JSON or Arrow has. `label` is the one of the
+    columns that holds labels, where there is one. Of CSV and TSV, `tally` says what became of the
+    lines. Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
+    """
+    if file.format == "parquet":
+        for start, batch in read_batches(file, wanted, label=label):
+            columns = [batch.column(name).to_pylist() for name in wanted]
+            numbers = list(range(start + 1, start + 1 + batch.num_rows))
+            yield Records(list(zip(*columns, strict=True)), numbers)
+        return
+    values: Iterator[tuple[int, Sequence[Any]]]
+    if file.format in DELIMITED:
+        values = read_fields(file, wanted, options, label=label, tally=tally)
+    else:
+        values = _object_values(file, wanted, options.encoding, label)
+    found, size = Records(), 0
+    for number, row in values:
+        found.rows.append(tuple(row))
+        found.numbers.append(number)
+        size += sum(len(value) for value in row if isinstance(value, str))
+        if len(found.rows) >= ROWS_PER_BATCH or size >= BYTES_PER_BATCH:
+            yield found
+            found, size = Records(), 0
+    if found.rows:
+        yield found
+
+
+def read_table(
+    file: SourceFile, columns: TableColumns, *, tally: Tally | None = None
+) -> Iterator[Rows]:
+    """Yield the labelled texts of a table file in order, some thousands at a time.
+
+    Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
+    """
+    rows = 0
+    for batch in _rows(file, columns, tally):
+        rows += len(batch.texts)
+        yield batch
+    if rows == 0:
+        header = " after the header" if file.format in DELIMITED and not columns.names else ""
+        raise InputError(f"{file.path}: no rows{header}; expected rows for the {file.split} split")
+
+
+def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Iterator[Rows]:
+    path = str(file.path)
+    wanted = tuple(dict.fromkeys((*columns.text, columns.label)))
+    if file.format == "parquet":
+        for start, batch in read_batches(file, wanted, label=columns.label):
+            yield rows_of_batch(batch, columns, place=path, start=start)
+        return
+    for found in read_records(file, wanted, columns, label=columns.label, tally=tally):
+        if file.format in DELIMITED:
+            labels = [row[-1] for row in found.rows]
+        else:
+            labels = [
+                label_as_text(row[-1], f"{path}:{number}", columns.label)
+                for row, number in zip(found.rows, found.numbers, strict=True)
+            ]
+        texts = texts_of(found, columns.text, path)
+        yield Rows(texts, labels, found.numbers, path)
+
+
+def texts_of(found: Records, columns: Sequence[str], path: str) -> list[str]:
+    """The text of each row: its first columns, which are called `columns`, joined by a space.
+
+    Raises InputError for a value that is neither a string nor missing.
+    """
+    width = len(columns)
+    return [
+        row[0]
+        if width == 1 and isinstance(row[0], str)
+        else " ".join(
+            filter(None, (_text(row[at], f"{path}:{number}", columns[at]) for at in range(width)))
+        )
+        for row, number in zip(found.rows, found.numbers, strict=True)
+    ]
+
+
+def _text(text: Any, place: str, name: str) -> str:
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise InputError(
+            f"{place}: {quoted(name, 40)} must be a string, got {type(text).__name__} "
+            f"{shown(str(text), 40)}; quote it, or name another column in data.text"
+        )
+    return text
+
+
+def label_as_text(value: Any, place: str, column: str) -> str:
+    """A label as written in a text file: integers in digits, booleans as true and false.
+
+    A label that is missing (null, not a number) is empty.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    raise InputError(
+        f"{place}: {quoted(column, 40)} must be a string or an integer, "
+        f"got {type(value).__name__} {shown(str(value), 40)}; mend it, or name another column in "
+        "data.label"
+    )
+
+
+def _object_values(
+    file: SourceFile, wanted: Sequence[str], encoding: str, label: str | None
+) -> Iterator[tuple[int, list[Any]]]:
+    for number, value in read_objects(file, encoding):
+        try:
+            yield number, [value[name] for name in wanted]
+        except KeyError as error:
+            name = error.args[0]
+            unlabelled = file.split if name == label else ""
+            place = f"{file.path}:{number}"
+            raise missing_column(place, name, list(value), unlabelled=unlabelled) from None
+
+
+def read_batches(
+    file: SourceFile, wanted: Sequence[str], *, label: str | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield the number of the first row, from 0, and the rows of a Parquet file in batches."""
+    try:
+        with pq.ParquetFile(file.path, memory_map=False, pre_buffer=False) as table:
+            for name in wanted:
+                if name not in table.schema_arrow.names:
+                    unlabelled = file.split if name == label else ""
+                    names = table.schema_arrow.names
+                    raise missing_column(str(file.path), name, names, unlabelled=unlabelled)
+            start = 0
+            for batch in table.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(wanted)):
+                yield start, batch
+                start += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{file.path}: expected a Parquet file, got: {shown(reason, 120)}; "
+            "write or fetch it again"
+        ) from error
+
+
+def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, start: int) -> Rows:
+    """Read the rows of an Arrow record batch whose first row is number `start` counted from 0."""
+    parts: list[list[str]] = []
+    for name in columns.text:
+        column = batch.column(name)
+        value_type = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if not (
+            pa.types.is_string(value_type)
+            or pa.types.is_large_string(value_type)
+            or pa.types.is_string_view(value_type)
+            # one of several that is empty throughout, for which Parquet may know no type
+            or (len(columns.text) > 1 and pa.types.is_null(value_type))
+        ):
+            raise InputError(
+                f"{place}: column {quoted(name, 40)} must hold strings, got {column.type}; "
+                "convert it, or name another column in data.text"
+            )
+        parts.append([text or "" for text in column.to_pylist()])
+    texts = (
+        parts[0]
+        if len(parts) == 1
+        else [" ".join(filter(None, row)) for row in zip(*parts, strict=True)]
+    )
+    labels = [
+        label_as_text(value, f"{place}: row {start + at + 1}", columns.label)
+        for at, value in enumerate(batch.column(columns.label).to_pylist())
+    ]
+    numbers = list(range(start + 1, start + 1 + len(texts)))
+    return Rows(texts, labels, numbers, place)
+
+
+def parquet_class_names(file: SourceFile, column: str) -> tuple[str, ...] | None:
+    """Class names that Hugging Face `datasets` keeps in a Parquet file for an integer column."""
+    try:
+        schema = pq.read_schema(file.path)
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        names = described["info"]["features"][column]["names"]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return None
+    if column not in schema.names or not pa.types.is_integer(schema.field(column).type):
+        return None
+    return tuple(str(name) for name in names)

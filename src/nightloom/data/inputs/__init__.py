@@ -1,0 +1,1 @@
+"""Texts to be predicted on, from files as training reads them."""

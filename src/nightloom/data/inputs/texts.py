@@ -1,0 +1,226 @@
+"""Texts to be predicted on, from files as training reads them and from lines of text."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from nightloom.data.arrow import ROWS_PER_BATCH
+from nightloom.data.formats.content import head_of
+from nightloom.data.formats.delimited import Tally, missing_column
+from nightloom.data.formats.files import TABLE_FORMATS, SourceFile, text_lines
+from nightloom.data.formats.json_objects import read_objects
+from nightloom.data.formats.tables import DELIMITED, Records, read_records, texts_of
+from nightloom.data.inputs.columns import PARQUET, Reading, Say, choose_columns, columns_of
+from nightloom.errors import InputError
+from nightloom.settings.spelling import shown
+
+LINES, CONLL = "lines", "conll"
+ENDINGS = {**TABLE_FORMATS, ".ndjson": "jsonl"}
+TAGGED_ENDINGS = dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), CONLL)
+
+
+@dataclass(slots=True)
+class Given:
+    """Some texts in their order, what identifies each (empty where nothing does), and its place."""
+
+    texts: list[str]
+    ids: list[Any] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+
+
+def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
+    """The file at `path` in the format `form`; where that is None, in that of its name's ending.
+
+    `name` is what it was called, where it lies elsewhere. A name without a known ending is a file
+    of lines. Raises InputError where there is no such
+    file.
+    """
+    given = shown(str(path), 300)
+    if is_url(path):
+        raise InputError(f"{given} is not fetched; download the file, and name its path")
+    try:
+        if path.is_dir():
+            raise InputError(f"{given} is a directory; name its files, each with --input")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot read {given}: {error.strerror}{_nearby(path)}") from error
+    called = Path(name) if name else path
+    gzipped = called.suffix.lower() == ".gz"
+    ending = (called.with_suffix("") if gzipped else called).suffix.lower()
+    form = form or {**ENDINGS, **TAGGED_ENDINGS}.get(ending, LINES)
+    if gzipped and form == PARQUET:
+        raise InputError(f"{given}: Parquet is not read from gzip; unpack it first (gunzip)")
+    return SourceFile("input", path, form, gzipped)
+
+
+def is_url(path: Path) -> bool:
+    """Whether a URL was given for a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
+
+
+def _nearby(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return "; name a file that is there in --input"
+    close = get_close_matches(path.name, names, n=1)
+    if close:
+        return f"; did you mean {shown(str(path.parent / close[0]), 300)}?"
+    return "; name a file that is there in --input"
+
+
+def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
+    """Yield the texts of a file in order, some thousands at a time; a file may have none.
+
+    `say` takes a line where something is read otherwise than the model was trained. Raises
+    InputError with file, line and value for what cannot be read.
+    """
+    if file.format != PARQUET:
+        head = head_of(file.path, gzipped=file.gzipped)
+        if not head:
+            return
+    if file.format == LINES:
+        found = _lines(file, reading.options.encoding)
+    elif file.format == CONLL:
+        found = _sentences(file, reading)
+    else:
+        found = _rows(file, reading, say)
+    for given in found:
+        _check(given)
+        yield given
+
+
+def _lines(file: SourceFile, encoding: str) -> Iterator[Given]:
+    numbered = enumerate(text_lines(file, encoding), start=1)
+    while some := list(islice(numbered, ROWS_PER_BATCH)):
+        yield Given(
+            [line.removesuffix("\n").removesuffix("\r") for _, line in some],
+            places=[f"{file.path}:{number}" for number, _ in some],
+        )
+
+
+def _sentences(file: SourceFile, reading: Reading) -> Iterator[Given]:
+    from nightloom.data.formats.conll import read_sentences
+
+    if not reading.words:
+        raise InputError(
+            f"{file.path} has a word a line, as models of entities read it; this model answers "
+            "texts: --format lines takes each line for one"
+        )
+    options = reading.options
+    for batch in read_sentences(file, columns=options.names, encoding=options.encoding):
+        yield Given(
+            [" ".join(words) for words in batch.tokens],
+            places=[f"{file.path}:{start}" for start in batch.starts],
+        )
+
+
+def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
+    if file.format == "jsonl" and (strings := _strings(file, reading.options.encoding)):
+        yield from strings
+        return
+    reading, names = columns_of(file, reading)
+    if names is None:
+        return
+    text, id_name = choose_columns(str(file.path), names, reading, say)
+    wanted = tuple(dict.fromkeys((*text, *([id_name] if id_name else []))))
+    tally = Tally()
+    for records in _records(file, wanted, reading, id_name, tally):
+        ids = [row[wanted.index(id_name)] for row in records.rows] if id_name else []
+        unit = ": row " if file.format == PARQUET else ":"
+        places = [f"{file.path}{unit}{number}" for number in records.numbers]
+        yield Given(_texts(records, text, file, reading), ids, places)
+    for note in tally.notes(str(file.path)):
+        say(f"note: {note}")
+    if tally.blank and len(names) == 1:
+        say(f"note: blank lines of {file.path} ({tally.blank}) are no rows, as in training")
+
+
+def _records(
+    file: SourceFile, wanted: Sequence[str], reading: Reading, id_name: str | None, tally: Tally
+) -> Iterator[Records]:
+    if file.format in DELIMITED or file.format == PARQUET or reading.id or not id_name:
+        yield from read_records(file, wanted, reading.options, tally=tally)
+        return
+    # objects, some of which may lack an `id` that nobody asked for
+    objects = read_objects(file, reading.options.encoding)
+    while some := list(islice(objects, ROWS_PER_BATCH)):
+        found = Records()
+        for number, value in some:
+            for name in wanted:
+                if name not in value and name != id_name:
+                    raise missing_column(f"{file.path}:{number}", name, list(value))
+            found.rows.append(tuple(value.get(name) for name in wanted))
+            found.numbers.append(number)
+        yield found
+
+
+def _texts(
+    records: Records, columns: Sequence[str], file: SourceFile, reading: Reading
+) -> list[str]:
+    if reading.words:
+        records = Records(
+            [tuple(_joined(value) for value in row) for row in records.rows], records.numbers
+        )
+    return texts_of(records, columns, str(file.path))
+
+
+def _joined(value: Any) -> Any:
+    """A sentence that was split into words as the text that the model was trained on."""
+    words = isinstance(value, list) and all(isinstance(word, str) for word in value)
+    return " ".join(value) if words else value
+
+
+def _strings(file: SourceFile, encoding: str) -> Iterable[Given] | None:
+    """A JSONL file of strings, one a line; None where its first line is something else."""
+    lines = ((n, line) for n, line in enumerate(text_lines(file, encoding), 1) if line.strip())
+    first = next(lines, (0, ""))[1]
+    return _read_strings(file, encoding) if first.lstrip().startswith('"') else None
+
+
+def _read_strings(file: SourceFile, encoding: str) -> Iterator[Given]:
+    given = Given([])
+    for number, line in enumerate(text_lines(file, encoding), start=1):
+        if not line.strip():
+            continue
+        place = f"{file.path}:{number}"
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, str):
+            raise InputError(
+                f"{place}: expected a JSON string as in the lines before, got "
+                f"{shown(line.strip())}; mend the line"
+            )
+        given.texts.append(value)
+        given.places.append(place)
+        if len(given.texts) >= ROWS_PER_BATCH:
+            yield given
+            given = Given([])
+    yield given
+
+
+def _check(given: Given) -> None:
+    """Refuse what is no character, as training does."""
+    for text, place in zip(given.texts, given.places, strict=True):
+        check_text(text, place)
+
+
+def check_text(text: str, place: str) -> None:
+    """Raise InputError for a NUL character and for half of a surrogate pair."""
+    if "\0" in text:
+        raise InputError(f"{place}: the text holds a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{place}: the text holds half of a surrogate pair ({text[error.start]!a}), which is "
+            "no character; mend or remove it"
+        ) from error

@@ -1,0 +1,1 @@
+"""What labels and tags look like, and which class or entity each means."""

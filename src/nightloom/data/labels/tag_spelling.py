@@ -1,0 +1,117 @@
+"""How a source spells its tags: `B-PER`, `b-per`, `B_PER`, `PER-B`, a bare `PER`, or a number."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from nightloom.data.labels.tag_schemes import is_tag
+from nightloom.errors import InputError
+from nightloom.settings.spelling import quoted, shown
+
+_PREFIX = re.compile(r"([BILUESMWbiluesmw])[-_:/](\S+)")
+_SUFFIX = re.compile(r"(\S+?)[-_:/]([BILUESMWbiluesmw])")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_OUTSIDE = ("O", "o", "_")
+
+
+def looks_like_tag(raw: str) -> bool:
+    """Whether `raw` is `O`, or a prefix or suffix of a known scheme and a type, however joined."""
+    raw = raw.strip()
+    return raw in _OUTSIDE or bool(_PREFIX.fullmatch(raw) or _SUFFIX.fullmatch(raw))
+
+
+class TagSpelling:
+    """Reader of single tags as one source spells them; what it reads is `O` or `B-PER`.
+
+    `names` are what integers stand for, counted from 0; tags that are no integers are then among
+    them. `bare` takes tags as types without a prefix (the scheme `io`). `names_setting` says where
+    the names come from.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Sequence[str] | None = None,
+        bare: bool = False,
+        names_setting: str = "data.tag_names",
+    ) -> None:
+        self.names = None if names is None else tuple(names)
+        self.known: dict[str | int, str] = {}
+        """Tags that were read, by how they stand in the source."""
+        self.bare = bare
+        self._setting = names_setting
+        self._type_first = False
+
+    def fits(self, values: Iterable[str]) -> bool:
+        """Whether all the values can be tags."""
+        if self.names is not None:
+            names = self.names
+            return all(
+                value in names or (value.isdecimal() and int(value) < len(names))
+                for value in map(str.strip, values)
+            )
+        return all(map(looks_like_tag, values))
+
+    def see(self, values: Iterable[str]) -> None:
+        """See from some tags of the source whether the type stands first (`PER-B`)."""
+        tags = {value.strip() for value in values} - {*_OUTSIDE, ""}
+        tags = {self.names[int(tag)] if self._is_number(tag) else tag for tag in tags}  # type: ignore[index]
+        first = sum(_PREFIX.fullmatch(tag) is not None for tag in tags)
+        last = sum(_SUFFIX.fullmatch(tag) is not None for tag in tags)
+        self._type_first = last > first
+
+    def _is_number(self, tag: str) -> bool:
+        return (
+            self.names is not None
+            and tag not in self.names
+            and tag.isdecimal()
+            and int(tag) < len(self.names)
+        )
+
+    def read(self, raw: str | int, place: str) -> str:
+        """The tag that `raw` spells; InputError, which begins with `place`, if it spells none."""
+        found = self._read(raw, place)
+        self.known[raw] = found
+        return found
+
+    def _read(self, raw: str | int, place: str) -> str:
+        tag = str(raw).strip()
+        if self.names is not None and tag not in self.names:
+            tag = self._named(tag, place)
+        elif self.names is None and (isinstance(raw, int) or _NUMBER.fullmatch(tag)):
+            raise InputError(
+                f"{place}: the tag {tag} is a number without a name"
+                f"{' (did you mean the letter O?)' if tag == '0' else ''}; "
+                "data.tag_names=O,B-PER,... gives the names in their order, counted from 0"
+            )
+        if tag in _OUTSIDE:
+            return "O"
+        if not tag:
+            raise InputError(f"{place}: the tag is empty; write O for a word of no entity")
+        form = _SUFFIX if self._type_first else _PREFIX
+        match = form.fullmatch(tag)
+        if match is None:
+            if self.bare and is_tag(f"I-{tag}"):
+                return f"I-{tag}"
+            raise InputError(self._no_tag(tag, place))
+        kind, prefix = match.groups() if self._type_first else match.groups()[::-1]
+        return f"{prefix.upper()}-{kind}"
+
+    def _named(self, tag: str, place: str) -> str:
+        names = self.names or ()
+        given = f"{self._setting}={shown(','.join(names), 100)}"
+        if not _NUMBER.fullmatch(tag):
+            raise InputError(f"{place}: the tag {quoted(tag, 40)} is not among {given}")
+        if not 0 <= int(tag) < len(names):
+            raise InputError(
+                f"{place}: the tag {tag} is out of range; expected 0 to {len(names) - 1} for "
+                f"{given}"
+            )
+        return names[int(tag)]
+
+    @staticmethod
+    def _no_tag(tag: str, place: str) -> str:
+        return (
+            f"{place}: {quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, E-, "
+            "S-, M- or W- and a type (B-PER); data.columns says which column holds the tags, and "
+            "data.scheme=io takes types without a prefix"
+        )

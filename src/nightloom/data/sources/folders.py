@@ -1,0 +1,215 @@
+"""The files of a local source: which are read, as which split, and which are not, and why."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.sources.roles import Part, assign, roles_of
+from nightloom.data.sources.shards import Shards, in_groups, natural
+from nightloom.errors import InputError
+from nightloom.settings.spelling import listed, quoted, shown
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+_NO_DATA = set(
+    ".md .rst .html .htm .pdf .py .ipynb .sh .yaml .yml .toml .cfg .ini .log .lock .sha256 .md5 "
+    ".crc .png .jpg .jpeg .svg .gif .css .js .license .bib .rtf .doc .docx".split()
+)
+_NO_DATA_STEMS = set(
+    "readme license licence citation changelog notice authors dataset_info dataset_infos "
+    "dataset_dict state".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """The file of each split (of several, the first knows the rest), and what was left out."""
+
+    files: Mapping[str, SourceFile]
+    left_out: Mapping[str, str]
+
+
+def find_files(
+    source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
+) -> dict[str, SourceFile]:
+    """Map each split of a local source to its file, as `look_into` does."""
+    return dict(look_into(source, formats, chosen).files)
+
+
+def look_into(
+    source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
+) -> LocalSource:
+    """Find out which file of a local source is which split; a single file is `train`.
+
+    `formats` are the known types by their ending; `chosen` has the files that settings name for a
+    split. Files that are plainly parts of one are read in the order of their numbers. Raises
+    InputError where the path is missing, the type unknown, or two files claim one split.
+    """
+    given = f"data.source={shown(source, 300)}"
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return _in_directory(path, formats, chosen or {})
+        if path.is_file():
+            return _single(path, formats, chosen or {})
+        if path.exists():
+            raise InputError(f"{given} is neither a file nor a directory; expected one of them")
+        raise InputError(f"{given}: no such file or directory{_nearby(path)}")
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{given}: {reason}; expected a path that can be read") from error
+
+
+def _nearby(path: Path) -> str:
+    """What may have been meant by a path that does not exist."""
+    if path.is_symlink():
+        return f": it is a link to {shown(str(path.readlink()), 300)}, which is not there; mend it"
+    if scheme := _URL.match(str(path)):
+        return f"; {scheme[1]}: is not fetched: download the file, and give its path"
+    if not path.parent.is_dir():
+        expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
+        folder = shown(str(path.parent), 300)
+        return f" (its folder {folder} does not exist either); {expected}"
+    names = sorted(entry.name for entry in path.parent.iterdir())
+    spelled = {name.lower(): name for name in [*names, "sample"]}
+    close = get_close_matches(path.name.lower(), spelled, n=1)
+    if close:
+        name = spelled[close[0]]
+        meant = "sample" if name == "sample" else shown(str(path.parent / name), 300)
+        return f"; did you mean {meant}?"
+    return f"; {path.parent.resolve()} holds: {listed(names)}"
+
+
+def _suffix(path: Path) -> tuple[str, str, bool]:
+    gzipped = path.suffix.lower() == ".gz"
+    inner = path.with_suffix("") if gzipped else path
+    return inner.stem, inner.suffix.lower(), gzipped
+
+
+def _format(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
+    """The format of a file by its name, and why it is not read; one of them is empty."""
+    _, suffix, gzipped = _suffix(path)
+    found = formats.get(suffix, "")
+    if not found and roles_of(suffix):
+        found = formats.get(".conll", "")  # eng.train, eng.testa
+    if found == "parquet" and gzipped:
+        return "", "a Parquet file in gzip is not read"
+    if not found:
+        kind = f"type {suffix}" if suffix else "a file without a type"
+        return "", f"{kind} is not read here, only {', '.join(formats)}"
+    return found, ""
+
+
+def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> LocalSource:
+    found, _ = _format(path, formats)
+    if not found:
+        raise InputError(
+            f"{path}: unknown file type {quoted(path.suffix)}; expected one of "
+            f"{', '.join(formats)} (text files also with .gz)"
+        )
+    alone = [Part(path.name, frozenset({"train"}), (path.stem,))]
+    assign(alone, chosen, source=str(path), kind="file", strict=True)
+    return LocalSource({"train": SourceFile("train", path, found, _suffix(path)[2])}, {})
+
+
+def _in_directory(
+    directory: Path, formats: Mapping[str, str], chosen: Mapping[str, str]
+) -> LocalSource:
+    parts: list[Part] = []
+    shards: dict[str, Shards] = {}
+    lost: dict[str, str] = {}
+    readable: list[Path] = []
+    for entry in sorted(directory.iterdir(), key=lambda entry: natural(entry.name)):
+        if _is_hidden(entry):
+            continue
+        if entry.is_dir():
+            found = _of_folder(entry, formats, lost)
+            if found:
+                name = f"{entry.name}/"
+                shards[name] = found
+                parts.append(Part(name, roles_of(entry.name), (entry.name,)))
+        elif _format(entry, formats)[0]:
+            readable.append(entry)
+        elif entry.suffix.lower() not in _NO_DATA and entry.is_file():
+            stem = _suffix(entry)[0]
+            why = _format(entry, formats)[1]
+            parts.append(Part(entry.name, _roles(entry), (stem,), unreadable=why))
+    for group in in_groups(readable):
+        shards[group.name] = group
+        stems = tuple(_suffix(path)[0] for path in group.paths) if len(group.paths) == 1 else ()
+        parts.append(Part(group.name, _roles(group.paths[0]), stems))
+    assigned = assign(parts, chosen, source=str(directory), kind="file", strict=True)
+    if "train" not in assigned.parts:
+        names = sorted(entry.name for entry in directory.iterdir())
+        raise InputError(
+            f"{directory}: no training file; expected train.* of type {', '.join(formats)}; "
+            f"the directory holds: {listed(names)}{_way(directory, parts, formats)}"
+        )
+    files = {
+        split: _source_file(split, shards[name], formats) for split, name in assigned.parts.items()
+    }
+    return LocalSource(files, {**assigned.left_out, **lost})
+
+
+def _source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> SourceFile:
+    first, *more = shards.paths
+    kinds = {(_format(path, formats)[0], _suffix(path)[2]) for path in shards.paths}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{first.parent}: files of different types for the {split} split "
+            f"({listed([path.name for path in shards.paths], 4)}); keep those of one type"
+        )
+    form, gzipped = kinds.pop()
+    return SourceFile(split, first, form, gzipped, tuple(more))
+
+
+def _roles(path: Path) -> frozenset[str]:
+    stem, suffix, _ = _suffix(path)
+    return roles_of(stem) or roles_of(suffix)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is none of the data: hidden, left by an editor or a job, or about the data."""
+    stem = _suffix(path)[0].lower()
+    return path.name.startswith((".", "_", "~")) or stem in _NO_DATA_STEMS
+
+
+def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -> Shards | None:
+    """The files of a folder, all of them parts of one split; those not read go to `lost`."""
+    entries = [path for path in _entries(folder) if path.suffix.lower() not in _NO_DATA]
+    if not roles_of(folder.name):
+        if any(_format(path, formats)[0] not in ("", "json") for path in entries):
+            lost[f"{folder.name}/"] = "the folder's name says neither train, valid nor test"
+        return None
+    paths = []
+    for path in entries:
+        why = "a folder in a folder is not read" if path.is_dir() else _format(path, formats)[1]
+        if why:
+            lost[f"{folder.name}/{path.name}"] = why
+            continue
+        if _roles(path) - roles_of(folder.name):
+            raise InputError(
+                f"{folder} holds {path.name}, whose name says another split than the folder's; "
+                "put it elsewhere"
+            )
+        paths.append(path)
+    return Shards(f"{folder.name}/", tuple(paths)) if paths else None
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir(), key=lambda path: natural(path.name)):
+        if not _is_hidden(path):
+            yield path
+
+
+def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
+    """What to do where no file is train."""
+    for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
+        if any(
+            _format(path, formats)[0] and _roles(path) == {"train"} for path in _entries(folder)
+        ):
+            return f"; did you mean data.source={shown(str(folder), 300)}?"
+    whole = [part.name for part in parts if not part.unreadable and not part.roles]
+    return f"; to take {shown(whole[0])}: data.train_split={shown(whole[0])}" if whole else ""
