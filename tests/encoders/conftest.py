@@ -2,10 +2,10 @@
 
 import pytest
 
-from nightloom.encoders.config import FAMILIES
+from nightloom.encoders.architectures import MODEL_TYPES
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=MODEL_TYPES)
 def family(request: pytest.FixtureRequest) -> str:
     """Each family in turn."""
     return request.param

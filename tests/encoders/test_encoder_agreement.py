@@ -9,11 +9,11 @@ import tensorflow as tf
 import torch
 import transformers
 
-from nightloom.encoders.names import CLASSES
 from nightloom.encoders.pooling import pool
 from nightloom.encoders.weights import check_checkpoint, load_encoder
 from nightloom.models.contract import state
 from tests.encoders.tiny import (
+    class_of,
     encoded,
     packed,
     padded,
@@ -132,7 +132,7 @@ def test_settings_that_config_json_leaves_out_are_those_of_transformers(
 ) -> None:
     from nightloom.encoders.config import encoder_config
 
-    theirs = getattr(transformers, f"{CLASSES[family]}Config")()
+    theirs = getattr(transformers, f"{class_of(family)}Config")()
     sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
     sizes += ("intermediate_size", "dim", "n_layers", "n_heads", "hidden_dim", "embedding_size")
     stated = {name: getattr(theirs, name) for name in sizes if hasattr(theirs, name)}

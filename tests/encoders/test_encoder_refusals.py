@@ -11,7 +11,8 @@ import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 
-from nightloom.encoders.config import FAMILIES, EncoderConfig, encoder_config, read_config
+from nightloom.encoders.architectures import MODEL_TYPES
+from nightloom.encoders.config import EncoderConfig, encoder_config, read_config
 from nightloom.encoders.weights import check_checkpoint, encoder_state, load_encoder, load_state
 from nightloom.errors import InputError
 from tests.encoders.tiny import change_config, save_checkpoint
@@ -38,7 +39,7 @@ def test_other_architectures_are_refused_by_name_with_those_that_load(
     message = refused(tmp_path)
     assert repr(config.model_type) in message
     assert f"{kind}Model" in message
-    assert all(family in message for family in FAMILIES)
+    assert all(family in message for family in MODEL_TYPES)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import tensorflow as tf
 import transformers
 
 from nightloom.encoders.huggingface import export_sequence_classifier, export_token_classifier
-from nightloom.encoders.names import CLASSES
 from nightloom.encoders.pooling import pool
 from nightloom.encoders.weights import load_encoder
 from nightloom.errors import InputError
@@ -19,6 +18,7 @@ from tests.encoders.tiny import (
     POSITIONS,
     TEXTS,
     WORDS,
+    class_of,
     packed,
     save_checkpoint,
 )
@@ -91,7 +91,7 @@ def test_text_classification(tmp_path: Path, family: str, pooling: str) -> None:
         assert not out.exists()
         return
     facts = export(out, encoder, pooling, kernel, bias, source)
-    assert facts["class"] == f"{CLASSES[family]}ForSequenceClassification"
+    assert facts["class"] == f"{class_of(family)}ForSequenceClassification"
     tokenizer = transformers.AutoTokenizer.from_pretrained(source)
     logits = our_logits(encoder, tokenizer, TEXTS, pooling, kernel, bias)
     assert np.ptp(logits, axis=0).min() > 0.05
@@ -216,7 +216,7 @@ def test_token_classification(tmp_path: Path, family: str) -> None:
     facts = export_token_classifier(
         out, encoder=encoder, kernel=kernel, bias=bias, label_names=TAGS, tokenizer_dir=source
     )
-    assert facts["class"] == f"{CLASSES[family]}ForTokenClassification"
+    assert facts["class"] == f"{class_of(family)}ForTokenClassification"
     tokenizer = transformers.AutoTokenizer.from_pretrained(source)
     asked = {"return_offsets_mapping": True, "return_special_tokens_mask": True}
     rows = [tokenizer(text, **asked) for text in TEXTS]

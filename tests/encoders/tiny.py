@@ -9,8 +9,6 @@ import tensorflow as tf
 import torch
 import transformers
 
-from nightloom.encoders.names import CLASSES
-
 VOCABULARY = 320
 POSITIONS = 64
 WORDS = "the a cat dog sat on mat home runs far fast red blue and but or not very old new".split()
@@ -40,6 +38,11 @@ _DISTILBERT = {
 _ROBERTA = {"max_position_embeddings": POSITIONS + 2, "pad_token_id": 1, "layer_norm_eps": 1e-5}
 
 
+def class_of(family: str) -> str:
+    """How the names of transformers' classes for a `model_type` begin."""
+    return transformers.CONFIG_MAPPING[family].__name__.removesuffix("Config")
+
+
 def torch_model(family: str, kind: str = "Model", *, seed: int = 0, **changes: Any) -> Any:
     """A tiny PyTorch model with random weights, biases and layer norms.
 
@@ -53,7 +56,7 @@ def torch_model(family: str, kind: str = "Model", *, seed: int = 0, **changes: A
         sizes |= _ROBERTA
     if family == "albert":
         sizes |= {"embedding_size": 8}
-    name = CLASSES[family]
+    name = class_of(family)
     config = getattr(transformers, f"{name}Config")(**(sizes | changes))
     config._attn_implementation = "eager"
     torch.manual_seed(seed)
@@ -95,7 +98,7 @@ def save_tokenizer(directory: Path, family: str) -> None:
         pieces = ["▁", *(f"▁{word}" for word in WORDS), *letters]
         scored = [(piece, 0.0) for piece in specials]
         scored += [(piece, -1.0 - i / 10) for i, piece in enumerate(dict.fromkeys(pieces))]
-        tokenizer = getattr(transformers, f"{CLASSES[family]}Tokenizer")(vocab=scored)
+        tokenizer = getattr(transformers, f"{class_of(family)}Tokenizer")(vocab=scored)
     tokenizer.save_pretrained(directory)
 
 

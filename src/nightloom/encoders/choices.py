@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nightloom.encoders.architectures import architecture_of
 from nightloom.encoders.config import EncoderConfig
 from nightloom.errors import InputError
 
@@ -57,7 +58,7 @@ def check_choices(model: Any, facts: Mapping[str, Any]) -> None:
             "(first token) or model.pooling=mean (average over the tokens)"
         )
     if trainable.startswith("top:") and "layers" in facts:
-        if facts["family"] == "albert":
+        if architecture_of(facts["family"]).shares_layers:
             raise InputError(
                 f"model.trainable={trainable}: the layers of {checkpoint} share one set of "
                 "weights, so the upper ones cannot train alone; choose model.trainable=head or "

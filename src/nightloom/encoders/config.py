@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from nightloom.encoders.architecture import Architecture
+from nightloom.encoders.architectures import MODEL_TYPES, architecture_of
 from nightloom.errors import InputError
-
-FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "albert")
-"""The values of `model_type` that can be loaded."""
 
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -26,25 +25,6 @@ ACTIVATIONS = {
 POOLING_KEY = "nightloom_pooling"
 """Marks an exported model whose last layer is not the encoder's (`heads.averaging_layer`)."""
 
-_COMMON_NAMES = {
-    "hidden_size": "hidden_size",
-    "layers": "num_hidden_layers",
-    "heads": "num_attention_heads",
-    "intermediate_size": "intermediate_size",
-    "activation": "hidden_act",
-    "dropout": "hidden_dropout_prob",
-    "attention_dropout": "attention_probs_dropout_prob",
-}
-_DISTILBERT_NAMES = {
-    "hidden_size": "dim",
-    "layers": "n_layers",
-    "heads": "n_heads",
-    "intermediate_size": "hidden_dim",
-    "activation": "activation",
-    "dropout": "dropout",
-    "attention_dropout": "attention_dropout",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
@@ -53,7 +33,7 @@ class EncoderConfig:
     `activation` is one of "gelu" (exact, by erf), "gelu_tanh", "relu", "silu".
     `max_positions` counts usable positions; row `position + position_offset` of the position table
     belongs to `position` (RoBERTa's tables start with rows that no token uses).
-    `shared_layers` means that all layers use one set of weights (ALBERT).
+    `family` is the `model_type`; `shared_layers` means that all layers use one set of weights.
     """
 
     family: str
@@ -72,6 +52,21 @@ class EncoderConfig:
     attention_dropout: float
     shared_layers: bool
     pad_id: int
+
+    @property
+    def architecture(self) -> Architecture:
+        """How the checkpoints of its architecture are read."""
+        return architecture_of(self.family)
+
+    @property
+    def distinct_layers(self) -> int:
+        """Layers with weights of their own."""
+        return 1 if self.shared_layers else self.layers
+
+    @property
+    def projects(self) -> bool:
+        """Whether a dense map lies between the embeddings and the layers."""
+        return self.architecture.projects(self.embedding_size, self.hidden_size)
 
     @property
     def head_size(self) -> int:
@@ -115,55 +110,48 @@ def read_config(directory: Path) -> dict[str, Any]:
 def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> EncoderConfig:
     """The `EncoderConfig` of a Hugging Face `config.json`, given as dict.
 
-    Raises InputError for an architecture outside FAMILIES and for variants that compute something
-    else (relative positions, decoders, sinusoidal tables are refused or taken as stored).
+    Raises InputError for an architecture that is not among `architectures`, and for variants that
+    compute something else (relative positions, decoders; sinusoidal tables are taken as stored).
     """
-    family = values.get("model_type")
-    if family not in FAMILIES:
-        architecture = ", ".join(map(str, values.get("architectures") or [])) or "not stated"
+    model_type = values.get("model_type")
+    if model_type not in MODEL_TYPES:
+        classes = ", ".join(map(str, values.get("architectures") or [])) or "not stated"
         raise InputError(
-            f"{where}: architecture {family!r} (class: {architecture}) cannot be loaded; "
-            f"those that can: {', '.join(FAMILIES)}"
+            f"{where}: architecture {model_type!r} (class: {classes}) cannot be loaded; "
+            f"those that can: {', '.join(MODEL_TYPES)}"
         )
-    _refuse_variants(values, family, where)
-    numbers = _Numbers(values, where)
-    names = _DISTILBERT_NAMES if family == "distilbert" else _COMMON_NAMES
-    activation = values.get(names["activation"], "gelu_new" if family == "albert" else "gelu")
-    if str(activation) not in ACTIVATIONS:
-        raise InputError(
-            f"{where}: activation {activation!r} is not known; known: {', '.join(ACTIVATIONS)}"
-        )
-    hidden, heads = numbers.count(names["hidden_size"]), numbers.count(names["heads"])
+    architecture = architecture_of(model_type)
+    _refuse_variants(values, architecture, where)
+    read = _Reader(values, architecture, where)
+    hidden, heads = read.count("hidden_size"), read.count("heads")
     if hidden % heads:
         raise InputError(
             f"{where}: the hidden size must be a multiple of the number of heads; "
             f"found {hidden} and {heads}"
         )
-    is_roberta = family in ("roberta", "xlm-roberta", "camembert")
-    pad_id = numbers.count("pad_token_id", 1 if is_roberta else 0, least=0)
-    offset = pad_id + 1 if is_roberta else 0
-    dropped = 0.0 if family == "albert" else 0.1
+    pad_id = read.count("pad_id", least=0)
+    offset = pad_id + 1 if architecture.positions_after_padding else 0
     return EncoderConfig(
-        family=family,
-        vocab_size=numbers.count("vocab_size"),
-        embedding_size=numbers.count("embedding_size", 128) if family == "albert" else hidden,
+        family=model_type,
+        vocab_size=read.count("vocab_size"),
+        embedding_size=read.count("embedding_size") if read.has("embedding_size") else hidden,
         hidden_size=hidden,
-        layers=numbers.count(names["layers"]),
+        layers=read.count("layers"),
         heads=heads,
-        intermediate_size=numbers.count(names["intermediate_size"]),
-        activation=ACTIVATIONS[activation],
-        max_positions=numbers.count("max_position_embeddings", 512, least=offset + 1) - offset,
+        intermediate_size=read.count("intermediate_size"),
+        activation=read.activation(),
+        max_positions=read.count("max_positions", least=offset + 1) - offset,
         position_offset=offset,
-        type_vocab_size=0 if family == "distilbert" else numbers.count("type_vocab_size", 2),
-        layer_norm_eps=1e-12 if family == "distilbert" else numbers.share("layer_norm_eps", 1e-12),
-        dropout=numbers.share(names["dropout"], dropped),
-        attention_dropout=numbers.share(names["attention_dropout"], dropped),
-        shared_layers=family == "albert",
+        type_vocab_size=read.count("type_vocab_size") if read.has("type_vocab_size") else 0,
+        layer_norm_eps=read.share("layer_norm_eps"),
+        dropout=read.share("dropout"),
+        attention_dropout=read.share("attention_dropout"),
+        shared_layers=architecture.shares_layers,
         pad_id=pad_id,
     )
 
 
-def _refuse_variants(values: Mapping[str, Any], family: str, where: str) -> None:
+def _refuse_variants(values: Mapping[str, Any], architecture: Architecture, where: str) -> None:
     if POOLING_KEY in values:
         raise InputError(
             f"{where}: an export of nightloom with pooling={values[POOLING_KEY]}, whose last layer "
@@ -172,44 +160,56 @@ def _refuse_variants(values: Mapping[str, Any], family: str, where: str) -> None
     positions = values.get("position_embedding_type", "absolute")
     if positions != "absolute":
         raise InputError(f"{where}: position_embedding_type {positions!r}; only 'absolute' loads")
-    for key in ("num_hidden_groups", "inner_group_num"):
-        if family == "albert" and values.get(key, 1) != 1:
-            raise InputError(
-                f"{where}: ALBERT with {key}={values[key]} cannot be loaded; only {key}=1, where "
-                "all layers share one set of weights"
-            )
+    if refusal := architecture.refusal(values):
+        raise InputError(f"{where}: {refusal}")
     for key in ("is_decoder", "add_cross_attention"):
         if values.get(key):
             raise InputError(f"{where}: {key} is set; only encoders can be loaded")
 
 
-class _Numbers:
-    """The numbers of a `config.json`; where a key is missing or null, transformers' default."""
+class _Reader:
+    """The fields of a `config.json` under their own names."""
 
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self._values, self._where = values, where
+    def __init__(self, values: Mapping[str, Any], architecture: Architecture, where: str) -> None:
+        self._values, self._of, self._where = values, architecture, where
 
-    def count(self, name: str, default: int | None = None, *, least: int = 1) -> int:
+    def has(self, name: str) -> bool:
+        """Whether this architecture states the field."""
+        return name in self._of.keys
+
+    def count(self, name: str, *, least: int = 1) -> int:
         """An integer of at least `least`."""
-        value = self._value(name, default)
-        if not isinstance(value, int) or value < least:
+        key, value = self._value(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InputError(
-                f"{self._where}: {name} must be an integer of at least {least}, found {value!r}"
+                f"{self._where}: {key} must be an integer of at least {least}, found {value!r}"
             )
         return value
 
-    def share(self, name: str, default: float) -> float:
+    def share(self, name: str) -> float:
         """A number from 0 to below 1."""
-        value = self._value(name, default)
-        if not isinstance(value, int | float) or not 0 <= value < 1:
+        key, value = self._value(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
             raise InputError(
-                f"{self._where}: {name} must be a number from 0 to below 1, found {value!r}"
+                f"{self._where}: {key} must be a number from 0 to below 1, found {value!r}"
             )
         return float(value)
 
-    def _value(self, name: str, default: float | None) -> Any:
-        value = self._values.get(name)
-        if value is None and default is None:
-            raise InputError(f"{self._where}: the key {name!r} is missing")
-        value = default if value is None else value
-        return None if isinstance(value, bool) else value
+    def activation(self) -> str:
+        """One of the four functions of `EncoderConfig.activation`."""
+        _, value = self._value("activation")
+        if str(value) not in ACTIVATIONS:
+            raise InputError(
+                f"{self._where}: activation {value!r} is not known; known: {', '.join(ACTIVATIONS)}"
+            )
+        return ACTIVATIONS[value]
+
+    def _value(self, name: str) -> tuple[str, Any]:
+        """The key of a field, and its value or default."""
+        if not self.has(name):
+            return name, self._of.defaults[name]
+        key = self._of.keys[name]
+        value = self._values.get(key)
+        if value is None and name not in self._of.defaults:
+            raise InputError(f"{self._where}: the key {key!r} is missing")
+        return key, self._of.defaults[name] if value is None else value

@@ -31,7 +31,7 @@ class EncoderOutputs(NamedTuple):
 
 
 class Encoder(keras.layers.Layer):
-    """BERT, DistilBERT, RoBERTa or ALBERT as a Keras 3 layer on TensorFlow.
+    """An encoder of one of `architectures` as a Keras 3 layer on TensorFlow.
 
     `blocks` are the distinct transformer layers (one for ALBERT, which applies it `config.layers`
     times); `pooler` is the dense map behind BERT's pooled output, or None where there is none.
@@ -55,19 +55,17 @@ class Encoder(keras.layers.Layer):
             return self.add_weight(shape=(rows, size), initializer=init, name=name, autocast=False)
 
         shared = {"initializer": init, "dtype": self.dtype_policy}
-        distinct = 1 if config.shared_layers else config.layers
         self.words = table(config.vocab_size, "words")
         self.places = table(config.max_positions + config.position_offset, "places")
         self.types = table(config.type_vocab_size, "types") if config.type_vocab_size else None
         with keras.name_scope(self.name):
             self.norm = LayerNorm(size, config.layer_norm_eps, name="norm", dtype=self.dtype_policy)
             self.projection = (
-                Dense(size, hidden, name="projection", **shared)
-                if config.family == "albert"
-                else None
+                Dense(size, hidden, name="projection", **shared) if config.projects else None
             )
             self.blocks = [
-                TransformerLayer(config, name=f"layer_{i}", **shared) for i in range(distinct)
+                TransformerLayer(config, name=f"layer_{i}", **shared)
+                for i in range(config.distinct_layers)
             ]
             self.pooler = Dense(hidden, hidden, name="pooler", **shared) if with_pooler else None
         self.built = True

@@ -55,8 +55,13 @@ def relu_head(
     return np.eye(hidden, dtype=np.float32), lift, kernel, lowered
 
 
+def averaging_room(hidden: int, bend: str) -> int:
+    """How many labels an averaging layer has room for, under a head that bends by tanh or relu."""
+    return hidden - 1 if bend == "tanh" else hidden // 2
+
+
 def averaging_layer(
-    config: EncoderConfig, state: State, kernel: np.ndarray
+    config: EncoderConfig, state: State, kernel: np.ndarray, *, room: int
 ) -> tuple[EncoderConfig, State, np.ndarray]:
     """An encoder with one layer more, whose every token then holds `mean @ kernel`.
 
@@ -70,11 +75,9 @@ def averaging_layer(
     epsilon, where a layer norm is linear but for the mean that it subtracts; one more component
     keeps that at 0. In float16 these scales do not exist; float32 and bfloat16 have them.
 
-    Raises InputError where there are too many labels for it: at most one less than the encoder is
-    wide, or half its width for DistilBERT, whose head is a `relu_head`.
+    Raises InputError where there are more labels than there is `room` for (`averaging_room`).
     """
     hidden, labels = kernel.shape
-    room = hidden // 2 if config.family == "distilbert" else hidden - 1
     if labels > room:
         raise InputError(
             f"export with pooling=mean has room for {room} labels in an encoder of width {hidden} "

@@ -1,15 +1,18 @@
 """Trained models in Hugging Face format, for transformers' own pipelines on PyTorch."""
 
+import importlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightloom.encoders import architectures
+from nightloom.encoders.architecture import TaskModels
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import POOLING_KEY, EncoderConfig
-from nightloom.encoders.heads import State, averaging_layer, relu_head, tanh_head
-from nightloom.encoders.names import CLASSES, PREFIXES
+from nightloom.encoders.heads import State, averaging_layer, averaging_room, relu_head, tanh_head
 from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
 from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
@@ -58,8 +61,9 @@ def export_sequence_classifier(
     weights = encoder_state(encoder)
     kernel, bias = kernel.astype(np.float32), bias.astype(np.float32)
     if pooling == "mean":
-        config, weights, kernel = averaging_layer(config, weights, kernel)
-    values = _family_config(config, "ForSequenceClassification")
+        room = averaging_room(config.hidden_size, _task_models(config).bend)
+        config, weights, kernel = averaging_layer(config, weights, kernel, room=room)
+    values = _config_of(config, "ForSequenceClassification")
     if pooling == "mean":
         values |= {POOLING_KEY: "mean"}
     state = _classifier(config, weights, pooling, kernel, bias)
@@ -89,7 +93,7 @@ def export_token_classifier(
     _check_head(config, kernel, bias, label_names)
     state = _encoder_tensors(config, encoder_state(encoder))
     state |= {"classifier.weight": kernel.T, "classifier.bias": bias}
-    values = _family_config(config, "ForTokenClassification")
+    values = _config_of(config, "ForTokenClassification")
     note = "One label for each token."
     _write(Path(directory), values, state, label_names, note=note)
     _write_tokenizer(Path(directory), Path(tokenizer_dir), config, max_length)
@@ -107,74 +111,53 @@ def _check_head(
         )
 
 
+def _task_models(config: EncoderConfig) -> TaskModels:
+    name = f"{architectures.__name__}.{config.architecture.name}"
+    found: TaskModels = importlib.import_module(name).TASK_MODELS
+    return found
+
+
 def _encoder_tensors(config: EncoderConfig, weights: State) -> State:
-    """All but the pooler, under the names that a task model of the family has."""
+    """All but the pooler, under the names that a task model has."""
     bare = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
-    tensors = checkpoint_tensors(config, bare)
-    return {PREFIXES[config.family] + name: value for name, value in tensors.items()}
+    prefix = config.architecture.prefix
+    return {prefix + name: value for name, value in checkpoint_tensors(config, bare).items()}
 
 
 def _classifier(
     config: EncoderConfig, weights: State, pooling: str, kernel: np.ndarray, bias: np.ndarray
 ) -> State:
-    """The tensors of a task model: first token → dense → tanh or relu → dense."""
+    """The tensors of a task model: first token → dense → bend → dense."""
+    models = _task_models(config)
     if pooling == "pooler":
         head: tuple[np.ndarray, ...] = (weights["pooler.kernel"], weights["pooler.bias"])
         head = (*head, kernel, bias)
-    elif config.family == "distilbert":
+    elif models.bend == "tanh":
+        head = tanh_head(kernel, bias)
+    else:
         norm = f"layer.{config.layers - 1}.output_norm"
         head = relu_head(kernel, bias, gamma=weights[f"{norm}.gamma"], beta=weights[f"{norm}.beta"])
-    else:
-        head = tanh_head(kernel, bias)
-    inner, outer = {
-        "bert": ("bert.pooler.dense", "classifier"),
-        "albert": ("albert.pooler", "classifier"),
-        "distilbert": ("pre_classifier", "classifier"),
-    }.get(config.family, ("classifier.dense", "classifier.out_proj"))
     return _encoder_tensors(config, weights) | {
-        f"{inner}.weight": head[0].T,
-        f"{inner}.bias": head[1],
-        f"{outer}.weight": head[2].T,
-        f"{outer}.bias": head[3],
+        f"{models.inner}.weight": head[0].T,
+        f"{models.inner}.bias": head[1],
+        f"{models.outer}.weight": head[2].T,
+        f"{models.outer}.bias": head[3],
     }
 
 
-def _family_config(config: EncoderConfig, kind: str) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "architectures": [CLASSES[config.family] + kind],
+def _config_of(config: EncoderConfig, kind: str) -> dict[str, Any]:
+    """The `config.json` of a task model."""
+    models = _task_models(config)
+    fields = asdict(config) | {
+        "activation": _ACTIVATIONS[config.activation],
+        "max_positions": config.max_positions + config.position_offset,
+    }
+    return {
+        "architectures": [models.classes[config.family] + kind],
         "model_type": config.family,
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_positions + config.position_offset,
-        "pad_token_id": config.pad_id,
+        **{key: fields[name] for name, key in config.architecture.keys.items()},
+        **models.extra(config),
     }
-    activation = _ACTIVATIONS[config.activation]
-    if config.family == "distilbert":
-        return values | {
-            "dim": config.hidden_size,
-            "n_layers": config.layers,
-            "n_heads": config.heads,
-            "hidden_dim": config.intermediate_size,
-            "activation": activation,
-            "dropout": config.dropout,
-            "attention_dropout": config.attention_dropout,
-            "sinusoidal_pos_embds": False,
-        }
-    values |= {
-        "hidden_size": config.hidden_size,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "intermediate_size": config.intermediate_size,
-        "hidden_act": activation,
-        "hidden_dropout_prob": config.dropout,
-        "attention_probs_dropout_prob": config.attention_dropout,
-        "type_vocab_size": config.type_vocab_size,
-        "layer_norm_eps": config.layer_norm_eps,
-    }
-    if config.family == "albert":
-        values |= {"embedding_size": config.embedding_size}
-        values |= {"num_hidden_groups": 1 if config.shared_layers else config.layers}
-        values |= {"inner_group_num": 1}
-    return values
 
 
 def _write(

@@ -2,55 +2,6 @@
 
 from nightloom.encoders.config import EncoderConfig
 
-PREFIXES = {
-    "bert": "bert.",
-    "distilbert": "distilbert.",
-    "roberta": "roberta.",
-    "xlm-roberta": "roberta.",
-    "camembert": "roberta.",
-    "albert": "albert.",
-}
-"""What task models put before the names of their encoder's tensors."""
-
-CLASSES = {
-    "bert": "Bert",
-    "distilbert": "DistilBert",
-    "roberta": "Roberta",
-    "xlm-roberta": "XLMRoberta",
-    "camembert": "Camembert",
-    "albert": "Albert",
-}
-"""How transformers calls the families in the names of its classes."""
-
-_BERT_LAYER = {
-    "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "attention_output": ("attention.output.dense",),
-    "attention_norm": ("attention.output.LayerNorm",),
-    "up": ("intermediate.dense",),
-    "down": ("output.dense",),
-    "output_norm": ("output.LayerNorm",),
-}
-_DISTILBERT_LAYER = {
-    "qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
-    "attention_output": ("attention.out_lin",),
-    "attention_norm": ("sa_layer_norm",),
-    "up": ("ffn.lin1",),
-    "down": ("ffn.lin2",),
-    "output_norm": ("output_layer_norm",),
-}
-_ALBERT_LAYER = {
-    "qkv": ("attention.query", "attention.key", "attention.value"),
-    "attention_output": ("attention.dense",),
-    "attention_norm": ("attention.LayerNorm",),
-    "up": ("ffn",),
-    "down": ("ffn_output",),
-    "output_norm": ("full_layer_layer_norm",),
-}
-_LAYERS = {
-    "distilbert": ("transformer.layer.{}", _DISTILBERT_LAYER),
-    "albert": ("encoder.albert_layer_groups.{}.albert_layers.0", _ALBERT_LAYER),
-}
-
 
 def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int, ...]]:
     """Stable name → shape of every weight of an encoder, as `encoder_state` gives them."""
@@ -62,9 +13,9 @@ def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int
     if config.type_vocab_size:
         shapes["embeddings.types"] = (config.type_vocab_size, size)
     _norm(shapes, "embeddings.norm", size)
-    if config.family == "albert":
+    if config.projects:
         _dense(shapes, "embeddings.projection", size, hidden)
-    for i in range(1 if config.shared_layers else config.layers):
+    for i in range(config.distinct_layers):
         _dense(shapes, f"layer.{i}.qkv", hidden, 3 * hidden)
         _dense(shapes, f"layer.{i}.attention_output", hidden, hidden)
         _norm(shapes, f"layer.{i}.attention_norm", hidden)
@@ -78,6 +29,7 @@ def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int
 
 def checkpoint_names(config: EncoderConfig, name: str) -> tuple[str, ...]:
     """The tensors, without prefix, that the weight `name` consists of (three for "qkv")."""
+    architecture = config.architecture
     fixed = {
         "embeddings.words": "embeddings.word_embeddings.weight",
         "embeddings.places": "embeddings.position_embeddings.weight",
@@ -90,13 +42,13 @@ def checkpoint_names(config: EncoderConfig, name: str) -> tuple[str, ...]:
     if part == "embeddings.norm":
         theirs: tuple[str, ...] = ("embeddings.LayerNorm",)
     elif part == "embeddings.projection":
-        theirs = ("encoder.embedding_hidden_mapping_in",)
+        theirs = (str(architecture.projection),)
     elif part == "pooler":
-        theirs = ("pooler",) if config.family == "albert" else ("pooler.dense",)
+        theirs = (str(architecture.pooler),)
     else:
         _, index, inner = part.split(".")
-        place, layer = _LAYERS.get(config.family, ("encoder.layer.{}", _BERT_LAYER))
-        theirs = tuple(f"{place.format(index)}.{one}" for one in layer[inner])
+        place = architecture.layer.format(index)
+        theirs = tuple(f"{place}.{one}" for one in architecture.parts[inner])
     return tuple(f"{one}.{suffix}" for one in theirs)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.encoders.config import EncoderConfig, encoder_config, read_config
-from nightloom.encoders.names import PREFIXES, checkpoint_names, checkpoint_shape, weight_shapes
+from nightloom.encoders.names import checkpoint_names, checkpoint_shape, weight_shapes
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:
@@ -203,14 +203,14 @@ def _modern(name: str) -> str:
 
 
 def _prefix(config: EncoderConfig, found: Mapping[str, _Stored]) -> str:
-    prefix = PREFIXES[config.family]
+    prefix = config.architecture.prefix
     return prefix if any(name.startswith(prefix) for name in found) else ""
 
 
 def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path) -> bool:
     prefix = _prefix(config, found)
     _check_depth(config, prefix, found, directory)
-    pooler = config.family != "distilbert" and any(
+    pooler = config.architecture.pooler is not None and any(
         prefix + name in found for name in checkpoint_names(config, "pooler.kernel")
     )
     for name, shape in weight_shapes(config, pooler=pooler).items():
@@ -234,7 +234,7 @@ def _check_depth(
     config: EncoderConfig, prefix: str, found: Mapping[str, _Stored], directory: Path
 ) -> None:
     """Refuse weights of more layers than stated: the upper ones would be left out silently."""
-    beyond = 1 if config.shared_layers else config.layers
+    beyond = config.distinct_layers
     first = prefix + checkpoint_names(config, f"layer.{beyond}.up.kernel")[0]
     if first in found:
         raise InputError(

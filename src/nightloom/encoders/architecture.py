@@ -1,0 +1,102 @@
+"""What one architecture differs in from the others; BERT's ways are the defaults.
+
+How it is read and how it is written are two records: a change to the second trains nothing again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from nightloom.encoders.config import EncoderConfig
+
+KEYS = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "intermediate_size": "intermediate_size",
+    "activation": "hidden_act",
+    "max_positions": "max_position_embeddings",
+    "type_vocab_size": "type_vocab_size",
+    "layer_norm_eps": "layer_norm_eps",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "pad_id": "pad_token_id",
+}
+"""Field of `EncoderConfig` → key of `config.json`."""
+
+DEFAULTS = {
+    "activation": "gelu",
+    "max_positions": 512,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "dropout": 0.1,
+    "attention_dropout": 0.1,
+    "pad_id": 0,
+}
+"""Values of fields whose key is missing or null, as transformers has them."""
+
+PARTS = {
+    "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention_output": ("attention.output.dense",),
+    "attention_norm": ("attention.output.LayerNorm",),
+    "up": ("intermediate.dense",),
+    "down": ("output.dense",),
+    "output_norm": ("output.LayerNorm",),
+}
+"""Part of a layer → what its tensors are called in a checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """How the checkpoints of one architecture are read."""
+
+    name: str
+    """The module of `architectures` that it stands in."""
+    model_types: tuple[str, ...]
+    """Values of `model_type` in `config.json`."""
+    prefix: str
+    """What task models put before the names of their encoder's tensors."""
+    keys: Mapping[str, str] = field(default_factory=lambda: KEYS)
+    """A field without a key always has its default; `embedding_size` is then the hidden size."""
+    defaults: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
+    positions_after_padding: bool = False
+    """Whether positions count from the row behind the padding's in the position table."""
+    layer: str = "encoder.layer.{}"
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PARTS)
+    shares_layers: bool = False
+    """Whether all layers are one set of weights."""
+    pooler: str | None = "pooler.dense"
+    """The pooler's dense map; None: the architecture has none."""
+    projection: str | None = None
+    """The dense map from the embeddings' width to the layers', where the two may differ."""
+    always_projects: bool = False
+    """Whether that map is there although the widths are equal."""
+    refusal: Callable[[Mapping[str, Any]], str] = lambda values: ""
+    """Why a `config.json` of this architecture means something that is not computed here; or ""."""
+
+    def projects(self, embedding_size: int, hidden_size: int) -> bool:
+        """Whether an encoder of these widths has the projection."""
+        return self.projection is not None and (
+            self.always_projects or embedding_size != hidden_size
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskModels:
+    """How transformers' own models for classification are written, for one architecture.
+
+    Their head for whole texts is first token → dense → `bend` → dense.
+    """
+
+    classes: Mapping[str, str]
+    """`model_type` → how the names of transformers' classes begin."""
+    inner: str
+    """The first dense map of the head."""
+    outer: str = "classifier"
+    """The second one."""
+    bend: Literal["tanh", "relu", "gelu"] = "tanh"
+    """The function between them."""
+    extra: Callable[["EncoderConfig"], dict[str, Any]] = lambda config: {}
+    """What `config.json` says beside the fields that have keys."""
