@@ -350,11 +350,13 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     assert run["run_count"] == 2
     log = (stack.home / "logs" / "stack" / "worker.log").read_text()
     assert "resuming at epoch" in log
-    told = [one["subject"] for one in hook.told if run["name"] in one["subject"]]
-    links = [one["body"].splitlines()[-1] for one in hook.told if run["name"] in one["subject"]]
-    page = f"http://127.0.0.1:{stack.prefect_port}/runs/flow-run/"
-    assert all(link.startswith(page) for link in links)
-    assert told == [f"{run['name']} of classify-transformer is Crashed"]
+    states = httpx.get(f"{stack.api}/flow_run_states/", params={"flow_run_id": run_id}).json()
+    assert [one["name"] for one in states].count("Crashed") == 1
+    told = [one for one in hook.told if run["name"] in one["subject"]]
+    page = f"http://127.0.0.1:{stack.prefect_port}/runs/flow-run/{run_id}"
+    assert {one["body"].splitlines()[-1] for one in told} == {page}
+    # Prefect sends a notification again whose success a busy server could not note down.
+    assert {one["subject"] for one in told} == {f"{run['name']} of classify-transformer is Crashed"}
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
 
 
