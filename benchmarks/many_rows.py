@@ -18,10 +18,10 @@ PREPARE = """
 import sys
 from prefect import flow
 from nightloom.settings.flows import ClassifyTransformer
-from tasks.adapt_tokenizer import adapt_tokenizer
-from tasks.download_dataset import download_dataset
-from tasks.encode import encode
-from tasks.runtime.run import pipeline
+from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.download_dataset import download_dataset
+from nightloom.tasks.encode import encode
+from nightloom.tasks.runtime.run import pipeline
 
 @flow
 def prepare():

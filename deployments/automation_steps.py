@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from deployments.automations import (
+from nightloom.deployments.automations import (
     RERUN,
     SILENT,
     TOLD,
     automations,
     silent_message,
 )
-from deployments.difference import Change, Step
-from deployments.notification import Telling
-from deployments.wanted import Wanted
+from nightloom.deployments.difference import Change, Step
+from nightloom.deployments.notification import Telling
+from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 from nightloom.settings.deploy import RerunSettings
 

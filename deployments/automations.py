@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from nightloom.settings.deploy import RerunSettings
-from tasks.runtime.night import MODEL_TAG
-from tasks.runtime.reporting import CHAMPION_CHANGED
-from tasks.runtime.run import TAG
+from nightloom.tasks.runtime.night import MODEL_TAG
+from nightloom.tasks.runtime.reporting import CHAMPION_CHANGED
+from nightloom.tasks.runtime.run import TAG
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore

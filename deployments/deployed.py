@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from deployments.declared import NIGHTLY, Declared
-from deployments.difference import Change, Step, differing
-from deployments.schedule import new_schedules, schedule_changes
-from deployments.wanted import Wanted
+from nightloom.deployments.declared import NIGHTLY, Declared
+from nightloom.deployments.difference import Change, Step, differing
+from nightloom.deployments.schedule import new_schedules, schedule_changes
+from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 from nightloom.settings.nightly import KINDS
 from nightloom.settings.parse import tree_of

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from deployments.difference import Change, Step
-from deployments.wanted import Wanted
+from nightloom.deployments.difference import Change, Step
+from nightloom.deployments.wanted import Wanted
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from deployments.automations import FORMER, TOLD
-from deployments.difference import Change, Step
-from deployments.wanted import Wanted
+from nightloom.deployments.automations import FORMER, TOLD
+from nightloom.deployments.difference import Change, Step
+from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:

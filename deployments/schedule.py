@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from deployments.declared import SCHEDULE, Declared
-from deployments.difference import Change
-from deployments.wanted import Wanted
+from nightloom.deployments.declared import SCHEDULE, Declared
+from nightloom.deployments.difference import Change
+from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:

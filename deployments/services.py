@@ -54,7 +54,7 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         **_environment(home, database=True),
         "PREFECT_UI_API_URL": f"{at.prefect}/api",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
-        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.ordering",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "nightloom.deployments.ordering",
     }
     environment.pop("PREFECT_API_URL", None)
     environment.setdefault("PREFECT_UI_URL", at.prefect)  # links in notifications

@@ -7,14 +7,14 @@ What is not named stays as it is on the server.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from deployments.automation_steps import automation_steps, there_already
-from deployments.declared import NIGHTLY, declared
-from deployments.deployed import deployment_step, read_deployment
-from deployments.difference import Step
-from deployments.limit import limit_step
-from deployments.notification import telling
-from deployments.wanted import Wanted
-from deployments.work_pool import pool_step
+from nightloom.deployments.automation_steps import automation_steps, there_already
+from nightloom.deployments.declared import NIGHTLY, declared
+from nightloom.deployments.deployed import deployment_step, read_deployment
+from nightloom.deployments.difference import Step
+from nightloom.deployments.limit import limit_step
+from nightloom.deployments.notification import telling
+from nightloom.deployments.wanted import Wanted
+from nightloom.deployments.work_pool import pool_step
 from nightloom.settings.base import nested
 from nightloom.settings.deploy import DeploySettings
 

@@ -129,7 +129,7 @@ def use_stack(home: Home) -> Stack | None:
     stack = running_stack(home)
     if stack is None or not stack.ready:
         return None
-    from deployments.services import answers
+    from nightloom.deployments.services import answers
 
     if "PREFECT_API_URL" not in os.environ and answers(f"{stack.api_url}/health"):
         os.environ["PREFECT_API_URL"] = stack.api_url

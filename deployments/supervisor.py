@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deployments.services import HOST, Service
+from nightloom.deployments.services import HOST, Service
 from nightloom.errors import InputError, RunError
 
 START_SECONDS = 180

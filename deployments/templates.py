@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deployments.services import HEARTBEAT_SECONDS
+from nightloom.deployments.services import HEARTBEAT_SECONDS
 from nightloom.errors import InputError
 from nightloom.settings.deploy import PoolSettings
 

@@ -4,9 +4,9 @@ import copy
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from deployments.difference import Change, Step, differing
-from deployments.templates import base_job_template, fill_in
-from deployments.wanted import Wanted
+from nightloom.deployments.difference import Change, Step, differing
+from nightloom.deployments.templates import base_job_template, fill_in
+from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 from nightloom.settings.deploy import PoolSettings
 

@@ -1,6 +1,9 @@
 """One file a flow: each reads from top to bottom as the pipeline it is."""
 
-import tasks as _tasks  # sets up Prefect's environment before a flow's module imports Prefect
+import nightloom.tasks as _tasks  # sets up Prefect's environment before Prefect is imported
+
+if __name__ != "nightloom.flows":
+    raise ImportError("expected nightloom.flows: flows/ is a part of that package")
 
 __all__: list[str] = []
 del _tasks

@@ -10,16 +10,16 @@ from prefect import flow
 
 from nightloom.settings.flows import ClassifyBert
 from nightloom.settings.one_line import InOneLine
-from tasks.adapt_tokenizer import adapt_tokenizer
-from tasks.download_dataset import download_dataset
-from tasks.draw_attentions import draw_attentions
-from tasks.encode import encode
-from tasks.evaluate import evaluate
-from tasks.extract_features import extract_features
-from tasks.fetch_checkpoint import fetch_checkpoint
-from tasks.register import register
-from tasks.runtime.run import pipeline
-from tasks.train import train
+from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.download_dataset import download_dataset
+from nightloom.tasks.draw_attentions import draw_attentions
+from nightloom.tasks.encode import encode
+from nightloom.tasks.evaluate import evaluate
+from nightloom.tasks.extract_features import extract_features
+from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
+from nightloom.tasks.register import register
+from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.train import train
 
 
 @flow(name="classify-bert", validate_parameters=True, persist_result=False)

@@ -10,14 +10,14 @@ from prefect import flow
 
 from nightloom.settings.flows import NerBert
 from nightloom.settings.one_line import InOneLine
-from tasks.adapt_tokenizer import adapt_tokenizer
-from tasks.align_labels import align_labels
-from tasks.download_dataset import download_dataset
-from tasks.evaluate import evaluate
-from tasks.fetch_checkpoint import fetch_checkpoint
-from tasks.register import register
-from tasks.runtime.run import pipeline
-from tasks.train import train
+from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.align_labels import align_labels
+from nightloom.tasks.download_dataset import download_dataset
+from nightloom.tasks.evaluate import evaluate
+from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
+from nightloom.tasks.register import register
+from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.train import train
 
 
 @flow(name="ner-bert", validate_parameters=True, persist_result=False)

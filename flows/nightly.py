@@ -8,15 +8,15 @@ from typing import Annotated, Any
 
 from prefect import flow
 
-from flows.classify_bert import classify_bert
-from flows.classify_hub import classify_hub
-from flows.classify_transformer import classify_transformer
-from flows.ner_bert import ner_bert
+from nightloom.flows.classify_bert import classify_bert
+from nightloom.flows.classify_hub import classify_hub
+from nightloom.flows.classify_transformer import classify_transformer
+from nightloom.flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
-from tasks.runtime.cancelling import cancellable
-from tasks.runtime.engine import engine_of
-from tasks.runtime.night import Night, retrain
+from nightloom.tasks.runtime.cancelling import cancellable
+from nightloom.tasks.runtime.engine import engine_of
+from nightloom.tasks.runtime.night import Night, retrain
 
 FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
 

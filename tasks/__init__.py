@@ -2,7 +2,10 @@
 
 import os
 
-from tasks.runtime.on_import import on_import
+from nightloom.tasks.runtime.on_import import on_import
+
+if __name__ != "nightloom.tasks":
+    raise ImportError("expected nightloom.tasks: tasks/ is a part of that package")
 
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -16,7 +19,7 @@ for _name, _value in ENVIRONMENT.items():
 
 
 def _own_ephemeral_server() -> None:
-    from tasks.runtime.ephemeral import install
+    from nightloom.tasks.runtime.ephemeral import install
 
     install()
 

@@ -1,7 +1,7 @@
 """`adapt_tokenizer`: a vocabulary adapted on the training split, or a checkpoint's tokenizer."""
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 PIECES = Variant(inputs=("checkpoint",), code=("nightloom.text.pieces",))
 

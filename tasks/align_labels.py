@@ -1,7 +1,7 @@
 """`align_labels`: sentences with a tag a word → piece ids with a label a piece, in windows."""
 
 from nightloom.stages.declaration import StageDeclaration
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 align_labels = Stage(
     StageDeclaration(

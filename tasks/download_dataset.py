@@ -7,7 +7,7 @@ from typing import Any
 
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 download_dataset = Stage(
     StageDeclaration(
@@ -15,8 +15,8 @@ download_dataset = Stage(
         builder="nightloom.stages.download_dataset:build",
         reads=("data",),
         uses=("data.source",),
-        external="tasks.download_dataset:source",
-        check="tasks.download_dataset:check",
+        external="nightloom.tasks.download_dataset:source",
+        check="nightloom.tasks.download_dataset:check",
         by="task",
         variants={
             "text": Variant(code=("nightloom.data.splits.text_dataset",)),

@@ -1,7 +1,7 @@
 """`draw_attentions`: attention maps of chosen texts from the trained model, a head each."""
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 TRAINED = Variant(code=("nightloom.families.bert", "nightloom.text.pieces"))
 

@@ -1,7 +1,7 @@
 """`encode`: texts → token ids in Arrow, once; true lengths kept, no padding on disk."""
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 encode = Stage(
     StageDeclaration(

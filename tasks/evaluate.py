@@ -1,7 +1,7 @@
 """`evaluate`: the trained model on the test split → metrics, predictions, plots."""
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 TEXT, ENTITIES = "nightloom.stages.evaluate_text", "nightloom.stages.evaluate_entities"
 

@@ -4,7 +4,7 @@ Any number of heads, rates and epochs train on them without touching the encoder
 """
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 extract_features = Stage(
     StageDeclaration(

@@ -8,8 +8,8 @@ from typing import Any
 from nightloom.cache.artifact import Artifact
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.run import Planned
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.run import Planned
+from nightloom.tasks.runtime.stage import Stage
 
 HUGGING_FACE = Variant(
     code=("nightloom.encoders.checkpoints",),
@@ -39,7 +39,7 @@ fetch_checkpoint = FetchCheckpoint(
     StageDeclaration(
         name="fetch_checkpoint",
         builder="nightloom.stages.fetch_checkpoint:build",
-        external="tasks.fetch_checkpoint:source",
+        external="nightloom.tasks.fetch_checkpoint:source",
         variants={
             "bert": HUGGING_FACE,
             "tagger": HUGGING_FACE,

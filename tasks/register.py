@@ -5,7 +5,7 @@ taken again.
 """
 
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.stage import Stage
 
 COLUMNS = ("data.text",)
 """MLflow's own interface takes the columns of the training rows."""

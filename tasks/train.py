@@ -2,8 +2,8 @@
 
 from nightloom.settings.train import RESULT_NEUTRAL
 from nightloom.stages.declaration import StageDeclaration, Variant
-from tasks.runtime.slots import GPU
-from tasks.runtime.stage import Stage
+from nightloom.tasks.runtime.slots import GPU
+from nightloom.tasks.runtime.stage import Stage
 
 FINE_TUNED = ("model.pooling", "model.trainable", "model.dropout")
 

@@ -17,11 +17,11 @@ from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
 from nightloom.context import BuildContext
 from nightloom.home import Home
+from nightloom.tasks.runtime.live import LiveProgress
+from nightloom.tasks.runtime.observer import observers, watched_by
+from nightloom.tasks.runtime.run import run_here
+from nightloom.tasks.runtime.slots import slot
 from nightloom.worker.client import Worker
-from tasks.runtime.live import LiveProgress
-from tasks.runtime.observer import observers, watched_by
-from tasks.runtime.run import run_here
-from tasks.runtime.slots import slot
 
 SAID_SECONDS = 30.0
 """Time between two lines of a stage that waits."""

@@ -22,8 +22,8 @@ from nightloom.ending import hold
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 from nightloom.settings.nightly import RunSettings
-from tasks.runtime.cancelling import interrupts
-from tasks.runtime.observer import observers
+from nightloom.tasks.runtime.cancelling import interrupts
+from nightloom.tasks.runtime.observer import observers
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
     from nightloom.cache.artifact import Artifact
-    from tasks.runtime.build import StageCall
+    from nightloom.tasks.runtime.build import StageCall
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

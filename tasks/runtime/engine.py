@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from nightloom.accelerators import Accelerator, accelerator
 from nightloom.settings.nightly import RunSettings
-from tasks.runtime.observer import observers
-from tasks.runtime.patience import wait_for_server
-from tasks.runtime.planning import is_planning
+from nightloom.tasks.runtime.observer import observers
+from nightloom.tasks.runtime.patience import wait_for_server
+from nightloom.tasks.runtime.planning import is_planning
 
 if TYPE_CHECKING:
     from prefect import Flow, Task
     from prefect.states import State
 
     from nightloom.cache.artifact import Artifact
-    from tasks.runtime.build import StageCall
+    from nightloom.tasks.runtime.build import StageCall
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -92,7 +92,7 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
     if settings.engine == "local" or is_planning():
         yield LOCAL
         return
-    from tasks.runtime.cluster import cluster
+    from nightloom.tasks.runtime.cluster import cluster
 
     with cluster(settings) as chosen:
         token = _engine.set(chosen)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from nightloom.errors import RunError
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel
-from tasks.runtime.engine import engine
-from tasks.runtime.links import flow_run_url
-from tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
-from tasks.runtime.planning import is_planning, planning
+from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.links import flow_run_url
+from nightloom.tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
+from nightloom.tasks.runtime.planning import is_planning, planning
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from tasks.runtime.run import StageEntry
+    from nightloom.tasks.runtime.run import StageEntry
 
 MODEL_TAG = "nightloom-model"
 """On the runs of single models in a night."""

@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from nightloom.progress import Silent
-from tasks.runtime.pace import Pace, spoken
+from nightloom.tasks.runtime.pace import Pace, spoken
 
 if TYPE_CHECKING:
-    from tasks.runtime.run import StageEntry
+    from nightloom.tasks.runtime.run import StageEntry
 
 READABLE_SECONDS = 15.0
 """Time between two lines of progress in the logs."""

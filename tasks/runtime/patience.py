@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from tasks.runtime.observer import Observer
+    from nightloom.tasks.runtime.observer import Observer
 
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS = 1.0

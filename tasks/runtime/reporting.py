@@ -12,7 +12,7 @@ from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_r
 from nightloom.reporting.run_report import RunFacts, run_report
 
 if TYPE_CHECKING:
-    from tasks.runtime.run import Run
+    from nightloom.tasks.runtime.run import Run
 
 PLOTS = {
     "confusion": "Confusion matrix on the test rows",

@@ -16,16 +16,16 @@ from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
 from nightloom.settings.flows import FlowSettings
+from nightloom.tasks.runtime import reporting
+from nightloom.tasks.runtime.cancelling import cancellable
+from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.links import flow_run_url
+from nightloom.tasks.runtime.live import LiveProgress
+from nightloom.tasks.runtime.observer import Observer, observers, watched_by
+from nightloom.tasks.runtime.one_line import keep_to_one_line
+from nightloom.tasks.runtime.patience import wait_for_server
+from nightloom.tasks.runtime.planning import is_planning
 from nightloom.worker.client import Worker
-from tasks.runtime import reporting
-from tasks.runtime.cancelling import cancellable
-from tasks.runtime.engine import engine
-from tasks.runtime.links import flow_run_url
-from tasks.runtime.live import LiveProgress
-from tasks.runtime.observer import Observer, observers, watched_by
-from tasks.runtime.one_line import keep_to_one_line
-from tasks.runtime.patience import wait_for_server
-from tasks.runtime.planning import is_planning
 
 keep_to_one_line()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tasks.runtime.observer import Observer
+    from nightloom.tasks.runtime.observer import Observer
 
 GPU = "gpu"
 LEASE_SECONDS = 60.0

@@ -12,10 +12,10 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, load
-from tasks.runtime.build import StageCall, Waiting, build
-from tasks.runtime.engine import LOCAL, engine
-from tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
-from tasks.runtime.run import TAG, Planned, Run, StageEntry, current_run
+from nightloom.tasks.runtime.build import StageCall, Waiting, build
+from nightloom.tasks.runtime.engine import LOCAL, engine
+from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
+from nightloom.tasks.runtime.run import TAG, Planned, Run, StageEntry, current_run
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -41,7 +41,7 @@ class Stage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         name = self.declaration.name
-        return load, (f"tasks.{name}:{name}",)  # one file a stage
+        return load, (f"nightloom.tasks.{name}:{name}",)  # one file a stage
 
     def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
         """The stage's artifact: from the cache, or built now.

@@ -174,8 +174,15 @@ def hook() -> Iterator[Hook]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stack]:
-    """A stack that is up and deployed to."""
-    one = Stack(tmp_path_factory.mktemp("stack") / "home")
+    """A stack that is up and deployed to, from a project with packages of its own.
+
+    Their names are those of this repository's folders: none of them may be imported.
+    """
+    project = tmp_path_factory.mktemp("stack")
+    for module in ("flows/__init__.py", "nightloom.tasks.py", "deployments/__init__.py"):
+        (project / module).parent.mkdir(exist_ok=True)
+        (project / module).write_text("raise ImportError('of another project')\n")
+    one = Stack(project / "home")
     one.up()
     try:
         rerun = ("rerun.wait_seconds=15", "rerun.silent_seconds=90")
@@ -185,6 +192,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
         yield one
     finally:
         one.nightloom("up", "--down")
+
+
+def test_a_plan_in_a_project_with_packages_of_its_own(stack):
+    planned = stack.nightloom("run", "classify-transformer", *SMALL, "--plan")
+    assert planned.code == 0, planned.err
+    assert "download_dataset" in planned.out
 
 
 def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):

@@ -68,8 +68,8 @@ def test_hubs_are_not_asked() -> None:
 
 
 def test_a_plan_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.classify_transformer import classify_transformer
-    from tasks.runtime.planning import planning
+    from nightloom.flows.classify_transformer import classify_transformer
+    from nightloom.tasks.runtime.planning import planning
 
     monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
     (tmp_path / "train.csv").write_text(ROWS)

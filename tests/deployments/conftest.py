@@ -9,8 +9,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.setup import steps, take
-from deployments.wanted import parse_wanted
+from nightloom.deployments.setup import steps, take
+from nightloom.deployments.wanted import parse_wanted
 from tests.deployments.asking import ask
 from tests.flows.conftest import environment, nightloom, prefect_api
 

@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.utilities.templating import apply_values, find_placeholders
 
-from deployments.declared import PREFECT_YAML, declared
-from deployments.templates import base_job_template
 from nightloom.cli.catalogue import FLOWS
+from nightloom.deployments.declared import PREFECT_YAML, declared
+from nightloom.deployments.templates import base_job_template
 from nightloom.settings.deploy import DeploySettings, PoolSettings
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.yaml_file import read_yaml

@@ -14,8 +14,8 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore
 
-from deployments.automations import FORMER, LATE, RED
-from deployments.declared import SCHEDULE
+from nightloom.deployments.automations import FORMER, LATE, RED
+from nightloom.deployments.declared import SCHEDULE
 from nightloom.errors import InputError
 
 NIGHT = "nightly/nightly"

@@ -8,7 +8,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 from prefect.states import Failed
 
 from nightloom.stages.register import run_tags
-from tasks.runtime.links import flow_run_url
+from nightloom.tasks.runtime.links import flow_run_url
 from tests.hook import Hook
 
 

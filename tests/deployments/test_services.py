@@ -1,6 +1,6 @@
 """What the services of the local stack are started with."""
 
-from deployments.services import Addresses, mlflow_server, prefect_server, worker
+from nightloom.deployments.services import Addresses, mlflow_server, prefect_server, worker
 from nightloom.home import Home
 
 URL = "PREFECT_API_DATABASE_CONNECTION_URL"

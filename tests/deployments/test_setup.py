@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.wanted import NAMES
+from nightloom.deployments.wanted import NAMES
 from tests.deployments.asking import ask
 from tests.flows.conftest import Done, Nightloom
 

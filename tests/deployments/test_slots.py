@@ -10,8 +10,8 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.runtime.observer import LogObserver
-from tasks.runtime.slots import GPU, slot
+from nightloom.tasks.runtime.observer import LogObserver
+from nightloom.tasks.runtime.slots import GPU, slot
 from tests.deployments.asking import ask
 
 

@@ -11,8 +11,8 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 
-from deployments.difference import differing, shown
-from deployments.wanted import DEFAULTS, NAMES
+from nightloom.deployments.difference import differing, shown
+from nightloom.deployments.wanted import DEFAULTS, NAMES
 from nightloom.errors import InputError
 from nightloom.settings.deploy import DeploySettings
 

@@ -14,11 +14,16 @@ def test_forms_and_entry_points_are_brought_up_to_date_and_nothing_else(deploy, 
     client.update_deployment(
         there.id,
         DeploymentUpdate(
-            parameter_openapi_schema=form, entrypoint="flows.old.bert", description="of old"
+            parameter_openapi_schema=form,
+            entrypoint="nightloom.flows.classify_bert.old",
+            description="of old",
         ),
     )
     assert deploy() == {
-        f"{BERT}: entrypoint": ("flows.old.bert", "flows.classify_bert.classify_bert"),
+        f"{BERT}: entrypoint": (
+            "nightloom.flows.classify_bert.old",
+            "nightloom.flows.classify_bert.classify_bert",
+        ),
         f"{BERT}: form": (
             "without TrainSettings.epochs",
             "with them, without TrainSettings.rounds",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from flows.ner_bert import ner_bert
-from flows.nightly import nightly
 from nightloom.errors import InputError
+from nightloom.flows.ner_bert import ner_bert
+from nightloom.flows.nightly import nightly
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def main() -> int:
 def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> int:
     os.environ["NIGHTLOOM_HOME"] = str(folder / f"home-{flow}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each model traced anew
-    from flows.nightly import FLOWS as functions
+    from nightloom.flows.nightly import FLOWS as functions
     from nightloom.settings.nightly import KINDS
     from tests.every_setting.alone import run_alone
     from tests.every_setting.drive import Coverage, cover

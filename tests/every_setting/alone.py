@@ -47,7 +47,7 @@ def main() -> None:
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    from flows.nightly import FLOWS
+    from nightloom.flows.nightly import FLOWS
     from nightloom.settings.nightly import KINDS
     from tests.every_setting.drive import described
     from tests.every_setting.runner import in_this_process, parse, run_to_an_answer

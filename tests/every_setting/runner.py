@@ -19,7 +19,7 @@ from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import parse_settings
-from tasks.runtime.engine import LocalEngine
+from nightloom.tasks.runtime.engine import LocalEngine
 from tests.every_setting.array import Row
 
 TEXTS = ["the red apple fell on the mat", ""]
@@ -45,7 +45,7 @@ class Here(LocalEngine):
     def call(  # type: ignore[override]
         self, task: Any, call: Any, inputs: dict[str, Artifact], *, gpu: bool
     ) -> Finished:
-        from tasks.runtime.build import build
+        from nightloom.tasks.runtime.build import build
 
         return Finished(build(dataclasses.replace(call, limit=None), inputs))
 
@@ -78,14 +78,13 @@ class WorkerHere:
 @contextmanager
 def in_this_process() -> Iterator[None]:
     """Inside, flows run here."""
-    import tasks.runtime.run
-    import tasks.runtime.stage
+    from nightloom.tasks.runtime import run, stage
 
     here = Here()
     with ExitStack() as patched:
-        patched.enter_context(mock.patch.object(tasks.runtime.stage, "engine", return_value=here))
-        patched.enter_context(mock.patch.object(tasks.runtime.stage, "LOCAL", here))
-        patched.enter_context(mock.patch.object(tasks.runtime.run, "Worker", WorkerHere))
+        patched.enter_context(mock.patch.object(stage, "engine", return_value=here))
+        patched.enter_context(mock.patch.object(stage, "LOCAL", here))
+        patched.enter_context(mock.patch.object(run, "Worker", WorkerHere))
         yield
 
 

@@ -264,7 +264,7 @@ def test_the_saved_model_answers_without_nightloom(first):
     saved = Path(version.source.removeprefix("file://")) / "saved_model"
     code = (
         "import sys\n"
-        "sys.modules.update(dict.fromkeys(['nightloom', 'tasks', 'flows', 'keras']))\n"
+        "sys.modules.update(dict.fromkeys(['nightloom', 'keras']))\n"
         "import tensorflow as tf\n"
         "model = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
         "answer = model(text=tf.constant(['The team won the cup', '']))\n"

@@ -6,8 +6,8 @@ import threading
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.runtime.observer import LogObserver
-from tasks.runtime.patience import wait_for_server
+from nightloom.tasks.runtime.observer import LogObserver
+from nightloom.tasks.runtime.patience import wait_for_server
 
 
 class Said(LogObserver):

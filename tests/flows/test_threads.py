@@ -11,7 +11,7 @@ import pytest
 
 COLD = """
 import json, threading
-import flows
+import nightloom.flows as flows
 from prefect import flow
 from prefect.server.api import server
 
@@ -38,7 +38,7 @@ print(json.dumps({"given": [given[number] for number in range(THREADS)], "server
 
 BOTH = """
 import json, os, threading
-from flows.classify_transformer import classify_transformer
+from nightloom.flows.classify_transformer import classify_transformer
 from nightloom.settings.flows import ClassifyTransformer
 
 SETTINGS = {

@@ -12,8 +12,8 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-import tasks.runtime.live
-from tasks.runtime.live import LiveProgress
+import nightloom.tasks.runtime.live as live
+from nightloom.tasks.runtime.live import LiveProgress
 from tests.flows.conftest import SMALL, Done, Nightloom
 
 RUN = ("run", "classify-transformer", *SMALL, "train.epochs=2", "register.name=Shown_model")
@@ -111,7 +111,7 @@ def test_the_new_champion_is_announced_once(built, cached, prefect_api):
 
 def test_a_report_that_cannot_be_shown_fails_no_run(home, built, environment):
     code = (
-        "import tasks.runtime.reporting as reporting\n"
+        "import nightloom.tasks.runtime.reporting as reporting\n"
         "reporting.slug = lambda *parts: 'Not A Key!'\n"
         "from nightloom.cli.main import main\n"
         "main()\n"
@@ -128,8 +128,8 @@ def test_a_report_that_cannot_be_shown_fails_no_run(home, built, environment):
 
 
 def test_progress_is_an_artifact_that_moves(prefect_api, monkeypatch):
-    monkeypatch.setattr(tasks.runtime.live, "FIRST_SECONDS", 0.0)
-    monkeypatch.setattr(tasks.runtime.live, "UPDATE_SECONDS", 0.05)
+    monkeypatch.setattr(live, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(live, "UPDATE_SECONDS", 0.05)
     seen: list[float] = []
 
     @flow

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from deployments.services import Addresses, mlflow_server
+from nightloom.deployments.services import Addresses, mlflow_server
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.registry.aliases import read_version

@@ -20,9 +20,9 @@ from nightloom.errors import NightloomError
 from nightloom.home import Home
 from nightloom.serving.saved import open_saved
 from nightloom.stages.extract_features import _kept
+from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror
 from nightloom.text.tokenizers import load_tokenizer
 from nightloom.training.checkpoints import Checkpoints, Position
-from tasks.runtime.prefect_cache import ArtifactSerializer, mirror
 from tests.conftest import REPOSITORY
 from tests.encoders.tiny import save_checkpoint
 
@@ -144,7 +144,7 @@ def test_registered_models(trap: bytes, tmp_path: Path) -> None:
 
 
 def trees() -> Iterator[tuple[Path, ast.AST]]:
-    for room in ("src", "tasks", "flows", "deployments"):
+    for room in ("src/nightloom", "tasks", "flows", "deployments"):
         for path in sorted((REPOSITORY / room).rglob("*.py")):
             yield path, ast.parse(path.read_bytes())
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.declared import declared
+from nightloom.deployments.declared import declared
 from nightloom.errors import InputError
 from nightloom.settings.deploy import DeploySettings
 from nightloom.settings.local_paths import notes_on_paths

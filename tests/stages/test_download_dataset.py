@@ -8,7 +8,7 @@ from nightloom.context import BuildContext
 from nightloom.home import Home
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.stages.download_dataset import build
-from tasks.download_dataset import download_dataset
+from nightloom.tasks.download_dataset import download_dataset
 
 ROWS = "text,label\n,a\n" + "".join(f"row {n},{'ab'[n % 2]}\n" for n in range(30))
 

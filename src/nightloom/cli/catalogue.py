@@ -35,31 +35,31 @@ FLOWS = {
     for entry in (
         FlowEntry(
             "classify-transformer",
-            "flows.classify_transformer:classify_transformer",
+            "nightloom.flows.classify_transformer:classify_transformer",
             "ClassifyTransformer",
             "texts → classes, with a transformer trained from scratch",
         ),
         FlowEntry(
             "classify-bert",
-            "flows.classify_bert:classify_bert",
+            "nightloom.flows.classify_bert:classify_bert",
             "ClassifyBert",
             "texts → classes, with a Hugging Face encoder, frozen or fine-tuned",
         ),
         FlowEntry(
             "classify-hub",
-            "flows.classify_hub:classify_hub",
+            "nightloom.flows.classify_hub:classify_hub",
             "ClassifyHub",
             "texts → classes, with a TF Hub encoder, frozen or fine-tuned",
         ),
         FlowEntry(
             "ner-bert",
-            "flows.ner_bert:ner_bert",
+            "nightloom.flows.ner_bert:ner_bert",
             "NerBert",
             "sentences → entities, with a Hugging Face encoder",
         ),
         FlowEntry(
             "nightly",
-            "flows.nightly:nightly",
+            "nightloom.flows.nightly:nightly",
             "nightloom.settings.nightly:NightlySettings",
             "retrains a list of models (--config FILE.yaml), one summary for all",
         ),

@@ -11,7 +11,7 @@ from nightloom.ending import hold
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from tasks.runtime.run import StageEntry
+    from nightloom.tasks.runtime.run import StageEntry
 
 
 class Console:
@@ -36,7 +36,7 @@ class Console:
 
     def stage(self, entry: "StageEntry") -> None:
         """A line for a stage."""
-        from tasks.runtime.observer import line
+        from nightloom.tasks.runtime.observer import line
 
         if entry.state in ("hit", "built", "failed", "depends") or not entry.key:
             self.stages.append(asdict(entry))

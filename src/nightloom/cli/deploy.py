@@ -14,8 +14,8 @@ from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 
 if TYPE_CHECKING:
-    from deployments.difference import Step
-    from deployments.wanted import Wanted
+    from nightloom.deployments.difference import Step
+    from nightloom.deployments.wanted import Wanted
 
 WOULD_CHANGE = 3
 """Exit status of --dry-run where something would change."""
@@ -58,15 +58,15 @@ def deploy(
     changes is shown as old → new before it is done. SETTING= (where none is allowed) and --unset
     SETTING take something away. Settings: `nightloom flows deploy`.
     """
-    from deployments.stack import use_stack
-    from deployments.wanted import parse_wanted
+    from nightloom.deployments.stack import use_stack
+    from nightloom.deployments.wanted import parse_wanted
 
     wanted = parse_wanted(settings, config=config, unset=unset)
     use_stack(Home.current())
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from prefect.settings import PREFECT_API_URL
 
-    import tasks  # noqa: F401  (sets up Prefect's environment)
+    import nightloom.tasks  # noqa: F401  (sets up Prefect's environment)
 
     url = PREFECT_API_URL.value()
     if not url:
@@ -83,7 +83,7 @@ def _deploy(wanted: "Wanted", url: str, *, dry_run: bool, as_json: bool) -> bool
     """Compare, say, and bring in line; whether something differed."""
     from prefect.client.orchestration import get_client
 
-    from deployments.setup import steps, take
+    from nightloom.deployments.setup import steps, take
 
     with get_client(sync_client=True) as client:
         found = list(steps(client, wanted))

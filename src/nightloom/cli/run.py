@@ -93,7 +93,7 @@ def _quiet() -> None:
 
 def _use_stack() -> None:
     """A stack of this home that runs spares the price of a server for this run alone."""
-    from deployments.stack import use_stack
+    from nightloom.deployments.stack import use_stack
     from nightloom.home import Home
 
     use_stack(Home.current())
@@ -102,9 +102,9 @@ def _use_stack() -> None:
 def _run(
     flow: Any, settings: Any, refresh: tuple[str, ...], *, plan: bool, console: Any
 ) -> dict[str, Any]:
-    from tasks.runtime.observer import watched_by
-    from tasks.runtime.planning import planning
-    from tasks.runtime.stage import STAGES
+    from nightloom.tasks.runtime.observer import watched_by
+    from nightloom.tasks.runtime.planning import planning
+    from nightloom.tasks.runtime.stage import STAGES
 
     for name in refresh:
         if name not in STAGES:
@@ -145,7 +145,7 @@ def _stoppable(flow: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
     In a thread, Prefect also leaves SIGTERM to us.
     """
-    from tasks.runtime.cancelling import recorded, stop
+    from nightloom.tasks.runtime.cancelling import recorded, stop
 
     done: Future[dict[str, Any]] = Future()
 

@@ -19,8 +19,8 @@ from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 
 if TYPE_CHECKING:
-    from deployments.services import Addresses
-    from deployments.stack import Stack
+    from nightloom.deployments.services import Addresses
+    from nightloom.deployments.stack import Stack
 
 POOL = "nightloom"
 BACKGROUND_SECONDS = 240
@@ -44,7 +44,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
     Everything they keep lies under NIGHTLOOM_HOME and is there again at the next start.
     `nightloom run` and `nightloom deploy` find a stack that runs and use it.
     """
-    from deployments.stack import only_stack, running_stack
+    from nightloom.deployments.stack import only_stack, running_stack
 
     home = Home.current()
     if down:
@@ -56,8 +56,8 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
         say(f"a stack runs already, process {found.pid}; `nightloom up --down` stops it")
         _tell(found)
         return
-    from deployments.services import Addresses
-    from deployments.supervisor import check_port
+    from nightloom.deployments.services import Addresses
+    from nightloom.deployments.supervisor import check_port
     from nightloom.registry.moving import settle
 
     home.create()
@@ -99,9 +99,9 @@ def _check_same(found: "Stack", context: click.Context) -> None:
 
 
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:
-    from deployments.services import mlflow_server, prefect_server, worker
-    from deployments.stack import Stack, forget_state, write_state
-    from deployments.supervisor import Asked, Supervisor
+    from nightloom.deployments.services import mlflow_server, prefect_server, worker
+    from nightloom.deployments.stack import Stack, forget_state, write_state
+    from nightloom.deployments.supervisor import Asked, Supervisor
 
     logs = home.logs / "stack"
     stack = Stack(os.getpid(), at.prefect, at.mlflow, time.time(), pool=pool, logs=str(logs))
@@ -171,7 +171,7 @@ def _background(home: Home, at: "Addresses", pool: str) -> None:
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path, before: int, home: Home) -> None:
-    from deployments.stack import running_stack
+    from nightloom.deployments.stack import running_stack
 
     deadline = time.monotonic() + BACKGROUND_SECONDS
     while time.monotonic() < deadline:
@@ -190,7 +190,7 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path, before: int, h
 
 
 def _down(home: Home) -> None:
-    from deployments.stack import running_stack, wait_until_down
+    from nightloom.deployments.stack import running_stack, wait_until_down
 
     stack = running_stack(home)
     if stack is None:
