@@ -16,6 +16,7 @@ download_dataset = Stage(
         reads=("data",),
         uses=("data.source",),
         external="nightloom.tasks.download_dataset:source",
+        code="nightloom.tasks.download_dataset:code",
         check="nightloom.tasks.download_dataset:check",
         by="task",
         variants={
@@ -28,13 +29,20 @@ download_dataset = Stage(
 
 def source(settings: FlowSettings) -> dict[str, Any]:
     """The content of the source, for the key."""
-    from nightloom.data.sources.identity import source_identity
+    from nightloom.data.sources.opened import source_identity
 
     return {"data.source": source_identity(settings.data)}
 
 
+def code(settings: FlowSettings) -> tuple[str, ...]:
+    """The modules of the kind of source."""
+    from nightloom.sources import modules_of
+
+    return modules_of(settings.data.source)
+
+
 def check(settings: FlowSettings) -> None:
     """Whether the first rows can be read, for a plan."""
-    from nightloom.data.sources.check import check_source
+    from nightloom.data.sources.opened import check_source
 
     check_source(settings.data)

@@ -22,6 +22,8 @@ class Found(Generic[Record]):
     """By name, ours first."""
     broken: tuple[str, ...]
     """A line for each that cannot be used: its package, why, and what to do about it."""
+    modules: Mapping[str, str]
+    """The modules that the records of packages are in, by name."""
 
     def told(self) -> str:
         """What is broken, to be put after a message about a name that is not known; or nothing."""
@@ -44,6 +46,7 @@ def find(
     ours = {name for record in records.values() for name in names(record)}
     broken: list[str] = []
     added: dict[str, Record] = {}
+    modules: dict[str, str] = {}
     owners: dict[str, list[str]] = {}
     for point in sorted(entry_points(group=group), key=lambda one: (package(one), one.name)):
         called = f"{point.value} of the package {package(point)}"
@@ -62,6 +65,7 @@ def find(
             )
             continue
         added[called] = record
+        modules[names(record)[0]] = point.value.partition(":")[0]
         for name in names(record):
             owners.setdefault(name, []).append(called)
     twice = {name: several for name, several in owners.items() if len(several) > 1}
@@ -74,7 +78,7 @@ def find(
     records |= {
         names(record)[0]: record for called, record in added.items() if called not in left_out
     }
-    return Found(records, tuple(broken))
+    return Found(records, tuple(broken), modules)
 
 
 def load(name: str) -> Any:

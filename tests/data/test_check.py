@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from nightloom.data.sources.check import check_source
+from nightloom.data.sources.opened import check_source
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.flows import ClassifyTransformer

@@ -9,7 +9,7 @@ import pytest
 from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
 from nightloom.data.formats.files import TABLE_FORMATS
 from nightloom.data.sources.folders import look_into
-from nightloom.data.sources.hub_dataset import split_names
+from nightloom.data.sources.opened import split_names
 from nightloom.data.sources.roles import roles_of
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings

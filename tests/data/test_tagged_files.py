@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloom.data.build import build_entity_dataset
-from nightloom.data.formats.sentences import Notes
+from nightloom.data.formats.notes import Notes
 from nightloom.data.labels.tag_schemes import spans
-from nightloom.data.sources.token_sources import open_sentences
+from nightloom.data.sources.opened import open_source
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
 
@@ -26,7 +26,7 @@ MIRA_AND_GRAZ = [[("Mira Holt", "PER")], [("Graz", "LOC")]]
 def read(path: Path, content: str | bytes, **settings: Any) -> tuple[list[list[str]], Read, Notes]:
     """Words, entities and notes of a file with that content."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    source = open_sentences(EntityDataSettings(source=str(path), **settings))
+    source = open_source(EntityDataSettings(source=str(path), **settings))
     words: list[list[str]] = []
     entities: Read = []
     for batch in source.splits["train"]:
@@ -192,13 +192,13 @@ def test_the_outer_one_of_two_layers_is_taken_and_said(tmp_path: Path) -> None:
 def test_later_files_are_laid_out_like_train(tmp_path: Path) -> None:
     (tmp_path / "train.conll").write_text("1 Mira B-PER B-X\n2 rows O O\n\n1 Graz B-LOC O\n")
     (tmp_path / "test.conll").write_text("1 Oslo B-LOC O\n")
-    source = open_sentences(EntityDataSettings(source=str(tmp_path)))
+    source = open_source(EntityDataSettings(source=str(tmp_path)))
     found = {split: list(batches) for split, batches in source.splits.items()}
     assert found["test"][0].tokens == [["Oslo"]]
     assert found["test"][0].tags == [["B-LOC"]]
     assert not any("by itself" in line for line in source.notes.warnings)
     (tmp_path / "test.conll").write_text("Oslo NP B-LOC\n")
-    source = open_sentences(EntityDataSettings(source=str(tmp_path)))
+    source = open_source(EntityDataSettings(source=str(tmp_path)))
     assert [list(batches) for batches in source.splits.values()]
     assert source.notes.warnings[-1].startswith(
         "test.conll has 3 columns, the files before it 4; read by itself: column 1 of 3 is the word"

@@ -249,7 +249,7 @@ def test_identity_imports_nothing_heavy() -> None:
     import sys
 
     code = (
-        "import sys; from nightloom.data.sources.identity import source_identity; "
+        "import sys; from nightloom.data.sources.opened import source_identity; "
         "from nightloom.settings.data import TextDataSettings as S; "
         "source_identity(S(source='sample')); "
         "print([m for m in ('numpy', 'pyarrow', 'datasets', 'tensorflow') if m in sys.modules])"

@@ -1,1 +1,3 @@
 """The data stage: from a source of rows to a data set on disk, cut into train, valid and test."""
+
+SPLITS = ("train", "valid", "test")

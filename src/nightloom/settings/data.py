@@ -2,7 +2,7 @@
 
 import codecs
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -19,23 +19,22 @@ from nightloom.settings.data_values import (
     scheme_name,
 )
 from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.sources import forms, source_named, sources
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
 """What Python calls text encodings but no text editor writes."""
 
-SAMPLE = "sample"
-TFDS = "tfds:"
-HF = "hf:"
-
-_KNOWN_TEXT_COLUMNS: dict[str, tuple[str, ...]] = {"tfds:ag_news_subset": ("title", "description")}
+_ROWS = {"text": "labelled texts", "entities": "tagged sentences"}
+"""What the sources of a task hold."""
 
 
 def is_local(source: str) -> bool:
     """Whether `source` is a path, that is neither a hub's data set nor the sample."""
-    return source != SAMPLE and not source.startswith((TFDS, HF))
+    return not source_named(source).prefix
 
 
 class _DataSettings(Settings):
+    task: ClassVar[str]
     limit: Limit = Field(
         default=None,
         description="Take at most this many training rows, a seeded part of them that keeps the "
@@ -82,13 +81,23 @@ class _DataSettings(Settings):
     def _check_source(self) -> Self:
         source: str = getattr(self, "source", "")
         if not source.strip():
-            raise ValueError("data.source is empty; expected tfds:NAME, hf:NAME, sample or a path")
-        if source in (TFDS, HF):
-            raise ValueError(f"data.source={source} lacks a name; expected {source}NAME")
+            raise ValueError(f"data.source is empty; expected {forms()}")
+        kind = source_named(source)
+        if source == kind.prefix and source.endswith(":"):
+            raise ValueError(f"data.source={source} lacks a name; expected {kind.form}")
         prefix, colon, _ = source.partition(":")
-        close = get_close_matches(prefix.lower(), ["tfds", "hf"], n=1, cutoff=0.7)
-        if colon and close and is_local(source) and "/" not in prefix:
-            raise ValueError(f"data.source={source}: unknown prefix; did you mean '{close[0]}:'?")
+        if colon and not kind.prefix and "/" not in prefix:
+            prefixes = [one.rstrip(":") for one in sources().records if one.endswith(":")]
+            if close := get_close_matches(prefix.lower(), prefixes, n=1, cutoff=0.7):
+                raise ValueError(
+                    f"data.source={source}: unknown prefix; did you mean '{close[0]}:'?"
+                )
+        if self.task not in kind.tasks:
+            held = " and ".join(_ROWS.get(task, task) for task in sorted(kind.tasks))
+            raise ValueError(
+                f"data.source={source}: {kind.prefix} has {held} only; expected {forms(self.task)}"
+            )
+        kind.accepts(self)
         try:
             codec = codecs.lookup(self.encoding)
             known = codec._is_text_encoding  # type: ignore[attr-defined]
@@ -106,6 +115,7 @@ class _DataSettings(Settings):
 class TextDataSettings(_DataSettings):
     """Where labelled texts come from and how they become train, valid and test."""
 
+    task: ClassVar[str] = "text"
     source: str = Field(
         default="tfds:ag_news_subset",
         description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], sample, or a file or directory "
@@ -162,7 +172,7 @@ class TextDataSettings(_DataSettings):
     @property
     def text_columns(self) -> tuple[str, ...]:
         """The columns that make the text, defaults filled in."""
-        known = _KNOWN_TEXT_COLUMNS.get(self.source, ("text",))
+        known = source_named(self.source).text_columns.get(self.source, ("text",))
         return known if self.text is None else self.text
 
     @property
@@ -219,6 +229,7 @@ class TextDataSettings(_DataSettings):
 class EntityDataSettings(_DataSettings):
     """Where sentences with entity tags come from and how they are read."""
 
+    task: ClassVar[str] = "entities"
     source: str = Field(
         default="hf:lhoestq/conll2003",
         description="hf:NAME[:CONFIG][@REVISION], sample, or a file or directory (train.*, "
@@ -251,19 +262,11 @@ class EntityDataSettings(_DataSettings):
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
-        if self.source.startswith(TFDS):
-            raise ValueError(
-                f"data.source={self.source}: tfds: has labelled texts only; "
-                "expected hf:NAME, sample or a path"
-            )
-        if self.columns is not None:
-            if self.source == SAMPLE:
-                raise ValueError("data.columns: the sample has words and tags only; leave it out")
-            if len(self.columns) < 2:
-                raise ValueError("data.columns: expected at least two, the word's and the tag's")
-        if self.tag_names is not None:
-            if self.source == SAMPLE:
-                raise ValueError("data.tag_names: the tags of the sample have names; leave it out")
-            if len(self.tag_names) < 2:
-                raise ValueError("data.tag_names: expected at least two (O,B-PER)")
+        if self.columns is not None and len(self.columns) < 2:
+            raise ValueError("data.columns: expected at least two, the word's and the tag's")
+        if self.tag_names is not None and len(self.tag_names) < 2:
+            raise ValueError("data.tag_names: expected at least two (O,B-PER)")
         return self
+
+
+DataSettings = TextDataSettings | EntityDataSettings

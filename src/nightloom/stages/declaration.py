@@ -41,6 +41,8 @@ class StageDeclaration:
     """Settings that it is given but that cannot change its result. They are not in the key."""
     external: str = ""
     """`module:function` from settings to a description, by content, of what lies outside."""
+    code: str = ""
+    """`module:function` from settings to the modules that the builder finds by them."""
     by: Literal["family", "task", "learner"] = "family"
     """What the stage differs by."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
@@ -70,7 +72,9 @@ class StageDeclaration:
                 if name not in neutral
             },
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
-            fingerprint=fingerprint([module, *self._variant(settings).code]),
+            fingerprint=fingerprint(
+                [module, *self._variant(settings).code, *self._found(settings)]
+            ),
             python=platform.python_version().rpartition(".")[0],
             external=self._outside(settings) if self._outside else {},
         )
@@ -85,6 +89,9 @@ class StageDeclaration:
 
     def _variant(self, settings: FlowSettings) -> Variant:
         return self.variants[getattr(settings, self.by)] if self.variants else Variant()
+
+    def _found(self, settings: FlowSettings) -> tuple[str, ...]:
+        return tuple(load(self.code)(settings)) if self.code else ()
 
     def _reads(self, settings: FlowSettings) -> tuple[str, ...]:
         return (*self.reads, *self._variant(settings).reads)

@@ -8,7 +8,7 @@ from nightloom.data.arrow import read_columns
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.classifier import export_classifier
-from nightloom.settings.data import TFDS, TextDataSettings
+from nightloom.settings.data import TextDataSettings
 from nightloom.text.tokenizers import load_tokenizer
 
 OF_TF_HUB = ("hub", "hub_head")
@@ -47,8 +47,8 @@ def columns(context: BuildContext) -> tuple[str, ...]:
     """The columns that made the texts of the training rows."""
     source = context.inputs["dataset"].facts["source"]
     known: dict[str, Any] = {}
-    if source.get("kind") == "tfds":
-        known["source"] = f"{TFDS}{source['name']}"
+    if "name" in source:
+        known["source"] = f"{source['kind']}:{source['name']}"
     if text := context.settings.get("data", {}).get("text"):
         known["text"] = tuple(text)
     return TextDataSettings.model_construct(**known).text_columns

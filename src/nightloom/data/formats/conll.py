@@ -8,7 +8,8 @@ from itertools import chain
 from nightloom.data.formats.conll_columns import Layout, Line, see_layout
 from nightloom.data.formats.conll_head import COUNTED
 from nightloom.data.formats.files import SourceFile, text_lines
-from nightloom.data.formats.sentences import Notes, Sentences
+from nightloom.data.formats.notes import Notes
+from nightloom.data.formats.sentences import Sentences
 from nightloom.data.formats.tagged_rows import TaggedRowReader
 from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError

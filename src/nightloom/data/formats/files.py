@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from nightloom.data.formats.content import head_of, no_text
-from nightloom.data.sources.roles import SPLITS as SPLITS
 from nightloom.errors import InputError, RunError
 from nightloom.settings.spelling import shown
 
@@ -62,7 +61,7 @@ class SourceFile:
         return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
 
 
-def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
     """Describe the files by split, format, size and SHA-256; names and places are left out.
 
     Raises InputError for an empty or unreadable file.
@@ -80,18 +79,17 @@ def files_identity(files: Mapping[str, SourceFile]) -> dict[str, Any]:
         described.append(
             {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
         )
-    return {"kind": "files", "files": described}
+    return described
 
 
 def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
     """The same, with the names of the files."""
-    facts = files_identity(files)
     names = [part.name for file in files.values() for part in file.parts]
     described = [
         {"split": one["split"], "name": name, "bytes": one["bytes"], "sha256": one["sha256"]}
-        for name, one in zip(names, facts["files"], strict=True)
+        for name, one in zip(names, files_identity(files), strict=True)
     ]
-    return {**facts, "files": described}
+    return {"files": described}
 
 
 class Unchanged:

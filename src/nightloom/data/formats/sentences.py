@@ -1,4 +1,4 @@
-"""Tagged sentences as readers hand them on, and what the readers have to say about their source."""
+"""Tagged sentences as readers hand them on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,22 +35,6 @@ class Sentences:
     def full(self) -> bool:
         """Whether the batch is large enough to be handed on."""
         return len(self.tokens) >= ROWS_PER_BATCH or self.size >= BYTES_PER_BATCH
-
-
-@dataclass(slots=True)
-class Notes:
-    """What was taken for what in each split (`read_as`), and what someone should look at."""
-
-    read_as: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    _roles: dict[str, object] = field(default_factory=dict)
-
-    def say(self, split: str, name: str, said: str, roles: object) -> None:
-        """Say what was taken for what in a file; of several with equal `roles`, once."""
-        if self._roles.setdefault(split, roles) != roles:
-            split = f"{split} ({name})"
-        self.read_as.setdefault(split, f"{name}: {said}")
 
 
 def check_pair(tokens: Sequence[str], tags: Sequence[object], place: str) -> None:

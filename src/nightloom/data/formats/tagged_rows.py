@@ -13,7 +13,8 @@ from nightloom.data.arrow import ROWS_PER_BATCH
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS, position
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.json_objects import read_objects
-from nightloom.data.formats.sentences import Notes, Sentences, check_pair
+from nightloom.data.formats.notes import Notes
+from nightloom.data.formats.sentences import Sentences, check_pair
 from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown

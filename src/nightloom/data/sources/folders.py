@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from nightloom.data.formats.files import SourceFile
+from nightloom.data.sources.opened import Files
 from nightloom.data.sources.roles import Part, assign, roles_of
 from nightloom.data.sources.shards import Shards, in_groups, natural
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.sources import forms
 
+_PREFIX = re.compile(r"[A-Za-z][\w.+-]+:")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 _NO_DATA = set(
     ".md .rst .html .htm .pdf .py .ipynb .sh .yaml .yml .toml .cfg .ini .log .lock .sha256 .md5 "
@@ -23,14 +25,6 @@ _NO_DATA_STEMS = set(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSource:
-    """The file of each split (of several, the first knows the rest), and what was left out."""
-
-    files: Mapping[str, SourceFile]
-    left_out: Mapping[str, str]
-
-
 def find_files(
     source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
 ) -> dict[str, SourceFile]:
@@ -40,7 +34,7 @@ def find_files(
 
 def look_into(
     source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
-) -> LocalSource:
+) -> Files:
     """Find out which file of a local source is which split; a single file is `train`.
 
     `formats` are the known types by their ending; `chosen` has the files that settings name for a
@@ -69,9 +63,8 @@ def _nearby(path: Path) -> str:
     if scheme := _URL.match(str(path)):
         return f"; {scheme[1]}: is not fetched: download the file, and give its path"
     if not path.parent.is_dir():
-        expected = "expected tfds:NAME, hf:NAME, sample, or the path of a file or directory"
         folder = shown(str(path.parent), 300)
-        return f" (its folder {folder} does not exist either); {expected}"
+        return f" (its folder {folder} does not exist either); expected {forms()}"
     names = sorted(entry.name for entry in path.parent.iterdir())
     spelled = {name.lower(): name for name in [*names, "sample"]}
     close = get_close_matches(path.name.lower(), spelled, n=1)
@@ -79,6 +72,8 @@ def _nearby(path: Path) -> str:
         name = spelled[close[0]]
         meant = "sample" if name == "sample" else shown(str(path.parent / name), 300)
         return f"; did you mean {meant}?"
+    if _PREFIX.match(path.name):
+        return f", and no such prefix; expected {forms()}"
     return f"; {path.parent.resolve()} holds: {listed(names)}"
 
 
@@ -102,7 +97,7 @@ def _format(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
     return found, ""
 
 
-def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> LocalSource:
+def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> Files:
     found, _ = _format(path, formats)
     if not found:
         raise InputError(
@@ -111,12 +106,10 @@ def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -
         )
     alone = [Part(path.name, frozenset({"train"}), (path.stem,))]
     assign(alone, chosen, source=str(path), kind="file", strict=True)
-    return LocalSource({"train": SourceFile("train", path, found, _suffix(path)[2])}, {})
+    return Files({"train": SourceFile("train", path, found, _suffix(path)[2])}, {})
 
 
-def _in_directory(
-    directory: Path, formats: Mapping[str, str], chosen: Mapping[str, str]
-) -> LocalSource:
+def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> Files:
     parts: list[Part] = []
     shards: dict[str, Shards] = {}
     lost: dict[str, str] = {}
@@ -150,7 +143,7 @@ def _in_directory(
     files = {
         split: _source_file(split, shards[name], formats) for split, name in assigned.parts.items()
     }
-    return LocalSource(files, {**assigned.left_out, **lost})
+    return Files(files, {**assigned.left_out, **lost})
 
 
 def _source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> SourceFile:

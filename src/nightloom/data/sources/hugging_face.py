@@ -7,25 +7,49 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from nightloom.data.arrow import ROWS_PER_BATCH
 from nightloom.data.download import growth_shown, is_passing, one_line, retried
-from nightloom.data.sources.hub_dataset import HubDataset, split_names
-from nightloom.data.sources.identity import parse_hf
+from nightloom.data.sources.opened import Tables, split_names
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
+from nightloom.settings.data import DataSettings
+from nightloom.sources import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PREFIX = "hf:"
+_NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<revision>[\w./-]+))?")
 
 
-def open_hf(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> HubDataset:
+def parse_hf(source: str) -> tuple[str, str | None, str | None]:
+    """Name, configuration and revision of `hf:NAME[:CONFIG][@REVISION]`.
+
+    Raises InputError where the source is not of that form.
+    """
+    match = _NAME.fullmatch(source.removeprefix(PREFIX))
+    if match is None:
+        raise InputError(
+            f"data.source={source}: expected hf:NAME[:CONFIG][@REVISION], "
+            "for example hf:fancyzhx/ag_news"
+        )
+    return match["name"], match["config"], match["revision"]
+
+
+def identity(settings: DataSettings) -> Mapping[str, Any]:
+    """What is asked for; of a revision that moves, or none, nothing more is known."""
+    name, config, revision = parse_hf(settings.source)
+    return {"name": name, "config": config, "revision": revision}
+
+
+def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
     """Download and open `hf:NAME[:CONFIG][@REVISION]`, Parquet data only; no code of it is run.
 
-    `chosen` are the splits that settings ask for, by ours. The facts hold the commit that the
-    revision stands for. Raises InputError for a name, configuration or revision that the hub does
-    not have, RunError where it cannot be reached.
+    The facts hold the commit that the revision stands for. Raises InputError for a name,
+    configuration or revision that the hub does not have, RunError where it cannot be reached.
     """
+    source = settings.source
     name, config, revision = parse_hf(source)
     import datasets
 
@@ -61,7 +85,9 @@ def open_hf(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> 
             f"{source} is not in the cache {cache}, which holds commit {builder.hash} instead; "
             "unset HF_HUB_OFFLINE, or ask for that commit"
         )
-    names = split_names([str(split) for split in builder.info.splits], source, chosen)
+    names = split_names(
+        [str(split) for split in builder.info.splits], source, settings.chosen_splits
+    )
     features = builder.info.features
     classes = {}
     for column, feature in features.items():
@@ -69,20 +95,21 @@ def open_hf(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> 
         if isinstance(inner, datasets.ClassLabel) and inner.names:
             classes[column] = tuple(inner.names)
 
-    def reader(split: str) -> Callable[[], Iterator[pa.RecordBatch]]:
+    def reader(split: str) -> "Callable[[], Iterator[pa.RecordBatch]]":
         return lambda: _hf_batches(builder, split)
 
-    facts = {
-        "kind": "hf",
-        "name": name,
-        "config": builder.config.name,
-        "revision": builder.hash,
-    }
-    splits = {ours: reader(theirs) for ours, theirs in names.parts.items()}
-    return HubDataset(splits, tuple(features), classes, facts, names.left_out)
+    return Tables(
+        splits={ours: reader(theirs) for ours, theirs in names.parts.items()},
+        columns=tuple(features),
+        class_names=classes,
+        facts={"name": name, "config": builder.config.name, "revision": builder.hash},
+        left_out=names.left_out,
+    )
 
 
-def _hf_batches(builder: Any, split: str) -> Iterator[pa.RecordBatch]:
+def _hf_batches(builder: Any, split: str) -> "Iterator[pa.RecordBatch]":
+    from nightloom.data.arrow import ROWS_PER_BATCH
+
     table = builder.as_dataset(split=split).with_format("arrow")
     for batch in table.iter(batch_size=ROWS_PER_BATCH):
         yield from batch.combine_chunks().to_batches()
@@ -115,3 +142,6 @@ def _hf_problem(error: Exception, source: str, cache: Path) -> InputError | RunE
             "cache with HF_HUB_OFFLINE=1"
         )
     return RunError(f"{source} cannot be loaded ({kind}: {text}); the cache is {cache}")
+
+
+RECORD = Source(prefix=PREFIX, open=open_hf, identity=identity)

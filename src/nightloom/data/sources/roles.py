@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from nightloom.data import SPLITS
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
 
-SPLITS = ("train", "valid", "test")
 EITHER = "eval"
 """The role of what is called an evaluation: valid, or test where there is another valid."""
 _WORDS = {

@@ -10,31 +10,37 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import pyarrow as pa
-
-from nightloom.data.arrow import ROWS_PER_BATCH
 from nightloom.data.download import growth_shown, is_passing, one_line, retried
-from nightloom.data.sources.hub_dataset import HubDataset, split_names
+from nightloom.data.sources.opened import Tables, split_names
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
-from nightloom.settings.data import TFDS
+from nightloom.settings.data import DataSettings
 from nightloom.settings.spelling import quoted
+from nightloom.sources import Source
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PREFIX = "tfds:"
 _SECONDS_TO_CONNECT = 15
 
 
-def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -> HubDataset:
-    """Download and open `tfds:NAME`; rows come in the order in which they are stored.
+def identity(settings: DataSettings) -> Mapping[str, Any]:
+    """Its name, which stands for the version that the library has."""
+    return {"name": settings.source.removeprefix(PREFIX)}
 
-    `chosen` are the splits that settings ask for, by ours.
+
+def open_tfds(settings: DataSettings, report: Report = SILENT) -> Tables:
+    """Download and open `tfds:NAME`; rows come in the order in which they are stored.
 
     Raises InputError for an unknown name, RunError where the download fails for good.
     """
-    name = source.removeprefix(TFDS)
+    source = settings.source
+    name = source.removeprefix(PREFIX)
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
@@ -42,7 +48,7 @@ def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -
         builder = tfds.builder(name)
     except tfds.core.DatasetNotFoundError as error:
         close = get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=1)
-        hint = f"; did you mean {TFDS}{close[0]}?" if close else ""
+        hint = f"; did you mean {PREFIX}{close[0]}?" if close else ""
         raise InputError(
             f"data.source={source}: TensorFlow Datasets has no {quoted(name, 40)}{hint} "
             "(its catalogue: https://www.tensorflow.org/datasets/catalog)"
@@ -52,7 +58,7 @@ def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -
     report.log(f"{source}: version {builder.version} under {builder.data_dir}")
     _prepare_tfds(builder, source, report)
     features = builder.info.features
-    names = split_names(list(builder.info.splits), source, chosen)
+    names = split_names(list(builder.info.splits), source, settings.chosen_splits)
     if not hasattr(features, "items"):
         raise InputError(f"data.source={source} has rows without named columns: {features}")
     columns = tuple(
@@ -66,12 +72,16 @@ def open_tfds(source: str, chosen: Mapping[str, str], report: Report = SILENT) -
         if isinstance(kind, tfds.features.ClassLabel) and kind.num_classes
     }
 
-    def reader(split: str) -> Callable[[], Iterator[pa.RecordBatch]]:
+    def reader(split: str) -> "Callable[[], Iterator[pa.RecordBatch]]":
         return lambda: _tfds_batches(builder, split, columns)
 
-    facts = {"kind": "tfds", "name": name, "version": str(builder.version)}
-    splits = {ours: reader(theirs) for ours, theirs in names.parts.items()}
-    return HubDataset(splits, columns, classes, facts, names.left_out)
+    return Tables(
+        splits={ours: reader(theirs) for ours, theirs in names.parts.items()},
+        columns=columns,
+        class_names=classes,
+        facts={"name": name, "version": str(builder.version)},
+        left_out=names.left_out,
+    )
 
 
 def _prepare_tfds(builder: Any, source: str, report: Report) -> None:
@@ -173,8 +183,11 @@ def _reaches_google_storage() -> bool:
     return True
 
 
-def _tfds_batches(builder: Any, split: str, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def _tfds_batches(builder: Any, split: str, columns: tuple[str, ...]) -> "Iterator[pa.RecordBatch]":
+    import pyarrow as pa
     import tensorflow_datasets as tfds
+
+    from nightloom.data.arrow import ROWS_PER_BATCH
 
     config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     batches = builder.as_dataset(
@@ -188,3 +201,12 @@ def _tfds_batches(builder: Any, split: str, columns: tuple[str, ...]) -> Iterato
                 values = [value.decode("utf-8", "replace") for value in values]
             arrays.append(pa.array(values))
         yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+RECORD = Source(
+    prefix=PREFIX,
+    open=open_tfds,
+    identity=identity,
+    tasks=frozenset({"text"}),
+    text_columns={"tfds:ag_news_subset": ("title", "description")},
+)

@@ -4,15 +4,13 @@ import codecs
 from collections.abc import Collection
 
 from nightloom.errors import InputError
-from nightloom.settings.data import EntityDataSettings, TextDataSettings
+from nightloom.settings.data import DataSettings, EntityDataSettings
 
 TABLES = frozenset({"csv", "tsv"})
 TEXT_FILES = frozenset({"csv", "tsv", "conll", "json", "jsonl"})
 
 
-def refuse_unused(
-    settings: TextDataSettings | EntityDataSettings, formats: Collection[str] = ()
-) -> None:
+def refuse_unused(settings: DataSettings, formats: Collection[str] = ()) -> None:
     """Raise InputError for a setting that nothing of the source is read by.
 
     `formats` are those of its files; none for a hub and the sample.
@@ -35,9 +33,7 @@ def _unused(name: str, value: str, use: str, what: str) -> InputError:
     return InputError(f"data.{name}={value} is for {use}; {what}: leave it out")
 
 
-def unused_fractions(
-    settings: TextDataSettings | EntityDataSettings, splits: Collection[str]
-) -> list[str]:
+def unused_fractions(settings: DataSettings, splits: Collection[str]) -> list[str]:
     """A line for each part that was to be cut, where the source has such a split itself."""
     fields = type(settings).model_fields
     lines = []

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nightloom.data import SPLITS
 from nightloom.data.arrow import (
     ROWS_PER_BATCH,
     TEXT_FEATURE,
@@ -23,10 +24,9 @@ from nightloom.data.arrow import (
     list_feature,
     write_json,
 )
-from nightloom.data.formats.files import SPLITS
 from nightloom.data.labels.names import near_equal
 from nightloom.data.labels.tag_reader import Reading, TagReader
-from nightloom.data.sources.token_sources import open_sentences
+from nightloom.data.sources.opened import open_source
 from nightloom.data.sources.unused import unused_fractions
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
@@ -71,7 +71,7 @@ def build_entity_dataset(
     staging = out / ".staging"
     staging.mkdir()
     try:
-        source = open_sentences(settings, report)
+        source = open_source(settings, report)
         staged = {
             split: stage_sentences(split, source, staging / f"{split}.arrow", report)
             for split in source.splits

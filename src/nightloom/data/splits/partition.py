@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightloom.data.formats.files import SPLITS
+from nightloom.data import SPLITS
 from nightloom.data.splits.drawing import Chunk, Draw, draw_lowest, shares
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted

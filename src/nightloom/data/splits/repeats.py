@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nightloom.data.formats.files import SPLITS
+from nightloom.data import SPLITS
 from nightloom.data.splits.partition import LEFT_OUT
 
 _FILES = 64

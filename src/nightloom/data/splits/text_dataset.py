@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nightloom.data import SPLITS
 from nightloom.data.arrow import TEXT_FEATURE, SplitWriter, class_feature, write_json
-from nightloom.data.formats.files import SPLITS
+from nightloom.data.formats.tables import Rows
 from nightloom.data.labels.names import (
     NO_LABEL,
     alike,
@@ -23,7 +24,7 @@ from nightloom.data.labels.names import (
     near_equal,
 )
 from nightloom.data.labels.vocabulary import LabelVocabulary, ResolvedLabels, resolve_labels
-from nightloom.data.sources.text_sources import TextSource, open_texts
+from nightloom.data.sources.opened import Opened, open_source
 from nightloom.data.sources.unused import unused_fractions
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
@@ -54,7 +55,7 @@ def build_text_dataset(
     staging = out / ".staging"
     staging.mkdir()
     try:
-        source = open_texts(settings, report)
+        source = open_source(settings, report)
         refuse = settings.unlabelled == "refuse"
         vocabulary = LabelVocabulary(_missing(settings, source))
         staged = {
@@ -64,7 +65,7 @@ def build_text_dataset(
             for split in source.splits
         }
         source.watch.check()
-        for note in source.notes:
+        for note in source.notes.lines:
             report.log(note)
         labels = _resolve(settings, source, vocabulary)
         counts = {split: _by_class(part, labels) for split, part in staged.items()}
@@ -90,14 +91,14 @@ def build_text_dataset(
         "source": dict(source.facts),
         "warnings": [*source.warnings, *unused_fractions(settings, source.splits), *warnings],
     }
-    if source.notes:
-        facts["notes"] = source.notes
+    if source.notes.lines:
+        facts["notes"] = source.notes.lines
     write_json(out / "dataset.json", facts)
     return facts
 
 
 def _resolve(
-    settings: TextDataSettings, source: TextSource, vocabulary: LabelVocabulary
+    settings: TextDataSettings, source: Opened[Rows], vocabulary: LabelVocabulary
 ) -> ResolvedLabels:
     own, given = source.label_names, settings.label_names
     if own is None:
@@ -121,14 +122,14 @@ def _resolve(
     return ResolvedLabels(given, labels.class_of_code, labels.read_as)
 
 
-def _missing(settings: TextDataSettings, source: TextSource) -> frozenset[str]:
+def _missing(settings: TextDataSettings, source: Opened[Rows]) -> frozenset[str]:
     names = settings.label_names or source.label_names
     return missing_labels(settings.missing_labels, names)
 
 
 def _label_warnings(
     settings: TextDataSettings,
-    source: TextSource,
+    source: Opened[Rows],
     labels: ResolvedLabels,
     counts: Mapping[str, np.ndarray],
     staged: Mapping[str, StagedTexts],

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from nightloom.data.arrow import StreamWriter, open_split
 from nightloom.data.formats.tables import Rows
 from nightloom.data.labels.vocabulary import MISSING, LabelVocabulary
-from nightloom.data.sources.text_sources import TextSource
+from nightloom.data.sources.opened import Opened
 from nightloom.errors import InputError
 from nightloom.progress import Report
 from nightloom.settings.spelling import quoted
@@ -48,7 +48,7 @@ class StagedTexts:
 
 def stage_texts(
     split: str,
-    source: TextSource,
+    source: Opened[Rows],
     path: Path,
     vocabulary: LabelVocabulary,
     report: Report,
@@ -112,7 +112,7 @@ def stage_texts(
     )
 
 
-def _short(place: str, source: TextSource) -> str:
+def _short(place: str, source: Opened[Rows]) -> str:
     """A place without the folder, as it may stand in what is written."""
     return Path(place).name if source.facts["kind"] == "files" else place
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from nightloom.data.arrow import StreamWriter, open_split
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.labels.tag_schemes import SchemeCount, split_tag
-from nightloom.data.sources.token_sources import TokenSource
+from nightloom.data.sources.opened import Opened
 from nightloom.errors import InputError
 from nightloom.progress import Report
 
@@ -61,7 +61,9 @@ class StagedSentences:
             yield batch.column(0), tags, starts, batch.column(3).to_numpy()
 
 
-def stage_sentences(split: str, source: TokenSource, path: Path, report: Report) -> StagedSentences:
+def stage_sentences(
+    split: str, source: Opened[Sentences], path: Path, report: Report
+) -> StagedSentences:
     """Read one split of the source into the Arrow stream `path`.
 
     Raises InputError for what is wrong with a sentence, where there is none, and where train has

@@ -1,0 +1,44 @@
+"""Files and folders of this machine."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity
+from nightloom.data.sources.folders import look_into
+from nightloom.data.sources.opened import Files
+from nightloom.data.sources.unused import refuse_unused
+from nightloom.progress import Report
+from nightloom.settings.data import DataSettings
+from nightloom.sources import Source
+
+FORMATS = {"text": TABLE_FORMATS, "entities": TOKEN_FORMATS}
+
+
+def find(settings: DataSettings, report: Report | None = None) -> Files:
+    """The files that would be read; raises InputError as `look_into` and `refuse_unused` do."""
+    del report
+    found = look_into(settings.source, FORMATS[settings.task], settings.chosen_splits)
+    refuse_unused(settings, {file.format for file in found.files.values()})
+    return found
+
+
+def identity(settings: DataSettings) -> Mapping[str, Any]:
+    """The content of the files, and what they lie beside."""
+    found = find(settings)
+    described = {"files": files_identity(found.files)}
+    return {**described, "left_out": sorted(found.left_out)} if found.left_out else described
+
+
+def check(settings: DataSettings) -> None:
+    """Look at the first rows of each file as they will be read."""
+    from nightloom.data.sources.readers import reader_of
+
+    found, reader = find(settings), reader_of(settings)
+    for file in found.files.values():
+        for part in file.parts:
+            for _ in islice(reader.read(part), 1):
+                pass
+
+
+RECORD = Source(prefix="", open=find, identity=identity, check=check)

@@ -1,0 +1,151 @@
+"""A source, opened: its splits, each to be read once, and what is known of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from nightloom.data.formats.files import SourceFile, Unchanged, files_facts
+from nightloom.data.formats.notes import Notes
+from nightloom.data.sources.roles import Assigned, Part, assign, left_out_warnings, roles_of
+from nightloom.data.sources.unused import refuse_unused
+from nightloom.errors import InputError
+from nightloom.progress import SILENT, Report
+from nightloom.settings.data import DataSettings
+from nightloom.settings.spelling import listed
+from nightloom.sources import source_named
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from nightloom.data.sources.readers import Reader
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Generic[Batch]):
+    """The splits that a source has, as iterators to be run once in the order given.
+
+    `places` says where each split is in errors (path of the first file, or source and split);
+    `label_names` are the source's own class names, whose labels are then integers from 0;
+    `warnings` are lines for a person, as are `notes`, which grow while the splits are read.
+    """
+
+    splits: Mapping[str, Iterator[Batch]]
+    places: Mapping[str, str]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    label_names: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
+    watch: Unchanged = field(default_factory=lambda: Unchanged({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """A source that has a table for each split: how to read it, and class names by column."""
+
+    splits: Mapping[str, Callable[[], Iterator["pa.RecordBatch"]]]
+    columns: tuple[str, ...]
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Splits that are not read, and why."""
+
+    def opened(self, reader: "Reader[Batch]", source: str) -> Opened[Batch]:
+        """The splits through the reader of a task; raises InputError for columns that lack."""
+        label_names = reader.names_in_tables(self, source)
+        places = {split: f"{source} ({split})" for split in self.splits}
+        return Opened(
+            splits={
+                split: reader.read_batches(
+                    read(),
+                    self.columns,
+                    place=places[split],
+                    split=split,
+                    class_names=self.class_names,
+                )
+                for split, read in self.splits.items()
+            },
+            places=places,
+            facts=self.facts,
+            label_names=label_names,
+            warnings=tuple(left_out_warnings(self.left_out, "split")),
+            notes=reader.notes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A source of files: that of each split (of several, the first knows the rest), and what was
+    left out, and why."""
+
+    files: Mapping[str, SourceFile]
+    left_out: Mapping[str, str]
+
+    def opened(self, reader: "Reader[Batch]", source: str) -> Opened[Batch]:
+        """The splits through the reader of a task; the files are read later, and watched."""
+        del source
+        watch = Unchanged(self.files)
+        return Opened(
+            splits={split: reader.read_split(file) for split, file in self.files.items()},
+            places={split: str(file.path) for split, file in self.files.items()},
+            facts=files_facts(self.files),
+            label_names=reader.names_in_files(self.files),
+            warnings=tuple(left_out_warnings(self.left_out, "file")),
+            notes=reader.notes,
+            watch=watch,
+        )
+
+
+def open_source(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:
+    """Open the source that the settings name; hubs download here, files are read later.
+
+    Raises InputError and RunError as the source's reader does.
+    """
+    from nightloom.data.sources.readers import reader_of
+
+    kind = source_named(settings.source)
+    if kind.prefix:
+        refuse_unused(settings)
+    found = kind.open(settings, report)
+    if not isinstance(found, Opened):
+        found = found.opened(reader_of(settings), settings.source)
+    return replace(found, facts={"kind": kind.kind, **found.facts})
+
+
+def source_identity(settings: DataSettings) -> dict[str, Any]:
+    """What a cache key must hold for the source: JSON that changes when its content does.
+
+    For local files: split, format, size and SHA-256 of each file that would be read, not its name
+    or path; and the names of those left out, for they are told when the others are read.
+    For a hub: name, configuration and revision (of a moving one, such as none given, only what
+    was asked for). Raises InputError where files are missing, empty or claim the same split, and
+    for a setting that the source has no use for.
+    """
+    kind = source_named(settings.source)
+    if kind.prefix:
+        refuse_unused(settings)
+    return {"kind": kind.kind, **kind.identity(settings)}
+
+
+def check_source(settings: DataSettings) -> None:
+    """Look at the first rows of each local file as they will be read; hubs are not asked.
+
+    Raises InputError for what is found to be wrong with them, or with the settings.
+    """
+    source_named(settings.source).check(settings)
+
+
+def split_names(present: Sequence[str], source: str, chosen: Mapping[str, str]) -> Assigned:
+    """Map train, valid and test to the source's names; `chosen` are those that settings ask for.
+
+    Raises InputError where there is no train, and where two claim one split.
+    """
+    parts = [Part(name, roles_of(name)) for name in present]
+    found = assign(parts, chosen, source=f"data.source={source}", kind="split", strict=False)
+    if "train" not in found.parts:
+        raise InputError(
+            f"data.source={source} has no split named train; its splits are: {listed(present)}; "
+            f"to take one as train: data.train_split={present[0] if present else 'NAME'}"
+        )
+    return found

@@ -1,0 +1,91 @@
+"""The kinds of sources of rows that there are: ours, and those that other packages add."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightloom.plugins import SOURCES, Found, find, load
+from nightloom.progress import Report
+
+OWN = {
+    "tfds:": "nightloom.data.sources.tensorflow_datasets:RECORD",
+    "hf:": "nightloom.data.sources.hugging_face:RECORD",
+    "sample": "nightloom.data.sources.sample:RECORD",
+    "": "nightloom.data.sources.files:RECORD",
+}
+"""Our records, by prefix."""
+_PREFIX = re.compile(r"[a-z][a-z0-9_.+-]+:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A kind of source. Its module is light to import; its functions import what they need.
+
+    They are given the settings of data, of which each reads what it needs (`source`, the whole
+    name; `chosen_splits`; `task`), and raise InputError or RunError.
+    """
+
+    prefix: str
+    """What the names of its sources begin with, for example `hf:`; empty for paths."""
+    open: Callable[[Any, Report], Any]
+    """From settings and a report to a `nightloom.data.sources.opened.Tables`, `Files` or `Opened`;
+    what has to be downloaded is downloaded here."""
+    identity: Callable[[Any], Mapping[str, Any]]
+    """What a cache key holds for a source: JSON that changes when its content does. Reads no row
+    and asks no network."""
+    check: Callable[[Any], None] = lambda settings: None
+    """Raises InputError for what can be seen to be wrong for a plan, without a network."""
+    accepts: Callable[[Any], None] = lambda settings: None
+    """Raises ValueError for settings that mean nothing to it, when they are parsed."""
+    tasks: frozenset[str] = frozenset({"text", "entities"})
+    text_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that make the text, by the whole name of a source, where not `text`."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a prefix that would not be seen."""
+        if self.prefix not in OWN and not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(f"expected a prefix such as 'toy:', got {self.prefix!r}")
+
+    @property
+    def kind(self) -> str:
+        """What it is called in keys and facts."""
+        return self.prefix.rstrip(":") or "files"
+
+    @property
+    def form(self) -> str:
+        """How its sources are written, for a person."""
+        return f"{self.prefix}NAME" if self.prefix.endswith(":") else self.prefix or "a path"
+
+
+def source_named(source: str) -> Source:
+    """The kind of source that `source` names, which is that of paths where no prefix is known."""
+    prefix, colon, _ = source.partition(":")
+    known = OWN.get(prefix + colon if colon else source)
+    if colon and known is None and "/" not in prefix:
+        added = sources().records.get(prefix + colon)
+        if added is not None:
+            return added
+    record: Source = load(known or OWN[""])
+    return record
+
+
+def modules_of(source: str) -> tuple[str, ...]:
+    """The modules of the kind of source that `source` names, for keys."""
+    prefix = source_named(source).prefix
+    return (OWN[prefix].partition(":")[0] if prefix in OWN else sources().modules[prefix],)
+
+
+def sources() -> Found[Source]:
+    """All kinds of sources by prefix, and a line for each that a package adds in vain."""
+    return find(
+        SOURCES, Source, (load(name) for name in OWN.values()), names=lambda one: (one.prefix,)
+    )
+
+
+def forms(task: str | None = None) -> str:
+    """What may be given as `data.source`, for a person: of one task, or of all."""
+    found = sources()
+    known = [one for one in found.records.values() if task is None or task in one.tasks]
+    told = sorted((one.form for one in known if one.prefix), key=lambda form: form == "sample")
+    return f"{', '.join(told)} or a path{found.told()}"
