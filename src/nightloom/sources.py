@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightloom.declared import by_declaration
 from nightloom.plugins import SOURCES, Found, find, load
 from nightloom.progress import Report
 
@@ -58,6 +59,7 @@ class Source:
         return f"{self.prefix}NAME" if self.prefix.endswith(":") else self.prefix or "a path"
 
 
+@by_declaration
 def source_named(source: str) -> Source:
     """The kind of source that `source` names, which is that of paths where no prefix is known."""
     prefix, colon, _ = source.partition(":")
@@ -76,6 +78,7 @@ def modules_of(source: str) -> tuple[str, ...]:
     return (OWN[prefix].partition(":")[0] if prefix in OWN else sources().modules[prefix],)
 
 
+@by_declaration
 def sources() -> Found[Source]:
     """All kinds of sources by prefix, and a line for each that a package adds in vain."""
     return find(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.cache import fingerprint as module
-from nightloom.cache.fingerprint import _tree, fingerprint
+from nightloom.cache import project as module
+from nightloom.cache.fingerprint import fingerprint
+from nightloom.cache.parsing import parse as parse_safely
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_other_threads_may_parse_at_the_same_time():
     try:
         while len(trees) < 30 or (not failures and len(trees) < 200):
             Garbage()
-            trees.append(_tree(source.encode(), "some.py"))
+            trees.append(parse_safely(source.encode(), "some.py"))
     finally:
         over.set()
         for thread in threads:

@@ -16,6 +16,8 @@ from tests.flows.conftest import SMALL, Done, Nightloom
 
 STAGES = ["download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register"]
 RUN = ("run", "classify-transformer", *SMALL)
+MENDED = {"serving/classifier.py": "export_classifier", "registry/gate.py": "judge_classifier"}
+"""What the package is given anew: a function that writes the SavedModel, and one that judges."""
 ANSWER = {"text", "label", "probabilities"}
 
 
@@ -216,9 +218,10 @@ def test_a_mended_export_is_a_new_version_with_the_same_weights(environment, hom
     """The package, with a correction where the SavedModel is written, in the champion's home."""
     package = tmp_path / "mended" / "nightloom"
     shutil.copytree(Path(nightloom_package.__file__).parent, package)
-    for name in ("serving/classifier.py", "registry/gate.py"):
+    for name, function in MENDED.items():
         with (package / name).open("a") as file:
-            file.write("\nMENDED = True\n")
+            file.write(f"\n_before = {function}\n\n\n")
+            file.write(f"def {function}(*given, **named):\n    return _before(*given, **named)\n")
     done = subprocess.run(
         [sys.executable, "-m", "nightloom", *RUN, "--json"],
         env={**environment, "NIGHTLOOM_HOME": str(home), "PYTHONPATH": str(package.parent)},

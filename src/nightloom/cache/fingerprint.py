@@ -1,31 +1,23 @@
-"""What code a stage runs: its project modules, transitively, and the libraries they import.
+"""What code a stage runs: the definitions that its builder reaches, and the libraries they use.
 
-Nothing is imported to find out: modules are located as files and read as syntax trees, so that a
-cached run stays light. Comments, docstrings and layout do not count.
+Nothing is imported to find out: modules are read as syntax trees (`cache/source.py`), so that a
+cached run stays light. From a function, class or constant one follows the names it uses; a class
+counts whole. Where names do not tell, too much counts: a module that is passed on as a value, one
+that is imported by a computed name, statements that do something as soon as a module is imported.
 """
 
-import ast
-import contextlib
+import fnmatch
 import hashlib
-import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
-from pathlib import Path
 
-TRIES = 20
-PACKAGE = "nightloom"
-ROOT = Path(__file__).resolve().parent.parent
+from nightloom.cache import project
+from nightloom.cache.acting import DECLARED, acts
+from nightloom.cache.names import ANY, IMPORTERS, SEARCHERS, Chain
+from nightloom.cache.source import Imported, Source, Statement, Target, absolute, read
 
-DISTRIBUTIONS = {
-    "google": "protobuf",
-    "PIL": "pillow",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-}
-"""Where the name of a distribution is not the name that one imports."""
+FILES = frozenset({"__file__", "__path__", "__spec__"})
+"""What of a module leads to its files and those beside them, which may be read as data."""
 
 
 @dataclass(frozen=True)
@@ -33,121 +25,287 @@ class Fingerprint:
     """The code behind a stage: one digest a module, one version a library."""
 
     modules: dict[str, str]
+    """Of each module's definitions that are reached."""
     libraries: dict[str, str]
+    definitions: frozenset[str] = frozenset()
+    """What is reached, as `module:name`."""
 
 
-def fingerprint(roots: Iterable[str], *, without: tuple[str, ...] = ()) -> Fingerprint:
-    """Follow the imports of the modules named in `roots`, but not into those named in `without`.
+def fingerprint(
+    roots: Iterable[str], *, loaded: Iterable[str] = (), without: tuple[str, ...] = ()
+) -> Fingerprint:
+    """Follow what is used from the `roots`, but not into modules or packages named in `without`.
+
+    roots: `module`, which counts whole, or `module:name`.
+    loaded: what functions marked as `by_declaration` may load, `module` or `module:name`. A name
+        there counts once code that is reached takes an attribute of that name, of anything.
 
     Raises:
-        ModuleNotFoundError: A root is no module of this package.
+        ModuleNotFoundError: A root is no module of the project.
+        AttributeError: A root is no name of its module.
     """
-    modules: dict[str, str] = {}
-    libraries: dict[str, str] = {}
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name in modules:
-            continue
-        path = _file_of(name)
-        if path is None:
-            raise ModuleNotFoundError(f"no project module {name!r} below {ROOT}")
-        digest, imports = _read(path, name)
-        modules[name] = digest
-        for imported in imports:
-            top = imported.partition(".")[0]
-            if top == PACKAGE:
-                if not _is_below(imported, without):
-                    waiting.append(imported)
-            elif version := _version(top):
-                libraries[DISTRIBUTIONS.get(top, top)] = version
-    return Fingerprint(dict(sorted(modules.items())), dict(sorted(libraries.items())))
+    walk = _Walk(without)
+    walk.offer(loaded)
+    for root in roots:
+        walk.root(root)
+    return walk.result()
 
 
-def _is_below(module: str, packages: tuple[str, ...]) -> bool:
-    return any(module == one or module.startswith(f"{one}.") for one in packages)
+class _Walk:
+    """What is reached so far, and what is still to be followed."""
 
+    def __init__(self, without: tuple[str, ...]) -> None:
+        self._without = without
+        self._sources: dict[str, Source | None] = {}
+        self._ran: set[str] = set()
+        self._whole: set[str] = set()
+        self._reached: dict[str, dict[int, Statement]] = {}
+        self._in_order: set[str] = set()
+        """Modules in which the order of statements counts."""
+        self._bindings: dict[str, set[str]] = {}
+        self._libraries: dict[str, str] = {}
+        self._attributes: set[str] = set()
+        self._offered: dict[str, list[str]] = {}
+        self._waiting: list[tuple[Source, Statement | None]] = []
+        """Statements to be followed; None for a module that is to be run."""
 
-def _file_of(module: str) -> Path | None:
-    parts = module.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    base = ROOT.joinpath(*parts[1:])
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    def offer(self, loaded: Iterable[str]) -> None:
+        for one in loaded:
+            module, _, name = one.partition(":")
+            source = self._known(module)
+            for each in [name] if name else source.bound:
+                self._offered.setdefault(each, []).append(f"{module}:{each}")
 
+    def root(self, name: str) -> None:
+        module, _, attribute = name.partition(":")
+        source = self._known(module)
+        if not attribute:
+            self._take_whole(module)
+        elif attribute in source.bound or source.stars:
+            self._take(module, (attribute,))
+        else:
+            raise AttributeError(f"{module} has no {attribute!r}")
 
-@cache
-def _version(top: str) -> str | None:
-    if top in sys.stdlib_module_names:
-        return None
-    try:
-        return metadata.version(DISTRIBUTIONS.get(top, top))
-    except metadata.PackageNotFoundError:
-        return None
+    def result(self) -> Fingerprint:
+        while self._waiting:
+            source, statement = self._waiting.pop()
+            if statement is None:
+                self._follow_import(source)
+            else:
+                self._follow(source, statement)
+        modules = {name: self._digest(name) for name in {**self._reached, **self._bindings}}
+        definitions = {
+            f"{module}:{name}"
+            for module, reached in self._reached.items()
+            for statement in reached.values()
+            for name in statement.binds
+        }
+        libraries = dict(sorted(self._libraries.items()))
+        return Fingerprint(dict(sorted(modules.items())), libraries, frozenset(definitions))
 
+    def _digest(self, module: str) -> str:
+        digests = [one.digest for _, one in sorted(self._reached.get(module, {}).items())]
+        if module not in self._in_order:
+            digests.sort()
+        parts = [*digests, *sorted(self._bindings.get(module, ()))]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-def _read(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
-    stat = path.stat()
-    return _parse(path, module, stat.st_mtime_ns, stat.st_size)
+    def _known(self, module: str) -> Source:
+        source = self.source(module)
+        if source is None:
+            raise ModuleNotFoundError(f"no project module {module!r} below {project.ROOT}")
+        return source
 
+    def source(self, module: str) -> Source | None:
+        """The module; None where there is none, or it is left out."""
+        if module not in self._sources:
+            path = None if self._is_left_out(module) else project.file_of(module)
+            self._sources[module] = read(path, module) if path else None
+        return self._sources[module]
 
-_PARSING = threading.Lock()
+    def _is_left_out(self, module: str) -> bool:
+        return any(module == one or module.startswith(f"{one}.") for one in self._without)
 
+    def _follow_import(self, source: Source) -> None:
+        """What happens when a module is imported."""
+        for statement in source.statements:
+            self._import(statement.imported)
+            if statement.does or acts(self.source, source, statement):
+                self._in_order.add(source.name)
+                self._count(source, statement)
+        for target in source.unused:
+            if not project.is_project(target.module):
+                self._library(target.module)
 
-def _tree(source: bytes, name: str) -> ast.Module:
-    """Parse; again where another thread did so too.
+    def _import(self, imported: Imported) -> None:
+        for target in imported.runs:
+            self._run(target.module)
+            if target.name:
+                self._run(f"{target.module}.{target.name}")
 
-    CPython 3.11 counts the depth of all threads' trees together and takes a switch between two of
-    them for an error. A lock keeps ours apart; libraries parse as well (pydantic, docstrings).
-    """
-    with _PARSING:
-        for _ in range(TRIES - 1):
-            with contextlib.suppress(SystemError):
-                return ast.parse(source, name)
-        return ast.parse(source, name)
+    def _run(self, module: str) -> None:
+        if module in self._ran:
+            return
+        self._ran.add(module)
+        parent = module.rpartition(".")[0]
+        if not project.is_project(module) or (source := self.source(module)) is None:
+            return
+        if parent:
+            self._run(parent)
+        self._waiting.append((source, None))
 
+    def _follow(self, source: Source, statement: Statement) -> None:
+        """What a statement uses that counts."""
+        if self._is_declared(source, statement):
+            return
+        uses, within = statement.uses, statement.within
+        self._import(within)
+        for target in within.runs:
+            if not project.is_project(target.module):
+                self._library(target.module)
+        for star in within.stars:
+            self._take(star, ())
+        for chain in uses.chains:
+            self._name(source, chain)
+        for chain in uses.local:
+            self._go(source, within.targets[chain[0]], chain)
+        for text in uses.strings:
+            self._take_text(text)
+        for pattern in uses.patterns:
+            self._take_pattern(source, pattern)
+        if uses.all_of_module:
+            self._take_whole(source.name)
+        for name in uses.attributes - self._attributes:
+            self._attributes.add(name)
+            for root in self._offered.get(name, ()):
+                self.root(root)
 
-@cache
-def _parse(path: Path, module: str, mtime: int, size: int) -> tuple[str, tuple[str, ...]]:
-    """Digest of the normalised code and the names of the modules it imports."""
-    del mtime, size  # only there so that an edited file is read again
-    tree = _tree(path.read_bytes(), str(path))
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports = tuple(sorted(set(_imports(tree, package))))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
+    def _is_declared(self, source: Source, statement: Statement) -> bool:
+        targets = [
+            one.imported.targets.get(chain[0])
+            for chain in statement.decorators
+            for one in source.bound.get(chain[0], ())
+        ]
+        return any(target and target.name == DECLARED for target in targets)
 
+    def _count(self, source: Source, statement: Statement) -> None:
+        reached = self._reached.setdefault(source.name, {})
+        if statement.place not in reached:
+            reached[statement.place] = statement
+            self._waiting.append((source, statement))
 
-def _is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a bare string: a docstring or one that stands for a comment."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    def _bind(self, source: Source, name: str, meaning: object) -> None:
+        self._bindings.setdefault(source.name, set()).add(f"{name} is {meaning}")
 
+    def _name(self, source: Source, chain: Chain) -> bool:
+        """Count what a name stands for in a module; whether it has the name."""
+        name = chain[0]
+        found = source.bound.get(name, ())
+        stars = [star for star in source.stars if self._gives(star, name, set())]
+        is_twice = len(found) + len(stars) > 1
+        if is_twice:
+            self._in_order.add(source.name)
+        for statement in found:
+            if is_twice or not statement.is_import:
+                self._count(source, statement)
+            if target := statement.imported.targets.get(name):
+                self._bind(source, name, target)
+                self._go(source, target, chain)
+        for star in stars:
+            self._bind(source, "*", f"{star}, {len(source.stars)}")
+            self._take(star, chain)
+        if is_twice and stars:
+            for statement in source.statements:
+                if statement.imported.stars:
+                    self._count(source, statement)
+        return bool(found or stars)
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Modules that a tree imports anywhere, inside functions too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                anchor = package.split(".")
-                anchor = anchor[: len(anchor) - node.level + 1]
-                base = ".".join([*anchor, base] if base else anchor)
-            if base.partition(".")[0] != PACKAGE:
-                yield base
-                continue
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                yield inner if _file_of(inner) else base
-                if _file_of(inner) and (_file_of(base) or Path()).name == "__init__.py":
-                    yield base
+    def _gives(self, module: str, name: str, seen: set[str]) -> bool:
+        """Whether a star import of a module gives a name, as a library's may give any."""
+        if not project.is_project(module):
+            self._library(module)
+            return False
+        source = self.source(module)
+        if source is None or module in seen:
+            return False
+        seen.add(module)
+        return name in source.bound or any(self._gives(star, name, seen) for star in source.stars)
+
+    def _go(self, source: Source, target: Target, chain: Chain) -> None:
+        """To what an imported name stands for, with what is taken of it."""
+        if target.name in IMPORTERS | SEARCHERS and chain[-1] != target.name:
+            self._take_pattern(source, ANY)  # under another name
+        self._take(target.module, (target.name, *chain[1:]) if target.name else chain[1:])
+
+    def _take(self, module: str, chain: Chain) -> None:
+        """Count what is taken of a module; all of it where the module itself is the value."""
+        if not project.is_project(module):
+            self._library(module)
+            return
+        source, inner = self.source(module), ".".join([module, *chain[:1]])
+        if source is None:
+            if chain and not self._is_left_out(module):  # a folder without __init__.py
+                self._take(inner, chain[1:])
+            return
+        self._run(module)
+        if not chain:
+            self._take_whole(module)
+            if source.package == module:
+                for below in project.modules_below(module):
+                    self._take_whole(below)
+            return
+        is_found = self._name(source, chain)
+        if chain[0] in FILES:
+            for near in project.modules_below(source.package):
+                self._take_whole(near)
+        elif self.source(inner):
+            self._take(inner, chain[1:])
+        elif not is_found and (chain[0] == "__dict__" or not chain[0].startswith("__")):
+            self._take_whole(module)  # made by __getattr__, or by another module
+
+    def _take_whole(self, module: str) -> None:
+        source = self.source(module)
+        if source is None or module in self._whole:
+            return
+        self._whole.add(module)
+        self._run(module)
+        for statement in source.statements:
+            if not statement.is_import:
+                self._count(source, statement)
+            for star in statement.imported.stars:
+                self._take_whole(star)
+            for name, target in statement.imported.targets.items():
+                if target.name and not self.source(f"{target.module}.{target.name}"):
+                    self._name(source, (name,))
+
+    def _take_text(self, text: str) -> None:
+        """A text may name a module or something in it, with a colon or a dot between them."""
+        module, _, name = text.partition(":")
+        if not project.is_project(module):
+            return
+        names = [name] if name else []
+        while "." in module:
+            if self.source(module):
+                self._take(module, tuple(names)) if names else self._take_whole(module)
+                return
+            module, _, last = module.rpartition(".")
+            names.insert(0, last)
+
+    def _take_pattern(self, source: Source, pattern: str) -> None:
+        """Every module that may be meant where a name is computed."""
+        level = len(pattern) - len(pattern.lstrip("."))
+        pattern = absolute(pattern[level:], level, source.package)
+        if ANY not in pattern:
+            self._take(pattern, ())
+            return
+        top = pattern.partition(".")[0]
+        if ANY not in top and not project.is_project(top):
+            self._library(top)
+        for module in project.modules_below():
+            if fnmatch.fnmatchcase(module, pattern):
+                self._run(module)
+                self._take_whole(module)
+
+    def _library(self, module: str) -> None:
+        if found := project.version(module):
+            self._libraries[project.distribution(module)] = found

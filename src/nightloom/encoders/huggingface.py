@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightloom.encoders import architectures
 from nightloom.encoders.architecture import TaskModels
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import POOLING_KEY, EncoderConfig
@@ -112,8 +111,9 @@ def _check_head(
 
 
 def _task_models(config: EncoderConfig) -> TaskModels:
-    name = f"{architectures.__name__}.{config.architecture.name}"
-    found: TaskModels = importlib.import_module(name).TASK_MODELS
+    name = config.architecture.name
+    module = importlib.import_module(f"nightloom.encoders.architectures.{name}")
+    found: TaskModels = module.TASK_MODELS
     return found
 
 

@@ -1,12 +1,15 @@
 """From one vector per token to one per example, for packed rows."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from nightloom.encoders.choices import check_pooling
-from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.lookup import rows_of
+
+if TYPE_CHECKING:
+    from nightloom.encoders.encoder import Encoder
 
 
 def pool(
@@ -14,7 +17,7 @@ def pool(
     batch: Mapping[str, tf.Tensor],
     *,
     how: str,
-    encoder: Encoder | None = None,
+    encoder: "Encoder | None" = None,
 ) -> tf.Tensor:
     """Vectors of examples, [examples, hidden], from vectors of tokens [rows, width, hidden].
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.declared import by_declaration
 from nightloom.training.batches import Layout
 
 DESCRIPTION = "model.json"
@@ -43,6 +44,7 @@ class Family(Protocol):
         """Write the complete model in its FORMATS below `folder`; directories by name."""
 
 
+@by_declaration
 def load_family(name: str) -> Family:
     """The module of a family."""
     return cast("Family", importlib.import_module(f"nightloom.families.{name}"))

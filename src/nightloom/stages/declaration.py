@@ -14,13 +14,27 @@ from nightloom.home import Home
 from nightloom.settings.base import flat, nested
 from nightloom.settings.flows import FlowSettings
 
+SAID = (
+    "nightloom.errors",
+    "nightloom.exhaustion",
+    "nightloom.home",
+    "nightloom.interruption",
+    "nightloom.masking",
+    "nightloom.progress",
+    "nightloom.settings.names",
+    "nightloom.settings.spelling",
+)
+"""Modules that are in no key: they decide what is said, where things lie and when a build ends
+early, never what is built."""
+
 
 @dataclass(frozen=True)
 class Variant:
     """What a stage has for one family (or task, or learner) in addition."""
 
     code: tuple[str, ...] = ()
-    """Modules that the builder loads for it."""
+    """Modules that the builder loads for it, by functions marked as `by_declaration`. What it calls
+    of them counts, and nothing else of them."""
     inputs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
@@ -61,7 +75,6 @@ class StageDeclaration:
             InputError: What lies outside cannot be read.
         """
         self._check_inputs(settings, inputs)
-        module = self.builder.partition(":")[0]
         neutral = set(self._uses(settings))
         return StageKey.of(
             stage=self.name,
@@ -73,7 +86,9 @@ class StageDeclaration:
             },
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
             fingerprint=fingerprint(
-                [module, *self._variant(settings).code, *self._found(settings)]
+                [self.builder, *self._found(settings)],
+                loaded=self._variant(settings).code,
+                without=SAID,
             ),
             python=platform.python_version().rpartition(".")[0],
             external=self._outside(settings) if self._outside else {},

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from nightloom.context import BuildContext, Built
+from nightloom.declared import by_declaration
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import load_family, restore_model
@@ -30,10 +31,17 @@ def build(context: BuildContext) -> Built:
     )
     scorer = Scorer(model, jit_compile=True)
     outputs = scorer.outputs(test, layout, report=context.report, what="evaluate")
-    task = importlib.import_module(f"nightloom.stages.evaluate_{examples.facts['task']}")
-    metrics: dict[str, Any] = task.report(context, settings, test, outputs)
+    metrics: dict[str, Any] = _of_task(examples.facts["task"]).report(
+        context, settings, test, outputs
+    )
     text = json.dumps(metrics, indent=1, ensure_ascii=False)
     (context.out / "metrics.json").write_text(text + "\n", encoding="utf-8")
     history = read_parquet(context.inputs["model"].path / "history.parquet")
     plots.plot_history(history=history, path=context.out / "history.png")
     return Built({"metrics": metrics})
+
+
+@by_declaration
+def _of_task(task: str) -> Any:
+    """The part that differs by task: `evaluate_text` or `evaluate_entities`."""
+    return importlib.import_module(f"nightloom.stages.evaluate_{task}")

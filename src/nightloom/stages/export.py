@@ -9,6 +9,7 @@ from typing import Any
 from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.context import BuildContext
+from nightloom.declared import by_declaration
 from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
@@ -69,7 +70,12 @@ def formats(context: BuildContext) -> list[str]:
 
 def of_task(context: BuildContext) -> Any:
     """The part that differs by task: `register_text` or `register_entities`."""
-    return importlib.import_module(_module_of(context.inputs["dataset"].facts["task"]))
+    return _of_task(context.inputs["dataset"].facts["task"])
+
+
+@by_declaration
+def _of_task(task: str) -> Any:
+    return importlib.import_module(_module_of(task))
 
 
 def code_digest(context: BuildContext) -> str:
@@ -81,10 +87,15 @@ def code_digest(context: BuildContext) -> str:
     return digest_of({"modules": found.modules, "libraries": found.libraries})
 
 
+@by_declaration
 def exporting_code(*, family: str, tokenizer: str, task: str) -> Fingerprint:
     """The code that writes what is served of a model, by its family, kind of tokenizer and task."""
-    roots = (__name__, _module_of(task), f"nightloom.families.{family}", KINDS[tokenizer])
-    return fingerprint(roots, without=BESIDE)
+    task_module = _module_of(task)
+    return fingerprint(
+        (f"{__name__}:export", f"{task_module}:card", "nightloom.registry.mlmodel:describe"),
+        loaded=(task_module, f"nightloom.families.{family}", KINDS[tokenizer]),
+        without=BESIDE,
+    )
 
 
 def _module_of(task: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
+from nightloom.declared import by_declaration
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import WEIGHTS
 from nightloom.registry.gate import Verdict
@@ -199,6 +200,10 @@ def _metric(context: BuildContext, settings: RegisterSettings) -> tuple[str, flo
 
 
 def _judging(context: BuildContext) -> Any:
+    return _judge_of(context.inputs["dataset"].facts["task"])
+
+
+@by_declaration
+def _judge_of(task: str) -> Any:
     """The part that differs by task: `judge_text` or `judge_entities`."""
-    task = context.inputs["dataset"].facts["task"]
     return importlib.import_module(f"nightloom.stages.judge_{task}")

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from nightloom.declared import by_declaration
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import tensorflow as tf
@@ -55,5 +57,6 @@ def load_tokenizer(folder: Path, *, length: int) -> Tokenizer:
     return _kind(name).load(folder, length=length)
 
 
+@by_declaration
 def _kind(name: str) -> TokenizerKind:
     return cast("TokenizerKind", importlib.import_module(KINDS[name]))

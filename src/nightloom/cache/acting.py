@@ -1,0 +1,119 @@
+"""Whether a statement does something beside binding a name as soon as its module is imported.
+
+A function of the project that is called there may note anything anywhere (a registry, say); so may
+a decorator of a library, and a base that looks at the classes below it.
+"""
+
+import ast
+from collections.abc import Callable
+
+from nightloom.cache import project
+from nightloom.cache.names import Chain, unrolled
+from nightloom.cache.source import Source, Statement, Target
+
+HARMLESS = frozenset({"abc", "contextlib", "dataclasses", "enum", "functools", "typing"})
+"""Modules whose decorators only change what they decorate."""
+MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"})
+"""Methods that run when a class or an object of it is made."""
+DECLARED = "by_declaration"
+"""The decorator of functions that find code by a name which the stage's declaration gives."""
+KEEPERS = frozenset({"__init_subclass__", "__subclasses__"})
+"""What a class that keeps a list of those below it has, or uses."""
+
+Look = Callable[[str], Source | None]
+
+
+def acts(look: Look, source: Source, statement: Statement) -> bool:
+    """Whether importing the module may do more than bind the statement's names."""
+    if any(_is_foreign(source, chain) for chain in statement.decorators):
+        return True
+    if any(_call_acts(look, source, chain) for chain in statement.calls):
+        return True
+    node = statement.node
+    return isinstance(node, ast.ClassDef) and _is_kept(look, source, node, set())
+
+
+def _is_foreign(source: Source, chain: Chain) -> bool:
+    """Whether a decorator comes from a library that may keep what it is given."""
+    targets = _targets(source, chain)
+    return any(
+        not project.is_project(target.module) and target.module.partition(".")[0] not in HARMLESS
+        for target in targets
+    )
+
+
+def _targets(source: Source, chain: Chain) -> list[Target]:
+    found = (one.imported.targets.get(chain[0]) for one in source.bound.get(chain[0], ()))
+    return [target for target in found if target]
+
+
+def _call_acts(look: Look, source: Source, chain: Chain) -> bool:
+    if any(target.name == DECLARED for target in _targets(source, chain)):
+        return False
+    for module, statement, rest in _meanings(look, source, chain, set()):
+        node = statement.node
+        if isinstance(node, ast.ClassDef) and not rest:
+            if _has(node, MAKERS) or any(
+                _call_acts(look, module, base) for base in filter(None, map(unrolled, node.bases))
+            ):
+                return True
+        elif not statement.is_import:
+            return True
+    return False
+
+
+def _meanings(
+    look: Look, source: Source, chain: Chain, seen: set[tuple[str, Chain]]
+) -> list[tuple[Source, Statement, Chain]]:
+    """The project's statements that give what a chain begins with, and the rest of the chain."""
+    if (source.name, chain) in seen:
+        return []
+    seen.add((source.name, chain))
+    found: list[tuple[Source, Statement, Chain]] = []
+    for statement in source.bound.get(chain[0], ()):
+        target = statement.imported.targets.get(chain[0])
+        if target is None:
+            found.append((source, statement, chain[1:]))
+        elif project.is_project(target.module):
+            found += _in_module(look, target, chain[1:], seen)
+    for star in source.stars:
+        if other := look(star) if project.is_project(star) else None:
+            found += _meanings(look, other, chain, seen)
+    return found
+
+
+def _in_module(
+    look: Look, target: Target, rest: Chain, seen: set[tuple[str, Chain]]
+) -> list[tuple[Source, Statement, Chain]]:
+    names = (target.name, *rest) if target.name else rest
+    module = target.module
+    while names:
+        source = look(module)
+        inner = f"{module}.{names[0]}"
+        if (source and names[0] in source.bound) or (source and source.stars):
+            return _meanings(look, source, names, seen)
+        module, names = inner, names[1:]
+    return []
+
+
+def _is_kept(look: Look, source: Source, node: ast.ClassDef, seen: set[str]) -> bool:
+    """Whether a class below which others may be counted is among the bases."""
+    if any(one.arg == "metaclass" for one in node.keywords):
+        return True
+    for chain in filter(None, map(unrolled, node.bases)):
+        for module, statement, rest in _meanings(look, source, chain, set()):
+            base = statement.node
+            name = f"{module.name}:{statement.place}"
+            if isinstance(base, ast.ClassDef) and not rest and name not in seen:
+                seen.add(name)
+                if _has(base, KEEPERS) or _is_kept(look, module, base, seen):
+                    return True
+    return False
+
+
+def _has(node: ast.ClassDef, names: frozenset[str]) -> bool:
+    return any(
+        (isinstance(one, ast.FunctionDef) and one.name in names)
+        or (isinstance(one, ast.Attribute) and one.attr in names)
+        for one in ast.walk(node)
+    )

@@ -1,0 +1,76 @@
+"""Which modules are the project's, where they lie, and which version a library has."""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = "nightloom"
+ROOT = Path(__file__).resolve().parent.parent
+
+DISTRIBUTIONS = {
+    "google": "protobuf",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+}
+"""Where the name of a distribution is not the name that one imports, to save a search."""
+
+
+def is_project(module: str) -> bool:
+    """Whether a module is project code."""
+    return module.partition(".")[0] in _roots()
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a project module; None where there is none."""
+    top, *parts = module.split(".")
+    root = _roots().get(top)
+    if root is None:
+        return None
+    base = root.joinpath(*parts)
+    for candidate in (base / "__init__.py", base.with_name(f"{base.name}.py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def modules_below(package: str = "") -> Iterator[str]:
+    """Every module of a package, or of the project."""
+    for top, root in _roots().items():
+        for path in [*sorted(root.rglob("*.py")), root.with_suffix(".py")]:
+            if path.is_file():
+                parts = path.relative_to(root.parent).with_suffix("").parts
+                name = ".".join([top, *parts[1:]]).removesuffix(".__init__")
+                if not package or name == package or name.startswith(f"{package}."):
+                    yield name
+
+
+def _roots() -> dict[str, Path]:
+    return {PACKAGE: ROOT}
+
+
+@cache
+def version(module: str) -> str | None:
+    """The version of the library that a module is of; None where it is the standard library's."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return None
+    try:
+        return metadata.version(distribution(module))
+    except metadata.PackageNotFoundError:
+        found = _distributions().get(top, ())
+        return ", ".join(f"{name} {metadata.version(name)}" for name in sorted(set(found))) or None
+
+
+def distribution(module: str) -> str:
+    """What the library is called that a module is of."""
+    top = module.partition(".")[0]
+    return DISTRIBUTIONS.get(top, top)
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Of each top-level module, the distributions that have it; slow, for the odd ones alone."""
+    return dict(metadata.packages_distributions())
