@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
+from nightloom.declared import by_declaration
+
 FAMILIES, SOURCES, EXPORTS = "nightloom.families", "nightloom.sources", "nightloom.exports"
 GROUPS = (FAMILIES, SOURCES, EXPORTS)
 LONGEST = 300
@@ -81,6 +83,7 @@ def find(
     return Found(records, tuple(broken), modules)
 
 
+@by_declaration
 def load(name: str) -> Any:
     """What `module:name` names."""
     module, _, attribute = name.partition(":")
@@ -94,5 +97,8 @@ def package(point: EntryPoint) -> str:
 
 def modules() -> frozenset[str]:
     """Top-level modules of the packages that add something: project code, as ours is."""
-    points = (point for group in GROUPS for point in entry_points(group=group))
-    return frozenset(point.value.partition(":")[0].partition(".")[0] for point in points)
+    found = entry_points()
+    points = [point for group in GROUPS for point in found.select(group=group)]
+    stated = (one.dist.read_text("top_level.txt") for one in points if one.dist)
+    beside = {name for text in stated for name in (text or "").split()}
+    return frozenset(beside | {one.value.partition(":")[0].partition(".")[0] for one in points})

@@ -1,10 +1,13 @@
 """Which modules are the project's, where they lie, and which version a library has."""
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from nightloom import plugins
 
 PACKAGE = "nightloom"
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +51,24 @@ def modules_below(package: str = "") -> Iterator[str]:
 
 
 def _roots() -> dict[str, Path]:
-    return {PACKAGE: ROOT}
+    """Where our package lies and those that add families, sources or formats, by module."""
+    return {**_plugins(tuple(sys.path)), PACKAGE: ROOT}
+
+
+@cache
+def _plugins(path: tuple[str, ...]) -> dict[str, Path]:
+    del path  # only there so that another path is looked through anew
+    found: dict[str, Path] = {}
+    for name in plugins.modules():
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            continue  # whoever needs it says so
+        if spec is not None and spec.submodule_search_locations:
+            found[name] = Path(spec.submodule_search_locations[0])
+        elif spec is not None and spec.origin:
+            found[name] = Path(spec.origin).with_suffix("")
+    return found
 
 
 @cache
