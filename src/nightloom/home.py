@@ -1,10 +1,16 @@
 """Where nightloom keeps what it builds: one folder, `NIGHTLOOM_HOME`."""
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightloom.errors import InputError
+
+VARIABLE = "NIGHTLOOM_HOME"
+_given: ContextVar[Path | None] = ContextVar("nightloom_home", default=None)
 
 
 @dataclass(frozen=True)
@@ -15,23 +21,24 @@ class Home:
 
     @classmethod
     def current(cls) -> "Home":
-        """The home that the environment names; not created here.
+        """The home that this call was given, else that of the environment; not created here.
 
         Raises:
             InputError: Its path is no UTF-8, or leads to a file.
         """
-        home = Path(os.environ.get("NIGHTLOOM_HOME") or ".nightloom").expanduser().absolute()
+        given = _given.get() or Path(os.environ.get(VARIABLE) or ".nightloom")
+        home = given.expanduser().absolute()
         try:
             str(home).encode("utf-8")
         except UnicodeEncodeError as error:
             shown = os.fsencode(home).decode("ascii", "backslashreplace")
             raise InputError(
-                f"expected a path in UTF-8 as NIGHTLOOM_HOME, got {shown}; rename a folder, or "
+                f"expected a path in UTF-8 as {VARIABLE}, got {shown}; rename a folder, or "
                 "name another one"
             ) from error
         if home.exists() and not home.is_dir():
             raise InputError(
-                f"expected a folder as NIGHTLOOM_HOME, got the file {home}; name another one"
+                f"expected a folder as {VARIABLE}, got the file {home}; name another one"
             )
         return cls(home)
 
@@ -101,3 +108,21 @@ class Home:
                 f"expected a writable folder as NIGHTLOOM_HOME, got {self.root}: "
                 f"{error.strerror}; name another one in NIGHTLOOM_HOME"
             ) from error
+
+
+@contextlib.contextmanager
+def at_home(root: "str | os.PathLike[str] | None") -> Iterator[Home]:
+    """Inside, and in what is started there, `root` is the home; None: that of the environment.
+
+    Raises:
+        InputError: It is no path, or as `Home.current`.
+    """
+    if root is not None and not isinstance(root, str | os.PathLike):
+        raise InputError(
+            f"expected a folder as home, got {type(root).__name__}; give its path, or leave it out"
+        )
+    token = _given.set(Path(root).absolute() if root else _given.get())
+    try:
+        yield Home.current()
+    finally:
+        _given.reset(token)

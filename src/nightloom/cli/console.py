@@ -4,7 +4,6 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nightloom.cache.lookup import span
 from nightloom.cli.main import say
 from nightloom.ending import hold
 
@@ -71,38 +70,10 @@ class Console:
 
     def summary(self, report: dict[str, Any]) -> None:
         """The end of a run: metrics, decision of the gate, time saved."""
-        if report["state"] == "planned":
-            return
-        if "models" in report:
-            self._night(report)
-            return
-        metrics = report.get("metrics") or {}
-        shown = [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)]
-        print("metrics  " + ", ".join(shown))
-        model = report.get("model") or {}
-        aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
-        print(f"model    {model.get('name')}/{model.get('version')}{aliases}")
-        print(f"gate     {model.get('reason')}")
-        saved = report["seconds_saved"]
-        print(f"time     {span(report['seconds'])}, the cache saved {span(saved)}")
+        from nightloom.reporting.summary import summary
 
-    def _night(self, report: dict[str, Any]) -> None:
-        from nightloom.reporting.night_report import night_rows
-
-        rows = night_rows(report["models"])
-        width = max(len(row["model"]) for row in rows)
-        for row in rows:
-            told = [
-                row["state"],
-                f"built {row['built']}",
-                row["against the champion"],
-                row["decision"],
-            ]
-            time = f"took {row['took']}, saved {row['saved']}"
-            print(f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time]))
-        print(
-            f"time     {span(report['seconds'])}, the cache saved {span(report['seconds_saved'])}"
-        )
+        if report["state"] != "planned":
+            print("\n".join(summary(report)))
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -17,11 +17,8 @@ import click
 from nightloom.cli import stopping
 from nightloom.cli.catalogue import find_flow
 from nightloom.cli.main import say
-from nightloom.errors import InputError, NightloomError, RunError
-from nightloom.exhaustion import exhausted
+from nightloom.errors import NightloomError, RunError
 
-_NO_SERVER = "Failed to reach API at"
-"""What Prefect says at the start of a run."""
 ON = "to go on where this stopped"
 
 
@@ -65,11 +62,15 @@ def run(
     if not plan:
         _use_stack()
     from nightloom.cli.console import Console
+    from nightloom.front.running import carried_out
+    from nightloom.tasks.runtime.observer import watched_by
 
     console = Console()
     try:
-        with console:
-            report = _run(entry.load(), parsed, refresh, plan=plan, console=console)
+        with console, watched_by(console):
+            report = carried_out(
+                entry.load(), parsed, refresh, plan=plan, call=_stoppable, where="after --refresh"
+            )
     except NightloomError as error:
         if isinstance(error, RunError) and not plan:
             console.say(f"{ON}: {_again()}")
@@ -97,47 +98,6 @@ def _use_stack() -> None:
     from nightloom.home import Home
 
     use_stack(Home.current())
-
-
-def _run(
-    flow: Any, settings: Any, refresh: tuple[str, ...], *, plan: bool, console: Any
-) -> dict[str, Any]:
-    from nightloom.tasks.runtime.observer import watched_by
-    from nightloom.tasks.runtime.planning import planning
-    from nightloom.tasks.runtime.stage import STAGES
-
-    for name in refresh:
-        if name not in STAGES:
-            known = ", ".join(STAGES)
-            several = [part for part in name.split(",") if part in STAGES]
-            again = f"; for several: {' '.join(f'--refresh {part}' for part in several)}"
-            raise InputError(
-                f"expected a stage after --refresh, got {name}; there are {known}"
-                f"{again if len(several) > 1 else ''}"
-            )
-    if plan:
-        with planning(), watched_by(console):
-            planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
-        return planned
-    with watched_by(console):
-        try:
-            return _stoppable(lambda: flow(settings, refresh=refresh))
-        except NightloomError:
-            raise
-        except Exception as error:
-            if os.environ.get("NIGHTLOOM_DEBUG"):
-                raise
-            if what := exhausted(error):
-                raise RunError(what) from error
-            message = " ".join(str(error).split())
-            if _NO_SERVER in message:
-                raise InputError(
-                    f"expected a Prefect server at {message.rpartition(' ')[2]}, which does not "
-                    "answer; start it, or unset PREFECT_API_URL to run without one"
-                ) from error
-            raise RunError(
-                f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where"
-            ) from error
 
 
 def _stoppable(flow: Callable[[], dict[str, Any]]) -> dict[str, Any]:

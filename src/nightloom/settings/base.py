@@ -3,6 +3,7 @@
 import json
 import types
 import typing
+from pathlib import PurePath
 from typing import Any, Never
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -48,14 +49,28 @@ class Settings(BaseModel):
             field = cls.model_fields[attributes[name]]
             if isinstance(value, str) and holds_secret(value):
                 _refuse(cls, name, "secret", SECRET)
-            if isinstance(field.default, Settings) and isinstance(value, dict):
-                read[name] = {**field.default.model_dump(exclude_unset=True), **value}
-                continue
             try:
+                if isinstance(field.default, Settings):
+                    given = as_given(value, kind=type(field.default))
+                    if isinstance(given, dict):
+                        read[name] = {**field.default.model_dump(exclude_unset=True), **given}
+                        continue
                 read[name] = _read(value, field.annotation)
             except ValueError as error:
                 _refuse(cls, name, "text", str(error), value)
         return read
+
+
+def as_given(value: Any, *, kind: type[BaseModel]) -> Any:
+    """A settings object as the tree of what was set in it, so that it means what a dict means.
+
+    Anything else as it is. Raises ValueError where it is not of `kind`.
+    """
+    if not isinstance(value, BaseModel):
+        return value
+    if not isinstance(value, kind):
+        raise ValueError(f"expected {kind.__name__}, got {type(value).__name__}")
+    return value.model_dump(exclude_unset=True)
 
 
 def _refuse_unknown(kind: type[BaseModel], values: dict[Any, Any]) -> None:
@@ -97,6 +112,8 @@ def _read(value: Any, annotation: Any) -> Any:
         if _allows(annotation, int) or _allows(annotation, float):
             raise ValueError("expected a number")
         return value
+    if isinstance(value, PurePath) and _allows(annotation, str):
+        return str(value)
     if not isinstance(value, str):
         return value
     if value.strip().lower() in ("", "none", "null") and _allows(annotation, type(None)):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nightloom.accelerators import Accelerator
-from nightloom.settings.base import Settings
+from nightloom.settings.base import Settings, as_given
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.settings.model import (
@@ -48,6 +48,8 @@ class FlowSettings(Settings):
     def _take_batches_as_asked(cls, values: Any) -> Any:
         """A default size of batches gives way to few rows; one that somebody chose does not."""
         train = values.get("train") if isinstance(values, dict) else None
+        if isinstance(train, TrainSettings):
+            train = as_given(train, kind=TrainSettings)
         if isinstance(train, dict) and "batch_size" in train and "least_steps" not in train:
             return {**values, "train": {**train, "least_steps": 1}}
         return values

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nightloom.errors import InputError
-from nightloom.settings.base import Settings
+from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import (
     ClassifyBert,
     ClassifyHub,
@@ -43,6 +43,21 @@ class NightlyModel(Settings):
         if value not in KINDS:
             raise ValueError(f"expected one of {', '.join(KINDS)}")
         return value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _as_tree(cls, value: Any, others: ValidationInfo) -> Any:
+        """Objects as what was set in them: these settings are stored and read again as JSON."""
+        kind = KINDS.get(others.data.get("flow", ""))
+        if kind is None:
+            return value
+        value = as_given(value, kind=kind)
+        if not isinstance(value, dict):
+            return value
+        groups = {
+            name: type(kind.model_fields[one].default) for name, one in public_fields(kind).items()
+        }
+        return {name: as_given(one, kind=groups.get(name, Settings)) for name, one in value.items()}
 
     @property
     def title(self) -> str:

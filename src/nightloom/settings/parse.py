@@ -1,5 +1,6 @@
 """Settings from a command line and a file, with errors that say what to type instead."""
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -30,6 +31,29 @@ def parse_settings(
     values = _from_file(kind, config) if config else {}
     _merge(values, nested(_assigned(kind, assignments)))
     return validate(kind, values)
+
+
+def settings_of(kind: type[Tree], given: object) -> Tree:
+    """Settings of type `kind`, however a caller in Python has them.
+
+    given: None, an object of `kind`, a YAML file's path, or a mapping of groups and dotted names to
+    values, of which a group may be an object too.
+
+    Raises:
+        InputError: As `parse_settings`; or it is none of these.
+    """
+    if given is None:
+        return validate(kind, {})
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return validate(kind, _from_file(kind, Path(given)))
+    if isinstance(given, Mapping):
+        return validate(kind, tree_of(kind, given, "settings"))
+    raise InputError(
+        f"expected settings as a dict, such as {{'train.epochs': 3}}, as a {kind.__name__} or as "
+        f"the path of a YAML file, got {type(given).__name__}"
+    )
 
 
 def validate(kind: type[Tree], values: Mapping[str, Any]) -> Tree:
@@ -130,7 +154,7 @@ def tree_of(kind: type[BaseModel], values: Mapping[Any, Any], where: str) -> dic
         value = tree.get(group, {})
         if value is None:
             tree[group] = {}
-        elif not isinstance(value, dict):
+        elif not isinstance(value, dict | BaseModel):
             raise InputError(f"{where}: {_is_a_group(kind, group, spelled(value))}")
     return tree
 

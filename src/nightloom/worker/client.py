@@ -19,6 +19,7 @@ from nightloom.accelerators import Accelerator, compiler_flags
 from nightloom.context import BuildContext, Built
 from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
+from nightloom.home import VARIABLE, Home
 from nightloom.interruption import Interrupted
 from nightloom.progress import SILENT, Report
 from nightloom.worker.programs import Programs
@@ -156,7 +157,7 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**ENVIRONMENT, **os.environ, **self._compiling()},
+                    env={**ENVIRONMENT, **os.environ, **self._compiling(), **_home()},
                 )
             if self._asked:  # meanwhile, by another thread
                 self.kill()
@@ -270,6 +271,11 @@ class Worker:
         programs, self._programs = self._programs, None
         if programs is not None:
             programs.close(keep=keep)
+
+
+def _home() -> dict[str, str]:
+    """A home that was given to this call, which the child cannot know of."""
+    return {VARIABLE: str(Home.current().root)}
 
 
 def _ends_without_memory(log: Path) -> bool:

@@ -1,0 +1,40 @@
+"""A night: two models retrained, one after the other, and one summary for both.
+
+    python examples/night.py
+
+A model that fails does not keep the other back; the night then ends in a RunError that names it.
+"""
+
+import nightloom
+from nightloom.settings.flows import ClassifyTransformer
+from nightloom.settings.train import TrainSettings
+
+NEWS = {
+    "data": {"source": "sample", "limit": 400},
+    "model.length": 24,
+    "train": TrainSettings(epochs=1, jit_compile=False),
+}
+
+
+def main() -> None:
+    """Retrain the models of the night."""
+    models = [
+        {"flow": "classify-transformer", "name": "news", "settings": NEWS},
+        {
+            "flow": "classify-transformer",
+            "name": "news-soft",
+            "settings": ClassifyTransformer(
+                data=NEWS["data"],
+                model={"length": 24},
+                train=TrainSettings(epochs=1, jit_compile=False, label_smoothing=0.1),
+            ),
+        },
+    ]
+    try:
+        print(nightloom.run("nightly", {"models": models}))
+    except nightloom.RunError as error:
+        print(f"failed: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Train a classifier, load its champion, and ask it.
+
+    python examples/train_and_load.py
+
+The second time every stage comes from the cache. Everything lies below NIGHTLOOM_HOME.
+"""
+
+import nightloom
+
+SETTINGS = {
+    "data": {"source": "sample", "limit": 400},
+    "model.length": 24,
+    "train": {"epochs": 1, "jit_compile": False},  # compiling pays for longer trainings
+    "register.name": "news",
+}
+TEXTS = ["Stocks rally after the rate cut", "The cup final goes to extra time"]
+
+
+def main() -> None:
+    """Train, load, predict."""
+    report = nightloom.run("classify-transformer", SETTINGS)
+    print(report)
+    model = nightloom.load_model("news@champion")
+    print(model)
+    for answer in model.predict(
+        ["Stocks rally after the rate cut", "The cup final goes to extra time"]
+    ):
+        print(answer["label"], answer["text"], sep="\t")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What `import nightloom` offers: flows run and models loaded from Python."""

@@ -1,0 +1,105 @@
+"""`nightloom.load_model`: a registered model that answers texts."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, overload
+
+from nightloom.errors import InputError
+from nightloom.home import at_home
+
+if TYPE_CHECKING:
+    from nightloom.registry.aliases import Entry
+    from nightloom.serving.predictor import Predictor
+
+Answer = dict[str, Any]
+"""`text`, then `label` and `probabilities`, or `entities`: a line of `nightloom predict`."""
+
+
+class Model:
+    """A version of a registered model, loaded."""
+
+    def __init__(self, entry: "Entry", predictor: "Predictor") -> None:
+        self._entry = entry
+        self._predictor = predictor
+
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+        return self._entry.name
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return self._entry.version
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Those that it had when it was loaded."""
+        return self._entry.aliases
+
+    @property
+    def metric(self) -> tuple[str, float] | None:
+        """Name and value of what the gate judged by."""
+        return self._entry.metric
+
+    @overload
+    def predict(self, texts: str, *, batch_size: int = 64) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, texts: Iterable[str], *, batch_size: int = 64) -> list[Answer]: ...
+
+    def predict(self, texts: str | Iterable[str], *, batch_size: int = 64) -> Answer | list[Answer]:
+        """The answer to a text, or one for each of several, in their order.
+
+        batch_size: texts that go through the model at once.
+
+        Raises:
+            InputError: Something among them is no text.
+        """
+        if isinstance(texts, str):
+            return self.predict([texts], batch_size=batch_size)[0]
+        if not isinstance(texts, Iterable):
+            raise InputError(f"expected a text or a list of texts, got {type(texts).__name__}")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise InputError(f"expected a batch_size of 1 or more, got {batch_size!r}")
+        given = list(texts)
+        for number, text in enumerate(given):
+            if not isinstance(text, str):
+                raise InputError(
+                    f"expected texts, got {type(text).__name__} {text!r:.60} at index {number}; "
+                    "make it a text"
+                )
+        return list(self._predictor.predict(given, batch_size=batch_size))
+
+    def __repr__(self) -> str:
+        aliases = "".join(f" @{alias}" for alias in self.aliases)
+        score = f", {self.metric[0]} {self.metric[1]:.4f}" if self.metric else ""
+        return f"<nightloom.Model {self.name}/{self.version}{aliases}{score}>"
+
+
+def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Model:
+    """Load a registered model: `name` (the champion), `name@alias` or `name/version`.
+
+    Warns where a plain name has no champion and the latest version is taken.
+
+    Args:
+        name: As `nightloom predict` takes it; `nightloom models` lists them.
+        home: Where it is kept. None: NIGHTLOOM_HOME, else `.nightloom/`. The registry is the
+            store that MLFLOW_TRACKING_URI names, else the home's own.
+
+    Raises:
+        InputError: There is no such version, or its files are gone.
+    """
+    from nightloom.registry.moving import settle
+    from nightloom.registry.names import resolve_model
+    from nightloom.serving.predictor import load_predictor
+
+    if not isinstance(name, str):
+        raise InputError(f"expected the name of a model, got {type(name).__name__}")
+    with at_home(home) as chosen:
+        moved = settle(chosen)
+        found = resolve_model(chosen.tracking_uri, name)
+        for note in filter(None, (moved, found.note)):
+            warnings.warn(note, stacklevel=2)
+        return Model(found.entry, load_predictor(chosen, found.entry))

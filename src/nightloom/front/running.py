@@ -1,0 +1,181 @@
+"""`nightloom.run`: a flow from a script, from a notebook, inside somebody else's Prefect flow."""
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.exhaustion import exhausted
+from nightloom.front.report import Report
+from nightloom.home import Home, at_home
+
+if TYPE_CHECKING:
+    from nightloom.settings.base import Settings
+
+Call = Callable[[], dict[str, Any]]
+
+_NO_SERVER = "Failed to reach API at"
+"""What Prefect says at the start of a run."""
+
+
+def run(
+    flow: str,
+    settings: "Mapping[str, Any] | Settings | str | os.PathLike[str] | None" = None,
+    *,
+    plan: bool = False,
+    refresh: str | Iterable[str] = (),
+    home: "str | os.PathLike[str] | None" = None,
+) -> Report:
+    """Run a flow, as `nightloom run FLOW` does; what it came to.
+
+    May be called anywhere: with an event loop running in this thread (a notebook) it runs in
+    another one, inside a Prefect flow as its subflow. Returns when the run is over; a coroutine
+    that must not wait calls `await asyncio.to_thread(nightloom.run, ...)`.
+
+    Args:
+        flow: Its name, one of those that `nightloom flows` lists.
+        settings: A dict in groups (`{"train": {"epochs": 1}}`) or by dotted names
+            (`{"train.epochs": 1}`), an object of `nightloom.settings`, which counts for what was
+            set in it, or the path of a YAML file. None: the defaults.
+        plan: Say what would run, and why; run nothing.
+        refresh: A stage, or several, to build again even where nothing changed.
+        home: Where everything is kept. None: NIGHTLOOM_HOME, else `.nightloom/`.
+
+    Raises:
+        InputError: The flow, a setting or a stage is unknown, or a value is not what it takes;
+            also for data that cannot be read.
+        RunError: The run failed. That of a night has its report as `error.report`.
+    """
+    from nightloom.cli.catalogue import find_flow
+    from nightloom.settings.parse import settings_of
+
+    if not isinstance(flow, str):
+        raise InputError(f"expected the name of a flow, got {type(flow).__name__}")
+    entry = find_flow(flow)
+    parsed = settings_of(entry.load_settings(), settings)
+    stages = (refresh,) if isinstance(refresh, str) else tuple(refresh)
+    with at_home(home) as chosen, _at_stack(chosen):
+        report = carried_out(entry.load(), parsed, stages, plan=plan, call=_beside_loop)
+    return Report(report)
+
+
+def carried_out(
+    flow: Any,
+    settings: Any,
+    refresh: tuple[str, ...],
+    *,
+    plan: bool,
+    call: Callable[[Call], dict[str, Any]],
+    where: str = "in refresh",
+) -> dict[str, Any]:
+    """The report of a Prefect flow; `call` is given what runs it.
+
+    where: somebody named the stages to build again.
+
+    Raises:
+        InputError: A stage is unknown, or as the stages say.
+        RunError: It failed.
+    """
+    from nightloom.tasks.runtime.planning import planning
+
+    _check_stages(refresh, where)
+    if plan:
+        with planning():
+            planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
+        return planned
+    try:
+        return call(lambda: flow(settings, refresh=refresh))
+    except NightloomError:
+        raise
+    except Exception as error:
+        if os.environ.get("NIGHTLOOM_DEBUG"):
+            raise
+        raise _told(error) from error
+
+
+def _check_stages(refresh: tuple[str, ...], where: str) -> None:
+    from nightloom.tasks.runtime.stage import STAGES
+
+    for name in refresh:
+        if name in STAGES:
+            continue
+        several = [part for part in str(name).split(",") if part in STAGES]
+        again = ""
+        if len(several) > 1:
+            again = f"; for several: {_several(several, where)}"
+        raise InputError(
+            f"expected a stage {where}, got {name}; there are {', '.join(STAGES)}{again}"
+        )
+
+
+def _several(stages: list[str], where: str) -> str:
+    _, _, option = where.partition("after ")
+    return " ".join(f"{option} {one}" for one in stages) if option else repr(stages)
+
+
+def _told(error: Exception) -> NightloomError:
+    """What a run ended with that nobody raised on purpose, in a line."""
+    if what := exhausted(error):
+        return RunError(what)
+    message = " ".join(str(error).split())
+    if _NO_SERVER in message:
+        return InputError(
+            f"expected a Prefect server at {message.rpartition(' ')[2]}, which does not "
+            "answer; start it, or unset PREFECT_API_URL to run without one"
+        )
+    return RunError(f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
+
+
+def _beside_loop(flow: Call) -> dict[str, Any]:
+    """Run it here; in a thread where an event loop runs here, which Prefect would wait for.
+
+    Ctrl-C lets a training write a checkpoint, and ends what builds.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return flow()
+    done: Future[dict[str, Any]] = Future()
+
+    def go() -> None:
+        try:
+            done.set_result(flow())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(go,), name="nightloom")
+    thread.start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        from nightloom.worker.client import interrupt_all
+
+        interrupt_all()
+        raise
+    finally:
+        thread.join()
+
+
+@contextlib.contextmanager
+def _at_stack(home: Home) -> Iterator[None]:
+    """Inside, runs are recorded by this home's stack, where one is up and no server is named."""
+    from nightloom.deployments.services import answers
+    from nightloom.deployments.stack import running_stack
+
+    stack = running_stack(home)
+    if stack is None or not stack.ready or not answers(f"{stack.api_url}/health"):
+        yield
+        return
+    from prefect.context import FlowRunContext
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if FlowRunContext.get() is not None or PREFECT_API_URL.value():
+        yield
+        return
+    with temporary_settings(updates={PREFECT_API_URL: stack.api_url}):
+        yield

@@ -1,0 +1,44 @@
+"""The end of a run in a few lines: scores, decision of the gate, time saved."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nightloom.cache.lookup import span
+from nightloom.reporting.night_report import night_rows
+
+
+def summary(report: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for the JSON of a run, of a night or of a plan."""
+    if "models" in report:
+        yield from _night(report)
+    elif report["state"] == "completed":
+        metrics, model = report.get("metrics") or {}, report.get("model") or {}
+        shown = (f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float))
+        yield "metrics  " + ", ".join(shown)
+        aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
+        yield f"model    {model.get('name')}/{model.get('version')}{aliases}"
+        yield f"gate     {model.get('reason')}"
+    else:
+        yield from _stages(report)
+    if report["state"] != "planned":
+        saved = report["seconds_saved"]
+        yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
+
+
+def _stages(report: Mapping[str, Any]) -> Iterator[str]:
+    for entry in report["stages"]:
+        yield f"{entry['state'].upper():<7} {entry['stage']}: {entry['why']}"
+
+
+def _night(report: Mapping[str, Any]) -> Iterator[str]:
+    rows = night_rows(report["models"])
+    width = max(len(row["model"]) for row in rows)
+    for row in rows:
+        told = [
+            row["state"],
+            f"built {row['built']}",
+            row["against the champion"],
+            row["decision"],
+        ]
+        time = f"took {row['took']}, saved {row['saved']}"
+        yield f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time])
