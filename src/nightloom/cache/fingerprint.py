@@ -147,12 +147,11 @@ class _Walk:
         if module in self._ran:
             return
         self._ran.add(module)
-        parent = module.rpartition(".")[0]
-        if not project.is_project(module) or (source := self.source(module)) is None:
+        if not project.is_project(module):
             return
-        if parent:
-            self._run(parent)
-        self._waiting.append((source, None))
+        self._run(module.rpartition(".")[0])
+        if source := self.source(module):
+            self._waiting.append((source, None))
 
     def _follow(self, source: Source, statement: Statement) -> None:
         """What a statement uses that counts."""
@@ -258,7 +257,7 @@ class _Walk:
         if chain[0] in FILES:
             for near in project.modules_below(source.package):
                 self._take_whole(near)
-        elif self.source(inner):
+        elif self.source(inner) or (not is_found and project.is_folder(inner)):
             self._take(inner, chain[1:])
         elif not is_found and (chain[0] == "__dict__" or not chain[0].startswith("__")):
             self._take_whole(module)  # made by __getattr__, or by another module

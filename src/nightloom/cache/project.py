@@ -26,17 +26,27 @@ def is_project(module: str) -> bool:
     return module.partition(".")[0] in _roots()
 
 
+def is_folder(module: str) -> bool:
+    """Whether a project module is a folder, be it without `__init__.py`."""
+    base = _base(module)
+    return base is not None and base.is_dir()
+
+
 def file_of(module: str) -> Path | None:
     """The file of a project module; None where there is none."""
-    top, *parts = module.split(".")
-    root = _roots().get(top)
-    if root is None:
+    base = _base(module)
+    if base is None:
         return None
-    base = root.joinpath(*parts)
     for candidate in (base / "__init__.py", base.with_name(f"{base.name}.py")):
         if candidate.is_file():
             return candidate
     return None
+
+
+def _base(module: str) -> Path | None:
+    top, *parts = module.split(".")
+    root = _roots().get(top)
+    return root and root.joinpath(*parts)
 
 
 def modules_below(package: str = "") -> Iterator[str]:
