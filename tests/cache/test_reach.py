@@ -42,7 +42,7 @@ FOLLOWED = {
         "used",
     ),
     "module-in-a-function": (
-        "def build():\n    from nightloom import other\n    return [other.used() for _ in range(2)]\n",
+        'def build():\n    from nightloom import other\n    return [other.used() for _ in "a"]\n',
         "used",
     ),
     "in-a-method": (
@@ -161,6 +161,7 @@ RUNS = {
     "a-call": "print(1)\n",
     "a-call-with-a-result": "def note(a): return 1\n_ = note(1)\n",
     "a-decorator-that-notes": "def note(a): return a\n@note\ndef decorated(): return 1\n",
+    "a-decorator-without-a-name": "T = [print]\n@T[0]\ndef decorated(): return 1\n",
     "a-decorator-of-a-library": "import keras\n@keras.saving.register()\nclass A:\n    x = 1\n",
     "a-class-that-is-noted": (
         "class Base:\n    def __init_subclass__(cls): pass\nclass A(Base):\n    x = 1\n"

@@ -25,6 +25,9 @@ Look = Callable[[str], Source | None]
 
 def acts(look: Look, source: Source, statement: Statement) -> bool:
     """Whether importing the module may do more than bind the statement's names."""
+    given = getattr(statement.node, "decorator_list", ())
+    if len(given) > len(statement.decorators):  # one is computed
+        return True
     if any(_is_foreign(source, chain) for chain in statement.decorators):
         return True
     if any(_call_acts(look, source, chain) for chain in statement.calls):
