@@ -46,13 +46,13 @@ def measure(
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of each way, a value a repeat, and the size of what was aligned."""
     from nightloom.data.arrow import open_split
-    from nightloom.data.splits.entity_dataset import build_entity_dataset
+    from nightloom.data.build import build_dataset
     from nightloom.encoders.checkpoints import fetch_checkpoint
     from nightloom.settings.data import EntityDataSettings
     from nightloom.text.alignment import Aligner
     from nightloom.text.graph_tokenizer import load_fast
 
-    facts = build_entity_dataset(EntityDataSettings(source=str(data)), scratch / "data")
+    facts = build_dataset(EntityDataSettings(source=str(data)), scratch / "data")
     fetch_checkpoint(checkpoint, out=scratch / "checkpoint")
     aligner = Aligner(
         scratch / "checkpoint",

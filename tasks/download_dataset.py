@@ -20,8 +20,8 @@ download_dataset = Stage(
         check="nightloom.tasks.download_dataset:check",
         by="task",
         variants={
-            "text": Variant(code=("nightloom.data.splits.text_dataset",)),
-            "entities": Variant(code=("nightloom.data.splits.entity_dataset",)),
+            "text": Variant(code=("nightloom.data.splits.texts",)),
+            "entities": Variant(code=("nightloom.data.splits.sentences",)),
         },
     )
 )

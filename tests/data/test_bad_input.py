@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
+from nightloom.data.build import build_dataset
+from nightloom.data.sources.opened import source_identity
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
@@ -312,12 +313,12 @@ def cases(table: list[tuple[str, Files, dict[str, Any], str]]) -> Any:
 
 @cases(TEXT)
 def test_texts(files: Files, values: dict[str, Any], words: str, tmp_path: Path) -> None:
-    expect(build_text_dataset, TextDataSettings, tmp_path, files, values, words)
+    expect(build_dataset, TextDataSettings, tmp_path, files, values, words)
 
 
 @cases(ENTITIES)
 def test_entities(files: Files, values: dict[str, Any], words: str, tmp_path: Path) -> None:
-    expect(build_entity_dataset, EntityDataSettings, tmp_path, files, values, words)
+    expect(build_dataset, EntityDataSettings, tmp_path, files, values, words)
 
 
 def test_unreadable_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightloom.data.build import build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import TableOptions
 from nightloom.data.formats.files import TABLE_FORMATS
@@ -75,7 +75,7 @@ def test_a_stated_delimiter(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text(rows)
     for given_as, label_of in (("semicolon", {"a", "b"}), (";", {"a", "b"}), ("comma", None)):
         settings = TextDataSettings(source=str(tmp_path), columns="text,label", delimiter=given_as)
-        facts = build_text_dataset(settings, tmp_path / given_as)
+        facts = build_dataset(settings, tmp_path / given_as)
         assert set(facts["label_names"]) == (label_of or {"x;a", "x;b"})
         assert ("notes" in facts) == (label_of is not None)
 
@@ -151,16 +151,16 @@ def test_lone_quotes_with_the_remedy(tmp_path: Path) -> None:
     rows += [(f"row {n}", "ab"[n % 2]) for n in range(10)]
     (tmp_path / "train.tsv").write_text("\n".join("\t".join(r) for r in [("text", "label"), *rows]))
     settings = TextDataSettings(source=str(tmp_path), quoted="false")  # type: ignore[arg-type]
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert sum(facts["rows"].values()) == 14
     together = TextDataSettings(source=str(tmp_path), quoted=True)
-    assert sum(build_text_dataset(together, tmp_path / "one")["rows"].values()) == 11
+    assert sum(build_dataset(together, tmp_path / "one")["rows"].values()) == 11
 
 
 def test_line_breaks_within_quotes_are_counted_and_told(tmp_path: Path) -> None:
     rows = [(f"Hello {n},\n\nmy printer, again\nBye", "ab"[n % 2]) for n in range(12)]
     (tmp_path / "train.csv").write_text(written(",", [("text", "label"), *rows]))
-    facts = build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert sum(facts["rows"].values()) == 12
     assert facts["notes"] == ["train.csv: 12 rows in 49 lines; 36 line breaks stand within quotes"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightloom.data.arrow import read_columns
-from nightloom.data.build import build_entity_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.labels.tag_schemes import spans, tags_from_spans
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
@@ -40,7 +40,7 @@ def read(out: Path, split: str, names: list[str]) -> list[tuple[list[str], list[
 def test_schemes_are_seen_and_normalised(scheme: str, newline: str, tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         write_conll(tmp_path / f"{split}.txt", scheme, newline=newline)
-    facts = build_entity_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert facts["scheme"] == dict.fromkeys(("train", "valid", "test"), scheme)
     assert facts["label_names"] == ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
     assert facts["entities"]["train"] == {"LOC": 6, "ORG": 3, "PER": 9}
@@ -59,7 +59,7 @@ def test_layouts(tmp_path: Path) -> None:
     text += "New York\tNN\tO\tB-LOC"
     for split in ("train", "dev", "test"):
         (tmp_path / f"{split}.conll").write_text(text, encoding="utf-8")
-    facts = build_entity_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert read(tmp_path / "out", "test", facts["label_names"]) == [
         (["Rome", "and"], ["B-LOC", "O"]),
         (["New York"], ["B-LOC"]),
@@ -69,7 +69,7 @@ def test_layouts(tmp_path: Path) -> None:
 def test_columns_by_name_and_any_types(tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_text("1 B-Gene brca1 x\n2 O binds x\n\n" * 10)
     settings = EntityDataSettings(source=str(tmp_path / "d.txt"), columns="id,tag,word,rest")
-    facts = build_entity_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert facts["label_names"] == ["O", "B-Gene", "I-Gene"]
     assert facts["rows"] == {"train": 8, "valid": 1, "test": 1}
     assert read(tmp_path / "out", "test", facts["label_names"])[0][0] == ["brca1", "binds"]
@@ -82,7 +82,7 @@ def test_jsonl(tmp_path: Path) -> None:
     ]
     rows.append({"tokens": [], "tags": []})
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    facts = build_entity_dataset(
+    facts = build_dataset(
         EntityDataSettings(source=str(tmp_path / "d.jsonl"), limit=7), tmp_path / "out"
     )
     assert facts["rows"] == {"train": 7, "valid": 2, "test": 2}
@@ -95,14 +95,14 @@ def test_impossible_tags_are_counted_and_repaired_or_refused(tmp_path: Path) -> 
     (tmp_path / "valid.txt").write_text(good)
     (tmp_path / "test.txt").write_text(good)
     repair = EntityDataSettings(source=str(tmp_path))
-    facts = build_entity_dataset(repair, tmp_path / "out")
+    facts = build_dataset(repair, tmp_path / "out")
     assert facts["repaired"] == {"train": 2, "valid": 0, "test": 0}
     assert "train.txt:32: I-LOC after O is impossible in iob2" in facts["warnings"][0]
     assert str(tmp_path) not in facts["warnings"][0]
     last = read(tmp_path / "out", "train", facts["label_names"])[-1]
     assert last == (["x", "y", "z"], ["O", "B-LOC", "B-PER"])
     with pytest.raises(InputError, match=r"train\.txt:32: I-LOC after O is impossible in iob2"):
-        build_entity_dataset(repair.model_copy(update={"invalid_tags": "refuse"}), tmp_path / "no")
+        build_dataset(repair.model_copy(update={"invalid_tags": "refuse"}), tmp_path / "no")
     assert not (tmp_path / "no" / "dataset.json").exists()
     assert not list((tmp_path / "no").rglob(".staging*"))
 
@@ -110,7 +110,7 @@ def test_impossible_tags_are_counted_and_repaired_or_refused(tmp_path: Path) -> 
 def test_splits_in_different_schemes(tmp_path: Path) -> None:
     write_conll(tmp_path / "train.txt", "iob1")
     write_conll(tmp_path / "test.txt", "bilou")
-    facts = build_entity_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert facts["scheme"] == {"train": "iob1", "test": "bilou"}
     assert facts["repaired"] == {"train": 0, "test": 0}
     assert "test is tagged in bilou, train in iob1" in facts["warnings"][0]
@@ -120,7 +120,7 @@ def test_stated_scheme_is_checked(tmp_path: Path) -> None:
     write_conll(tmp_path / "train.txt", "iob2")
     settings = EntityDataSettings(source=str(tmp_path), scheme="bilou", invalid_tags="refuse")
     with pytest.raises(InputError, match="impossible in bilou"):
-        build_entity_dataset(settings, tmp_path / "out")
+        build_dataset(settings, tmp_path / "out")
 
 
 def test_equal_bytes_and_datasets_reads_them(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_equal_bytes_and_datasets_reads_them(tmp_path: Path) -> None:
 
     write_conll(tmp_path / "train.txt", "iob1", repeat=20)
     for name in ("one", "two"):
-        build_entity_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / name)
+        build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / name)
     for path in (tmp_path / "one").rglob("*.*"):
         assert (
             path.read_bytes()
@@ -141,7 +141,7 @@ def test_equal_bytes_and_datasets_reads_them(tmp_path: Path) -> None:
 
 
 def test_conll2003(shared_data: Path, tmp_path: Path) -> None:
-    facts = build_entity_dataset(
+    facts = build_dataset(
         EntityDataSettings(source=str(shared_data / "conll2003")), tmp_path / "out"
     )
     assert facts["scheme"]["train"] == "iob1"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.data.build import build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.download import growth_shown
 from nightloom.errors import RunError
 from nightloom.settings.data import TextDataSettings
@@ -46,9 +46,7 @@ def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path) -> No
             source.unlink(missing_ok=True)
 
     with pytest.raises(RunError, match=r"train.csv changed while it was read; run again"):
-        build_text_dataset(
-            TextDataSettings(source=str(source)), tmp_path / "out", Recorder(disturb)
-        )
+        build_dataset(TextDataSettings(source=str(source)), tmp_path / "out", Recorder(disturb))
     assert not (tmp_path / "out" / "dataset.json").exists()
 
 

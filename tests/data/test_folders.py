@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
+from nightloom.data.build import build_dataset
 from nightloom.data.formats.files import TABLE_FORMATS
 from nightloom.data.sources.folders import look_into
-from nightloom.data.sources.opened import split_names
+from nightloom.data.sources.opened import source_identity, split_names
 from nightloom.data.sources.roles import roles_of
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
@@ -37,7 +37,7 @@ def fill(folder: Path, files: dict[str, str]) -> str:
 
 def built(folder: Path, files: dict[str, str], **values: Any) -> dict[str, Any]:
     settings = TextDataSettings(source=fill(folder / "in", files), **values)
-    return build_text_dataset(settings, folder / "out")
+    return build_dataset(settings, folder / "out")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_sentences(train: str, valid: str, test: str, tmp_path: Path) -> None:
     if train == "train.tsv":
         files = {name: text.replace(" ", "\t") for name, text in files.items()}
     settings = EntityDataSettings(source=fill(tmp_path / "in", files))
-    facts = build_entity_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert facts["rows"] == {"train": 12, "valid": 4, "test": 5}
     assert not any("not read" in warning for warning in facts["warnings"])
 
@@ -270,17 +270,17 @@ def test_sentences_in_parts_and_their_mistakes(tmp_path: Path) -> None:
     files["test.txt"] = sentences(20, 3)
     source = fill(tmp_path / "in", {**files, "notes.csv": "x"})
     settings = EntityDataSettings(source=source, scheme="iob2")
-    facts = build_entity_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert sum(facts["rows"].values()) == 22
     assert any("train_2.txt:29: " in warning for warning in facts["warnings"])
     assert any("notes.csv (type .csv" in warning for warning in facts["warnings"])
     refusing = settings.model_copy(update={"invalid_tags": "refuse"})
     with pytest.raises(InputError, match=r"train_2.txt:29: "):
-        build_entity_dataset(refusing, tmp_path / "refused")
+        build_dataset(refusing, tmp_path / "refused")
 
 
 def test_the_sample_keeps_to_the_splits_asked_for(tmp_path: Path) -> None:
     settings = TextDataSettings(source="sample", test_split="train", limit=64)
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert facts["rows"] == {"train": 64, "valid": 540, "test": 600}
     assert "test (data.test_split is train)" in facts["warnings"][0]

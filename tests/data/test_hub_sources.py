@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = """
 import json, socket, sys, tempfile
 from pathlib import Path
-from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.errors import NightloomError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 look_up = socket.getaddrinfo
@@ -36,9 +36,8 @@ socket.getaddrinfo = look_up_here_only
 exec(sys.argv[2])
 for entities, source in json.loads(sys.argv[1]):
     make = EntityDataSettings if entities else TextDataSettings
-    build = build_entity_dataset if entities else build_text_dataset
     try:
-        print(json.dumps(build(make(source=source), Path(tempfile.mkdtemp()))))
+        print(json.dumps(build_dataset(make(source=source), Path(tempfile.mkdtemp()))))
     except NightloomError as error:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}))
 """

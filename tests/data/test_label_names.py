@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightloom.data.build import build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.labels.names import near_equal
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
@@ -17,7 +17,7 @@ from nightloom.settings.data import TextDataSettings
 def built(folder: Path, labels: list[str], **values: Any) -> dict[str, Any]:
     lines = "".join(f"row {n},{label}\n" for n, label in enumerate(labels))
     (folder / "train.csv").write_text("text,label\n" + lines, encoding="utf-8")
-    return build_text_dataset(TextDataSettings(source=str(folder), **values), folder / "out")
+    return build_dataset(TextDataSettings(source=str(folder), **values), folder / "out")
 
 
 MISSING = ["a", "b", "nan", "NULL", "N/A", ""] * 4
@@ -102,7 +102,7 @@ def test_floats_are_the_same_in_every_format(tmp_path: Path) -> None:
             pq.write_table(pa.table({"text": texts, "label": nan}), path)
         else:
             path.write_text(written[kind])
-        facts = build_text_dataset(TextDataSettings(source=str(path)), tmp_path / kind)
+        facts = build_dataset(TextDataSettings(source=str(path)), tmp_path / kind)
         found.append({name: facts[name] for name in ("label_names", "rows", "classes")})
         assert any("10 train rows have no label" in line for line in facts["warnings"])
     assert found[0]["label_names"] == ["0", "1"]
@@ -173,11 +173,11 @@ def test_a_test_split_whose_labels_are_kept_secret(named: bool, tmp_path: Path) 
         r"no test row has a label \(10 '-1'\).*data.test_split=valid .* or data.test_split=train"
     )
     with pytest.raises(InputError, match=words):
-        build_text_dataset(TextDataSettings(source=str(source)), tmp_path / "no")
+        build_dataset(TextDataSettings(source=str(source)), tmp_path / "no")
     sizes = {"valid": [36, 4, 10], "train": [36, 10, 4]}
     for way, expected in sizes.items():
         settings = TextDataSettings(source=str(source), test_split=way)
-        facts = build_text_dataset(settings, tmp_path / way)
+        facts = build_dataset(settings, tmp_path / way)
         assert list(facts["rows"].values()) == expected
         assert "test.parquet (data.test_split is" in facts["warnings"][0]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
 
@@ -23,8 +23,8 @@ def sentences(path: Path, rows: int) -> None:
 @pytest.mark.parametrize(
     ("write", "name", "build", "make", "few", "many"),
     [
-        (texts, "train.csv", build_text_dataset, TextDataSettings, 40_000, 120_000),
-        (sentences, "train.txt", build_entity_dataset, EntityDataSettings, 20_000, 50_000),
+        (texts, "train.csv", build_dataset, TextDataSettings, 40_000, 120_000),
+        (sentences, "train.txt", build_dataset, EntityDataSettings, 20_000, 50_000),
     ],
 )
 def test_peak_is_that_of_a_few_batches(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.formats.conll import read_sentences
 from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
 from nightloom.data.formats.tables import TableColumns, read_table
@@ -234,7 +234,7 @@ def test_any_file_gives_rows_or_an_input_error(
     named: tuple[str, bytes], columns: str | None, encoding: str, quoted: bool, names: str | None
 ) -> None:
     of_texts = {"columns": columns, "quoted": quoted, "label_names": names, "encoding": encoding}
-    build_or_refuse(named, build_text_dataset, TextDataSettings, of_texts)
+    build_or_refuse(named, build_dataset, TextDataSettings, of_texts)
 
 
 @given(
@@ -253,7 +253,7 @@ def test_any_file_gives_sentences_or_an_input_error(
         "scheme": scheme,
         "invalid_tags": invalid_tags,
     }
-    build_or_refuse(named, build_entity_dataset, EntityDataSettings, of_entities)
+    build_or_refuse(named, build_dataset, EntityDataSettings, of_entities)
 
 
 def build_or_refuse(named: tuple[str, bytes], build: Any, make: Any, values: Any) -> None:

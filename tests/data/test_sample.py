@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.labels.tag_schemes import impossible, spans
 from nightloom.data.sources.sample_rows import sample_sentences, sample_texts
 from nightloom.data.sources.sample_words import CLASSES, PEOPLES
@@ -63,10 +63,10 @@ def test_some_names_are_tagged_wrong() -> None:
 
 
 def test_both_tasks_build(tmp_path: Path) -> None:
-    texts = build_text_dataset(TextDataSettings(source="sample"), tmp_path / "texts")
+    texts = build_dataset(TextDataSettings(source="sample"), tmp_path / "texts")
     assert texts["rows"] == {"train": 5400, "valid": 600, "test": 1500}
     assert texts["label_names"] == ["Business", "Sci/Tech", "Sports", "World"]
-    sentences = build_entity_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
+    sentences = build_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
     assert sentences["rows"] == {"train": 1800, "valid": 200, "test": 500}
     assert sentences["warnings"] == []
 
@@ -75,4 +75,4 @@ def test_both_tasks_build(tmp_path: Path) -> None:
 def test_columns_that_it_does_not_have_are_refused(name: str, tmp_path: Path) -> None:
     settings = TextDataSettings(source="sample", **{name: "title"})
     with pytest.raises(InputError, match=rf"^data.source=sample has .*; leave out data.{name},"):
-        build_text_dataset(settings, tmp_path)
+        build_dataset(settings, tmp_path)

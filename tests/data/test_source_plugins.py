@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
-from nightloom.data.sources.opened import check_source
+from nightloom.data.build import build_dataset
+from nightloom.data.sources.opened import check_source, source_identity
 from nightloom.errors import InputError
 from nightloom.plugins import SOURCES
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
@@ -94,16 +94,16 @@ def test_texts_and_sentences(toy: Any, tmp_path: Path) -> None:
     check_source(settings)
     assert source_identity(settings) == {"kind": "toy", "name": "bodies"}
     assert modules_of("toy:bodies") == (module,)
-    facts = build_text_dataset(settings, tmp_path / "texts")
+    facts = build_dataset(settings, tmp_path / "texts")
     assert facts["rows"] == {"train": 27, "valid": 3, "test": 30}
     assert facts["label_names"] == ["even", "odd"]
     assert facts["source"] == {"kind": "toy", "name": "bodies"}
     assert any("more (nobody counts so far)" in line for line in facts["warnings"])
-    facts = build_entity_dataset(EntityDataSettings(source="toy:people"), tmp_path / "sentences")
+    facts = build_dataset(EntityDataSettings(source="toy:people"), tmp_path / "sentences")
     assert facts["rows"] == {"train": 24, "valid": 3, "test": 3}
     assert facts["source"] == {"kind": "toy"}
     with pytest.raises(InputError, match=r"toy:people: no column 'text' .*: body, label"):
-        build_text_dataset(TextDataSettings(source="toy:people"), tmp_path / "other")
+        build_dataset(TextDataSettings(source="toy:people"), tmp_path / "other")
 
 
 def test_settings_know_it(toy: Any) -> None:
@@ -150,7 +150,7 @@ def test_what_cannot_be_loaded_is_told(toy: Any) -> None:
 def test_a_file_of_such_a_name_is_read(tmp_path: Path) -> None:
     path = tmp_path / "news:old.csv"
     path.write_text("text,label\n" + "".join(f"t{n},{'ab'[n % 2]}\n" for n in range(20)))
-    facts = build_text_dataset(TextDataSettings(source=str(path)), tmp_path / "out")
+    facts = build_dataset(TextDataSettings(source=str(path)), tmp_path / "out")
     assert facts["source"]["kind"] == "files"
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nightloom.data.build import build_entity_dataset
+from nightloom.data.build import build_dataset
 from nightloom.data.formats.notes import Notes
 from nightloom.data.labels.tag_schemes import spans
 from nightloom.data.sources.opened import open_source
@@ -149,9 +149,7 @@ def test_a_comment_that_fits_the_columns_is_one_by_its_key(tmp_path: Path) -> No
 def test_lines_of_impossible_tags_count_comments(tmp_path: Path) -> None:
     good = "a B-PER\nb I-PER\n\n" * 10
     (tmp_path / "d.conll").write_text(good + "x O\n# a remark\ny I-LOC\n")
-    facts = build_entity_dataset(
-        EntityDataSettings(source=str(tmp_path / "d.conll")), tmp_path / "out"
-    )
+    facts = build_dataset(EntityDataSettings(source=str(tmp_path / "d.conll")), tmp_path / "out")
     assert any("d.conll:33: I-LOC after O" in line for line in facts["warnings"])
     assert facts["read_as"] == {
         "train": "d.conll: column 1 of 2 is the word, column 2 the tag (B-PER, I-PER, I-LOC)"

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightloom.data.arrow import count_rows, open_split, read_columns
-from nightloom.data.build import build_text_dataset, source_identity
+from nightloom.data.build import build_dataset
+from nightloom.data.sources.opened import source_identity
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 
@@ -55,9 +56,7 @@ def files_of(out: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", WRITERS)
 def test_formats_give_the_same_rows(kind: str, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path / f"all.{kind}", ROWS)
-    facts = build_text_dataset(
-        TextDataSettings(source=str(tmp_path / f"all.{kind}")), tmp_path / "out"
-    )
+    facts = build_dataset(TextDataSettings(source=str(tmp_path / f"all.{kind}")), tmp_path / "out")
     assert facts["label_names"] == ["a", "b", "c"]
     assert facts["rows"] == {"train": 49, "valid": 5, "test": 6}
     read = [row for split in facts["rows"] for row in rows_of(tmp_path / "out", split)]
@@ -74,7 +73,7 @@ def test_gzip_byte_order_mark_and_returns(tmp_path: Path) -> None:
         .encode()
     )
     (tmp_path / "train.csv.gz").write_bytes(gzip.compress(raw))
-    facts = build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert sum(facts["rows"].values()) == 20
     assert {text for text, _ in rows_of(tmp_path / "out", "train")} == {"é a", "é b"}
 
@@ -86,7 +85,7 @@ def test_without_header_and_joined_columns(tmp_path: Path) -> None:
     settings = TextDataSettings(
         source=str(tmp_path), columns="label,title,body", text="title,body", label_names="no,yes"
     )
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert facts["labels_read_as"] == "integers from 1"
     assert facts["classes"]["train"] == {"no": 10, "yes": 10}
     assert rows_of(tmp_path / "out", "train")[:2] == [("a b", 0), ("c", 1)]
@@ -121,7 +120,7 @@ def test_label_rules(
         lines = "".join(f"{label}\tt{n}{split}\n" for n, label in enumerate(labels.split()))
         (tmp_path / f"{split}.tsv").write_text("label\ttext\n" + lines)
     settings = TextDataSettings(source=str(tmp_path), label_names=names, label_base=base)
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert [label for _, label in rows_of(tmp_path / "out", "train")] == expected
     assert facts["labels_read_as"] == read_as
 
@@ -130,20 +129,20 @@ def test_cuts_are_stratified_and_limit_takes_training_rows(tmp_path: Path) -> No
     rows = [(f"t{n}", "rare" if n % 20 == 0 else "often") for n in range(1000)]
     write_jsonl(tmp_path / "train.jsonl", rows)
     whole = TextDataSettings(source=str(tmp_path), valid_fraction=0.2, test_fraction=0.1)
-    facts = build_text_dataset(whole, tmp_path / "whole")
+    facts = build_dataset(whole, tmp_path / "whole")
     assert facts["classes"] == {
         "train": {"often": 684, "rare": 36},
         "valid": {"often": 171, "rare": 9},
         "test": {"often": 95, "rare": 5},
     }
-    limited = build_text_dataset(whole.model_copy(update={"limit": 100}), tmp_path / "limited")
+    limited = build_dataset(whole.model_copy(update={"limit": 100}), tmp_path / "limited")
     assert limited["classes"]["train"] == {"often": 95, "rare": 5}
     for split in ("valid", "test"):
         assert rows_of(tmp_path / "limited", split) == rows_of(tmp_path / "whole", split)
     assert set(rows_of(tmp_path / "limited", "train")) < set(rows_of(tmp_path / "whole", "train"))
-    plenty = build_text_dataset(whole.model_copy(update={"limit": 10_000}), tmp_path / "plenty")
+    plenty = build_dataset(whole.model_copy(update={"limit": 10_000}), tmp_path / "plenty")
     assert plenty["rows"] == facts["rows"]
-    other = build_text_dataset(whole.model_copy(update={"seed": 2}), tmp_path / "other")
+    other = build_dataset(whole.model_copy(update={"seed": 2}), tmp_path / "other")
     assert other["classes"] == facts["classes"]
     assert rows_of(tmp_path / "other", "valid") != rows_of(tmp_path / "whole", "valid")
 
@@ -153,7 +152,7 @@ def test_a_class_of_three_rows_is_in_every_part(tmp_path: Path) -> None:
     settings = TextDataSettings(
         source=str(tmp_path / "d.jsonl"), test_fraction=0.9, valid_fraction=0.9
     )
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert [facts["classes"][split]["b"] for split in facts["rows"]] == [1, 1, 1]
 
 
@@ -161,7 +160,7 @@ def test_warnings_count_rows(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", [("x", "a"), ("x", "a"), ("", "b"), (" ", "b"), ("y", "c")])
     write_csv(tmp_path / "valid.csv", [("y", "a"), ("q", "b")])
     write_csv(tmp_path / "test.csv", [("x", "a"), ("z", "b"), ("y", "b")])
-    facts = build_text_dataset(
+    facts = build_dataset(
         TextDataSettings(source=str(tmp_path), label_names="a,b,c,d"), tmp_path / "out"
     )
     assert facts["warnings"] == [
@@ -180,7 +179,7 @@ def test_equal_rows_give_equal_bytes_wherever_they_lie(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         write_csv(tmp_path / name / "train.csv", [*ROWS, ("", "a")])
         settings = TextDataSettings(source=str(tmp_path / name))
-        build_text_dataset(settings, tmp_path / f"{name}.out")
+        build_dataset(settings, tmp_path / f"{name}.out")
     assert files_of(tmp_path / "here.out") == files_of(tmp_path / "there.out")
     names = {name.split("/")[0] for name in files_of(tmp_path / "here.out")}
     assert names == {"train", "valid", "test", "dataset.json"}
@@ -190,7 +189,7 @@ def test_datasets_reads_the_splits(tmp_path: Path) -> None:
     import datasets
 
     write_csv(tmp_path / "train.csv", ROWS)
-    build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     for split in ("train", "valid", "test"):
         loaded = datasets.load_from_disk(str(tmp_path / "out" / split))
         assert loaded.features["label"].names == ["a", "b", "c"]
@@ -202,7 +201,7 @@ def test_datasets_reads_the_splits(tmp_path: Path) -> None:
 def test_large_texts_and_batches(tmp_path: Path) -> None:
     rows = [("word " * 200_000 + str(n), "ab"[n % 2]) for n in range(40)]
     write_csv(tmp_path / "train.csv", rows)
-    build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     batches = list(open_split(tmp_path / "out" / "train"))
     assert len(batches) > 1
     assert sum(batch.num_rows for batch in batches) == count_rows(tmp_path / "out" / "train") == 32
@@ -212,7 +211,7 @@ def test_quotes_as_characters(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text('label\ttext\na\t"so he said\nb\tno" quote\n' * 1 + "")
     (tmp_path / "valid.tsv").write_text("label\ttext\na\tx\nb\ty\n")
     (tmp_path / "test.tsv").write_text("label\ttext\na\tx\nb\ty\n")
-    build_text_dataset(TextDataSettings(source=str(tmp_path), quoted=False), tmp_path / "out")
+    build_dataset(TextDataSettings(source=str(tmp_path), quoted=False), tmp_path / "out")
     assert rows_of(tmp_path / "out", "train") == [('"so he said', 0), ('no" quote', 1)]
 
 
@@ -224,10 +223,10 @@ def test_parquet_brings_class_names(tmp_path: Path) -> None:
     )
     rows = {"text": [f"t{n}" for n in range(20)], "label": [n % 2 for n in range(20)]}
     datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "train.parquet")
-    build = build_text_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    build = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert build["label_names"] == ["no", "yes"]
     swapped = TextDataSettings(source=str(tmp_path), label_names="yes,no")
-    build_text_dataset(swapped, tmp_path / "swapped")
+    build_dataset(swapped, tmp_path / "swapped")
     assert {label for text, label in rows_of(tmp_path / "swapped", "train") if text == "t3"} <= {0}
 
 
@@ -266,7 +265,7 @@ def test_ag_news(shared_data: Path, tmp_path: Path) -> None:
         label_names="World,Sports,Business,Sci/Tech",
         limit=2000,
     )
-    facts = build_text_dataset(settings, tmp_path / "out")
+    facts = build_dataset(settings, tmp_path / "out")
     assert facts["labels_read_as"] == "integers from 1"
     assert facts["rows"] == {"train": 2000, "valid": 5887, "test": 7600}
     assert set(facts["classes"]["test"].values()) == {1900}
@@ -276,7 +275,7 @@ def test_ag_news(shared_data: Path, tmp_path: Path) -> None:
         "Business": 1410,
         "Sci/Tech": 1521,
     }
-    whole = build_text_dataset(settings.model_copy(update={"limit": None}), tmp_path / "whole")
+    whole = build_dataset(settings.model_copy(update={"limit": None}), tmp_path / "whole")
     counts = Counter(whole["classes"]["train"]) + Counter(whole["classes"]["valid"])
     assert list(counts.values()) == [15_271, 14_293, 14_096, 15_206]
     assert not any("test rows" in warning for warning in whole["warnings"])
@@ -288,9 +287,9 @@ def test_one_of_several_columns_is_empty_throughout(tmp_path: Path) -> None:
     table = {"subject": subjects, "body": [None] * 12, "label": ["a", "b"] * 6}
     pq.write_table(pa.table(table), tmp_path / "train.parquet")
     settings = TextDataSettings(source=str(tmp_path), text="subject,body")
-    build_text_dataset(settings, tmp_path / "out")
+    build_dataset(settings, tmp_path / "out")
     read = read_columns(tmp_path / "out" / "train", ["text"])["text"].to_pylist()
     assert set(read) < set(subjects)
     alone = TextDataSettings(source=str(tmp_path), text="body")
     with pytest.raises(InputError, match="'body' must hold strings, got null"):
-        build_text_dataset(alone, tmp_path / "alone")
+        build_dataset(alone, tmp_path / "alone")

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset, source_identity
+from nightloom.data.build import build_dataset
+from nightloom.data.sources.opened import source_identity
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
@@ -48,10 +49,10 @@ def test_text_files_that_have_no_use_for_it(
 ) -> None:
     path = write(tmp_path, TEXTS, kind)
     settings = TextDataSettings(source=str(path), **{setting: value})
-    for read in (source_identity, lambda given: build_text_dataset(given, tmp_path / "out")):
+    for read in (source_identity, lambda given: build_dataset(given, tmp_path / "out")):
         with pytest.raises(InputError, match=rf"data\.{setting}=.*leave it out"):
             read(settings)
-    assert build_text_dataset(TextDataSettings(source=str(path)), tmp_path / "without")
+    assert build_dataset(TextDataSettings(source=str(path)), tmp_path / "without")
 
 
 @pytest.mark.parametrize("source", ["sample", "hf:a/b", "tfds:ag_news_subset"])
@@ -68,7 +69,7 @@ def test_where_one_file_has_a_use_for_it(tmp_path: Path) -> None:
     write(tmp_path, TEXTS, "csv").rename(tmp_path / "train.csv")
     write(tmp_path, TEXTS, "parquet").rename(tmp_path / "test.parquet")
     settings = TextDataSettings(source=str(tmp_path), quoted=False, encoding="cp1252")
-    assert build_text_dataset(settings, tmp_path / "out")["rows"]["test"] == 12
+    assert build_dataset(settings, tmp_path / "out")["rows"]["test"] == 12
 
 
 @pytest.mark.parametrize("source", ["sample", "hf:a/b", "parquet"])
@@ -96,20 +97,20 @@ def test_entities_use_it_in_every_kind_of_file(
 ) -> None:
     path = write(tmp_path, SENTENCES, kind)
     with pytest.raises(InputError, match=message):
-        build_entity_dataset(EntityDataSettings(source=str(path), **settings), tmp_path / "out")
-    assert build_entity_dataset(EntityDataSettings(source=str(path)), tmp_path / "without")
+        build_dataset(EntityDataSettings(source=str(path), **settings), tmp_path / "out")
+    assert build_dataset(EntityDataSettings(source=str(path)), tmp_path / "without")
 
 
 def test_a_part_that_is_not_cut_is_told(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         write(tmp_path, TEXTS, "csv").rename(tmp_path / f"{split}.csv")
     settings = TextDataSettings(source=str(tmp_path), valid_fraction=0.25, test_fraction=0.5)
-    lines = build_text_dataset(settings, tmp_path / "out")["warnings"]
+    lines = build_dataset(settings, tmp_path / "out")["warnings"]
     told = [line for line in lines if "fraction" in line]
     assert len(told) == 1
     assert "data.valid_fraction=0.25 is not used, the source has its own valid split" in told[0]
     settings = settings.model_copy(update={"valid_split": "train"})
-    facts = build_text_dataset(settings, tmp_path / "other")
+    facts = build_dataset(settings, tmp_path / "other")
     assert not any("fraction" in line for line in facts["warnings"])
     assert facts["rows"]["test"] == 6
 
@@ -123,14 +124,14 @@ def test_a_base_for_labels_that_have_names(tmp_path: Path) -> None:
     datasets.Dataset.from_dict(values, features=features).to_parquet(tmp_path / "d.parquet")
     settings = TextDataSettings(source=str(tmp_path / "d.parquet"), label_names="x,y", label_base=1)
     with pytest.raises(InputError, match=r"counted from 0.*leave out data\.label_base"):
-        build_text_dataset(settings, tmp_path / "out")
+        build_dataset(settings, tmp_path / "out")
 
 
 def test_types_that_are_nearly_one_are_told(tmp_path: Path) -> None:
     text = "a B-PER\nb O\n\n" * 8 + "c B-per\nd O\n\n" * 4
     for split in ("train", "valid", "test"):
         (tmp_path / f"{split}.conll").write_text(text)
-    facts = build_entity_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
+    facts = build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert (
         "types of entities that differ only in capitals: 'PER' (8 in train), 'per' (4 in train); "
         "if they are one, mend the rows"

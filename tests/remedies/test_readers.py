@@ -12,7 +12,7 @@ from typing import Any
 import pandas
 import pytest
 
-from nightloom.data.build import build_entity_dataset, build_text_dataset
+from nightloom.data.build import build_dataset
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
@@ -146,8 +146,7 @@ def read(kind: type, files: Files, values: Values, folder: Path) -> None:
     source.mkdir(parents=True)
     for name, content in files.items():
         (source / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    build = build_text_dataset if kind is TextDataSettings else build_entity_dataset
-    build(kind(**{"source": str(source), **values}), folder / "out")
+    build_dataset(kind(**{"source": str(source), **values}), folder / "out")
 
 
 CASES = [

@@ -8,7 +8,7 @@ import pytest
 from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
-from nightloom.data.splits.entity_dataset import build_entity_dataset
+from nightloom.data.build import build_dataset
 from nightloom.home import Home
 from nightloom.settings.data import EntityDataSettings
 from nightloom.stages.align_labels import build
@@ -48,7 +48,7 @@ def context(tmp_path: Path) -> BuildContext:
     (source / "train.jsonl").write_text(rows * 20)
     (source / "valid.jsonl").write_text(rows)
     (source / "test.jsonl").write_text(rows)
-    facts = build_entity_dataset(EntityDataSettings(source=str(source)), tmp_path / "dataset")
+    facts = build_dataset(EntityDataSettings(source=str(source)), tmp_path / "dataset")
     save_tokenizer(tmp_path / "tokenizer", "bert")
     out = tmp_path / "out"
     out.mkdir()

@@ -238,12 +238,12 @@ def test_no_entity_of_conll_is_lost_whatever_the_length(
     shared_data: Path, minilm_dir: Path, tmp_path: Path
 ) -> None:
     from nightloom.data.arrow import open_split
-    from nightloom.data.splits.entity_dataset import build_entity_dataset
+    from nightloom.data.build import build_dataset
     from nightloom.evaluation.spans import spans_of
     from nightloom.settings.data import EntityDataSettings
 
     source = EntityDataSettings(source=str(shared_data / "conll2003"))
-    facts = build_entity_dataset(source, tmp_path / "data")
+    facts = build_dataset(source, tmp_path / "data")
     names = facts["label_names"]
     for length, overlap in ((128, 32), (16, 4)):
         by = Aligner(

@@ -1,7 +1,143 @@
-"""The two ways into the data stage, and what identifies the content of a source."""
+"""From a source to a data set on disk: read once into a staging file, cut, write the splits.
 
-from nightloom.data.sources.opened import source_identity
-from nightloom.data.splits.entity_dataset import build_entity_dataset
-from nightloom.data.splits.text_dataset import build_text_dataset
+The path is the same for all tasks; what differs is in `splits/texts.py` and `splits/sentences.py`.
+Rows pass through in batches; what stays in memory does not depend on how many there are.
+"""
 
-__all__ = ["build_entity_dataset", "build_text_dataset", "source_identity"]
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from nightloom.data import SPLITS
+from nightloom.data.arrow import SplitWriter, StreamWriter, open_split, write_json
+from nightloom.data.sources.opened import Opened, open_source
+from nightloom.data.sources.unused import unused_fractions
+from nightloom.data.splits.examples import Examples, Part, Written
+from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
+from nightloom.data.splits.repeats import Repeats, repeat_warnings
+from nightloom.data.tasks import examples_of
+from nightloom.progress import SILENT, Report
+from nightloom.settings.data import DataSettings
+
+
+def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) -> dict[str, Any]:
+    """Write the data set that the settings describe into the directory `out`; return its facts.
+
+    `out` gets `train/`, `valid/`, `test/` (of texts, columns text: string, label: int64, as
+    `datasets` wants class labels; of sentences, tokens: list of string, tags: list of int64, in
+    IOB2) and `dataset.json`, which holds the returned facts: task, label_names (of sentences O,
+    then B- and I- of each type, types sorted), rows for each split, source, warnings (lines for the
+    caller to show), what the task adds, and where there is something to say notes on how files were
+    read (told to `report`). Equal sources and settings give equal bytes.
+
+    Raises InputError for what is wrong with settings or rows, RunError where a download fails.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    staging = out / ".staging"
+    staging.mkdir()
+    try:
+        source = open_source(settings, report)
+        examples = examples_of(settings.task)(settings, source)
+        parts = {
+            split: _stage(split, source, examples, staging / f"{split}.arrow", report)
+            for split in source.splits
+        }
+        source.watch.check()
+        for line in (*source.notes.lines, *source.notes.read_as.values()):
+            report.log(line)
+        examples.resolve(parts)
+        partition = plan_partition(
+            examples.counts(parts),
+            lambda: (
+                examples.class_of_code[batch.column(0).to_numpy()]
+                for batch in open_split(parts["train"].path, ["code"])
+            ),
+            Cut(settings.limit, settings.valid_fraction, settings.test_fraction, settings.seed),
+            names=examples.class_names,
+        )
+        repeats = Repeats(staging / "repeats")
+        written = _write_splits(out, parts, examples, partition, repeats, report)
+        repeated = repeat_warnings(
+            repeats.count(), row=examples.unit.removesuffix("s"), what=examples.equal
+        )
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    facts = {
+        "task": settings.task,
+        "label_names": list(examples.label_names),
+        "rows": {split: written[split].rows for split in SPLITS},
+        **examples.facts(written),
+        "source": dict(source.facts),
+        "warnings": [
+            *source.warnings,
+            *unused_fractions(settings, source.splits),
+            *examples.warnings(parts, written, repeated),
+        ],
+    }
+    if source.notes.lines:
+        facts["notes"] = source.notes.lines
+    write_json(out / "dataset.json", facts)
+    return facts
+
+
+def _stage(
+    split: str, source: Opened[Any], examples: Examples[Any, Any], path: Path, report: Report
+) -> Part:
+    """Read one split of the source into the Arrow stream `path`."""
+    part: Part = examples.part(split, path)
+    with StreamWriter(path, examples.staged) as writer:
+        for batch in source.splits[split]:
+            writer.write(examples.stage(part, batch))
+            report.progress(what=f"read {split}", done=part.rows, total=None, unit=examples.unit)
+    examples.check_part(part)
+    return part
+
+
+def _write_splits(
+    out: Path,
+    parts: Mapping[str, Part],
+    examples: Examples[Any, Any],
+    partition: Partition,
+    repeats: Repeats,
+    report: Report,
+) -> dict[str, Written]:
+    """Write the rows to where they go; return what each split then holds."""
+    features = dict(zip(examples.written.names, examples.features(), strict=True))
+    names = len(examples.label_names)
+    written = {split: Written(0, np.zeros(names, dtype=np.int64)) for split in SPLITS}
+    done, total = 0, sum(part.rows for part in parts.values())
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(SplitWriter(out / split, examples.written, features))
+            for split in SPLITS
+        ]
+        for split, part in parts.items():
+            start = 0
+            for batch in open_split(part.path):
+                classes = examples.class_of_code[batch["code"].to_numpy()]
+                where = partition.where(split, classes, start)
+                repeats.add(batch["hash"].to_numpy(), where)
+                columns = examples.decode(part, batch)
+                for number in np.unique(where[where != LEFT_OUT]):
+                    chosen = pa.array(where == number)
+                    rows = pa.RecordBatch.from_arrays(
+                        [column.filter(chosen) for column in columns],
+                        schema=writers[number].schema,
+                    )
+                    writers[number].write(rows)
+                    found = written[SPLITS[number]]
+                    labels = rows.column(1)
+                    if pa.types.is_list(labels.type):
+                        labels = labels.flatten()
+                    found.rows += rows.num_rows
+                    found.labels += np.bincount(labels.to_numpy(), minlength=names)
+                start += batch.num_rows
+                done += batch.num_rows
+                report.progress(what="write splits", done=done, total=total, unit=examples.unit)
+    return written

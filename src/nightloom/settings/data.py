@@ -270,3 +270,7 @@ class EntityDataSettings(_DataSettings):
 
 
 DataSettings = TextDataSettings | EntityDataSettings
+SETTINGS: dict[str, type[DataSettings]] = {
+    kind.task: kind for kind in (TextDataSettings, EntityDataSettings)
+}
+"""By task."""

@@ -118,3 +118,16 @@ def _is_clean(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return not any(letter < " " and letter not in "\t\n\v\f\r\x1b" for letter in text)
+
+
+def check_text(text: str, place: str) -> None:
+    """Raise InputError for a NUL character and for half of a surrogate pair."""
+    if "\0" in text:
+        raise InputError(f"{place}: the text holds a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{place}: the text holds half of a surrogate pair ({text[error.start]!a}), which is "
+            "no character; mend or remove it"
+        ) from error

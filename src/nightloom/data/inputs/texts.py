@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.data.arrow import ROWS_PER_BATCH
-from nightloom.data.formats.content import head_of
+from nightloom.data.formats.content import check_text, head_of
 from nightloom.data.formats.delimited import Tally, missing_column
 from nightloom.data.formats.files import TABLE_FORMATS, SourceFile, text_lines
 from nightloom.data.formats.json_objects import read_objects
@@ -211,16 +211,3 @@ def _check(given: Given) -> None:
     """Refuse what is no character, as training does."""
     for text, place in zip(given.texts, given.places, strict=True):
         check_text(text, place)
-
-
-def check_text(text: str, place: str) -> None:
-    """Raise InputError for a NUL character and for half of a surrogate pair."""
-    if "\0" in text:
-        raise InputError(f"{place}: the text holds a NUL character; remove it")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{place}: the text holds half of a surrogate pair ({text[error.start]!a}), which is "
-            "no character; mend or remove it"
-        ) from error

@@ -8,6 +8,7 @@ from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, files_ide
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.unused import refuse_unused
+from nightloom.data.tasks import examples_of
 from nightloom.progress import Report
 from nightloom.settings.data import DataSettings
 from nightloom.sources import Source
@@ -32,9 +33,7 @@ def identity(settings: DataSettings) -> Mapping[str, Any]:
 
 def check(settings: DataSettings) -> None:
     """Look at the first rows of each file as they will be read."""
-    from nightloom.data.sources.readers import reader_of
-
-    found, reader = find(settings), reader_of(settings)
+    found, reader = find(settings), examples_of(settings.task).reader(settings)
     for file in found.files.values():
         for part in file.parts:
             for _ in islice(reader.read(part), 1):

@@ -8,6 +8,7 @@ from nightloom.data.formats.files import SourceFile, Unchanged, files_facts
 from nightloom.data.formats.notes import Notes
 from nightloom.data.sources.roles import Assigned, Part, assign, left_out_warnings, roles_of
 from nightloom.data.sources.unused import refuse_unused
+from nightloom.data.tasks import examples_of
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings
@@ -102,14 +103,12 @@ def open_source(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:
 
     Raises InputError and RunError as the source's reader does.
     """
-    from nightloom.data.sources.readers import reader_of
-
     kind = source_named(settings.source)
     if kind.prefix:
         refuse_unused(settings)
     found = kind.open(settings, report)
     if not isinstance(found, Opened):
-        found = found.opened(reader_of(settings), settings.source)
+        found = found.opened(examples_of(settings.task).reader(settings), settings.source)
     return replace(found, facts={"kind": kind.kind, **found.facts})
 
 

@@ -1,42 +1,36 @@
 """Tags of any scheme as IOB2; those that the scheme does not allow are counted or refused."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nightloom.data.labels.tag_schemes import impossible, spans, tags_from_spans
-from nightloom.data.splits.token_staging import StagedSentences
 from nightloom.errors import InputError
 
 _SHOWN = 3
-
-Reading = tuple[list[str], list[str]]
-"""IOB2 tags of one sentence, and the types of its entities."""
 
 
 @dataclass(slots=True)
 class TagReader:
     """Reader of the tags of one split; remembers how many were impossible and the first few."""
 
-    part: StagedSentences
+    place_of: Callable[[int, int], str]
+    """Where a word is: from the line or row of its sentence, and its number in that."""
     scheme: str
     refuse: bool
     repaired: int = 0
     shown: list[str] = field(default_factory=list)
 
-    def read(self, sentences: Iterable[list[str]], starts: Iterable[int]) -> list[Reading]:
-        """Read the tags of some sentences; `starts` are the lines or rows at which they start.
+    def read(self, sentences: Iterable[list[str]], starts: Iterable[int]) -> list[list[str]]:
+        """The tags of some sentences as IOB2; `starts` are the lines or rows at which they start.
 
         Raises InputError for an impossible tag where these are refused.
         """
         return [self._read(tags, start) for tags, start in zip(sentences, starts, strict=True)]
 
-    def _read(self, tags: list[str], start: int) -> Reading:
+    def _read(self, tags: list[str], start: int) -> list[str]:
         for at, reason in impossible(tags, self.scheme):
-            line = start
-            if self.part.line_a_word:
-                line = self.part.lines[start][at] if start in self.part.lines else start + at
-            place = self.part.line(line)
+            place = self.place_of(start, at)
             text = f": {reason} is impossible in {self.scheme}"
             if self.refuse:
                 raise InputError(
@@ -46,8 +40,7 @@ class TagReader:
             self.repaired += 1
             if len(self.shown) < _SHOWN:
                 self.shown.append(f"{Path(place).name}{text}")
-        found = spans(tags)
-        return tags_from_spans(found, len(tags)), [kind for kind, _, _ in found]
+        return tags_from_spans(spans(tags), len(tags))
 
     def warnings(self, split: str) -> list[str]:
         """What was repaired, as a line for a person."""

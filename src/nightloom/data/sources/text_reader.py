@@ -1,0 +1,79 @@
+"""Reader of labelled texts."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pyarrow as pa
+
+from nightloom.data.formats.delimited import Tally, missing_column
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.notes import Notes
+from nightloom.data.formats.tables import (
+    Rows,
+    TableColumns,
+    parquet_class_names,
+    read_table,
+    rows_of_batch,
+)
+from nightloom.data.sources.opened import Tables
+from nightloom.data.sources.readers import Reader
+from nightloom.settings.data import TextDataSettings
+from nightloom.settings.spelling import listed
+
+
+class TextReader(Reader[Rows]):
+    """Reader of labelled texts."""
+
+    def __init__(self, settings: TextDataSettings) -> None:
+        self.notes = Notes()
+        self._columns = TableColumns(
+            text=settings.text_columns,
+            label=settings.label_column,
+            names=settings.columns,
+            encoding=settings.encoding,
+            quoted=settings.quoted,
+            delimiter=settings.delimiter_character,
+        )
+
+    def read(self, file: SourceFile) -> Iterator[Rows]:
+        """As Reader says."""
+        tally = Tally()
+        yield from read_table(file, self._columns, tally=tally)
+        self.notes.lines += tally.notes(file.name)
+
+    def read_split(self, file: SourceFile) -> Iterator[Rows]:
+        """As Reader says."""
+        if file.more:
+            names = [part.name for part in file.parts]
+            self.notes.lines.append(
+                f"{file.split} is read from {len(names)} files: {listed(names)}"
+            )
+        yield from super().read_split(file)
+
+    def read_batches(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        present: Sequence[str],
+        *,
+        place: str,
+        split: str,
+        class_names: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[Rows]:
+        """As Reader says."""
+        del present, split, class_names
+        start = 0
+        for batch in batches:
+            yield rows_of_batch(batch, self._columns, place=place, start=start)
+            start += batch.num_rows
+
+    def names_in_files(self, files: Mapping[str, SourceFile]) -> tuple[str, ...] | None:
+        """As Reader says."""
+        if any(file.format != "parquet" for file in files.values()):
+            return None
+        return parquet_class_names(files["train"], self._columns.label)
+
+    def names_in_tables(self, tables: Tables, source: str) -> tuple[str, ...] | None:
+        """As Reader says."""
+        for name in (*self._columns.text, self._columns.label):
+            if name not in tables.columns:
+                raise missing_column(source, name, tables.columns)
+        return tables.class_names.get(self._columns.label)

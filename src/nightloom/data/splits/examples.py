@@ -1,0 +1,121 @@
+"""What the one path from a source to splits asks of a task."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from nightloom.data.sources.opened import Batch, Opened
+from nightloom.data.sources.readers import Reader
+
+
+@dataclass(slots=True)
+class Part:
+    """One split of the source, read: its rows on disk, and what is known of them."""
+
+    split: str
+    place: str
+    path: Path
+    rows: int = 0
+    empty: int = 0
+    """Rows without any text or words."""
+    rows_of_code: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Rows of each code, int64; codes first seen in later splits are missing."""
+
+    def count(self, codes: np.ndarray) -> None:
+        """Add rows by their codes, int32 of shape [rows]."""
+        found = np.bincount(codes, minlength=len(self.rows_of_code)).astype(np.int64)
+        found[: len(self.rows_of_code)] += self.rows_of_code
+        self.rows += len(codes)
+        self.rows_of_code = found
+
+
+@dataclass(slots=True)
+class Written:
+    """What a split that is written holds: its rows, and how often each label stands in them."""
+
+    rows: int
+    labels: np.ndarray
+    """int64 of shape [label names]."""
+
+
+Kept = TypeVar("Kept", bound=Part)
+
+
+class Examples(ABC, Generic[Batch, Kept]):
+    """The rows of one source as examples of a task, from reading to what is said of them.
+
+    `staged` are the columns of the staging file, among them `code` (int32: what decides which
+    class a row is of) and `hash` (int64: equal in rows that repeat each other). `written` are two
+    columns: what is read, and the numbers of the labels.
+    """
+
+    reader: "ClassVar[type[Reader[Any]]]"
+    unit: ClassVar[str]
+    """What rows are called."""
+    equal: ClassVar[str]
+    """What is equal in rows that repeat each other."""
+    staged: ClassVar[pa.Schema]
+    written: ClassVar[pa.Schema]
+    label_names: tuple[str, ...] = ()
+    """Known once all splits are read."""
+    class_names: tuple[str, ...] | None = None
+    """Names of the classes by which rows are cut; None where they have no class."""
+    class_of_code: np.ndarray
+
+    @abstractmethod
+    def __init__(self, settings: Any, source: Opened[Any]) -> None:
+        """Of a source that these settings of data name, opened."""
+
+    @abstractmethod
+    def part(self, split: str, path: Path) -> Kept:
+        """A split of the source, of which nothing is read yet; its rows will be at `path`."""
+
+    @abstractmethod
+    def stage(self, part: Kept, batch: Batch) -> pa.RecordBatch:
+        """Check a batch of rows, take note of it in `part`, and return it as `staged` says.
+
+        Raises InputError for what is wrong with a row.
+        """
+
+    @abstractmethod
+    def check_part(self, part: Kept) -> None:
+        """Raise InputError where a split that is read whole is of no use."""
+
+    @abstractmethod
+    def resolve(self, parts: Mapping[str, Kept]) -> None:
+        """Decide, from all splits, what the labels are; raises InputError where they make no sense.
+
+        Sets `label_names`, `class_names` and `class_of_code`.
+        """
+
+    @abstractmethod
+    def features(self) -> Sequence[dict[str, Any]]:
+        """The two columns of `written` as `datasets` describes them."""
+
+    @abstractmethod
+    def decode(self, part: Kept, batch: pa.RecordBatch) -> list[pa.Array]:
+        """The rows of a staged batch as `written` has them; called once for each, in order."""
+
+    @abstractmethod
+    def facts(self, written: Mapping[str, Written]) -> dict[str, Any]:
+        """What is to be known of the data set, beside task, label names, rows and source."""
+
+    @abstractmethod
+    def warnings(
+        self, parts: Mapping[str, Kept], written: Mapping[str, Written], repeated: list[str]
+    ) -> list[str]:
+        """Lines for a person, those of `repeated` rows among them."""
+
+    def counts(self, parts: Mapping[str, Kept]) -> dict[str, np.ndarray]:
+        """The rows of each class in each split of the source, int64 of shape [classes]."""
+        return {split: self._by_class(part) for split, part in parts.items()}
+
+    def _by_class(self, part: Kept) -> np.ndarray:
+        counts = np.zeros(len(self.class_names or ("",)), dtype=np.int64)
+        np.add.at(counts, self.class_of_code[: len(part.rows_of_code)], part.rows_of_code)
+        return counts

@@ -1,0 +1,276 @@
+"""Labelled texts as examples: what their labels mean, and what looks odd about them."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nightloom.data.arrow import TEXT_FEATURE, class_feature
+from nightloom.data.formats.content import check_text
+from nightloom.data.formats.tables import Rows
+from nightloom.data.labels.names import (
+    NO_LABEL,
+    alike,
+    as_integers,
+    maybe_missing,
+    missing_labels,
+    near_equal,
+)
+from nightloom.data.labels.vocabulary import (
+    MISSING,
+    LabelVocabulary,
+    ResolvedLabels,
+    resolve_labels,
+)
+from nightloom.data.sources.opened import Opened
+from nightloom.data.sources.text_reader import TextReader
+from nightloom.data.splits.examples import Examples, Part, Written
+from nightloom.errors import InputError
+from nightloom.settings.data import TextDataSettings
+from nightloom.settings.spelling import listed, quoted
+
+
+@dataclass(slots=True)
+class TextPart(Part):
+    """One split of the source, and which of its rows have no text or no label."""
+
+    first_empty: str = ""
+    missing: Counter[str] = field(default_factory=Counter)
+    """Rows without a label, which were left out, by what stands for it."""
+    first_missing: str = ""
+
+
+class LabelledTexts(Examples[Rows, TextPart]):
+    """Texts of one class each. Rows whose label is missing are left out and counted, or refused."""
+
+    reader = TextReader
+    unit = "rows"
+    equal = "text"
+    staged = pa.schema([("text", pa.string()), ("code", pa.int32()), ("hash", pa.int64())])
+    written = pa.schema([("text", pa.string()), ("label", pa.int64())])
+    class_names: tuple[str, ...]
+
+    def __init__(self, settings: TextDataSettings, source: Opened[Rows]) -> None:
+        self._settings, self._source = settings, source
+        names = settings.label_names or source.label_names
+        self._vocabulary = LabelVocabulary(missing_labels(settings.missing_labels, names))
+        self._counts: dict[str, np.ndarray] = {}
+        self._absent: list[str] = []
+
+    def part(self, split: str, path: Path) -> TextPart:
+        """As Examples says."""
+        return TextPart(split, self._source.places[split], path)
+
+    def stage(self, part: TextPart, batch: Rows) -> pa.RecordBatch:
+        """As Examples says; labels that are new go to the vocabulary."""
+        codes = self._vocabulary.encode(batch.labels, batch.numbers, batch.place)
+        if (codes == MISSING).any():
+            self._note_missing(part, batch, np.flatnonzero(codes == MISSING).tolist())
+            batch, codes = _labelled(batch, codes), codes[codes != MISSING]
+        # str hashes differ between processes, which of them are equal does not.
+        hashes = np.array([hash(text) for text in batch.texts], dtype=np.int64)
+        arrays = [_checked(batch), pa.array(codes), pa.array(hashes)]
+        part.count(codes)
+        rows = zip(batch.texts, batch.numbers, strict=True)
+        blank = [number for text, number in rows if not text or text.isspace()]
+        if blank and not part.empty:
+            part.first_empty = f"{self._short(batch.place)}:{blank[0]}"
+        part.empty += len(blank)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.staged)
+
+    def _note_missing(self, part: TextPart, batch: Rows, at: list[int]) -> None:
+        if self._settings.unlabelled == "refuse":
+            raise InputError(
+                f"{batch.place}:{batch.numbers[at[0]]}: the label is missing "
+                f"({_form(batch.labels[at[0]])}); "
+                "give the row a label or remove it, or set data.unlabelled=leave_out"
+            )
+        if not part.missing:
+            part.first_missing = f"{self._short(batch.place)}:{batch.numbers[at[0]]}"
+        part.missing.update(_form(batch.labels[number]) for number in at)
+
+    def _short(self, place: str) -> str:
+        """A place without the folder, as it may stand in what is written."""
+        return Path(place).name if self._source.facts["kind"] == "files" else place
+
+    def check_part(self, part: TextPart) -> None:
+        """As Examples says."""
+        if part.rows == 0 and part.missing:
+            said = without_labels(part.split, part.place, part.missing, self._source.splits)
+            raise InputError(said)
+        if part.rows == 0:
+            raise InputError(f"{part.place}: no rows; expected rows for the {part.split} split")
+        if part.split == "train" and part.empty == part.rows:
+            raise InputError(
+                f"{part.place}: all {part.empty} training texts are empty; expected texts to learn "
+                "from (is data.text the right column?)"
+            )
+
+    def resolve(self, parts: Mapping[str, TextPart]) -> None:
+        """As Examples says."""
+        self._labels = self._resolved()
+        self.label_names = self.class_names = self._labels.names
+        self.class_of_code = self._labels.class_of_code
+        self._counts = self.counts(parts)
+        self._check_classes(parts)
+
+    def _resolved(self) -> ResolvedLabels:
+        own, given = self._source.label_names, self._settings.label_names
+        base = self._settings.label_base
+        if own is None:
+            return resolve_labels(self._vocabulary, given, base=base)
+        labels = resolve_labels(self._vocabulary, own, base=0)
+        if base == 1:
+            raise InputError(
+                f"data.label_base=1 of data.label_names: the labels of {self._settings.source} are "
+                "counted from 0, for they have names there; leave out data.label_base"
+            )
+        if given is None:
+            return labels
+        if len(given) != len(own):
+            raise InputError(
+                f"data.label_names has {len(given)} names, {self._settings.source} has {len(own)} "
+                f"classes: {listed(own)}"
+            )
+        if set(given) == set(own):
+            order = np.array([given.index(name) for name in own], dtype=np.int32)
+            return ResolvedLabels(given, order[labels.class_of_code], labels.read_as)
+        return ResolvedLabels(given, labels.class_of_code, labels.read_as)
+
+    def features(self) -> tuple[dict[str, Any], ...]:
+        """As Examples says."""
+        return TEXT_FEATURE, class_feature(self.label_names)
+
+    def decode(self, part: TextPart, batch: pa.RecordBatch) -> list[pa.Array]:
+        """As Examples says."""
+        del part
+        classes = self.class_of_code[batch["code"].to_numpy()]
+        return [batch["text"], pa.array(classes, pa.int64())]
+
+    def facts(self, written: Mapping[str, Written]) -> dict[str, Any]:
+        """Rows by class for each split, and how labels were read."""
+        classes = {
+            split: dict(zip(self.label_names, found.labels.tolist(), strict=True))
+            for split, found in written.items()
+        }
+        return {"classes": classes, "labels_read_as": self._labels.read_as}
+
+    def _check_classes(self, parts: Mapping[str, TextPart]) -> None:
+        """Raise InputError where training makes no sense; note where a class is absent."""
+        names, counts, vocabulary = self.label_names, self._counts, self._vocabulary
+        present = np.flatnonzero(counts["train"])
+        if len(present) < 2:
+            raise InputError(
+                f"{parts['train'].place}: all training rows have the label "
+                f"{quoted(names[present[0]], 40)}; expected at "
+                "least two classes (is data.label the right column?)"
+            )
+        for split in ("valid", "test"):
+            if split not in counts:
+                continue
+            part, classes = parts[split], np.flatnonzero(counts[split])
+            if [names[at] for at in classes] == [NO_LABEL] and not counts["train"][classes[0]]:
+                forms = {f"'{NO_LABEL}'": part.rows}
+                raise InputError(without_labels(split, part.place, forms, counts))
+            for number in np.flatnonzero((counts[split] > 0) & (counts["train"] == 0)).tolist():
+                in_split = np.flatnonzero(part.rows_of_code)
+                code = next(code for code in in_split if self.class_of_code[code] == number)
+                near = alike(names[number], (names[at] for at in present))
+                hint = f" (train has {quoted(near, 40)})" if near else ""
+                raise InputError(
+                    f"{vocabulary.places[code]}: label {quoted(names[number], 40)} stands in "
+                    f"{counts[split][number]} {split} rows but in no training row{hint}; "
+                    "add training rows of it or remove these; data.missing_labels says what stands "
+                    "for no label"
+                )
+
+    def warnings(
+        self,
+        parts: Mapping[str, TextPart],
+        written: Mapping[str, Written],
+        repeated: list[str],
+    ) -> list[str]:
+        """Classes that a split lacks, rows without a label, labels that may be none or be the same,
+        and texts that are empty."""
+        del written
+        found = []
+        for split, rows in self._counts.items():
+            absent = [name for name, count in zip(self.label_names, rows, strict=True) if not count]
+            if absent:
+                found.append(f"no {split} row of class {listed(absent)}")
+        for split, part in parts.items():
+            if part.missing:
+                forms = ", ".join(f"{count} {form}" for form, count in part.missing.most_common(6))
+                found.append(
+                    f"{part.missing.total()} {split} rows have no label and are left out ({forms}),"
+                    f" the first at {part.first_missing}; data.missing_labels says what counts as "
+                    "none"
+                )
+        if self._settings.label_names is None and self._source.label_names is None:
+            found += self._doubts()
+        for split, part in parts.items():
+            if part.empty:
+                found.append(
+                    f"{part.empty} empty texts in the source's {split} rows, the first at "
+                    f"{part.first_empty}"
+                )
+        return found + repeated
+
+    def _doubts(self) -> list[str]:
+        """What labels that nobody named may mean."""
+        rows = np.sum(list(self._counts.values()), axis=0).tolist()
+        given, values = self._settings.missing_labels, self._vocabulary.values
+        found = []
+        if given is None or given:  # [] says that all are classes
+            found += maybe_missing(self.label_names, rows, given or self._vocabulary.missing)
+        found += near_equal(self.label_names, rows)
+        points = [value for value in values if "." in value]
+        if points and as_integers(values) and (read := as_integers(points)):
+            found.append(f"labels are read as integers: {points[0]} is {read[0]}")
+        return found
+
+
+def _form(label: str) -> str:
+    return quoted(label, 20) if label.strip() else "empty"
+
+
+def _labelled(batch: Rows, codes: np.ndarray) -> Rows:
+    """The rows that have a label."""
+    kept = np.flatnonzero(codes != MISSING).tolist()
+    return Rows(
+        [batch.texts[at] for at in kept],
+        [batch.labels[at] for at in kept],
+        [batch.numbers[at] for at in kept],
+        batch.place,
+    )
+
+
+def without_labels(
+    split: str, place: str, missing: Mapping[str, int], splits: Collection[str]
+) -> str:
+    """What to say of a split in which no row has a label; `splits` are those of the source."""
+    forms = ", ".join(f"{count} {form}" for form, count in missing.items())
+    said = f"{place}: no {split} row has a label ({forms})"
+    if split == "train":
+        return f"{said}; is data.label the right column?"
+    ways = [f"data.{split}_split=train to cut a part of train in its place"]
+    if split == "test" and "valid" in splits:
+        ways.insert(0, "data.test_split=valid to test on the validation split")
+    return f"{said}; they may be kept secret: set {', or '.join(ways)}"
+
+
+def _checked(batch: Rows) -> pa.Array:
+    try:
+        texts = pa.array(batch.texts, type=pa.string())
+        is_clean = not pc.any(pc.match_substring(texts, "\0")).as_py()
+    except UnicodeEncodeError:
+        is_clean = False
+    if not is_clean:
+        for text, number in zip(batch.texts, batch.numbers, strict=True):
+            check_text(text, f"{batch.place}:{number}")
+    return texts

@@ -1,0 +1,19 @@
+"""What differs by task on the way from a source to splits, found by its name."""
+
+from typing import TYPE_CHECKING, Any
+
+from nightloom.plugins import load
+
+if TYPE_CHECKING:
+    from nightloom.data.splits.examples import Examples
+
+EXAMPLES = {
+    "text": "nightloom.data.splits.texts:LabelledTexts",
+    "entities": "nightloom.data.splits.sentences:TaggedSentences",
+}
+
+
+def examples_of(task: str) -> "type[Examples[Any, Any]]":
+    """What the rows of a task are."""
+    found: type[Examples[Any, Any]] = load(EXAMPLES[task])
+    return found
