@@ -433,3 +433,11 @@ def test_names_of_a_declared_module_that_it_imports_itself(reach: Reach):
 def test_a_file_that_is_no_python_is_an_error_that_names_it(reach: Reach):
     with pytest.raises(SyntaxError, match="other.py"):
         reach(top=TOP, other="def (\n")
+
+
+def test_a_module_that_is_left_out_leads_to_nothing_else(reach: Reach):
+    init = "def __getattr__(name):\n    import nightloom.other as o\n    return getattr(o, name)\n"
+    top = "from nightloom import errors\ndef build(): errors.Error()\n"
+    reach(top=top, errors="class Error: pass\n", other=OTHER, __init__=init)
+    found = fingerprint(["nightloom.top:build"], without=("nightloom.errors",))
+    assert set(found.modules) == {"nightloom.top"}

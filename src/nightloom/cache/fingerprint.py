@@ -254,6 +254,8 @@ class _Walk:
                     self._take_whole(below)
             return
         is_found = self._name(source, chain)
+        if self._is_left_out(inner):
+            return
         if chain[0] in FILES:
             for near in project.modules_below(source.package):
                 self._take_whole(near)
