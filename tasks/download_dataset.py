@@ -19,10 +19,7 @@ download_dataset = Stage(
         code="nightloom.tasks.download_dataset:code",
         check="nightloom.tasks.download_dataset:check",
         by="task",
-        variants={
-            "text": Variant(code=("nightloom.data.splits.texts",)),
-            "entities": Variant(code=("nightloom.data.splits.sentences",)),
-        },
+        variants={"text": Variant(), "entities": Variant()},
     )
 )
 
@@ -35,10 +32,11 @@ def source(settings: FlowSettings) -> dict[str, Any]:
 
 
 def code(settings: FlowSettings) -> tuple[str, ...]:
-    """The modules of the kind of source."""
+    """What the rows of the task are, and the modules of the kind of source."""
+    from nightloom.data.tasks import EXAMPLES
     from nightloom.sources import modules_of
 
-    return modules_of(settings.data.source)
+    return EXAMPLES[settings.task], *modules_of(settings.data.source)
 
 
 def check(settings: FlowSettings) -> None:

@@ -10,12 +10,12 @@ from nightloom.plugins import SOURCES, Found, find, load
 from nightloom.progress import Report
 
 OWN = {
-    "tfds:": "nightloom.data.sources.tensorflow_datasets:RECORD",
-    "hf:": "nightloom.data.sources.hugging_face:RECORD",
-    "sample": "nightloom.data.sources.sample:RECORD",
-    "": "nightloom.data.sources.files:RECORD",
+    "tfds:": "tensorflow_datasets",
+    "hf:": "hugging_face",
+    "sample": "sample",
+    "": "files",
 }
-"""Our records, by prefix."""
+"""The modules of our records in `nightloom.data.sources`, by prefix."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_.+-]+:")
 
 
@@ -63,27 +63,33 @@ class Source:
 def source_named(source: str) -> Source:
     """The kind of source that `source` names, which is that of paths where no prefix is known."""
     prefix, colon, _ = source.partition(":")
-    known = OWN.get(prefix + colon if colon else source)
-    if colon and known is None and "/" not in prefix:
-        added = sources().records.get(prefix + colon)
+    known = prefix + colon if colon else source
+    if colon and known not in OWN and "/" not in prefix:
+        added = sources().records.get(known)
         if added is not None:
             return added
-    record: Source = load(known or OWN[""])
-    return record
+    return _own(known if known in OWN else "")
 
 
 def modules_of(source: str) -> tuple[str, ...]:
     """The modules of the kind of source that `source` names, for keys."""
     prefix = source_named(source).prefix
-    return (OWN[prefix].partition(":")[0] if prefix in OWN else sources().modules[prefix],)
+    return (_module(prefix) if prefix in OWN else sources().modules[prefix],)
+
+
+def _module(prefix: str) -> str:
+    return f"nightloom.data.sources.{OWN[prefix]}"
+
+
+def _own(prefix: str) -> Source:
+    record: Source = load(f"{_module(prefix)}:RECORD")
+    return record
 
 
 @by_declaration
 def sources() -> Found[Source]:
     """All kinds of sources by prefix, and a line for each that a package adds in vain."""
-    return find(
-        SOURCES, Source, (load(name) for name in OWN.values()), names=lambda one: (one.prefix,)
-    )
+    return find(SOURCES, Source, map(_own, OWN), names=lambda one: (one.prefix,))
 
 
 def forms(task: str | None = None) -> str:

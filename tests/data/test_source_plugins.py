@@ -169,3 +169,39 @@ def test_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def key_of(source: str) -> Any:
+    from nightloom.tasks.download_dataset import download_dataset
+
+    return download_dataset.declaration.key(parse_settings_of(source), {})
+
+
+def test_a_key_holds_the_code_of_its_own_source(
+    toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = toy()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.csv").write_text("text,label\na,b\n")
+    kinds = {
+        "toy:bodies": module,
+        "hf:a/b": "nightloom.data.sources.hugging_face",
+        "tfds:ag_news_subset": "nightloom.data.sources.tensorflow_datasets",
+        "sample": "nightloom.data.sources.sample_rows",
+        "train.csv": "nightloom.data.sources.folders",
+    }
+    for source in kinds:
+        found = set(key_of(source).code)
+        assert {name for name in kinds.values() if name in found} == {kinds[source]}
+        assert "nightloom.data.splits.texts" in found
+        assert "nightloom.data.splits.sentences" not in found
+
+
+def test_an_edited_source_makes_another_key(toy: Any, tmp_path: Path) -> None:
+    module = toy()
+    before, other = key_of("toy:bodies"), key_of("sample")
+    assert key_of("toy:bodies") == before
+    path = tmp_path / "site" / f"{module}.py"
+    path.write_text(path.read_text().replace("n % 2", "n % 3"))
+    assert key_of("toy:bodies") != before
+    assert key_of("sample") == other

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nightloom.declared import by_declaration
 from nightloom.plugins import load
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ EXAMPLES = {
 }
 
 
+@by_declaration
 def examples_of(task: str) -> "type[Examples[Any, Any]]":
     """What the rows of a task are."""
     found: type[Examples[Any, Any]] = load(EXAMPLES[task])

@@ -56,7 +56,8 @@ class StageDeclaration:
     external: str = ""
     """`module:function` from settings to a description, by content, of what lies outside."""
     code: str = ""
-    """`module:function` from settings to the modules that the builder finds by them."""
+    """`module:function` from settings to what the builder finds by them: `module`, which counts
+    whole, or `module:name`."""
     by: Literal["family", "task", "learner"] = "family"
     """What the stage differs by."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
