@@ -17,8 +17,6 @@ MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"}
 """Methods that run when a class or an object of it is made."""
 DECLARED = "by_declaration"
 """The decorator of functions that find code by a name which the stage's declaration gives."""
-KEEPERS = frozenset({"__init_subclass__", "__subclasses__"})
-"""What a class that keeps a list of those below it has, or uses."""
 
 Look = Callable[[str], Source | None]
 
@@ -56,7 +54,7 @@ def _call_acts(look: Look, source: Source, chain: Chain) -> bool:
     for module, statement, rest in _meanings(look, source, chain, set()):
         node = statement.node
         if isinstance(node, ast.ClassDef) and not rest:
-            if _has(node, MAKERS) or any(
+            if statement.methods & MAKERS or any(
                 _call_acts(look, module, base) for base in filter(None, map(unrolled, node.bases))
             ):
                 return True
@@ -109,14 +107,9 @@ def _is_kept(look: Look, source: Source, node: ast.ClassDef, seen: set[str]) -> 
             name = f"{module.name}:{statement.place}"
             if isinstance(base, ast.ClassDef) and not rest and name not in seen:
                 seen.add(name)
-                if _has(base, KEEPERS) or _is_kept(look, module, base, seen):
+                keeps = "__init_subclass__" in statement.methods
+                if keeps or "__subclasses__" in statement.uses.attributes:
+                    return True
+                if _is_kept(look, module, base, seen):
                     return True
     return False
-
-
-def _has(node: ast.ClassDef, names: frozenset[str]) -> bool:
-    return any(
-        (isinstance(one, ast.FunctionDef) and one.name in names)
-        or (isinstance(one, ast.Attribute) and one.attr in names)
-        for one in ast.walk(node)
-    )

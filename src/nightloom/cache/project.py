@@ -34,16 +34,15 @@ def is_folder(module: str) -> bool:
 
 def file_of(module: str) -> Path | None:
     """The file of a project module; None where there is none."""
-    base = _base(module)
-    if base is None:
-        return None
-    for candidate in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-        if candidate.is_file():
-            return candidate
+    if base := _base(module):
+        for candidate in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if candidate.is_file():
+                return candidate
     return None
 
 
 def _base(module: str) -> Path | None:
+    """The file of a module without its ending, or its folder; None where it is not ours."""
     top, *parts = module.split(".")
     root = _roots().get(top)
     return root and root.joinpath(*parts)
@@ -62,13 +61,13 @@ def modules_below(package: str = "") -> Iterator[str]:
 
 def _roots() -> dict[str, Path]:
     """Where our package lies and those that add families, sources or formats, by module."""
-    return {**_plugins(tuple(sys.path)), PACKAGE: ROOT}
+    return _located(ROOT, tuple(sys.path))
 
 
 @cache
-def _plugins(path: tuple[str, ...]) -> dict[str, Path]:
+def _located(own: Path, path: tuple[str, ...]) -> dict[str, Path]:
     del path  # only there so that another path is looked through anew
-    found: dict[str, Path] = {}
+    found = {PACKAGE: own}
     for name in plugins.modules():
         try:
             spec = importlib.util.find_spec(name)

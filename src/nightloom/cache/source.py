@@ -67,6 +67,12 @@ class Statement:
         return tuple(filter(None, map(unrolled, functions)))
 
     @cached_property
+    def methods(self) -> frozenset[str]:
+        """Names of the methods of a class."""
+        body = getattr(self.node, "body", ())
+        return frozenset(one.name for one in body if isinstance(one, _NAMED))
+
+    @cached_property
     def uses(self) -> Uses:
         """What it uses of its module and others."""
         return read_uses(self.node)
