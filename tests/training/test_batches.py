@@ -1,4 +1,6 @@
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from nightloom.training.batches import (
     single,
 )
 from nightloom.training.examples import IGNORED, FeatureExamples, TokenExamples
+from nightloom.training.feed import ExampleFeed
 
 LENGTHS = st.lists(st.integers(0, 90), min_size=1, max_size=60)
 
@@ -149,3 +152,21 @@ def test_the_same_seed_gives_the_same_batches(seed):
         )
         assert all((a.examples == b.examples).all() for a, b in zip(one, two, strict=True))
         assert [list(p.examples) for p in one] != [list(p.examples) for p in other]
+
+
+@given(LENGTHS, st.integers(1, 3), st.integers(1, 3))
+def test_steps_are_counted_without_planning_them(lengths, group, run):
+    rows = examples(lengths)
+    layout = bucketed(rows.lengths, batch_size=4, shapes=3, most=90)
+    feed = ExampleFeed(rows, layout, seed=1, group=group, run=run)
+    assert [len(feed.steps(epoch)) for epoch in range(3)] == [feed.count()] * 3
+
+
+def test_of_all_epochs_one_plan_is_kept_at_a_time():
+    rows = examples([3, 40, 7, 81, 20])
+    for layout in layouts(rows.lengths):
+        feed = ExampleFeed(rows, layout, seed=1)
+        assert feed.count() == len(feed.steps(0))
+        plans = [weakref.ref(feed.steps(epoch)[0][0]) for epoch in range(4)]
+        gc.collect()
+        assert [plan() is None for plan in plans] == [True, True, True, False]

@@ -43,7 +43,7 @@ def build(context: BuildContext) -> Built:
     )
     at_once = steps_a_call(strategy)
     feed = ExampleFeed(train, layout, seed=settings.seed, group=group, run=at_once)
-    steps = sum(len(feed.steps(epoch)) for epoch in range(settings.epochs))
+    steps = settings.epochs * feed.count()
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), computing_in(settings.precision):
         model = family.create(context)

@@ -6,6 +6,7 @@ least; *packing* lays examples end to end in rows of one width, as far as attent
 each example (Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination").
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +112,12 @@ def places(
     return found
 
 
+def count_batches(lengths: np.ndarray, layout: Layout) -> list[int]:
+    """How many batches of each width all examples make, in any order; not where they are packed."""
+    sizes = np.bincount(np.searchsorted(layout.widths, lengths), minlength=len(layout.widths))
+    return [-(-int(size) // rows) for size, rows in zip(sizes, layout.rows, strict=True)]
+
+
 def _fill_buckets(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
     bucket_of = np.searchsorted(layout.widths, lengths[index])
     found = []
@@ -127,24 +134,24 @@ def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]
     """First fit over the open rows of one batch after the other."""
     width, rows = layout.widths[0], layout.rows[0]
     found: list[Place] = []
-    waiting = list(index)
+    waiting = deque(index.tolist())
     while waiting:
         used = [0] * rows
         chosen: list[tuple[int, int, int]] = []
         left: list[int] = []
-        for position, example in enumerate(waiting):
+        while waiting:
+            example = waiting.popleft()
             length = int(lengths[example])
             row = next((r for r in range(rows) if used[r] + length <= width), None)
             if row is None or len(chosen) == layout.slots:
                 left.append(example)
                 # look a little further for short ones that still fit, then close the batch
                 if len(left) >= 2 * rows + 8 or len(chosen) == layout.slots:
-                    left.extend(waiting[position + 1 :])
                     break
             else:
                 chosen.append((example, row, used[row]))
                 used[row] += length
-        waiting = left
+        waiting.extendleft(reversed(left))
         table = np.array(chosen, dtype=np.int64)
         found.append(Place(0, table[:, 0], table[:, 1], table[:, 2]))
     return found

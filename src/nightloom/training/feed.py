@@ -1,11 +1,11 @@
-"""A feed: the steps of each epoch, known beforehand, so that a run can go on from any of them."""
+"""A feed: an epoch's steps follow from its number, so that a run can go on from any of them."""
 
 from collections import Counter, defaultdict
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
-from nightloom.training.batches import Layout, Place, materialise, places
+from nightloom.training.batches import Layout, Place, count_batches, materialise, places
 from nightloom.training.examples import Examples
 
 Arrays = dict[str, np.ndarray]
@@ -29,8 +29,7 @@ class ExampleFeed:
         self._seed = seed
         self._group = group
         self._run = run
-        self.steps = cache(self._steps)
-        self._counts = cache(self._count_buckets)
+        self.steps = lru_cache(maxsize=1)(self._steps)  # an epoch is planned when it begins
 
     def _steps(self, epoch: int) -> list[list[Place]]:
         """The steps of an epoch, in order; the same in every process."""
@@ -68,15 +67,26 @@ class ExampleFeed:
 
     def pays_to_compile(self) -> bool:
         """Whether an epoch has enough steps of one shape."""
-        return max(self._counts().values(), default=0) >= RARE
+        return max(self._counts(), default=0) >= RARE
 
-    def _count_buckets(self) -> Counter[int]:
-        return Counter(step[0].bucket for step in self.steps(0))
+    def count(self) -> int:
+        """Steps of an epoch; where rows are packed those of the first, others may have one or two
+        more or less."""
+        return sum(self._counts())
+
+    def _counts(self) -> list[int]:
+        """Steps of each width in an epoch."""
+        if self._layout.packed:
+            return [len(self.steps(0))]
+        batches = count_batches(self._examples.lengths, self._layout)
+        return [-(-count // self._group) for count in batches]
 
     def shapes(self) -> list[Arrays]:
         """A batch of each shape, the most frequent first."""
-        found = {step[0].bucket: step for step in reversed(self.steps(0))}
-        return [self.arrays(found[bucket])[0] for bucket, _ in self._counts().most_common()]
+        first = self.steps(0)
+        found = {step[0].bucket: step for step in reversed(first)}
+        frequent = Counter(step[0].bucket for step in first).most_common()
+        return [self.arrays(found[bucket])[0] for bucket, _ in frequent]
 
     def rows(self, step: list[Place]) -> int:
         """Examples in a step."""
