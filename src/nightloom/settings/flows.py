@@ -19,7 +19,7 @@ from nightloom.settings.register import FORMATS, SAVED_MODEL, RegisterSettings
 from nightloom.settings.train import TrainSettings
 
 METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
-"""What the gate can judge by, for each task."""
+"""What the gate can judge by, for each task; the first where nothing is said."""
 FINE_TUNING_RATE = 3e-5
 HEAD_RATE = 1e-3
 
@@ -55,12 +55,14 @@ class FlowSettings(Settings):
         return values
 
     @model_validator(mode="after")
-    def _check_metric(self) -> Self:
+    def _choose_metric(self) -> Self:
         known = METRICS[self.task]
         if self.registry.metric not in (None, *known):
             raise ValueError(
                 f"register.metric={self.registry.metric}: expected {' or '.join(known)}"
             )
+        if self.registry.metric is None:  # the same model and the same keys as with its name
+            self.__dict__["registry"] = self.registry.model_copy(update={"metric": known[0]})
         return self
 
     @model_validator(mode="after")

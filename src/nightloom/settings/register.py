@@ -20,7 +20,7 @@ class RegisterSettings(Settings):
     )
     """Name of the registered model; none: the name of the flow."""
     metric: str | None = None
-    """Metric of the gate; none: accuracy for classifiers, f1 for entities."""
+    """Metric of the gate and of the best epoch: accuracy (none) or macro_f1; f1 for entities."""
     min_metric: float | None = Field(default=None, ge=0, le=1)
     """A model whose metric is below is never promoted."""
     tolerance: float = Field(default=0.0, ge=0, le=1)

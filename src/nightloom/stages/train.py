@@ -79,12 +79,12 @@ def build(context: BuildContext) -> Built:
 
 
 def _objective(context: BuildContext) -> Objective:
-    """What the examples' task is scored by, on the validation part."""
+    """What the examples' task is scored by, on the validation part: as the gate judges it."""
     examples = context.inputs["examples"]
     if examples.facts["task"] == "entities":
         stitching = read_stitching(examples.path / "valid.arrow")
         return Entities(stitching, examples.facts["label_names"])
-    return Classification()
+    return Classification(context.settings["register"]["metric"])
 
 
 def _publish(

@@ -22,13 +22,21 @@ class Objective(Protocol):
 class Classification:
     """One class an example."""
 
-    monitor = "accuracy"
+    def __init__(self, monitor: str = "accuracy") -> None:
+        """`monitor`: `accuracy` or `macro_f1`."""
+        self.monitor = monitor
 
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Accuracy and mean cross-entropy; a row an example."""
+        """Accuracy, macro F1 where the best epoch is chosen by it, mean cross-entropy.
+
+        A row an example.
+        """
         logits, known = outputs.astype(np.float64), labels.astype(np.int64)
+        predicted = logits.argmax(axis=1)
+        f1 = {"macro_f1": _macro_f1(predicted, known)} if self.monitor == "macro_f1" else {}
         return {
-            "accuracy": float((logits.argmax(axis=1) == known).mean()),
+            "accuracy": float((predicted == known).mean()),
+            **f1,
             "loss": _loss(logits, known),
         }
 
@@ -67,6 +75,14 @@ class Entities:
             for numbers in (gold, predicted)
         ]
         return match_counts(*spans)
+
+
+def _macro_f1(predicted: np.ndarray, known: np.ndarray) -> float:
+    """Mean F1 over the classes that occur among the labels or the predictions; int [n], int [n]."""
+    size = int(max(predicted.max(), known.max())) + 1
+    right = np.bincount(known[predicted == known], minlength=size)
+    total = np.bincount(predicted, minlength=size) + np.bincount(known, minlength=size)
+    return float((2 * right[total > 0] / total[total > 0]).mean())
 
 
 def _loss(logits: np.ndarray, known: np.ndarray) -> float:
