@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nightloom.data.build import build_dataset
-from nightloom.data.download import growth_shown
+from nightloom.downloads.growth import growth_shown
 from nightloom.errors import RunError
 from nightloom.settings.data import TextDataSettings
 

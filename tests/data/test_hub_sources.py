@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nightloom.data.download import retried
+from nightloom.downloads.retrying import retried
 from nightloom.errors import InputError
 from nightloom.progress import SILENT
 from tests.data.hub_server import COMMIT, Hub, serve
@@ -149,8 +149,8 @@ import re
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 from tensorflow_datasets.core.download.checksums import UrlInfo
-import nightloom.data.download
-nightloom.data.download.retried.__kwdefaults__["wait"] = 0.01
+import nightloom.downloads.retrying
+nightloom.downloads.retrying.WAIT = 0.01
 builder = tfds.core.load.builder_cls("ag_news_subset")
 url, size, digest = {url!r}, {size}, {digest!r}
 sys.modules[builder.__module__]._DOWNLOAD_URL = url

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from nightloom.encoders.hugging_face_hub import cleaned
+from nightloom.downloads.words import cleaned
 from tests.encoders.servers import BRANCH_COMMIT, COMMIT, Hub, serve
 from tests.encoders.tiny import change_config, save_checkpoint
 

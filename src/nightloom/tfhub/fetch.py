@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightloom.encoders.hugging_face_hub import cleaned
+from nightloom.downloads.words import cleaned
 from nightloom.errors import InputError, NightloomError
 from nightloom.progress import SILENT, Report
 from nightloom.tfhub.download import is_offline, resolve_handle

@@ -2,17 +2,16 @@
 
 import http.client
 import ssl
-import time
 import urllib.error
 import urllib.request
 from typing import IO
 
-from nightloom.encoders.hugging_face_hub import cleaned
+from nightloom.downloads.retrying import Passing, retried
+from nightloom.downloads.words import cleaned
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 
 TRIES = 4
-WAIT = 0.5  # seconds before the second try; twice as long before each further one
 TIMEOUT = 60.0  # seconds without a byte
 _CHUNK = 2**20
 _PASSING = (408, 416, 429)
@@ -52,18 +51,17 @@ def download(
     """
     spool = _Spool(file)
     name = cleaned(url)
-    problem = ""
     reached = False
-    for attempt in range(TRIES):
-        if attempt:
-            report.warn(f"{name}: {problem}; trying again at byte {spool.done}")
-            time.sleep(WAIT * 2 ** (attempt - 1))
+
+    def transfer() -> None:
+        nonlocal reached
         try:
             total = _transfer(url, spool, context, report)
+            reached = True
             if total is None or spool.done == total:
                 return
             whole = f" of {total}" if total > 0 else ""
-            problem, reached = f"the transfer broke off at {spool.done}{whole} bytes", True
+            problem = f"the transfer broke off at {spool.done}{whole} bytes"
         except urllib.error.HTTPError as error:
             error.close()
             reached = True
@@ -76,10 +74,18 @@ def download(
                 spool.start(0, None)
         except (http.client.HTTPException, OSError) as error:
             problem = f"no connection ({getattr(error, 'reason', error)})"
-    tried = f"tried {TRIES} times"
-    if not reached:
-        raise InputError(f"{name}: {problem}, {tried}; {ways_out}")
-    raise RunError(f"{name}: {problem}, {tried}; run again later, or {ways_out}")
+        raise Passing(problem)
+
+    def told(error: BaseException, *_: float) -> str:
+        return f"{error}; trying again at byte {spool.done}"
+
+    try:
+        retried(transfer, what=name, report=report, attempts=TRIES, told=told)
+    except Passing as error:
+        said = f"{name}: {error}, tried {TRIES} times"
+        if not reached:
+            raise InputError(f"{said}; {ways_out}") from error
+        raise RunError(f"{said}; run again later, or {ways_out}") from error
 
 
 def _transfer(

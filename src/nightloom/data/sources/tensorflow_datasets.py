@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from nightloom.data.download import growth_shown, is_passing, one_line, retried
 from nightloom.data.sources.opened import Tables, split_names
+from nightloom.downloads.growth import growth_shown
+from nightloom.downloads.retrying import is_passing, retried
+from nightloom.downloads.words import one_line
 from nightloom.errors import InputError, RunError
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings

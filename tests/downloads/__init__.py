@@ -1,0 +1,1 @@
+"""When downloads are tried again, and what is said of them."""
