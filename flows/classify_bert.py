@@ -54,4 +54,4 @@ def classify_bert(
             examples=examples,
             dataset=dataset,
         )
-        return run.result(metrics=scores, model=version)
+        return run.result(scores=scores, version=version)

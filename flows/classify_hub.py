@@ -53,4 +53,4 @@ def classify_hub(
             examples=examples,
             dataset=dataset,
         )
-        return run.result(metrics=scores, model=version)
+        return run.result(scores=scores, version=version)

@@ -44,4 +44,4 @@ def classify_transformer(
             examples=examples,
             dataset=dataset,
         )
-        return run.result(metrics=scores, model=version)
+        return run.result(scores=scores, version=version)

@@ -46,4 +46,4 @@ def ner_bert(
             examples=examples,
             dataset=dataset,
         )
-        return run.result(metrics=scores, model=version)
+        return run.result(scores=scores, version=version)

@@ -15,8 +15,7 @@ from nightloom.flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
-from nightloom.tasks.runtime.engine import engine_of
-from nightloom.tasks.runtime.night import Night, retrain
+from nightloom.tasks.runtime.night import Night, engine_of, retrain
 
 FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
 

@@ -8,7 +8,7 @@ from typing import Any
 from nightloom.cache.artifact import Artifact
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, Variant
-from nightloom.tasks.runtime.run import Planned
+from nightloom.tasks.runtime.planning import Planned
 from nightloom.tasks.runtime.stage import Stage
 
 HUGGING_FACE = Variant(

@@ -23,3 +23,8 @@ class InputError(NightloomError):
 
 class RunError(NightloomError):
     """A run that started well and failed: the message says why and how to go on."""
+
+
+def said(error: BaseException) -> str:
+    """What an error says, on one line; the name of its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -8,15 +8,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 from nightloom.accelerators import accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
 from nightloom.context import BuildContext
-from nightloom.home import Home
+from nightloom.tasks.runtime.call import StageCall
 from nightloom.tasks.runtime.live import LiveProgress
 from nightloom.tasks.runtime.observer import observers, watched_by
 from nightloom.tasks.runtime.run import run_here
@@ -25,27 +23,6 @@ from nightloom.worker.client import Worker
 
 SAID_SECONDS = 30.0
 """Time between two lines of a stage that waits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageCall:
-    """One call of a stage: what Prefect shows as the task's parameter."""
-
-    stage: str
-    key: str
-    settings: dict[str, Any]
-    builder: str
-    """`module:function`."""
-    limit: str | None = None
-    """The global concurrency limit of which building takes a slot."""
-    rebuild: bool = False
-    """Build it even where an artifact is there."""
-    parts: dict[str, Any] = field(repr=False)
-    home: Home = field(repr=False)
-    run: dict[str, Any] = field(repr=False)
-    """Facts about the run."""
-    keep_programs: bool = field(default=True, repr=False)
-    """Whether what XLA compiles is kept for the next run."""
 
 
 class Waiting:

@@ -14,24 +14,24 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from nightloom.accelerators import Accelerator, of_ray
+from nightloom.cache.artifact import Artifact
 from nightloom.ending import hold
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 from nightloom.settings.nightly import RunSettings
+from nightloom.tasks.runtime.call import Order
 from nightloom.tasks.runtime.cancelling import interrupts
+from nightloom.tasks.runtime.engine import Done, Engine, Item
 from nightloom.tasks.runtime.observer import observers
 
 if TYPE_CHECKING:
-    from prefect import Flow, Task
+    from prefect import Flow
     from prefect.futures import PrefectFuture
     from prefect.states import State
-
-    from nightloom.cache.artifact import Artifact
-    from nightloom.tasks.runtime.build import StageCall
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,11 +46,8 @@ INTERRUPT_SECONDS = 3.8
 REACH_SECONDS = 10.0
 """How long a cluster may take to answer a call."""
 
-Item = TypeVar("Item")
-Done = TypeVar("Done")
 
-
-class RayEngine:
+class RayEngine(Engine):
     """Each model's flow in a thread of this process, each stage that is built on the cluster."""
 
     def __init__(self, ray: ModuleType, settings: RunSettings) -> None:
@@ -96,23 +93,16 @@ class RayEngine:
         there = self._ray.cluster_resources()
         return of_ray(sorted(name.removeprefix(kind) for name in there if name.startswith(kind)))
 
-    def call(
-        self,
-        task: "Task[..., Artifact]",
-        call: "StageCall",
-        inputs: "dict[str, Artifact]",
-        *,
-        gpu: bool,
-    ) -> "State[Artifact]":
+    def call(self, order: Order) -> "State[Artifact]":
         """Run it on the cluster; again where its process or machine is lost."""
         from prefect_ray.context import remote_options
 
         with remote_options(
-            num_gpus=1 if gpu and self._gpus else 0,
+            num_gpus=1 if order.gpu and self._gpus else 0,
             max_retries=self._retries,
             scheduling_strategy="SPREAD",
         ):
-            future = task.submit(call, inputs)
+            future = order.task.submit(order.call, order.inputs)
         reference = cast("Any", future).wrapped_future
         self._running.add(reference)
         try:
@@ -121,7 +111,7 @@ class RayEngine:
         finally:
             self._running.discard(reference)
         state = cast("State[Artifact]", future.state)
-        return self._lost(call.stage, future) if state.is_crashed() else state
+        return self._lost(order.call.stage, future) if state.is_crashed() else state
 
     def _lost(self, stage: str, future: "PrefectFuture[Artifact]") -> "State[Artifact]":
         """The state of a stage that the cluster gave up, also on the server."""

@@ -1,79 +1,47 @@
-"""Where the stages of a night are built: in this process, or on a cluster."""
+"""Where the stages of a run are built: in this process, unless a cluster takes them."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nightloom.accelerators import Accelerator, accelerator
-from nightloom.settings.nightly import RunSettings
+from nightloom.cache.artifact import Artifact
+from nightloom.tasks.runtime.call import Order
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.patience import wait_for_server
-from nightloom.tasks.runtime.planning import is_planning
 
 if TYPE_CHECKING:
-    from prefect import Flow, Task
+    from prefect import Flow
     from prefect.states import State
-
-    from nightloom.cache.artifact import Artifact
-    from nightloom.tasks.runtime.build import StageCall
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-class Engine(Protocol):
-    """Runs the flows of a night's models, and their stages."""
+class Engine:
+    """Runs the flows of a night's models, and their stages: all in this process."""
 
     def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
         """What `work` makes of each of the items, in their order."""
-
-    def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
-        """A model's flow, as this engine runs it."""
-
-    def gpu(self) -> Accelerator | None:
-        """What a stage that takes a GPU is given."""
-
-    def call(
-        self,
-        task: "Task[..., Artifact]",
-        call: "StageCall",
-        inputs: "dict[str, Artifact]",
-        *,
-        gpu: bool,
-    ) -> "State[Artifact]":
-        """Run a stage's task to its end; `gpu`: where there are some, with one of its own."""
-
-
-class LocalEngine:
-    """Everything in this process, one after the other."""
-
-    def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
-        """One after the other."""
         return [work(item) for item in items]
 
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
-        """As it is."""
+        """A model's flow, as this engine runs it."""
         return flow
 
     def gpu(self) -> Accelerator | None:
-        """Those of this machine."""
+        """What a stage that takes a GPU is given."""
         return accelerator()
 
-    def call(
-        self,
-        task: "Task[..., Artifact]",
-        call: "StageCall",
-        inputs: "dict[str, Artifact]",
-        *,
-        gpu: bool,
-    ) -> "State[Artifact]":
-        """Run it here."""
+    def call(self, order: Order) -> "State[Artifact]":
+        """Run a stage's task to its end."""
         wait_for_server(observers())
-        return cast("State[Artifact]", task(call, inputs, return_state=True))
+        state = order.task(order.call, order.inputs, return_state=True)
+        return cast("State[Artifact]", state)
 
 
-LOCAL: Engine = LocalEngine()
+LOCAL = Engine()
 _engine: ContextVar[Engine] = ContextVar("nightloom_engine", default=LOCAL)
 
 
@@ -83,20 +51,10 @@ def engine() -> Engine:
 
 
 @contextlib.contextmanager
-def engine_of(settings: RunSettings) -> Iterator[Engine]:
-    """The engine that `settings` ask for, inside; a plan needs none but this process.
-
-    Raises:
-        InputError: Ray is not installed, or there is no cluster where one was named.
-    """
-    if settings.engine == "local" or is_planning():
-        yield LOCAL
-        return
-    from nightloom.tasks.runtime.cluster import cluster
-
-    with cluster(settings) as chosen:
-        token = _engine.set(chosen)
-        try:
-            yield chosen
-        finally:
-            _engine.reset(token)
+def using(chosen: Engine) -> Iterator[Engine]:
+    """Inside, `chosen` is the engine."""
+    token = _engine.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _engine.reset(token)

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
-from nightloom.errors import RunError
+from nightloom.errors import RunError, said
+from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
-from nightloom.settings.nightly import NightlyModel
-from nightloom.tasks.runtime.engine import engine
+from nightloom.settings.nightly import NightlyModel, RunSettings
+from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
 from nightloom.tasks.runtime.planning import is_planning, planning
 
 if TYPE_CHECKING:
     from prefect import Flow
-
-    from nightloom.tasks.runtime.run import StageEntry
 
 MODEL_TAG = "nightloom-model"
 """On the runs of single models in a night."""
@@ -29,6 +28,22 @@ class NightFailed(RunError):
     def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message)
         self.report = report
+
+
+@contextlib.contextmanager
+def engine_of(settings: RunSettings) -> Iterator[Engine]:
+    """The engine that `settings` ask for, inside; a plan needs none but this process.
+
+    Raises:
+        InputError: Ray is not installed, or there is no cluster where one was named.
+    """
+    if settings.engine == "local" or is_planning():
+        yield LOCAL
+        return
+    from nightloom.tasks.runtime.cluster import cluster
+
+    with cluster(settings) as chosen, using(chosen):
+        yield chosen
 
 
 def retrain(
@@ -44,7 +59,7 @@ def retrain(
         with watched_by(stages):
             report = _call(flow, model, refresh)
     except Exception as problem:
-        error = " ".join((str(problem) or type(problem).__name__).split())
+        error = said(problem)
         observers().warn(f"model {model.title} failed: {error}")
     entries = report.get("stages") or [asdict(entry) for entry in stages.entries]
     return {
@@ -167,7 +182,7 @@ class _Stages(NullObserver):
         self.flow_run_id: str | None = None
         self.flow_run_url: str | None = None
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         """Note it, and whose it is."""
         from prefect.runtime import flow_run
 

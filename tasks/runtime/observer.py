@@ -5,13 +5,11 @@ import logging
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from nightloom.progress import Silent
+from nightloom.reporting.entry import StageEntry
 from nightloom.tasks.runtime.pace import Pace, spoken
-
-if TYPE_CHECKING:
-    from nightloom.tasks.runtime.run import StageEntry
 
 READABLE_SECONDS = 15.0
 """Time between two lines of progress in the logs."""
@@ -20,7 +18,7 @@ READABLE_SECONDS = 15.0
 class Observer(Protocol):
     """Sees what happens in a run. Also a `Report` for builders."""
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         """A stage was looked up, or has been built."""
 
     def progress(
@@ -38,17 +36,8 @@ class Observer(Protocol):
 class NullObserver(Silent):
     """Takes no notice; what others that care for a part only begin with."""
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         """Nothing."""
-
-
-def line(entry: "StageEntry") -> str:
-    """One line a stage: `HIT  encode 3f9a12cd built 2 days ago, saves 41 s`."""
-    if entry.state == "hit":
-        return f"HIT     {entry.stage} {entry.key[:8]} {entry.why}"
-    if entry.state in ("built", "failed"):
-        return f"{entry.state.upper():<7} {entry.stage} {entry.key[:8]} in {entry.seconds:.1f} s"
-    return f"{entry.state.upper():<7} {entry.stage}: {entry.why}"
 
 
 class LogObserver:
@@ -68,9 +57,9 @@ class LogObserver:
         except MissingContextError:
             return logging.getLogger("nightloom")
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         """One line a stage."""
-        self._logger.info(line(entry))
+        self._logger.info(str(entry))
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
@@ -99,7 +88,7 @@ class _All:
     def __init__(self, *parts: Observer) -> None:
         self._parts = parts
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         for part in self._parts:
             part.stage(entry)
 

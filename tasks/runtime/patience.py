@@ -3,17 +3,15 @@
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from nightloom.tasks.runtime.observer import Observer
+from nightloom.tasks.runtime.observer import Observer
 
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS = 1.0
 
 
-def wait_for_server(observer: "Observer", *, seconds: float = PATIENCE_SECONDS) -> bool:
+def wait_for_server(observer: Observer, *, seconds: float = PATIENCE_SECONDS) -> bool:
     """Wait until the server takes connections; whether it does.
 
     Prefect's client tries again when an answer is late or broken off, not when nobody listens, and

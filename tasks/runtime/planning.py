@@ -3,8 +3,16 @@
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 _planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Stands for the artifact of a stage that would have to be built."""
+
+    stage: str
 
 
 @contextlib.contextmanager

@@ -4,15 +4,16 @@ Nothing here may fail a run: what goes wrong is logged. It reads facts and small
 """
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from nightloom.cache.artifact import ArtifactFiles
+from nightloom.errors import said
 from nightloom.registry.aliases import file_url, model_url
+from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
-
-if TYPE_CHECKING:
-    from nightloom.tasks.runtime.run import Run
+from nightloom.tasks.runtime.observer import observers
 
 PLOTS = {
     "confusion": "Confusion matrix on the test rows",
@@ -23,15 +24,20 @@ PLOTS = {
 """Plots that `evaluate` leaves with the MLflow run, shown where a server gives them."""
 
 
-def show_result(run: "Run", report: dict[str, Any]) -> None:
-    """Show a finished run: its report, tables, pictures; say that the champion changed."""
-    _safely(run, lambda: _show(run, report, ""))
-    _safely(run, lambda: _announce(run, report))
+def show_result(report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str) -> None:
+    """Show a finished run: its report, tables, pictures; say that the champion changed.
+
+    built: what each stage gave, by stage.
+    """
+    _safely(lambda: _show(report, built, tracking_uri, ""))
+    _safely(lambda: _announce(report, tracking_uri))
 
 
-def show_failure(run: "Run", report: dict[str, Any], error: BaseException) -> None:
+def show_failure(
+    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: BaseException
+) -> None:
     """Show how far a failed run came, and why it stopped."""
-    _safely(run, lambda: _show(run, report, str(error) or type(error).__name__))
+    _safely(lambda: _show(report, built, tracking_uri, said(error)))
 
 
 def slug(*parts: str) -> str:
@@ -39,7 +45,7 @@ def slug(*parts: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
-def _safely(run: "Run", action: Callable[[], None]) -> None:
+def _safely(action: Callable[[], None]) -> None:
     from prefect.context import FlowRunContext
 
     if FlowRunContext.get() is None:
@@ -47,21 +53,23 @@ def _safely(run: "Run", action: Callable[[], None]) -> None:
     try:
         action()
     except Exception as error:
-        run.observer.warn(f"the report could not be shown: {type(error).__name__}: {error}")
+        observers().warn(f"the report could not be shown: {type(error).__name__}: {error}")
 
 
-def _show(run: "Run", report: dict[str, Any], error: str) -> None:
+def _show(
+    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: str
+) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    facts = _facts(run, report, error)
-    name = facts.model.get("name") or run.flow
+    facts = _facts(report, built, tracking_uri, error)
+    name = facts.model.get("name") or report.flow
     create_markdown_artifact(
         run_report(facts), key=slug(name, "report"), description="What ran, and what came of it"
     )
-    evaluated = run.artifacts.get("evaluate")
+    evaluated = built.get("evaluate")
     if error or evaluated is None:
         return
-    folder = run.store.files(evaluated).path
+    folder = evaluated.path
     tables = {
         "scores": ("Scores by class or type of entity", score_rows(facts.metrics)),
         "confusion": (
@@ -73,47 +81,45 @@ def _show(run: "Run", report: dict[str, Any], error: str) -> None:
     for kind, (description, rows) in tables.items():
         if rows:
             create_table_artifact(rows, key=slug(name, kind), description=description)
-    _show_plots(run, facts.model, {path.stem for path in folder.glob("*.png")})
+    _show_plots(facts.model, {path.stem for path in folder.glob("*.png")}, tracking_uri)
 
 
-def _show_plots(run: "Run", model: Any, there: set[str]) -> None:
+def _show_plots(model: Mapping[str, Any], there: set[str], tracking_uri: str) -> None:
     from prefect.artifacts import create_image_artifact
 
     for plot, description in PLOTS.items():
         if plot in there and model.get("run_id"):
-            url = file_url(run.home.tracking_uri, model["run_id"], f"evaluation/{plot}.png")
+            url = file_url(tracking_uri, model["run_id"], f"evaluation/{plot}.png")
             if url:
                 key = slug(model["name"], "plot", plot)
                 create_image_artifact(url, key=key, description=description)
 
 
-def _facts(run: "Run", report: dict[str, Any], error: str) -> RunFacts:
-    trained = run.artifacts.get("train")
-    data = run.artifacts.get("download_dataset")
-    model = report.get("model") or {}
+def _facts(
+    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: str
+) -> RunFacts:
+    trained, data = built.get("train"), built.get("download_dataset")
     return RunFacts(
-        flow=run.flow,
-        stages=report["stages"],
-        seconds=report["seconds"],
-        seconds_saved=report["seconds_saved"],
+        run=report,
         data=data.facts if data else {},
         training=trained.facts if trained else {},
-        history=read_rows(run.store.files(trained).path / "history.json") if trained else (),
-        metrics=report.get("metrics") or {},
-        model=model,
-        model_url=model_url(run.home.tracking_uri, model["name"], model["version"])
-        if model
-        else None,
+        history=read_rows(trained.path / "history.json") if trained else (),
+        model_url=_url(report.model, tracking_uri) if report.model else None,
         error=error,
     )
 
 
-def _announce(run: "Run", report: dict[str, Any]) -> None:
+def _url(model: Mapping[str, Any], tracking_uri: str) -> str | None:
+    return model_url(tracking_uri, model["name"], model["version"])
+
+
+def _announce(report: RunReport, tracking_uri: str) -> None:
     """Emit `nightloom.champion.changed` where this run made another version the champion."""
-    model = report.get("model") or {}
-    built = any(e["stage"] == "register" and e["state"] == "built" for e in report["stages"])
+    model = report.model or {}
     before = model.get("champion_version")
-    if not built or model.get("decision") != "promoted" or model.get("version") == before:
+    if not report.has("register", "built") or model.get("decision") != "promoted":
+        return
+    if model.get("version") == before:
         return
     from prefect.events import emit_event
 
@@ -129,7 +135,7 @@ def _announce(run: "Run", report: dict[str, Any]) -> None:
             name: model.get(name)
             for name in ("name", "version", "champion_version", "metric", "value", "difference",
                          "low", "high", "reason")
-        } | {"model_url": model_url(run.home.tracking_uri, model["name"], model["version"])},
+        } | {"model_url": _url(model, tracking_uri)},
     )  # fmt: skip
 
 

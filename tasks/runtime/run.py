@@ -2,19 +2,21 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.accelerators import Accelerator, idle_gpu
-from nightloom.cache.artifact import Artifact
+from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
+from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.report import RunReport
 from nightloom.settings.flows import FlowSettings
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -24,36 +26,13 @@ from nightloom.tasks.runtime.live import LiveProgress
 from nightloom.tasks.runtime.observer import Observer, observers, watched_by
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.patience import wait_for_server
-from nightloom.tasks.runtime.planning import is_planning
+from nightloom.tasks.runtime.planning import Planned, is_planning
 from nightloom.worker.client import Worker
 
 keep_to_one_line()
 
 TAG = "nightloom"
 """On every task run, and on the runs of deployments: the automations leave all others alone."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Stands for the artifact of a stage that would have to be built."""
-
-    stage: str
-
-
-@dataclass
-class StageEntry:
-    """One stage of a run, as reports show it."""
-
-    stage: str
-    state: str
-    """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`."""
-    key: str
-    digest: str
-    seconds: float
-    """How long it took in this run."""
-    why: str
-    saved: float = 0.0
-    """Seconds that building it took, where it was a hit."""
 
 
 @dataclass
@@ -97,35 +76,45 @@ class Run:
         if self.lease:
             self.lease.end()
 
-    def result(self, **parts: Artifact | Planned) -> dict[str, Any]:
-        """The run as plain JSON; `parts` name the artifacts whose facts are shown.
+    def result(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> dict[str, Any]:
+        """The run as plain JSON, with what `evaluate` and `register` gave.
 
         Shown in Prefect's UI as well.
         """
-        report = self._report("planned" if self.plan else "completed")
-        for name, part in parts.items():
-            report[name] = part.facts.get(name, part.facts) if isinstance(part, Artifact) else None
-        if report.get("model"):
-            report["model"] = current_aliases(self.home.tracking_uri, report["model"])
+        report = self._report(
+            "planned" if self.plan else "completed",
+            metrics=scores.facts["metrics"] if isinstance(scores, Artifact) else None,
+            model=self._registered(version),
+        )
         if not self.plan:
             wait_for_server(self.observer)
-            reporting.show_result(self, report)
-        return report
+            reporting.show_result(report, self._built(), self.home.tracking_uri)
+        return report.to_json()
 
     def failed(self, error: Exception) -> None:
         """Show in Prefect's UI how far the run came."""
         if not self.plan:
-            reporting.show_failure(self, self._report("failed"), error)
+            report = self._report("failed")
+            reporting.show_failure(report, self._built(), self.home.tracking_uri, error)
 
-    def _report(self, state: str) -> dict[str, Any]:
-        return {
-            "flow": self.flow,
-            "flow_run_id": self.facts.get("flow_run_id"),
-            "state": state,
-            "seconds": round(time.monotonic() - self.began, 3),
-            "seconds_saved": round(sum(entry.saved for entry in self.entries), 3),
-            "stages": [asdict(entry) for entry in self.entries],
-        }
+    def _built(self) -> dict[str, ArtifactFiles]:
+        return {stage: self.store.files(one) for stage, one in self.artifacts.items()}
+
+    def _registered(self, version: Artifact | Planned) -> dict[str, Any] | None:
+        """What `register` says, with the aliases of now."""
+        if isinstance(version, Planned):
+            return None
+        return current_aliases(self.home.tracking_uri, version.facts["model"])
+
+    def _report(self, state: str, **what: Mapping[str, Any] | None) -> RunReport:
+        return RunReport(
+            flow=self.flow,
+            flow_run_id=self.facts.get("flow_run_id"),
+            state=state,
+            seconds=round(time.monotonic() - self.began, 3),
+            stages=self.entries,
+            **what,
+        )
 
 
 _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)

@@ -7,10 +7,9 @@ for a while, which costs less than a night's training.
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nightloom.tasks.runtime.observer import Observer
+from nightloom.tasks.runtime.observer import Observer
 
 GPU = "gpu"
 LEASE_SECONDS = 60.0
@@ -18,7 +17,7 @@ LEASE_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def slot(limit: str | None, observer: "Observer") -> Iterator[None]:
+def slot(limit: str | None, observer: Observer) -> Iterator[None]:
     """Hold one slot of `limit`, waiting for it where none is free."""
     held = contextlib.ExitStack()
     if limit is not None:
@@ -32,7 +31,7 @@ def slot(limit: str | None, observer: "Observer") -> Iterator[None]:
             observer.warn(f"a slot of {limit} could not be given back: {error}")
 
 
-def _take(held: contextlib.ExitStack, limit: str, observer: "Observer") -> None:
+def _take(held: contextlib.ExitStack, limit: str, observer: Observer) -> None:
     from prefect.concurrency.sync import concurrency
 
     there = _read(limit, observer)
@@ -52,7 +51,7 @@ def _take(held: contextlib.ExitStack, limit: str, observer: "Observer") -> None:
     )
 
 
-def _read(limit: str, observer: "Observer") -> Any:
+def _read(limit: str, observer: Observer) -> Any:
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 

@@ -10,12 +10,15 @@ from prefect.context import TagsContext
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
+from nightloom.reporting.entry import StageEntry
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration, load
-from nightloom.tasks.runtime.build import StageCall, Waiting, build
+from nightloom.tasks.runtime.build import Waiting, build
+from nightloom.tasks.runtime.call import Order, StageCall
 from nightloom.tasks.runtime.engine import LOCAL, engine
+from nightloom.tasks.runtime.planning import Planned
 from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
-from nightloom.tasks.runtime.run import TAG, Planned, Run, StageEntry, current_run
+from nightloom.tasks.runtime.run import TAG, Run, current_run
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -56,7 +59,7 @@ class Stage:
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:
             names = ", ".join(sorted({cast("Planned", inputs[name]).stage for name in pending}))
-            run.enter(StageEntry(self.declaration.name, "depends", "", "", 0.0, f"on {names}"))
+            run.enter(StageEntry(self.declaration.name, "depends", why=f"on {names}"))
             return cast("Artifact", Planned(self.declaration.name))
         given = cast("dict[str, Artifact]", inputs)
         found = self._look_up(run, settings, given)
@@ -111,26 +114,22 @@ class Stage:
             run=run.facts,
             keep_programs=run.keep_programs,
         )
-        call_task = LOCAL.call if found.hit else engine().call
+        where = LOCAL if found.hit else engine()
         # a task asks the server for slots of its tags, rarely for those it asked for before: tags
         # of its flow or model would cost a cached run more than all else
         with TagsContext(current_tags=set()):
-            state = call_task(task, call, inputs, gpu=self.gpu)
+            state = where.call(Order(task, call, inputs, self.gpu))
         seconds = time.monotonic() - began
         if not state.is_completed():
             run.enter(self._entry(found, "failed", seconds))
         artifact = state.result()
         run.artifacts[found.stage] = artifact
-        if found.hit:
-            run.enter(self._entry(found, "hit", seconds))
-        elif state.name == "Cached":
+        if not found.hit and state.name == "Cached":
             why = f"built meanwhile by another run, saves {span(artifact.seconds)}"
-            entry = StageEntry(found.stage, "hit", found.key, artifact.digest, seconds, why)
-            run.enter(entry)
-        else:
-            entry = self._entry(found, "built", seconds)
-            entry.digest = artifact.digest
-            run.enter(entry)
+            found = replace(found, artifact=artifact, why=why)
+        entry = self._entry(found, "hit" if found.hit else "built", seconds)
+        entry.digest = artifact.digest
+        run.enter(entry)
         return artifact
 
     @staticmethod

@@ -19,7 +19,7 @@ from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import parse_settings
-from nightloom.tasks.runtime.engine import LocalEngine
+from nightloom.tasks.runtime.engine import Engine
 from tests.every_setting.array import Row
 
 TEXTS = ["the red apple fell on the mat", ""]
@@ -39,15 +39,13 @@ class Finished:
         return self.artifact
 
 
-class Here(LocalEngine):
+class Here(Engine):
     """An engine that builds in this process, without a server."""
 
-    def call(  # type: ignore[override]
-        self, task: Any, call: Any, inputs: dict[str, Artifact], *, gpu: bool
-    ) -> Finished:
+    def call(self, order: Any) -> Finished:  # type: ignore[override]
         from nightloom.tasks.runtime.build import build
 
-        return Finished(build(dataclasses.replace(call, limit=None), inputs))
+        return Finished(build(dataclasses.replace(order.call, limit=None), order.inputs))
 
 
 class WorkerHere:

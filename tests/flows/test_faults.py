@@ -70,6 +70,11 @@ def test_two_runs_at_once_build_every_stage_once(undisturbed, environment, tmp_p
         if stage != "register":  # names its version and run
             assert digests == {undisturbed.entry(stage)["digest"]}, "equal bytes in two homes"
     assert {one.report["model"]["version"] for one in done} == {1}
+    for one in done:
+        hits = [entry for entry in one.report["stages"] if entry["state"] == "hit"]
+        assert all(entry["saved"] > 0 for entry in hits), "also where it was built meanwhile"
+        saved = sum(entry["saved"] for entry in hits)
+        assert one.report["seconds_saved"] == pytest.approx(saved, abs=0.01)
 
 
 def test_a_failing_stage_says_how_to_go_on_and_leaves_the_rest_cached(nightloom, tmp_path):

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prefect import flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from nightloom.settings.nightly import NightlyModel
+from nightloom.tasks.runtime.night import Night, NightFailed, retrain
 from tests.flows.conftest import Done, Nightloom
 from tests.flows.test_ui import artifacts
 
@@ -160,3 +164,25 @@ def test_the_settings_of_a_night_are_listed(nightloom, tmp_path):
     assert listed.code == 0
     assert "models=needed" in listed.out
     assert "run.engine=local" in listed.out
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [("", "ValueError"), (" \n ", "ValueError"), ("a\nb", "a b")],
+    ids=["nothing", "blanks", "lines"],
+)
+def test_a_model_that_fails_without_a_word_fails_the_night_by_name(said, told, prefect_api):
+    @flow
+    def silent(settings, refresh):
+        raise ValueError(said)
+
+    @flow
+    def night():
+        ended = Night()
+        ended.add(retrain(silent, NightlyModel(flow="classify-bert")))
+        return ended.over()
+
+    with temporary_settings({PREFECT_API_URL: prefect_api}), pytest.raises(NightFailed) as failed:
+        night()
+    assert str(failed.value) == f"1 of 1 models failed: classify-bert: {told}"
+    assert failed.value.report["models"][0]["state"] == "failed"

@@ -1,7 +1,9 @@
 import json
 
+from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import table
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
+from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report, standing
 
@@ -23,10 +25,12 @@ METRICS = {
 }
 
 
-def report(**changed):
-    given = {"flow": "classify-bert", "stages": [HIT, BUILT], "seconds": 95.0,
-             "seconds_saved": 41.0, "metrics": METRICS, "model": MODEL, **changed}  # fmt: skip
-    return run_report(RunFacts(**given))
+def report(*, stages=(HIT, BUILT), metrics=METRICS, model=MODEL, **others):
+    run = RunReport(
+        flow="classify-bert", flow_run_id=None, state="completed", seconds=95.0,
+        stages=[StageEntry(**entry) for entry in stages], metrics=metrics, model=model,
+    )  # fmt: skip
+    return run_report(RunFacts(run, **others))
 
 
 def test_a_report_has_stages_scores_gate_and_link():

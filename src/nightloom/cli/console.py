@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.cli.main import say
 from nightloom.ending import hold
+from nightloom.reporting.entry import StageEntry
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-    from nightloom.tasks.runtime.run import StageEntry
 
 
 class Console:
@@ -33,13 +32,11 @@ class Console:
         self._close()
         say(message)
 
-    def stage(self, entry: "StageEntry") -> None:
+    def stage(self, entry: StageEntry) -> None:
         """A line for a stage."""
-        from nightloom.tasks.runtime.observer import line
-
         if entry.state in ("hit", "built", "failed", "depends") or not entry.key:
             self.stages.append(asdict(entry))
-        self.say(line(entry))
+        self.say(str(entry))
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str

@@ -7,37 +7,41 @@ from typing import Any
 from nightloom.cache.lookup import span
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
+from nightloom.reporting.report import RunReport
 
 SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report is written from; everything but the first two may be missing."""
+    """What a report is written from; everything but the run itself may be missing."""
 
-    flow: str
-    stages: Sequence[Mapping[str, Any]]
-    """As in the run's JSON: stage, state, why, seconds, saved."""
-    seconds: float = 0.0
-    seconds_saved: float = 0.0
+    run: RunReport
     data: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the data stage."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the training stage."""
     history: Sequence[Mapping[str, Any]] = ()
     """One row an epoch."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    model: Mapping[str, Any] = field(default_factory=dict)
-    """What was registered: name, version, aliases, decision, reason, difference, ..."""
     model_url: str | None = None
     error: str = ""
     """Why the run failed."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Scores on the test rows."""
+        return self.run.metrics or {}
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """What was registered: name, version, aliases, decision, reason, difference, ..."""
+        return self.run.model or {}
 
 
 def run_report(facts: RunFacts) -> str:
     """The whole report."""
     parts = [
-        f"# {facts.flow}: {headline(facts)}",
+        f"# {facts.run.flow}: {headline(facts)}",
         _failure(facts),
         _gate(facts),
         _stages(facts),
@@ -52,9 +56,9 @@ def run_report(facts: RunFacts) -> str:
 def headline(facts: RunFacts) -> str:
     """The outcome in a few words."""
     if facts.error:
-        failed = [entry["stage"] for entry in facts.stages if entry["state"] == "failed"]
+        failed = [entry.stage for entry in facts.run.stages if entry.state == "failed"]
         return f"failed in {failed[-1]}" if failed else "failed"
-    built = [entry["stage"] for entry in facts.stages if entry["state"] == "built"]
+    built = [entry.stage for entry in facts.run.stages if entry.state == "built"]
     what = "everything cached" if not built else f"built {', '.join(built)}"
     return f"{facts.model.get('decision', 'done')}, {what}"
 
@@ -93,17 +97,18 @@ def _gate(facts: RunFacts) -> str:
 
 
 def _stages(facts: RunFacts) -> str:
+    run = facts.run
     rows = [
         {
-            "stage": entry["stage"],
-            "state": entry["state"],
-            "why": entry["why"],
-            "took": span(entry["seconds"]) if entry["state"] in ("hit", "built", "failed") else "",
-            "saved": span(entry["saved"]) if entry["saved"] else "",
+            "stage": entry.stage,
+            "state": entry.state,
+            "why": entry.why,
+            "took": span(entry.seconds) if entry.state in ("hit", "built", "failed") else "",
+            "saved": span(entry.saved) if entry.saved else "",
         }
-        for entry in facts.stages
+        for entry in run.stages
     ]
-    total = f"{span(facts.seconds)} in all, the cache saved {span(facts.seconds_saved)}."
+    total = f"{span(run.seconds)} in all, the cache saved {span(run.seconds_saved)}."
     return f"## Stages\n\n{table(rows)}\n\n{total}" if rows else ""
 
 

@@ -1,0 +1,28 @@
+"""What became of a stage in a run, and the line that says so."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class StageEntry:
+    """One stage of a run, as reports show it."""
+
+    stage: str
+    state: str
+    """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`."""
+    key: str = ""
+    digest: str = ""
+    seconds: float = 0.0
+    """How long it took in this run."""
+    why: str = ""
+    saved: float = 0.0
+    """Seconds that building it took, where it was a hit."""
+
+    def __str__(self) -> str:
+        """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""
+        name = f"{self.state.upper():<7} {self.stage}"
+        if self.state == "hit":
+            return f"{name} {self.key[:8]} {self.why}"
+        if self.state in ("built", "failed"):
+            return f"{name} {self.key[:8]} in {self.seconds:.1f} s"
+        return f"{name}: {self.why}"

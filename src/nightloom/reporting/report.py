@@ -1,0 +1,49 @@
+"""The report of a run: what `nightloom run --json` prints, and what Prefect's UI is shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nightloom.reporting.entry import StageEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """A run of one flow."""
+
+    flow: str
+    flow_run_id: str | None
+    state: str
+    """`completed`, `planned` or `failed`."""
+    seconds: float
+    stages: Sequence[StageEntry]
+    metrics: Mapping[str, Any] | None = None
+    """Scores on the test rows, where they are known."""
+    model: Mapping[str, Any] | None = None
+    """What was registered, where it is known."""
+
+    @property
+    def seconds_saved(self) -> float:
+        """What the cache saved."""
+        return round(sum(entry.saved for entry in self.stages), 3)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
+        return self.state == "failed"
+
+    def has(self, stage: str, state: str) -> bool:
+        """Whether a stage came to a state."""
+        return any((entry.stage, entry.state) == (stage, state) for entry in self.stages)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        found = {
+            "flow": self.flow,
+            "flow_run_id": self.flow_run_id,
+            "state": self.state,
+            "seconds": self.seconds,
+            "seconds_saved": self.seconds_saved,
+            "stages": [asdict(entry) for entry in self.stages],
+        }
+        return found if self.failed else {**found, "metrics": self.metrics, "model": self.model}
