@@ -12,7 +12,7 @@ from nightloom.evaluation.classification import (
     predictions_table,
     worst_mistakes,
 )
-from nightloom.evaluation.tables import history_table, read_parquet, records, write_parquet
+from nightloom.evaluation.tables import read_parquet, write_parquet
 
 NAMES = ["a", "b", "c"]
 LABELS = np.array([0, 0, 0, 1, 1])
@@ -111,7 +111,7 @@ def test_worst_mistakes_come_surest_first():
     table = worst_mistakes(
         labels=LABELS, probabilities=PROBABILITIES, label_names=NAMES, texts=list("vwxyz")
     )
-    assert records(table) == [
+    assert table.to_dict(orient="records") == [
         {"row": 2, "label": "a", "predicted": "b", "confidence": pytest.approx(0.7),
          "p_label": pytest.approx(0.2), "text": "x"},
         {"row": 4, "label": "b", "predicted": "a", "confidence": pytest.approx(0.5),
@@ -131,10 +131,3 @@ def test_parquet_bytes_depend_on_the_rows_alone(tmp_path: Path):
         write_parquet(table, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert list(read_parquet(tmp_path / "one")["label"]) == ["a", "a", "a", "b", "b"]
-
-
-def test_history_numbers_the_epochs_where_they_are_not():
-    table = history_table([{"loss": 1.0}, {"loss": 0.5, "val_accuracy": 0.9}])
-    assert list(table["epoch"]) == [1, 2]
-    assert np.isnan(table["val_accuracy"][0])
-    assert list(history_table([{"epoch": 5, "loss": 1.0}])["epoch"]) == [5]

@@ -14,7 +14,6 @@ from nightloom.evaluation.mistakes import (
 )
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.spans import Span, f1_of, match_counts, spans_of, spans_of_all
-from nightloom.evaluation.tables import records
 
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-a-b", "I-a-b"]
 
@@ -135,7 +134,7 @@ def test_kinds_of_mistakes():
 
 def test_confusions_are_counted_with_their_texts():
     table = confusions(tokens=TOKENS * 2, gold=GOLD * 2, predicted=PREDICTED * 2)
-    assert records(table)[0] == {
+    assert table.to_dict(orient="records")[0] == {
         "count": 2,
         "kind": "wrong boundary",
         "gold_type": "LOC",

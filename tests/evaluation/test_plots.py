@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from nightloom.evaluation.calibration import reliability
@@ -13,14 +14,16 @@ from nightloom.evaluation.plots import (
     plot_reliability,
     plot_scores,
 )
-from nightloom.evaluation.tables import history_table
 
 
 def draw_all(folder: Path) -> list[bytes]:
     rng = np.random.default_rng(0)
     table = reliability(labels=rng.integers(0, 2, 50), probabilities=rng.dirichlet([1, 1], size=50))
-    history = history_table(
-        [{"loss": 1 / i, "val_loss": 2 / i, "val_accuracy": 1 - 1 / i} for i in (1, 2, 3)]
+    history = pandas.DataFrame(
+        [
+            {"epoch": i, "loss": 1 / i, "val_loss": 2 / i, "val_accuracy": 1 - 1 / i}
+            for i in (1, 2, 3)
+        ]
     )
     scores = {"a": {"f1": 0.9, "support": 10}, "$b$": {"f1": 0.1, "support": 2}}
     plot_confusion(counts=[[3, 1], [0, 4]], names=["a", "$b$"], path=folder / "1.png")
@@ -52,9 +55,9 @@ def test_confusion_of_any_number_of_classes(tmp_path: Path, classes):
 
 def test_histories_with_gaps_and_without_metrics(tmp_path: Path):
     for name, rows in {
-        "gap": [{"loss": 1.0}, {"loss": float("nan"), "val_f1": 0.5}],
-        "one": [{"loss": 1.0}],
-        "none": [{"note": "x"}],
+        "gap": [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": float("nan"), "val_f1": 0.5}],
+        "one": [{"epoch": 1, "loss": 1.0}],
+        "none": [{"epoch": 1, "note": "x"}],
     }.items():
-        plot_history(history=history_table(rows), path=tmp_path / name)
+        plot_history(history=pandas.DataFrame(rows), path=tmp_path / name)
         assert (tmp_path / name).stat().st_size > 1000

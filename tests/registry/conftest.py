@@ -12,9 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from nightloom.registry.aliases import list_models
+from nightloom.registry.fetching import fetched
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.registry.store import open_client
+from nightloom.registry.versions import Version
+
+
+def download(registry: Registry, version: Version, cache: Path) -> Path:
+    """The files of a version, where they lie or fetched."""
+    return fetched(
+        version, tracking_uri=registry.tracking_uri, root=registry.artifact_root, cache=cache
+    )
+
+
+def versions(registry: Registry, name: str) -> list[Version]:
+    """All versions of a model, newest first."""
+    return list_models(registry.tracking_uri)[name]
+
 
 CARD = ModelCard(
     columns=("text",),

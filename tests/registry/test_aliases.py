@@ -13,6 +13,7 @@ from nightloom.registry import aliases
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
+from nightloom.registry.versions import version_of
 from tests.registry.conftest import CARD
 
 VERDICT = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.875)
@@ -40,8 +41,9 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_the_reader_agrees_with_mlflow(filled: Registry):
     uri = filled.tracking_uri
-    theirs = filled.versions("nightly")
-    ours = aliases.list_versions(uri, "nightly")
+    theirs = [version_of(one) for one in filled._client.search_model_versions("name = 'nightly'")]
+    theirs.sort(key=lambda one: -one.version)
+    ours = aliases.list_models(uri)["nightly"]
     assert [one.version for one in ours] == [one.version for one in theirs] == [4, 2, 1]
     for mine, other in zip(ours, theirs, strict=True):
         alone = filled._client.get_model_version("nightly", str(mine.version))
@@ -72,11 +74,11 @@ def test_aliases_and_decision(filled: Registry):
 
 def test_names_stand_for_versions(filled: Registry):
     uri = filled.tracking_uri
-    assert resolve_model(uri, "nightly").entry.version == 2
-    assert resolve_model(uri, "nightly@challenger").entry.version == 4
-    assert resolve_model(uri, "nightly/1").entry.version == 1
+    assert resolve_model(uri, "nightly").version.version == 2
+    assert resolve_model(uri, "nightly@challenger").version.version == 4
+    assert resolve_model(uri, "nightly/1").version.version == 1
     lonely = resolve_model(uri, "lonely")
-    assert lonely.entry.version == 1
+    assert lonely.version.version == 1
     assert "no champion" in lonely.note
     for text, message in {
         "nightli": "did you mean 'nightly'",

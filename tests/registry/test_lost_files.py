@@ -11,9 +11,10 @@ from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry import files, whole
 from nightloom.registry.aliases import read_version
+from nightloom.registry.fetching import model_files
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG
-from tests.registry.conftest import CARD
+from tests.registry.conftest import CARD, download
 
 GRAPH, INDEX = "saved_model/saved_model.pb", "saved_model/variables/variables.index"
 COMMAND = "nightloom run classify-transformer data.source=sample"
@@ -64,21 +65,21 @@ def test_harmed_files_are_named_and_put_back(registry, home, folder, tmp_path, h
     made = registry.register(name, **given)
     facts = {"model": {"name": name, "version": 1}}
     assert files.missing(home, facts) == ""
-    path = registry.download(made, tmp_path)
+    path = download(registry, made, tmp_path)
     before = {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
     place, do, said = HARMS[harm]
     do(path / place)
     assert said in files.missing(home, facts)
     entry = read_version(home.tracking_uri, name, 1)
     with pytest.raises(InputError, match=f"files of {name}/1 whole in .*run: {COMMAND}"):
-        files.model_files(home, entry)
+        model_files(home, entry)
     with pytest.raises(InputError, match="run: nightloom"):
-        registry.download(made, tmp_path)
+        download(registry, made, tmp_path)
 
     again = registry.register(name, **given)
     assert (again.version, again.run_id, again.is_new) == (1, made.run_id, False)
     assert files.missing(home, facts) == ""
-    assert registry.download(again, tmp_path) == path
+    assert download(registry, again, tmp_path) == path
     for one, content in before.items():
         if not (one.name in ("MLmodel", whole.FILES) and harm in RELISTED):
             assert one.read_bytes() == content, one
@@ -96,7 +97,7 @@ def test_what_is_whole_is_not_touched(registry, home, folder, tmp_path):
     (tokenizer / "vocab.txt").write_text("a\n")
     given = {"model_digest": "d", "card": CARD, "extra_dirs": {"tokenizer": tokenizer}}
     made = registry.register("apart", saved_model_dir=folder, **given)
-    path = registry.download(made, tmp_path)
+    path = download(registry, made, tmp_path)
     (path / "notes.txt").write_text("somebody's own")
     nodes = {name: (path / name).stat().st_ino for name in (GRAPH, "MLmodel", "notes.txt")}
     (path / "tokenizer" / "vocab.txt").unlink()
@@ -110,7 +111,7 @@ def test_what_is_whole_is_not_touched(registry, home, folder, tmp_path):
 def test_other_bytes_of_a_new_export_are_as_good(registry, home, folder, tmp_path):
     """Two exports of one model need not be equal; the version's list says what is there now."""
     made = registry.register("anew", model_digest="d", saved_model_dir=folder, card=CARD)
-    path = registry.download(made, tmp_path)
+    path = download(registry, made, tmp_path)
     (path / INDEX).unlink()
     (folder / "saved_model.pb").write_bytes(b"another export")
     again = registry.register("anew", model_digest="d", saved_model_dir=folder, card=CARD)
@@ -129,9 +130,9 @@ def test_files_that_a_server_keeps(server, server_folder, folder, tmp_path, monk
     facts = {"model": {"name": "kept", "version": 1}}
     assert files.missing(home, facts) == ""
     entry = read_version(server, "kept", 1)
-    copy = files.model_files(home, entry)
+    copy = model_files(home, entry)
     os.truncate(copy / GRAPH, 1)
-    assert files.model_files(home, entry) == copy, "a harmed copy is fetched again"
+    assert model_files(home, entry) == copy, "a harmed copy is fetched again"
     assert (copy / GRAPH).read_bytes() == b"graph"
 
     [there] = (server_folder / "files").rglob(f"{made.tags[MODEL_ID_TAG]}/artifacts")
@@ -142,7 +143,7 @@ def test_files_that_a_server_keeps(server, server_folder, folder, tmp_path, monk
         again = registry.register("kept", **given)
         assert again.version == 1
         assert files.missing(home, facts) == ""
-        assert (files.model_files(home, read_version(server, "kept", 1)) / GRAPH).is_file()
+        assert (model_files(home, read_version(server, "kept", 1)) / GRAPH).is_file()
 
 
 def test_the_command_for_a_version_of_before_comes_from_its_run(registry, home, folder):
@@ -154,13 +155,13 @@ def test_the_command_for_a_version_of_before_comes_from_its_run(registry, home, 
     )  # fmt: skip
     registry._client.delete_model_version_tag("earlier", "1", whole.FILES_TAG)
     entry = read_version(home.tracking_uri, "earlier", 1)
-    path = files.model_files(home, entry)
+    path = model_files(home, entry)
     (path / "MLmodel").unlink()
     with pytest.raises(InputError) as told:
-        files.model_files(home, entry)
+        model_files(home, entry)
     command = "nightloom run classify-transformer data.limit=400 data.source=sample train.epochs=1"
     assert str(told.value).endswith(
         f"MLmodel is missing; name another version, or, to register it anew, run: {command}"
     )
     registry.register("earlier", model_digest="d", saved_model_dir=folder, card=CARD)
-    assert files.model_files(home, read_version(home.tracking_uri, "earlier", made.version)) == path
+    assert model_files(home, read_version(home.tracking_uri, "earlier", made.version)) == path

@@ -15,7 +15,7 @@ from nightloom.errors import InputError, RunError
 from nightloom.registry import store
 from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
-from tests.registry.conftest import CARD
+from tests.registry.conftest import CARD, download, versions
 
 PROMOTED = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.9)
 REFUSED = Verdict(decision="challenger", reason="worse", metric="accuracy", value=0.5)
@@ -70,7 +70,7 @@ def test_everything_of_a_model_is_stored(registry: Registry, folder: Path, tmp_p
     assert [one.path for one in client.list_artifacts(made.run_id, "plots")] == [
         "plots/confusion.png"
     ]
-    files = registry.download(made, tmp_path)
+    files = download(registry, made, tmp_path)
     assert (files / "tokenizer" / "vocab.txt").read_text() == "a\nb\n"
     assert (files / "saved_model" / "saved_model.pb").read_bytes() == b"graph"
     assert not [one for one in files.rglob("*") if "pickle" in one.name or one.suffix == ".pkl"]
@@ -82,7 +82,7 @@ def test_the_stored_model_says_its_signature_and_example(registry, folder, tmp_p
     from mlflow.models import Model
 
     made = registry.register("signed", model_digest="d", saved_model_dir=folder, card=CARD)
-    path = registry.download(made, tmp_path)
+    path = download(registry, made, tmp_path)
     model = Model.load(str(path / "MLmodel"))
     assert model.signature.inputs.input_names() == ["text"]
     assert model.signature.outputs.input_names() == ["label", "probability", "no", "yes"]
@@ -93,7 +93,7 @@ def test_the_stored_model_says_its_signature_and_example(registry, folder, tmp_p
 def test_a_process_without_nightloom_loads_the_model(registry, saved_model, tmp_path):
     card = replace(CARD, needs=("tensorflow_text",))
     made = registry.register("tiny", model_digest="d", saved_model_dir=saved_model, card=card)
-    path = registry.download(made, tmp_path)
+    path = download(registry, made, tmp_path)
     program = """
 import json, sys
 import mlflow.pyfunc, pandas
@@ -136,7 +136,7 @@ def test_the_same_model_is_the_same_version(registry: Registry, folder: Path):
     assert (again.version, again.run_id, again.is_new) == (1, first.run_id, False)
     assert again.tags["later"] == "yes"
     assert (other.version, elsewhere.version) == (2, 1)
-    assert [one.version for one in registry.versions("same")] == [2, 1]
+    assert [one.version for one in versions(registry, "same")] == [2, 1]
     assert registry.find_version("same", "d2") == replace(other, is_new=False)
     assert registry.find_version("same", "d3") is None
     assert len(runs_of(registry, "same")) == 2
@@ -201,7 +201,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from mlflow import MlflowClient
-from tests.registry.conftest import CARD
+from tests.registry.conftest import CARD, download, versions
 from nightloom.registry.mlflow_registry import Registry
 
 root, digest, point = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -246,13 +246,13 @@ def test_killed_and_simultaneous_registrations_leave_one_version_each(tmp_path, 
     assert not list(tmp_path.glob(".making-*"))
 
     registry = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "files")
-    before = {version.model_digest for version in registry.versions("raced")}
+    before = {version.model_digest for version in versions(registry, "raced")}
     assert before == {"k2", "r"}
     for digest in ("k1", "k2"):
         made = registry.register("raced", model_digest=digest, saved_model_dir=folder, card=CARD)
         assert made.is_new == (digest != "k2")
-        assert (registry.download(made, tmp_path) / "MLmodel").is_file()
-    assert sorted(one.version for one in registry.versions("raced")) == [1, 2, 3]
+        assert (download(registry, made, tmp_path) / "MLmodel").is_file()
+    assert sorted(one.version for one in versions(registry, "raced")) == [1, 2, 3]
     assert len(runs_of(registry, "raced")) == 3
     client = client_of(registry)
     experiment = client.get_experiment_by_name("raced").experiment_id
@@ -272,10 +272,10 @@ def test_a_server_takes_models_and_gives_them_back(server: str, folder: Path, tm
     )  # fmt: skip
     again = registry.register("remote", model_digest="d1", saved_model_dir=folder, card=CARD)
     assert (again.version, again.is_new) == (made.version, False)
-    path = registry.download(made, tmp_path / "cache")
+    path = download(registry, made, tmp_path / "cache")
     assert (path / "saved_model" / "variables" / "variables.index").read_bytes() == b"index"
     assert (path / "MLmodel").is_file()
-    assert registry.download(made, tmp_path / "cache") == path
+    assert download(registry, made, tmp_path / "cache") == path
     assert registry.set_decision(made, PROMOTED).aliases == ("champion",)
     assert registry.champion("remote").version == made.version
 
@@ -295,7 +295,7 @@ def test_of_two_versions_that_two_machines_made_at_once_the_later_is_withdrawn(
     monkeypatch.setattr(registry, "_ensure_model", meanwhile)
     made = registry.register("twice", model_digest="d", saved_model_dir=folder, card=CARD)
     assert (made.version, made.is_new) == (1, False)
-    assert [one.version for one in registry.versions("twice")] == [1]
+    assert [one.version for one in versions(registry, "twice")] == [1]
     assert len(runs_of(registry, "twice")) == 1
 
 

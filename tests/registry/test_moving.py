@@ -17,7 +17,7 @@ from nightloom.deployments.services import Addresses, mlflow_server
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.registry.aliases import read_version
-from nightloom.registry.files import model_files
+from nightloom.registry.fetching import model_files
 from nightloom.registry.leftovers import ORIGIN_TAG
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.moving import RECORD, settle

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from nightloom.registry.aliases import Entry, read_version
+from nightloom.registry.aliases import read_version
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.reading import READING_TAG, reading_of, reading_tag
+from nightloom.registry.versions import Version
 from nightloom.settings.flows import ClassifyTransformer, NerBert
 from tests.registry.conftest import CARD
 
@@ -56,6 +57,6 @@ def test_a_version_tells_how_its_rows_were_read(
 
 
 def test_a_version_of_somebody_else_tells_nothing(registry: Registry) -> None:
-    entry = Entry("foreign", 1, (), 0.0, "", "")
+    entry = Version(name="foreign", version=1, created=0.0)
     assert reading_of(registry.tracking_uri, entry) is None
     assert reading_tag({}) == {}

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from nightloom.cli.predict import predict
 from nightloom.home import Home
 from nightloom.models.transformer import TransformerClassifier
+from nightloom.registry.fetching import model_files
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import ENTITIES, Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
@@ -122,7 +123,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
     (blocker / "__init__.py").write_text("raise ImportError('nightloom is not installed')\n")
     return Registered(
         home=home.root,
-        files={name: registry.download(one, folder) for name, one in made.items()},
+        files={name: model_files(home, one) for name, one in made.items()},
         environment={
             **os.environ,
             "PYTHONPATH": str(blocker.parent),

@@ -12,8 +12,8 @@ from nightloom.data.inputs.columns import PARQUET, TEXT, Reading
 from nightloom.data.inputs.texts import CONLL, LINES
 from nightloom.errors import InputError
 from nightloom.home import Home
-from nightloom.registry.aliases import Entry
 from nightloom.registry.reading import READING_TAG, reading_of
+from nightloom.registry.versions import Version
 from nightloom.settings.inputs import InputDataSettings, InputSettings
 from nightloom.settings.parse import parse_settings, validate
 from nightloom.settings.spelling import quoted, shown
@@ -62,12 +62,12 @@ class Asked:
                     "it out, or name the input's format in --format"
                 )
 
-    def reading(self, home: Home, entry: Entry) -> Callable[[str], Reading]:
+    def reading(self, home: Home, version: Version) -> Callable[[str], Reading]:
         """How a file of a format is read; the registry is asked for tables alone."""
 
         @cache
         def trained() -> Reading:
-            return self._as_trained(reading_of(home.tracking_uri, entry))
+            return self._as_trained(reading_of(home.tracking_uri, version))
 
         lines = Reading(options=TableOptions(encoding=self.data.encoding or "utf-8"))
         return lambda form: lines if form == LINES else trained()

@@ -89,12 +89,14 @@ def predict(
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")
-    with open_inputs(texts, sources, form, asked.reading(home, resolved.entry), say=say) as inputs:
+    with open_inputs(
+        texts, sources, form, asked.reading(home, resolved.version), say=say
+    ) as inputs:
         asked.check([one.format for one in inputs])
         count = _count(chain.from_iterable(one.read() for one in inputs))
         from nightloom.serving.predictor import load_predictor
 
-        predictor = load_predictor(home, resolved.entry)
+        predictor = load_predictor(home, resolved.version)
         with _writer(output, written, count, id_name) as writer:
             done = 0
             for given in chain.from_iterable(one.read() for one in inputs):

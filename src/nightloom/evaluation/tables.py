@@ -1,27 +1,13 @@
 """Tables on disk: Parquet whose bytes depend on the rows alone."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas
 
 PREDICTIONS = "predictions.parquet"
 """What a model said of each test row or word, as `evaluate` leaves it, beside the gold label."""
-
-
-def history_table(epochs: Sequence[Mapping[str, float]]) -> "pandas.DataFrame":
-    """Training history: one line an epoch; a column `epoch` (from 1), then the metrics.
-
-    epochs: one mapping of metric to value for each epoch; a metric missing in an epoch is NaN.
-    """
-    import pandas
-
-    table = pandas.DataFrame([dict(epoch) for epoch in epochs])
-    if "epoch" not in table.columns:
-        table.insert(0, "epoch", range(1, len(table) + 1))
-    return table
 
 
 def write_parquet(table: "pandas.DataFrame", path: Path) -> None:
@@ -46,14 +32,3 @@ def read_parquet(path: Path) -> "pandas.DataFrame":
     import pyarrow.parquet
 
     return pyarrow.parquet.read_table(path).to_pandas()
-
-
-def records(table: "pandas.DataFrame") -> list[dict[str, Any]]:
-    """The lines of a table as plain Python values, for a UI table or JSON."""
-    return [
-        {
-            str(name): value.item() if hasattr(value, "item") else value
-            for name, value in row.items()
-        }
-        for row in table.to_dict(orient="records")
-    ]

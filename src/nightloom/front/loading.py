@@ -9,7 +9,7 @@ from nightloom.errors import InputError
 from nightloom.home import at_home
 
 if TYPE_CHECKING:
-    from nightloom.registry.aliases import Entry
+    from nightloom.registry.versions import Version
     from nightloom.serving.predictor import Predictor
 
 Answer = dict[str, Any]
@@ -19,29 +19,29 @@ Answer = dict[str, Any]
 class Model:
     """A version of a registered model, loaded."""
 
-    def __init__(self, entry: "Entry", predictor: "Predictor") -> None:
-        self._entry = entry
+    def __init__(self, version: "Version", predictor: "Predictor") -> None:
+        self._version = version
         self._predictor = predictor
 
     @property
     def name(self) -> str:
         """Of the registered model."""
-        return self._entry.name
+        return self._version.name
 
     @property
     def version(self) -> int:
         """Its number."""
-        return self._entry.version
+        return self._version.version
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """Those that it had when it was loaded."""
-        return self._entry.aliases
+        return self._version.aliases
 
     @property
     def metric(self) -> tuple[str, float] | None:
         """Name and value of what the gate judged by."""
-        return self._entry.metric
+        return self._version.metric
 
     @overload
     def predict(self, texts: str, *, batch_size: int = 64) -> Answer: ...  # type: ignore[overload-overlap]
@@ -102,4 +102,4 @@ def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Mo
         found = resolve_model(chosen.tracking_uri, name)
         for note in filter(None, (moved, found.note)):
             warnings.warn(note, stacklevel=2)
-        return Model(found.entry, load_predictor(chosen, found.entry))
+        return Model(found.version, load_predictor(chosen, found.version))

@@ -7,68 +7,33 @@ A store that does not exist yet holds no models.
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from nightloom.errors import InputError, RunError
 from nightloom.masking import without_login
+from nightloom.registry.versions import Version
 
-DIGEST_TAG = "nightloom.model_digest"
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A registered version."""
-
-    name: str
-    version: int
-    aliases: tuple[str, ...]
-    created: float  # seconds since the epoch
-    run_id: str
-    source: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def model_digest(self) -> str | None:
-        """Digest of the model's content, None for a version that something else registered."""
-        return self.tags.get(DIGEST_TAG)
-
-    @property
-    def decision(self) -> str | None:
-        """What the gate said: promoted or challenger."""
-        return self.tags.get("nightloom.decision")
-
-    @property
-    def metric(self) -> tuple[str, float] | None:
-        """Name and value of the metric that the gate judged by."""
-        name, value = self.tags.get("nightloom.metric"), self.tags.get("nightloom.metric_value")
-        return (name, float(value)) if name and value else None
-
-
-def read_version(tracking_uri: str, name: str, version: int) -> Entry | None:
+def read_version(tracking_uri: str, name: str, version: int) -> Version | None:
     """One version, None where it is not there (any more).
 
     Raises RunError where the store cannot be read, InputError for an unknown kind of store.
     """
-    for entry in _entries(tracking_uri, name):
+    for entry in _versions(tracking_uri, name):
         if entry.version == version:
             return entry
     return None
 
 
-def list_versions(tracking_uri: str, name: str) -> list[Entry]:
-    """All versions of one model, newest first."""
-    return sorted(_entries(tracking_uri, name), key=lambda entry: -entry.version)
-
-
-def list_models(tracking_uri: str) -> dict[str, list[Entry]]:
+def list_models(tracking_uri: str) -> dict[str, list[Version]]:
     """All models by name, each with its versions, newest first; those without any are left out."""
-    models: dict[str, list[Entry]] = {}
-    for entry in sorted(_entries(tracking_uri, None), key=lambda one: (one.name, -one.version)):
+    models: dict[str, list[Version]] = {}
+    for entry in sorted(_versions(tracking_uri, None), key=lambda one: (one.name, -one.version)):
         models.setdefault(entry.name, []).append(entry)
     return models
 
@@ -89,7 +54,7 @@ def file_url(tracking_uri: str, run_id: str, path: str) -> str | None:
     return f"{base}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
 
-def _entries(tracking_uri: str, name: str | None) -> list[Entry]:
+def _versions(tracking_uri: str, name: str | None) -> list[Version]:
     if tracking_uri.startswith("sqlite:///"):
         return _from_sqlite(Path(tracking_uri.removeprefix("sqlite:///")), name)
     if tracking_uri.startswith(("http://", "https://")):
@@ -111,7 +76,7 @@ def no_store(tracking_uri: str) -> InputError:
     )
 
 
-def _from_sqlite(path: Path, name: str | None) -> list[Entry]:
+def _from_sqlite(path: Path, name: str | None) -> list[Version]:
     if not path.exists():
         return []
     only, values = ("", ()) if name is None else (" AND v.name = ?", (name,))
@@ -144,7 +109,7 @@ def _from_sqlite(path: Path, name: str | None) -> list[Entry]:
     for model, version, key, value in tags:
         tags_of.setdefault((model, version), {})[key] = value
     return [
-        Entry(
+        Version(
             name=model,
             version=version,
             aliases=tuple(sorted(one[2] for one in aliases if one[:2] == (model, version))),
@@ -157,7 +122,7 @@ def _from_sqlite(path: Path, name: str | None) -> list[Entry]:
     ]
 
 
-def _from_server(base: str, name: str | None) -> list[Entry]:
+def _from_server(base: str, name: str | None) -> list[Version]:
     import httpx
 
     try:
@@ -180,12 +145,12 @@ def _from_server(base: str, name: str | None) -> list[Entry]:
             f"expected an MLflow server at {base}, but: {error}; start it, or set "
             "MLFLOW_TRACKING_URI to another store"
         ) from error
-    return [_entry(one, aliases) for one in versions]
+    return [_version(one, aliases) for one in versions]
 
 
-def _entry(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) -> Entry:
+def _version(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) -> Version:
     key = (one["name"], int(one["version"]))
-    return Entry(
+    return Version(
         name=key[0],
         version=key[1],
         aliases=tuple(sorted(alias for *place, alias in aliases if tuple(place) == key)),

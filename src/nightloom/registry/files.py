@@ -1,62 +1,19 @@
-"""Where the files of a registered version lie, and whether they are whole; a local store is not
-worth importing MLflow for."""
+"""Whether the files of a registered version are whole; a local store is not worth importing MLflow
+for."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.home import Home
 from nightloom.registry import remote_files, whole
-from nightloom.registry.aliases import Entry, read_version
+from nightloom.registry.aliases import read_version
 from nightloom.registry.store import is_http, local_path
-from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG
+from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG, Version
 
 
-def model_files(home: Home, entry: Entry) -> Path:
-    """The folder of a version's files: where it lies on this machine, or a copy in the home.
-
-    Raises:
-        InputError: They are gone or damaged; says which command puts them back.
-    """
-    here = local_path(entry.source, home.model_files)
-    if here is not None:
-        damaged = damage(entry, tracking_uri=home.tracking_uri, root=home.model_files)
-        if damaged:
-            raise lost(entry, here, damaged, tracking_uri=home.tracking_uri)
-        return here
-    from nightloom.registry.mlflow_registry import Registry
-
-    registry = Registry(home.tracking_uri, home.model_files)
-    version = next(v for v in registry.versions(entry.name) if v.version == entry.version)
-    return registry.download(version, home.root / "downloads")
-
-
-class Stored(Protocol):
-    """A version, whoever read it from the store."""
-
-    @property
-    def name(self) -> str:
-        """Of the registered model."""
-
-    @property
-    def version(self) -> int:
-        """Its number."""
-
-    @property
-    def run_id(self) -> str:
-        """The run in MLflow that made it."""
-
-    @property
-    def source(self) -> str:
-        """Where its files are."""
-
-    @property
-    def tags(self) -> Mapping[str, str]:
-        """What is written on it."""
-
-
-def damage(one: Stored, *, tracking_uri: str, root: Path, full: bool = False) -> dict[str, str]:
+def damage(one: Version, *, tracking_uri: str, root: Path, full: bool = False) -> dict[str, str]:
     """What is wrong with the files of a version, by file; `full`: hash those on this machine.
 
     Of a server's files, their sizes alone are looked at. root: where this machine keeps models.
@@ -91,7 +48,7 @@ def missing(home: Home, facts: Mapping[str, Any]) -> str:
 
 
 def lost(
-    one: Stored, place: object, damaged: Mapping[str, str], *, tracking_uri: str
+    one: Version, place: object, damaged: Mapping[str, str], *, tracking_uri: str
 ) -> InputError:
     """The error for a version whose files are gone or damaged."""
     command = one.tags.get(COMMAND_TAG) or _command_of_run(one, tracking_uri)
@@ -107,7 +64,7 @@ def lost(
     )
 
 
-def _command_of_run(one: Stored, tracking_uri: str) -> str:
+def _command_of_run(one: Version, tracking_uri: str) -> str:
     """The command for a version of before, from what its run in MLflow says; empty where it says
     nothing."""
     from nightloom.registry.reading import value_of

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloom.registry import entries, leftovers, whole
-from nightloom.registry.aliases import DIGEST_TAG
 from nightloom.registry.gate import Verdict
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.store import is_http, lock, open_client, plain
 from nightloom.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
     DECISION_TAG,
+    DIGEST_TAG,
     METRIC_TAG,
     MODEL_ID_TAG,
     NAME_TAG,
@@ -34,8 +36,6 @@ from nightloom.registry.versions import (
 if TYPE_CHECKING:
     import pandas
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
 
@@ -61,10 +61,6 @@ class Registry:
         """The version of this very model, the oldest if there are several."""
         found = self._search(f"name = '{name}' and tags.`{DIGEST_TAG}` = '{model_digest}'")
         return min(found, key=lambda one: one.version) if found else None
-
-    def versions(self, name: str) -> list[Version]:
-        """All versions of a model, newest first."""
-        return sorted(self._search(f"name = '{name}'"), key=lambda one: -one.version)
 
     def twin(self, version: Version) -> Version | None:
         """The newest other version with the same weights, which other code exported."""
@@ -186,13 +182,6 @@ class Registry:
         Of a server's files, their sizes alone are looked at.
         """
         return self._files.damage(version, full=full)
-
-    def download(self, version: Version, cache: Path) -> Path:
-        """The folder of a version's files: where it lies on this machine, or a copy in `cache`.
-
-        Raises InputError where the files are gone or damaged.
-        """
-        return self._files.download(version, cache)
 
     def _search(self, query: str) -> list[Version]:
         found: list[Version] = []

@@ -1,4 +1,4 @@
-"""The files of registered models, as MLflow keeps them: stored, checked, put back, fetched."""
+"""The files of registered models, as MLflow keeps them: stored, checked, put back."""
 
 import contextlib
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightloom.registry import whole
-from nightloom.registry.files import damage, lost
+from nightloom.registry.files import damage
 from nightloom.registry.mlmodel import ModelCard, describe
-from nightloom.registry.store import local_path, lock
+from nightloom.registry.store import local_path
 from nightloom.registry.versions import MODEL_ID_TAG, Version
 
 if TYPE_CHECKING:
@@ -74,40 +74,6 @@ class ModelFiles:
         Of a server's files, their sizes alone are looked at.
         """
         return damage(version, tracking_uri=self.tracking_uri, root=self.root, full=full)
-
-    def download(self, version: Version, cache: Path) -> Path:
-        """The folder of a version's files: where it lies on this machine, or a copy in `cache`.
-
-        Raises InputError where the files are gone or damaged.
-        """
-        here = local_path(version.source, self.root)
-        sealed = version.tags.get(whole.FILES_TAG)
-        if here is not None:
-            damaged = self.damage(version)
-            if damaged:
-                raise lost(version, here, damaged, tracking_uri=self.tracking_uri)
-            return here
-        target = cache / f"{version.name}-{version.version}-{version.model_digest[:16]}"
-        cache.mkdir(parents=True, exist_ok=True)
-        with lock(cache / ".download.lock"):
-            if not whole.damage(target, sealed, checked=cache / whole.CHECKED):
-                return target
-            self._fetch(version, target)
-            damaged = whole.damage(target, sealed, checked=cache / whole.CHECKED)
-        if damaged:
-            shutil.rmtree(target, ignore_errors=True)
-            raise lost(version, self.tracking_uri, damaged, tracking_uri=self.tracking_uri)
-        return target
-
-    def _fetch(self, version: Version, target: Path) -> None:
-        from mlflow.artifacts import download_artifacts
-
-        with tempfile.TemporaryDirectory(prefix=".getting-", dir=target.parent) as folder:
-            got = download_artifacts(
-                artifact_uri=version.source, dst_path=folder, tracking_uri=self.tracking_uri
-            )
-            shutil.rmtree(target, ignore_errors=True)
-            Path(got).rename(target)
 
     def _known_files(self, found: Version, here: Path | None) -> whole.Files:
         """The list of a version's files, empty where it is lost or there was none."""

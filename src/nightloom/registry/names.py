@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 
 from nightloom.errors import InputError
-from nightloom.registry.aliases import Entry, list_models
-
-CHAMPION = "champion"
+from nightloom.registry.aliases import list_models
+from nightloom.registry.versions import CHAMPION, Version
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class ModelName:
 class Resolved:
     """The version that a name stands for; `note` says so where it is not the obvious one."""
 
-    entry: Entry
+    version: Version
     note: str | None = None
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nightloom.registry.aliases import Entry
+from nightloom.registry.versions import Version
 
 READING_TAG = "nightloom.reading"
 LONGEST = 5000
@@ -36,16 +36,16 @@ def reading_tag(data: Mapping[str, Any]) -> dict[str, str]:
     return {READING_TAG: value} if len(value) <= LONGEST else {}
 
 
-def reading_of(tracking_uri: str, entry: Entry) -> dict[str, Any] | None:
+def reading_of(tracking_uri: str, version: Version) -> dict[str, Any] | None:
     """Settings `text`, `columns`, `encoding` … that a version was trained with, lists as lists.
 
     None where neither a tag nor the parameters of its run tell. Raises RunError where the store
     does not answer.
     """
-    tag = entry.tags.get(READING_TAG)
+    tag = version.tags.get(READING_TAG)
     if tag is not None:
         return _mapping(tag)
-    params = _params(tracking_uri, entry)
+    params = _params(tracking_uri, version)
     data = {
         name.removeprefix("data."): value_of(value)
         for name, value in params.items()
@@ -63,15 +63,15 @@ def _mapping(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _params(tracking_uri: str, entry: Entry) -> Mapping[str, str]:
+def _params(tracking_uri: str, version: Version) -> Mapping[str, str]:
     from nightloom.registry.store import open_client
 
-    if not entry.run_id:
+    if not version.run_id:
         return {}
     from mlflow.exceptions import MlflowException
 
     try:
-        found: Mapping[str, str] = open_client(tracking_uri).get_run(entry.run_id).data.params
+        found: Mapping[str, str] = open_client(tracking_uri).get_run(version.run_id).data.params
     except MlflowException:  # its run was deleted
         return {}
     return found

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nightloom.registry.aliases import DIGEST_TAG
-
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+DIGEST_TAG = "nightloom.model_digest"
 NAME_TAG = "nightloom.model_name"
 MODEL_ID_TAG = "nightloom.model_id"
 DECISION_TAG = "nightloom.decision"
@@ -25,24 +27,42 @@ TEST_TAG = "nightloom.test_digest"
 """Digest of the test rows that it was evaluated on when it was registered."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Version:
-    """A registered version of a model."""
+    """A registered version of a model, whoever read it from the store."""
 
     name: str
     version: int
-    model_digest: str
-    run_id: str
-    source: str
     created: float  # seconds since the epoch
+    run_id: str = ""
+    """The run in MLflow that made it; empty where something else did."""
+    source: str = ""
+    """Where its files are, as a URI."""
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    is_new: bool = False  # made by the call that returned it
+    is_new: bool = False
+    """Made by the call that returned it."""
+
+    @property
+    def model_digest(self) -> str:
+        """Digest of the model's content; empty for a version that something else registered."""
+        return self.tags.get(DIGEST_TAG, "")
 
     @property
     def weights(self) -> str:
         """Digest of its weights, tokenizer and settings; once that was the model's digest."""
         return self.tags.get(WEIGHTS_TAG) or self.model_digest
+
+    @property
+    def decision(self) -> str | None:
+        """What the gate said: promoted or challenger."""
+        return self.tags.get(DECISION_TAG)
+
+    @property
+    def metric(self) -> tuple[str, float] | None:
+        """Name and value of the metric that the gate judged by."""
+        name, value = self.tags.get(METRIC_TAG), self.tags.get(VALUE_TAG)
+        return (name, float(value)) if name and value else None
 
 
 def lineage_tag(part: str, stage: str) -> str:
@@ -52,14 +72,12 @@ def lineage_tag(part: str, stage: str) -> str:
 
 def version_of(found: "ModelVersion") -> Version:
     """The version that MLflow describes."""
-    tags = dict(found.tags)
     return Version(
         name=found.name,
         version=int(found.version),
-        model_digest=tags.get(DIGEST_TAG, ""),
+        created=found.creation_timestamp / 1000,
         run_id=found.run_id or "",
         source=found.source or "",
-        created=found.creation_timestamp / 1000,
         aliases=tuple(sorted(found.aliases)),
-        tags=tags,
+        tags=dict(found.tags),
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nightloom.home import Home
-from nightloom.registry.aliases import Entry
-from nightloom.registry.files import model_files
+from nightloom.registry.fetching import model_files
+from nightloom.registry.versions import Version
 from nightloom.serving.quiet import quiet_start
 from nightloom.worker.client import ENVIRONMENT
 
@@ -19,7 +19,7 @@ class Predictor(Protocol):
         """One answer a text, in order, as plain JSON."""
 
 
-def load_predictor(home: Home, entry: Entry) -> Predictor:
+def load_predictor(home: Home, version: Version) -> Predictor:
     """Fetch a version's files where they are not here, and load them.
 
     Raises:
@@ -27,7 +27,7 @@ def load_predictor(home: Home, entry: Entry) -> Predictor:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    folder = model_files(home, entry)
+    folder = model_files(home, version)
     with quiet_start():
         predictor = _open(folder)
         # native libraries speak up when they run for the first time as well

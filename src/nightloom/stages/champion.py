@@ -16,7 +16,7 @@ from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
-from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
 
@@ -52,13 +52,13 @@ class Champion:
         return table if is_same else None
 
 
-def champion_of(context: BuildContext, registry: Registry, version: Version) -> Champion:
+def champion_of(context: BuildContext, version: Version) -> Champion:
     """The version as what the model of this build has to beat."""
     called = f"version {version.version}"
 
     def saved_model() -> Path:
         context.report.log(f"scoring the champion, {called}, on the same rows")
-        return registry.download(version, context.home.root / "downloads") / SAVED_MODEL
+        return model_files(context.home, version) / SAVED_MODEL
 
     return Champion(called, _evaluation(context, version), saved_model)
 

@@ -15,7 +15,7 @@ from nightloom.declared import by_declaration
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import WEIGHTS
 from nightloom.registry.gate import Verdict
-from nightloom.registry.mlflow_registry import Registry, Version
+from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.reading import LONGEST, reading_tag
 from nightloom.registry.versions import (
@@ -27,6 +27,7 @@ from nightloom.registry.versions import (
     VALUE_TAG,
     WEIGHTS_TAG,
     WRITTEN_TAG,
+    Version,
     lineage_tag,
 )
 from nightloom.registry.whole import told
@@ -158,7 +159,7 @@ def _command(context: BuildContext) -> dict[str, str]:
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
-    rival = None if champion is None else champion_of(context, registry, champion)
+    rival = None if champion is None else champion_of(context, champion)
     verdict: Verdict = _judging(context).judge(context, settings, rival)
     return verdict
 
