@@ -1,4 +1,4 @@
-"""Everything that must pass: lint, format, types, tests. Ends with pytest's summary.
+"""Everything that must pass: lint, format, types, layers, tests. Ends with pytest's summary.
 
 `--long [NAME]` runs the long forms of the tests instead, one after another. Other arguments go to
 pytest.
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests import long_forms, naming
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
+CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("tests.imports",))
 
 SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 """All tests: most of their time is one core's, starting processes. A file's share fixtures."""

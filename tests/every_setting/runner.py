@@ -103,6 +103,7 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
         AssertionError: No right answer.
     """
     from nightloom.registry.aliases import read_version
+    from nightloom.registry.fetching import model_files
     from nightloom.serving.predictor import load_predictor
 
     _forget_determinism()
@@ -117,7 +118,7 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
     home = Home.current()
     entry = read_version(home.tracking_uri, model["name"], model["version"])
     assert entry is not None, f"no version {model['version']} of {model['name']}"
-    answers = list(load_predictor(home, entry).predict(TEXTS, batch_size=2))
+    answers = list(load_predictor(model_files(home, entry)).predict(TEXTS, batch_size=2))
     assert [answer["text"] for answer in answers] == TEXTS, answers
     for answer in answers:
         _check(answer, settings)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
+from nightloom.data.labels.ignored import IGNORED
 from nightloom.text.alignment import SCHEMA
-from nightloom.training.examples import IGNORED
 from nightloom.training.objective import Entities
 from nightloom.training.stitching import Stitching, read_stitching
 

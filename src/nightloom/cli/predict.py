@@ -73,6 +73,7 @@ def predict(
     from nightloom.cli.answers import format_of
     from nightloom.cli.asked import Asked
     from nightloom.cli.inputs import open_inputs
+    from nightloom.registry.fetching import model_files
     from nightloom.registry.moving import settle
     from nightloom.registry.names import resolve_model
 
@@ -96,7 +97,7 @@ def predict(
         count = _count(chain.from_iterable(one.read() for one in inputs))
         from nightloom.serving.predictor import load_predictor
 
-        predictor = load_predictor(home, resolved.version)
+        predictor = load_predictor(model_files(home, resolved.version))
         with _writer(output, written, count, id_name) as writer:
             done = 0
             for given in chain.from_iterable(one.read() for one in inputs):

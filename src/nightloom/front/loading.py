@@ -91,6 +91,7 @@ def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Mo
     Raises:
         InputError: There is no such version, or its files are gone.
     """
+    from nightloom.registry.fetching import model_files
     from nightloom.registry.moving import settle
     from nightloom.registry.names import resolve_model
     from nightloom.serving.predictor import load_predictor
@@ -102,4 +103,4 @@ def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Mo
         found = resolve_model(chosen.tracking_uri, name)
         for note in filter(None, (moved, found.note)):
             warnings.warn(note, stacklevel=2)
-        return Model(found.version, load_predictor(chosen, found.version))
+        return Model(found.version, load_predictor(model_files(chosen, found.version)))

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from nightloom.home import Home
-from nightloom.registry.fetching import model_files
-from nightloom.registry.versions import Version
 from nightloom.serving.quiet import quiet_start
 from nightloom.worker.client import ENVIRONMENT
 
@@ -19,15 +16,14 @@ class Predictor(Protocol):
         """One answer a text, in order, as plain JSON."""
 
 
-def load_predictor(home: Home, version: Version) -> Predictor:
-    """Fetch a version's files where they are not here, and load them.
+def load_predictor(folder: Path) -> Predictor:
+    """Load the version whose files lie in `folder` (see `registry.fetching`).
 
     Raises:
-        InputError: The files are gone.
+        InputError: They are not what nightloom wrote.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    folder = model_files(home, version)
     with quiet_start():
         predictor = _open(folder)
         # native libraries speak up when they run for the first time as well

@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from nightloom.data.labels.ignored import IGNORED
 from nightloom.errors import InputError
 from nightloom.text.windows import cover, room_of
 from nightloom.text.word_pieces import WordCutter, ragged_range
-from nightloom.training.examples import IGNORED
 
 SCHEMA = pa.schema(
     [

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightloom.training.examples import IGNORED, Examples, FeatureExamples
+from nightloom.data.labels.ignored import IGNORED
+from nightloom.training.examples import Examples, FeatureExamples
 
 STEP = 8
 """Widths are multiples of this many tokens, unless the model has no positions for so many."""

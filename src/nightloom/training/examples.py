@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-IGNORED = -100
-"""Label of what is not scored: special tokens, padding, empty slots."""
-
 
 @dataclass(frozen=True)
 class TokenExamples:
