@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from nightloom.data.build import build_dataset
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import TableOptions
-from nightloom.data.formats.files import TABLE_FORMATS
-from nightloom.data.formats.tables import Records, TableColumns, read_records, read_table, texts_of
+from nightloom.data.formats.format import Records
+from nightloom.data.formats.known import TABLE_FORMATS
+from nightloom.data.formats.tables import TableColumns, read_records, read_table, texts_of
 from nightloom.data.sources.folders import find_files
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightloom.data.build import build_dataset
-from nightloom.data.formats.files import TABLE_FORMATS
+from nightloom.data.formats.known import TABLE_FORMATS
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import source_identity, split_names
 from nightloom.data.sources.roles import roles_of

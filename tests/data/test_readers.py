@@ -17,9 +17,10 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from nightloom.data.build import build_dataset
-from nightloom.data.formats.conll import read_sentences
-from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, SourceFile
+from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.known import TABLE_FORMATS, TOKEN_FORMATS
 from nightloom.data.formats.tables import TableColumns, read_table
+from nightloom.data.formats.tagged_rows import read_sentences
 from nightloom.data.labels.tag_schemes import SCHEMES
 from nightloom.data.sources.folders import find_files
 from nightloom.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightloom.cli.answers import taken_names
 from nightloom.data.formats.dialect import TableOptions
-from nightloom.data.formats.tables import DELIMITED
+from nightloom.data.formats.known import DELIMITED
 from nightloom.data.inputs.columns import PARQUET, TEXT, Reading
 from nightloom.data.inputs.texts import CONLL, LINES
 from nightloom.errors import InputError

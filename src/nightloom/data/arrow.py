@@ -14,10 +14,9 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from nightloom.data import BYTES_PER_BATCH, ROWS_PER_BATCH
 from nightloom.errors import RunError
 
-ROWS_PER_BATCH = 4096
-BYTES_PER_BATCH = 16 << 20
 SPLIT_FILE = "data-00000-of-00001.arrow"
 
 

@@ -1,4 +1,4 @@
-"""Readers of files of tagged sentences; here CoNLL columns: a line a word, blank lines between."""
+"""CoNLL columns: a line a word, blank lines between sentences."""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from itertools import chain
 from nightloom.data.formats.conll_columns import Layout, Line, see_layout
 from nightloom.data.formats.conll_head import COUNTED
 from nightloom.data.formats.files import SourceFile, text_lines
+from nightloom.data.formats.format import Format
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.sentences import Sentences
-from nightloom.data.formats.tagged_rows import TaggedRowReader
 from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
@@ -19,34 +19,6 @@ _DOCUMENTS = ("-DOCSTART-", "-DOCEND-")
 _COLUMNS_OF_FILE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)")
 _KEY_AND_VALUE = re.compile(r"#\s+\S+\s+=\s")
 _WORDS_SEEN = 2_000
-
-
-def read_sentences(
-    file: SourceFile,
-    *,
-    columns: tuple[str, ...] | None = None,
-    encoding: str = "utf-8",
-    lines: "ConllReader | None" = None,
-    rows: TaggedRowReader | None = None,
-) -> Iterator[Sentences]:
-    """Yield the sentences of a CoNLL, JSONL or Parquet file in order, some thousands at a time.
-
-    `lines` and `rows` are the readers of the source that the file belongs to. Raises InputError
-    with file, line and value for what cannot be read, and where there is no sentence.
-    """
-    reader: ConllReader | TaggedRowReader
-    if file.format == "conll":
-        reader = lines or ConllReader(columns, encoding)
-    else:
-        reader = rows or TaggedRowReader(columns, encoding)
-    count = 0
-    for batch in reader.read(file):
-        count += len(batch.tokens)
-        yield batch
-    if count == 0:
-        raise InputError(
-            f"{file.path}: no sentences; expected tagged words for the {file.split} split"
-        )
 
 
 @dataclass
@@ -267,3 +239,6 @@ class _Body:
                 "that counts (1-2, 1.1) are no words and were left out"
             )
         return said
+
+
+CONLL = Format(name="conll", sentences=(".txt", ".conll", ".iob", ".iob2", ".bio", ".tsv"))

@@ -14,6 +14,7 @@ from nightloom.data.formats.dialect import (
     see_dialect,
 )
 from nightloom.data.formats.files import SourceFile, text_lines
+from nightloom.data.formats.format import Format, Records, in_batches
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
 
@@ -267,3 +268,19 @@ def _problem(file: SourceFile, line: int, problem: str) -> str:
     else:
         what = f"cannot be read ({problem})"
     return f"{place} {what}; mend it, or set data.quoted=false if quotes mean nothing in this file"
+
+
+def records(
+    file: SourceFile,
+    wanted: Sequence[str],
+    options: TableOptions,
+    *,
+    label: str | None,
+    tally: Tally | None,
+) -> Iterator[Records]:
+    """Yield the fields of columns."""
+    return in_batches(read_fields(file, wanted, options, label=label, tally=tally))
+
+
+CSV = Format(name="csv", texts=(".csv",), has_fields=True, records=records)
+TSV = Format(name="tsv", texts=(".tsv",), has_fields=True, records=records)

@@ -14,26 +14,6 @@ from nightloom.data.formats.content import head_of, no_text
 from nightloom.errors import InputError, RunError
 from nightloom.settings.spelling import shown
 
-TABLE_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-}
-TOKEN_FORMATS = {
-    ".txt": "conll",
-    ".conll": "conll",
-    ".iob": "conll",
-    ".iob2": "conll",
-    ".bio": "conll",
-    ".tsv": "conll",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-}
 _START = 1 << 16
 
 

@@ -1,10 +1,12 @@
 """JSON files as objects, one after the other: one on each line, or all in one array."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from nightloom.data.formats.delimited import missing_column
 from nightloom.data.formats.files import SourceFile, text_chunks, text_lines
+from nightloom.data.formats.format import Format, Records, in_batches
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 
@@ -143,3 +145,31 @@ class _Text:
             f"{self._file.path}:{line}: expected {expected}, got: {got}; mend the array, or write "
             "one object on each line"
         )
+
+
+def records(
+    file: SourceFile, wanted: Sequence[str], options: Any, *, label: str | None, tally: Any
+) -> Iterator[Records]:
+    """Yield the values of keys, which each object has to have."""
+    del tally
+
+    def values() -> Iterator[tuple[int, list[Any]]]:
+        for number, value in read_objects(file, options.encoding):
+            try:
+                yield number, [value[name] for name in wanted]
+            except KeyError as error:
+                name = error.args[0]
+                unlabelled = file.split if name == label else ""
+                place = f"{file.path}:{number}"
+                raise missing_column(place, name, list(value), unlabelled=unlabelled) from None
+
+    return in_batches(values())
+
+
+JSON_LINES = Format(
+    name="jsonl",
+    texts=(".jsonl", ".ndjson"),
+    sentences=(".jsonl", ".ndjson"),
+    records=records,
+)
+JSON = Format(name="json", texts=(".json",), sentences=(".json",), records=records)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
+from nightloom.data import BYTES_PER_BATCH, ROWS_PER_BATCH
 from nightloom.errors import InputError
 
 

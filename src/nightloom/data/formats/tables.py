@@ -1,30 +1,19 @@
-"""Readers of tables: CSV, TSV, JSON and Parquet files as batches of rows, and as labelled texts."""
+"""Tables of any format as batches of rows, and as labelled texts."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from nightloom.data.arrow import BYTES_PER_BATCH, ROWS_PER_BATCH
-from nightloom.data.formats.delimited import Tally, missing_column, read_fields
+from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import TableOptions
 from nightloom.data.formats.files import SourceFile
-from nightloom.data.formats.json_objects import read_objects
+from nightloom.data.formats.format import Records
+from nightloom.data.formats.known import DELIMITED, FORMATS
+from nightloom.data.formats.parquet import expect
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
-
-DELIMITED = ("csv", "tsv")
-
-
-@dataclass(slots=True)
-class Records:
-    """A batch of rows: their values, a tuple a row, and the line or row of each."""
-
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,27 +57,9 @@ def read_records(
     columns that holds labels, where there is one. Of CSV and TSV, `tally` says what became of the
     lines. Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
     """
-    if file.format == "parquet":
-        for start, batch in read_batches(file, wanted, label=label):
-            columns = [batch.column(name).to_pylist() for name in wanted]
-            numbers = list(range(start + 1, start + 1 + batch.num_rows))
-            yield Records(list(zip(*columns, strict=True)), numbers)
-        return
-    values: Iterator[tuple[int, Sequence[Any]]]
-    if file.format in DELIMITED:
-        values = read_fields(file, wanted, options, label=label, tally=tally)
-    else:
-        values = _object_values(file, wanted, options.encoding, label)
-    found, size = Records(), 0
-    for number, row in values:
-        found.rows.append(tuple(row))
-        found.numbers.append(number)
-        size += sum(len(value) for value in row if isinstance(value, str))
-        if len(found.rows) >= ROWS_PER_BATCH or size >= BYTES_PER_BATCH:
-            yield found
-            found, size = Records(), 0
-    if found.rows:
-        yield found
+    read = FORMATS[file.format].records
+    assert read is not None
+    return read(file, wanted, options, label=label, tally=tally)
 
 
 def read_table(
@@ -110,20 +81,26 @@ def read_table(
 def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Iterator[Rows]:
     path = str(file.path)
     wanted = tuple(dict.fromkeys((*columns.text, columns.label)))
-    if file.format == "parquet":
-        for start, batch in read_batches(file, wanted, label=columns.label):
-            yield rows_of_batch(batch, columns, place=path, start=start)
+    if batches := FORMATS[file.format].batches:
+        expect(file, wanted, label=columns.label)
+        yield from rows_of_batches(batches(file, wanted), columns, place=path)
         return
     for found in read_records(file, wanted, columns, label=columns.label, tally=tally):
-        if file.format in DELIMITED:
-            labels = [row[-1] for row in found.rows]
-        else:
-            labels = [
-                label_as_text(row[-1], f"{path}:{number}", columns.label)
-                for row, number in zip(found.rows, found.numbers, strict=True)
-            ]
-        texts = texts_of(found, columns.text, path)
-        yield Rows(texts, labels, found.numbers, path)
+        labels = [
+            label_as_text(row[-1], f"{path}:{number}", columns.label)
+            for row, number in zip(found.rows, found.numbers, strict=True)
+        ]
+        yield Rows(texts_of(found, columns.text, path), labels, found.numbers, path)
+
+
+def rows_of_batches(
+    batches: Iterable[pa.RecordBatch], columns: TableColumns, *, place: str
+) -> Iterator[Rows]:
+    """Yield the labelled texts of Arrow record batches, rows counted from 1."""
+    start = 0
+    for batch in batches:
+        yield _rows_of_batch(batch, columns, place=place, start=start)
+        start += batch.num_rows
 
 
 def texts_of(found: Records, columns: Sequence[str], path: str) -> list[str]:
@@ -175,43 +152,7 @@ def label_as_text(value: Any, place: str, column: str) -> str:
     )
 
 
-def _object_values(
-    file: SourceFile, wanted: Sequence[str], encoding: str, label: str | None
-) -> Iterator[tuple[int, list[Any]]]:
-    for number, value in read_objects(file, encoding):
-        try:
-            yield number, [value[name] for name in wanted]
-        except KeyError as error:
-            name = error.args[0]
-            unlabelled = file.split if name == label else ""
-            place = f"{file.path}:{number}"
-            raise missing_column(place, name, list(value), unlabelled=unlabelled) from None
-
-
-def read_batches(
-    file: SourceFile, wanted: Sequence[str], *, label: str | None = None
-) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield the number of the first row, from 0, and the rows of a Parquet file in batches."""
-    try:
-        with pq.ParquetFile(file.path, memory_map=False, pre_buffer=False) as table:
-            for name in wanted:
-                if name not in table.schema_arrow.names:
-                    unlabelled = file.split if name == label else ""
-                    names = table.schema_arrow.names
-                    raise missing_column(str(file.path), name, names, unlabelled=unlabelled)
-            start = 0
-            for batch in table.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(wanted)):
-                yield start, batch
-                start += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{file.path}: expected a Parquet file, got: {shown(reason, 120)}; "
-            "write or fetch it again"
-        ) from error
-
-
-def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, start: int) -> Rows:
+def _rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, start: int) -> Rows:
     """Read the rows of an Arrow record batch whose first row is number `start` counted from 0."""
     parts: list[list[str]] = []
     for name in columns.text:
@@ -240,16 +181,3 @@ def rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, s
     ]
     numbers = list(range(start + 1, start + 1 + len(texts)))
     return Rows(texts, labels, numbers, place)
-
-
-def parquet_class_names(file: SourceFile, column: str) -> tuple[str, ...] | None:
-    """Class names that Hugging Face `datasets` keeps in a Parquet file for an integer column."""
-    try:
-        schema = pq.read_schema(file.path)
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        names = described["info"]["features"][column]["names"]
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
-        return None
-    if column not in schema.names or not pa.types.is_integer(schema.field(column).type):
-        return None
-    return tuple(str(name) for name in names)

@@ -1,19 +1,19 @@
 """Reader of rows with a list of words and a list of tags: JSONL, Parquet, and data sets of hubs."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from nightloom.data.arrow import ROWS_PER_BATCH
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS, position
+from nightloom.data.formats.conll import CONLL, ConllReader
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.json_objects import read_objects
+from nightloom.data.formats.known import FORMATS
 from nightloom.data.formats.notes import Notes
+from nightloom.data.formats.parquet import class_names
 from nightloom.data.formats.sentences import Sentences, check_pair
 from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError
@@ -43,8 +43,17 @@ class TaggedRowReader:
 
         Raises InputError with file, line or row, and value for what cannot be read.
         """
-        if file.format == "parquet":
-            yield from self._read_parquet(file)
+        form, place = FORMATS[file.format], str(file.path)
+        if form.schema and form.batches:
+            schema = form.schema(file)
+            columns = self._columns(schema.names, place, file.split)
+            yield from self.read_batches(
+                form.batches(file, columns),
+                schema.names,
+                place=place,
+                split=file.split,
+                class_names=class_names(schema),
+            )
             return
         rows = self._json_rows(file)
         yield from self._sentences(rows, TagSpelling(names=self.names, bare=self.bare))
@@ -65,21 +74,6 @@ class TaggedRowReader:
         words, tags = self._columns(present, place, split)
         spelling = self._spelling(class_names.get(tags), tags, place)
         yield from self._sentences(_batch_rows(batches, words, tags, place), spelling)
-
-    def _read_parquet(self, file: SourceFile) -> Iterator[Sentences]:
-        place = str(file.path)
-        try:
-            with pq.ParquetFile(file.path, memory_map=False, pre_buffer=False) as table:
-                schema = table.schema_arrow
-                words, tags = self._columns(schema.names, place, file.split)
-                spelling = self._spelling(_class_names(schema, tags), tags, place)
-                batches = table.iter_batches(batch_size=ROWS_PER_BATCH, columns=[words, tags])
-                yield from self._sentences(_batch_rows(batches, words, tags, place), spelling)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{place}: expected a Parquet file, got: {shown(' '.join(str(error).split()), 120)}"
-                "; write or fetch it again"
-            ) from error
 
     def _json_rows(self, file: SourceFile) -> Iterator[Row]:
         names: tuple[str, str] | None = None
@@ -191,16 +185,6 @@ def _batch_rows(
             yield f"{place}: row {number}", number, some, marks
 
 
-def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...] | None:
-    """Class names that Hugging Face `datasets` keeps in a Parquet file for a list of integers."""
-    try:
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        feature = described["info"]["features"][column]
-        return tuple(map(str, feature.get("feature", feature)["names"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
 def _check_words(words: Any, place: str, column: str) -> None:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(
@@ -246,3 +230,31 @@ def _no_column(place: str, name: str, present: Sequence[str]) -> InputError:
         f"{place}: no key {quoted(name)}; expected words and tags, two lists of one length; there "
         f"are: {listed(present)}{hint}; data.columns=WORDS,TAGS says which"
     )
+
+
+def read_sentences(
+    file: SourceFile,
+    *,
+    columns: tuple[str, ...] | None = None,
+    encoding: str = "utf-8",
+    lines: ConllReader | None = None,
+    rows: TaggedRowReader | None = None,
+) -> Iterator[Sentences]:
+    """Yield the sentences of a CoNLL, JSONL or Parquet file in order, some thousands at a time.
+
+    `lines` and `rows` are the readers of the source that the file belongs to. Raises InputError
+    with file, line and value for what cannot be read, and where there is no sentence.
+    """
+    reader: ConllReader | TaggedRowReader
+    if file.format == CONLL.name:
+        reader = lines or ConllReader(columns, encoding)
+    else:
+        reader = rows or TaggedRowReader(columns, encoding)
+    count = 0
+    for batch in reader.read(file):
+        count += len(batch.tokens)
+        yield batch
+    if count == 0:
+        raise InputError(
+            f"{file.path}: no sentences; expected tagged words for the {file.split} split"
+        )

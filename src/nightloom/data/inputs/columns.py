@@ -11,7 +11,7 @@ from nightloom.data.formats.content import head_of, no_text
 from nightloom.data.formats.dialect import TableOptions, rows_in, see_dialect
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.json_objects import read_objects
-from nightloom.data.formats.tables import DELIMITED
+from nightloom.data.formats.known import DELIMITED
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted
 

@@ -9,18 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nightloom.data.arrow import ROWS_PER_BATCH
+from nightloom.data import ROWS_PER_BATCH
 from nightloom.data.formats.content import check_text, head_of
 from nightloom.data.formats.delimited import Tally, missing_column
-from nightloom.data.formats.files import TABLE_FORMATS, SourceFile, text_lines
+from nightloom.data.formats.files import SourceFile, text_lines
+from nightloom.data.formats.format import Records
 from nightloom.data.formats.json_objects import read_objects
-from nightloom.data.formats.tables import DELIMITED, Records, read_records, texts_of
+from nightloom.data.formats.known import DELIMITED, TABLE_FORMATS
+from nightloom.data.formats.tables import read_records, texts_of
 from nightloom.data.inputs.columns import PARQUET, Reading, Say, choose_columns, columns_of
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 
 LINES, CONLL = "lines", "conll"
-ENDINGS = {**TABLE_FORMATS, ".ndjson": "jsonl"}
 TAGGED_ENDINGS = dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), CONLL)
 
 
@@ -53,7 +54,7 @@ def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
     called = Path(name) if name else path
     gzipped = called.suffix.lower() == ".gz"
     ending = (called.with_suffix("") if gzipped else called).suffix.lower()
-    form = form or {**ENDINGS, **TAGGED_ENDINGS}.get(ending, LINES)
+    form = form or {**TABLE_FORMATS, **TAGGED_ENDINGS}.get(ending, LINES)
     if gzipped and form == PARQUET:
         raise InputError(f"{given}: Parquet is not read from gzip; unpack it first (gunzip)")
     return SourceFile("input", path, form, gzipped)
@@ -106,7 +107,7 @@ def _lines(file: SourceFile, encoding: str) -> Iterator[Given]:
 
 
 def _sentences(file: SourceFile, reading: Reading) -> Iterator[Given]:
-    from nightloom.data.formats.conll import read_sentences
+    from nightloom.data.formats.tagged_rows import read_sentences
 
     if not reading.words:
         raise InputError(

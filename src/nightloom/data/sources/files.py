@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from nightloom.data.formats.files import TABLE_FORMATS, TOKEN_FORMATS, files_identity
+from nightloom.data.formats.files import files_identity
+from nightloom.data.formats.known import ENDINGS
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.unused import refuse_unused
@@ -13,13 +14,11 @@ from nightloom.progress import Report
 from nightloom.settings.data import DataSettings
 from nightloom.sources import Source
 
-FORMATS = {"text": TABLE_FORMATS, "entities": TOKEN_FORMATS}
-
 
 def find(settings: DataSettings, report: Report | None = None) -> Files:
     """The files that would be read; raises InputError as `look_into` and `refuse_unused` do."""
     del report
-    found = look_into(settings.source, FORMATS[settings.task], settings.chosen_splits)
+    found = look_into(settings.source, ENDINGS[settings.task], settings.chosen_splits)
     refuse_unused(settings, {file.format for file in found.files.values()})
     return found
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.known import FORMATS
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.roles import Part, assign, roles_of
 from nightloom.data.sources.shards import Shards, in_groups, natural
@@ -89,8 +90,8 @@ def _format(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
     found = formats.get(suffix, "")
     if not found and roles_of(suffix):
         found = formats.get(".conll", "")  # eng.train, eng.testa
-    if found == "parquet" and gzipped:
-        return "", "a Parquet file in gzip is not read"
+    if found and gzipped and not FORMATS[found].is_text:
+        return "", f"a {found.capitalize()} file in gzip is not read"
     if not found:
         kind = f"type {suffix}" if suffix else "a file without a type"
         return "", f"{kind} is not read here, only {', '.join(formats)}"

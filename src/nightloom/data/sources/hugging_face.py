@@ -110,7 +110,7 @@ def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
 
 
 def _hf_batches(builder: Any, split: str) -> "Iterator[pa.RecordBatch]":
-    from nightloom.data.arrow import ROWS_PER_BATCH
+    from nightloom.data import ROWS_PER_BATCH
 
     table = builder.as_dataset(split=split).with_format("arrow")
     for batch in table.iter(batch_size=ROWS_PER_BATCH):

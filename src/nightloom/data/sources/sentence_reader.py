@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from nightloom.data.formats.conll import ConllReader, read_sentences
+from nightloom.data.formats.conll import ConllReader
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.sentences import Sentences
-from nightloom.data.formats.tagged_rows import TaggedRowReader
+from nightloom.data.formats.tagged_rows import TaggedRowReader, read_sentences
 from nightloom.data.sources.readers import Reader
 from nightloom.settings.data import EntityDataSettings
 

@@ -189,7 +189,7 @@ def _tfds_batches(builder: Any, split: str, columns: tuple[str, ...]) -> "Iterat
     import pyarrow as pa
     import tensorflow_datasets as tfds
 
-    from nightloom.data.arrow import ROWS_PER_BATCH
+    from nightloom.data import ROWS_PER_BATCH
 
     config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     batches = builder.as_dataset(

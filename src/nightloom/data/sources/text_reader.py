@@ -6,13 +6,14 @@ import pyarrow as pa
 
 from nightloom.data.formats.delimited import Tally, missing_column
 from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.known import FORMATS
 from nightloom.data.formats.notes import Notes
+from nightloom.data.formats.parquet import class_names
 from nightloom.data.formats.tables import (
     Rows,
     TableColumns,
-    parquet_class_names,
     read_table,
-    rows_of_batch,
+    rows_of_batches,
 )
 from nightloom.data.sources.opened import Tables
 from nightloom.data.sources.readers import Reader
@@ -60,16 +61,16 @@ class TextReader(Reader[Rows]):
     ) -> Iterator[Rows]:
         """As Reader says."""
         del present, split, class_names
-        start = 0
-        for batch in batches:
-            yield rows_of_batch(batch, self._columns, place=place, start=start)
-            start += batch.num_rows
+        return rows_of_batches(batches, self._columns, place=place)
 
     def names_in_files(self, files: Mapping[str, SourceFile]) -> tuple[str, ...] | None:
         """As Reader says."""
-        if any(file.format != "parquet" for file in files.values()):
+        read, label = FORMATS[files["train"].format].schema, self._columns.label
+        if read is None or any(FORMATS[file.format].schema is None for file in files.values()):
             return None
-        return parquet_class_names(files["train"], self._columns.label)
+        schema = read(files["train"])
+        is_number = label in schema.names and pa.types.is_integer(schema.field(label).type)
+        return class_names(schema).get(label) if is_number else None
 
     def names_in_tables(self, tables: Tables, source: str) -> tuple[str, ...] | None:
         """As Reader says."""

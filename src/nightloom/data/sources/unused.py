@@ -3,11 +3,9 @@
 import codecs
 from collections.abc import Collection
 
+from nightloom.data.formats.known import FORMATS
 from nightloom.errors import InputError
 from nightloom.settings.data import DataSettings, EntityDataSettings
-
-TABLES = frozenset({"csv", "tsv"})
-TEXT_FILES = frozenset({"csv", "tsv", "conll", "json", "jsonl"})
 
 
 def refuse_unused(settings: DataSettings, formats: Collection[str] = ()) -> None:
@@ -17,9 +15,13 @@ def refuse_unused(settings: DataSettings, formats: Collection[str] = ()) -> None
     """
     there = " and ".join(sorted(set(formats)))
     what = f"{settings.source} has {f'{there} files only' if there else 'no files'}"
-    if codecs.lookup(settings.encoding).name != "utf-8" and not TEXT_FILES.intersection(formats):
+    if codecs.lookup(settings.encoding).name != "utf-8" and not any(
+        FORMATS[name].is_text for name in formats
+    ):
         raise _unused("encoding", settings.encoding, "text files", what)
-    if isinstance(settings, EntityDataSettings) or TABLES.intersection(formats):
+    if isinstance(settings, EntityDataSettings) or any(
+        FORMATS[name].has_fields for name in formats
+    ):
         return
     if settings.columns is not None:
         raise _unused("columns", ",".join(settings.columns), "CSV and TSV without a header", what)
