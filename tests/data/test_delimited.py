@@ -16,7 +16,7 @@ from nightloom.data.formats.dialect import TableOptions
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.known import TABLE_FORMATS
 from nightloom.data.formats.tables import TableColumns, read_records, read_table, texts_of
-from nightloom.data.sources.folders import find_files
+from nightloom.data.sources.folders import look_into
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 from tests.data.test_readers import file_of, rows_of
@@ -171,7 +171,7 @@ def test_encodings_stated(encoding: str, tmp_path: Path) -> None:
     mark = "\ufeff" if encoding == "utf-16-le" else ""
     data = f"{mark}text;label\rcafé;x\rthé;y\r".encode(encoding)
     (tmp_path / "d.csv").write_bytes(data)
-    file = find_files(str(tmp_path / "d.csv"), TABLE_FORMATS)["train"]
+    file = look_into(str(tmp_path / "d.csv"), TABLE_FORMATS).files["train"]
     columns = TableColumns(text=("text",), label="label", encoding=encoding)
     assert rows_of(file, columns) == [("x", "café"), ("y", "thé")]
 

@@ -22,7 +22,7 @@ from nightloom.data.formats.known import TABLE_FORMATS, TOKEN_FORMATS
 from nightloom.data.formats.tables import TableColumns, read_table
 from nightloom.data.formats.tagged_rows import read_sentences
 from nightloom.data.labels.tag_schemes import SCHEMES
-from nightloom.data.sources.folders import find_files
+from nightloom.data.sources.folders import look_into
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
@@ -39,7 +39,7 @@ def file_of(data: bytes, name: str) -> Iterator[SourceFile]:
         path = Path(folder) / name
         path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
         formats = TOKEN_FORMATS if ".conll" in name else TABLE_FORMATS
-        yield find_files(str(path), formats)["train"]
+        yield look_into(str(path), formats).files["train"]
 
 
 def rows_of(file: SourceFile, columns: TableColumns) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from nightloom.settings.data_values import (
     absent,
     scheme_name,
 )
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import listed, meant, shown
 from nightloom.sources import forms, source_named, sources
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
@@ -217,8 +217,7 @@ class TextDataSettings(_DataSettings):
                 ("label", self.label_column),
             ]:
                 if column not in self.columns:
-                    close = get_close_matches(column, self.columns, n=1)
-                    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+                    hint = meant(column, self.columns)
                     raise ValueError(
                         f"data.{wanted}={shown(column, 40)} is not among data.columns "
                         f"({listed(self.columns)}){hint}"

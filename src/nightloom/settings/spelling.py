@@ -4,6 +4,7 @@ import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 _REPR = reprlib.Repr()
@@ -53,6 +54,12 @@ def listed(values: Iterable[str], most: int = 12, length: int = 40) -> str:
     names = list(values)
     line = ", ".join(shown(name, length) for name in names[:most]) or "nothing"
     return line + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def meant(name: str, names: Iterable[str], length: int = 40) -> str:
+    """`; did you mean 'NAME'?`, the nearest of `names`; empty where none is near."""
+    close = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {quoted(close[0], length)}?" if close else ""
 
 
 def _cut(letters: Iterable[str], length: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from nightloom.data.formats.parquet import class_names
 from nightloom.data.formats.sentences import Sentences, check_pair
 from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import listed, meant, quoted, shown
 
 Row = tuple[str, int, Any, Any]
 """Place, line or number of a row, its words and its tags."""
@@ -224,8 +223,7 @@ def _tag(mark: Any, spelling: TagSpelling, column: str, place: str) -> str:
 
 
 def _no_column(place: str, name: str, present: Sequence[str]) -> InputError:
-    close = get_close_matches(name, present, n=1)
-    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+    hint = meant(name, present)
     return InputError(
         f"{place}: no key {quoted(name)}; expected words and tags, two lists of one length; there "
         f"are: {listed(present)}{hint}; data.columns=WORDS,TAGS says which"

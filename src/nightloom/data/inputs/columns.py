@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from itertools import islice
 
 from nightloom.data.formats.column_names import WORD_COLUMNS
@@ -13,7 +12,7 @@ from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.json_objects import read_objects
 from nightloom.data.formats.known import DELIMITED
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted
+from nightloom.settings.spelling import listed, meant, quoted
 
 PARQUET = "parquet"
 TEXT, ID = "text", "id"
@@ -116,8 +115,7 @@ def choose_columns(
         )
     for name in text:
         if name not in names:
-            close = get_close_matches(name, names, n=1)
-            hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+            hint = meant(name, names)
             trained = reading.known and not reading.chosen and not reading.words
             training = ", of which the training texts were made" if trained else ""
             if reading.words:
@@ -129,8 +127,7 @@ def choose_columns(
             )
     id_name = reading.id or (ID if ID in names and ID not in text else None)
     if id_name is not None and id_name not in names:
-        close = get_close_matches(id_name, names, n=1)
-        hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+        hint = meant(id_name, names)
         raise InputError(
             f"{place}: no column {quoted(id_name, 40)} (--id); the columns are: "
             f"{listed(names)}{hint}"

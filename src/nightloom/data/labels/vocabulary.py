@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
 from nightloom.data.labels.names import as_integers, visible_part
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted
+from nightloom.settings.spelling import listed, meant, quoted
 
 MOST_CLASSES = 10_000
 MISSING = -1
@@ -137,8 +136,7 @@ def _unknown_label(
         )
     code = strange[0]
     value = vocabulary.values[code]
-    close = get_close_matches(value, names, n=1)
-    hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
+    hint = meant(value, names)
     return InputError(
         f"{vocabulary.places[code]}: label {quoted(value, 40)} is not among "
         f"data.label_names ({listed(names)}){hint}"

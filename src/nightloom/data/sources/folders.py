@@ -26,13 +26,6 @@ _NO_DATA_STEMS = set(
 )
 
 
-def find_files(
-    source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
-) -> dict[str, SourceFile]:
-    """Map each split of a local source to its file, as `look_into` does."""
-    return dict(look_into(source, formats, chosen).files)
-
-
 def look_into(
     source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
 ) -> Files:

@@ -1,6 +1,7 @@
 """A source, opened: its splits, each to be read once, and what is known of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,8 +18,6 @@ from nightloom.sources import source_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from nightloom.data.sources.readers import Reader
 
 Batch = TypeVar("Batch")
 
@@ -41,6 +40,54 @@ class Opened(Generic[Batch]):
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
 
 
+class Reader(ABC, Generic[Batch]):
+    """The reader of one source; it remembers what it met in the files before."""
+
+    notes: Notes
+
+    @abstractmethod
+    def __init__(self, settings: Any) -> None:
+        """For a source that these settings of data name."""
+
+    @abstractmethod
+    def read(self, file: SourceFile) -> Iterator[Batch]:
+        """Yield the rows of one file in order, some thousands at a time.
+
+        Raises InputError with file, line or row, and value for what cannot be read, and where
+        there is no row.
+        """
+
+    @abstractmethod
+    def read_batches(
+        self,
+        batches: "Iterable[pa.RecordBatch]",
+        present: Sequence[str],
+        *,
+        place: str,
+        split: str,
+        class_names: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[Batch]:
+        """Yield the rows of record batches whose columns are `present`.
+
+        `class_names` are the source's own names of the integers in a column.
+        """
+
+    def read_split(self, file: SourceFile) -> Iterator[Batch]:
+        """The rows of all files of a split."""
+        for part in file.parts:
+            yield from self.read(part)
+
+    def names_in_files(self, files: Mapping[str, SourceFile]) -> tuple[str, ...] | None:
+        """The class names that the files have for integers, if any."""
+        del files
+        return None
+
+    def names_in_tables(self, tables: "Tables", source: str) -> tuple[str, ...] | None:
+        """The class names that the tables have; raises InputError for a column that lacks."""
+        del tables, source
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
     """A source that has a table for each split: how to read it, and class names by column."""
@@ -52,7 +99,7 @@ class Tables:
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Splits that are not read, and why."""
 
-    def opened(self, reader: "Reader[Batch]", source: str) -> Opened[Batch]:
+    def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
         """The splits through the reader of a task; raises InputError for columns that lack."""
         label_names = reader.names_in_tables(self, source)
         places = {split: f"{source} ({split})" for split in self.splits}
@@ -83,7 +130,7 @@ class Files:
     files: Mapping[str, SourceFile]
     left_out: Mapping[str, str]
 
-    def opened(self, reader: "Reader[Batch]", source: str) -> Opened[Batch]:
+    def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
         """The splits through the reader of a task; the files are read later, and watched."""
         del source
         watch = Unchanged(self.files)

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from nightloom.data import SPLITS
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import listed, meant, quoted, shown
 
 EITHER = "eval"
 """The role of what is called an evaluation: valid, or test where there is another valid."""
@@ -116,11 +115,10 @@ def _asked(parts: Sequence[Part], split: str, name: str, source: str, kind: str)
     names = [part.name for part in parts]
     if found:
         raise InputError(f"{setting} may be {listed([p.name for p in found])}; give the whole name")
-    close = get_close_matches(name, names, n=1)
-    hint = f"; did you mean {quoted(close[0])}?" if close else ""
     also = "" if split == "train" else ", or train for a part that is cut from it"
     raise InputError(
-        f"{setting}: no such {kind} in {source}; expected one of: {listed(names)}{also}{hint}"
+        f"{setting}: no such {kind} in {source}; expected one of: {listed(names)}{also}"
+        f"{meant(name, names, 60)}"
     )
 
 

@@ -10,7 +10,7 @@ from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.formats.tagged_rows import TaggedRowReader, read_sentences
-from nightloom.data.sources.readers import Reader
+from nightloom.data.sources.opened import Reader
 from nightloom.settings.data import EntityDataSettings
 
 

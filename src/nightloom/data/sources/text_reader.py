@@ -15,8 +15,7 @@ from nightloom.data.formats.tables import (
     read_table,
     rows_of_batches,
 )
-from nightloom.data.sources.opened import Tables
-from nightloom.data.sources.readers import Reader
+from nightloom.data.sources.opened import Reader, Tables
 from nightloom.settings.data import TextDataSettings
 from nightloom.settings.spelling import listed
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from nightloom.data.sources.opened import Batch, Opened
-from nightloom.data.sources.readers import Reader
+from nightloom.data.sources.opened import Batch, Opened, Reader
 
 
 @dataclass(slots=True)
