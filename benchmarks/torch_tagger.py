@@ -17,7 +17,8 @@ import numpy as np
 import torch
 import transformers
 
-from nightloom.training.examples import IGNORED, TokenExamples, read_examples
+from nightloom.data.labels.ignored import IGNORED
+from nightloom.training.examples import TokenExamples, read_examples
 from nightloom.training.objective import Entities
 from nightloom.training.stitching import read_stitching
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import transformers
 
-from nightloom.training.examples import IGNORED, TokenExamples
+from nightloom.data.labels.ignored import IGNORED
+from nightloom.training.examples import TokenExamples
 
 
 class Rows(torch.utils.data.Dataset[dict[str, Any]]):

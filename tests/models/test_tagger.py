@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nightloom.data.labels.ignored import IGNORED
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.weights import load_encoder
 from nightloom.families.tagger import layout
@@ -11,7 +12,7 @@ from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
 from nightloom.settings.train import TrainSettings
 from nightloom.training.batches import materialise, packed
-from nightloom.training.examples import IGNORED, TokenExamples
+from nightloom.training.examples import TokenExamples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.optimizer import build
 from nightloom.training.scoring import Scorer

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from nightloom.data.labels.ignored import IGNORED
 from nightloom.errors import InputError
 from nightloom.text.alignment import SCHEMA, Aligned, Aligner, later_labels
 from nightloom.text.windows import cover
 from nightloom.text.word_pieces import WordCutter
-from nightloom.training.examples import IGNORED, read_examples
+from nightloom.training.examples import read_examples
 from nightloom.training.stitching import read_stitching
 from tests.text.tiny_tokenizers import KINDS, WORDS, tiny
 

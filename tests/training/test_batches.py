@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nightloom.data.labels.ignored import IGNORED
 from nightloom.families import hub, transformer
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
@@ -21,7 +22,7 @@ from nightloom.training.batches import (
     places_in_order,
     single,
 )
-from nightloom.training.examples import IGNORED, FeatureExamples, TokenExamples
+from nightloom.training.examples import FeatureExamples, TokenExamples
 from nightloom.training.feed import ExampleFeed
 
 LENGTHS = st.lists(st.integers(0, 90), min_size=1, max_size=60)
