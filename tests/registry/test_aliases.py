@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nightloom.errors import InputError, RunError
+from nightloom.gate.judging import Verdict
 from nightloom.registry import aliases
-from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
 from nightloom.registry.versions import version_of

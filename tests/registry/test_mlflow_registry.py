@@ -12,8 +12,8 @@ import pandas
 import pytest
 
 from nightloom.errors import InputError, RunError
+from nightloom.gate.judging import Verdict
 from nightloom.registry import store
-from nightloom.registry.gate import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from tests.registry.conftest import CARD, download, versions
 
@@ -158,6 +158,33 @@ def test_decisions_set_tags_and_aliases(registry: Registry, folder: Path):
     found = registry.set_decision(three, REFUSED)
     assert found.tags["nightloom.reason"] == "worse"
     assert registry.by_alias("gated", "challenger").version == 3
+
+
+def test_the_anchor_moves_with_proof_alone_and_the_champion_stands_in_for_a_lost_one(
+    registry: Registry, folder: Path
+):
+    one, two, three, four = (
+        registry.register("anchored", model_digest=f"d{i}", saved_model_dir=folder, card=CARD)
+        for i in (1, 2, 3, 4)
+    )
+
+    def anchor(champion):
+        return registry.anchor(champion).version
+
+    assert anchor(one) == 1, "of a registry of an earlier version: its champion"
+    registry.set_decision(one, PROMOTED)
+    registry.set_decision(two, PROMOTED, one)
+    assert (anchor(one), anchor(two)) == (1, 1), "as good is no proof"
+    registry.set_decision(three, replace(PROMOTED, proved=True), two)
+    assert anchor(three) == 3
+    registry.set_decision(four, replace(REFUSED, proved=True), three)
+    assert anchor(three) == 3, "a challenger is none"
+    registry.set_decision(four, replace(PROMOTED, anchor_lost=True), three)
+    assert anchor(four) == 3
+    registry.set_decision(four, replace(REFUSED, anchor_lost=True), two)
+    assert anchor(four) == 2, "the champion takes its place"
+    client_of(registry).delete_model_version("anchored", "2")
+    assert anchor(four) == 4, "what is gone cannot be scored"
 
 
 def test_what_a_person_wrote_or_deleted_stays_so(registry: Registry, folder: Path):

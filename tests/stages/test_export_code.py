@@ -23,7 +23,7 @@ WRITES = {
 }
 DECIDES = (
     "nightloom.cache", "nightloom.data", "nightloom.evaluation", "nightloom.settings",
-    "nightloom.training", "nightloom.registry.gate", "nightloom.registry.aliases",
+    "nightloom.training", "nightloom.gate.judging", "nightloom.registry.aliases",
     "nightloom.registry.mlflow_registry", "nightloom.stages.judge", "nightloom.worker",
 )  # fmt: skip
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightloom.gate.judging import Verdict
 from nightloom.registry import entries, leftovers, whole
-from nightloom.registry.gate import Verdict
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
@@ -36,6 +36,8 @@ from nightloom.registry.versions import (
 if TYPE_CHECKING:
     import pandas
 
+ANCHOR_TAG = "nightloom.anchor"
+"""Of a registered model: the number of the version that is its anchor."""
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
 
@@ -77,6 +79,12 @@ class Registry:
     def champion(self, name: str) -> Version | None:
         """The version with the alias `champion`."""
         return self.by_alias(name, CHAMPION)
+
+    def anchor(self, champion: Version) -> Version:
+        """The best version that was ever proved; where none is known or left, the champion."""
+        number = self._client.get_registered_model(champion.name).tags.get(ANCHOR_TAG)
+        known = self._search(f"name = '{champion.name}'")
+        return next((one for one in known if str(one.version) == number), champion)
 
     def by_alias(self, name: str, alias: str) -> Version | None:
         """The version that an alias points at."""
@@ -152,13 +160,20 @@ class Registry:
         """Point an alias at a version; it leaves the version that had it."""
         self._client.set_registered_model_alias(name, alias, str(version))
 
-    def set_decision(self, version: Version, verdict: Verdict) -> Version:
+    def set_decision(
+        self, version: Version, verdict: Verdict, champion: Version | None = None
+    ) -> Version:
         """Write the gate's verdict on a version and give it the alias that follows.
 
         `champion` when promoted; `challenger` otherwise, unless the version is the champion. May be
-        repeated.
+        repeated. champion: whom it was judged against; it stays or becomes the anchor, or the
+        version does.
         """
         name, number = version.name, str(version.version)
+        if verdict.promoted and (verdict.proved or champion is None):
+            self._set_anchor(version)
+        elif champion is not None and verdict.anchor_lost:
+            self._set_anchor(champion)
         tags = {
             DECISION_TAG: verdict.decision,
             REASON_TAG: verdict.reason,
@@ -175,6 +190,9 @@ class Registry:
         elif CHAMPION not in aliases:
             self.set_alias(name, CHALLENGER, version.version)
         return version_of(self._client.get_model_version(name, number))
+
+    def _set_anchor(self, version: Version) -> None:
+        self._client.set_registered_model_tag(version.name, ANCHOR_TAG, str(version.version))
 
     def damage(self, version: Version, *, full: bool = False) -> dict[str, str]:
         """What is wrong with the files of a version, by file; `full`: hash those on this machine.

@@ -25,6 +25,9 @@ class RegisterSettings(Settings):
     """A model whose metric is below is never promoted."""
     tolerance: float = Field(default=0.0, ge=0, le=1)
     """How much worse than the champion, on the same test rows, is still good enough."""
+    slack: float = Field(default=0.02, ge=0, le=1)
+    """How much more may be lost to chance: to the champion, and over all nights to the anchor, the
+    best model that was ever proved."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
     formats: tuple[Format, ...] | None = None

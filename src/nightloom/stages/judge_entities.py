@@ -7,13 +7,13 @@ import numpy as np
 from nightloom.context import BuildContext
 from nightloom.evaluation.spans import Span, match_counts, spans_of_all
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
-from nightloom.registry.gate import Verdict, incomparable, judge_tagger
+from nightloom.gate.judging import Verdict, incomparable, judge_tagger, without_anchor
 from nightloom.serving.answers.pieces import SavedTagger
 from nightloom.serving.entities import tags_of_words, words_as_text
 from nightloom.serving.saved import open_saved
 from nightloom.settings.register import RegisterSettings
-from nightloom.stages.champion import Champion
 from nightloom.stages.register_entities import label_names, test_tokens
+from nightloom.stages.rivals import Rival, answers_of_anchor
 
 if TYPE_CHECKING:
     import pandas
@@ -21,27 +21,39 @@ if TYPE_CHECKING:
 METRIC = "f1"
 
 
-def judge(context: BuildContext, settings: RegisterSettings, champion: Champion | None) -> Verdict:
-    """The gate's verdict, against the champion on the same test sentences where there is one."""
+def judge(
+    context: BuildContext, settings: RegisterSettings, champion: Rival | None, anchor: Rival | None
+) -> Verdict:
+    """The gate's verdict, against champion and anchor on the same sentences where there are such.
+
+    anchor: None where the champion is it.
+    """
     own = read_parquet(context.inputs["scores"].path / PREDICTIONS)
     gold = _spans(own, "label")
     counts = match_counts(gold, _spans(own, "predicted"))
-    other, called = None, "the champion"
+    other = best = lost = None
     if champion is not None:
-        called = champion.called
-        found = _champion_spans(context, champion, own)
+        found = _found_by(context, champion, own)
         if isinstance(found, str):
-            verdict = judge_tagger(counts=counts, champion_counts=None)
-            return incomparable(metric=METRIC, value=verdict.value, champion=called, why=found)
+            value = judge_tagger(counts=counts, champion_counts=None).value
+            return incomparable(metric=METRIC, value=value, champion=champion.called, why=found)
         other = match_counts(gold, found)
-    return judge_tagger(
+    if champion is not None and anchor is not None:
+        best, lost = answers_of_anchor(lambda: _found_by(context, anchor, own))
+    verdict = judge_tagger(
         counts=counts,
         champion_counts=other,
-        champion=called,
+        champion=champion.called if champion else "",
+        anchor_counts=None if best is None else match_counts(gold, best),
+        anchor=anchor.called if anchor else "",
         tolerance=settings.tolerance,
+        slack=settings.slack,
         min_metric=settings.min_metric,
         confidence=settings.confidence,
     )
+    if champion is None or anchor is None or lost is None:
+        return verdict
+    return without_anchor(verdict, anchor=anchor.called, champion=champion.called, why=lost)
 
 
 def _spans(table: "pandas.DataFrame", column: str) -> list[list[Span]]:
@@ -52,14 +64,14 @@ def _spans(table: "pandas.DataFrame", column: str) -> list[list[Span]]:
     )
 
 
-def _champion_spans(
-    context: BuildContext, champion: Champion, own: "pandas.DataFrame"
+def _found_by(
+    context: BuildContext, rival: Rival, own: "pandas.DataFrame"
 ) -> list[list[Span]] | str:
-    """The champion's entities in our test sentences, or why they cannot be had."""
-    known = champion.predictions(own)
+    """Another version's entities in our test sentences, or why they cannot be had."""
+    known = rival.predictions(own)
     if known is not None and known["row"].equals(own["row"]):
         return _spans(known, "predicted")
-    saved = open_saved(champion.saved_model())
+    saved = open_saved(rival.saved_model())
     if not isinstance(saved, SavedTagger):
         return "it is no tagger of entities"
     names = label_names(context)

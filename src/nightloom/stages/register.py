@@ -14,7 +14,7 @@ from nightloom.context import BuildContext, Built
 from nightloom.declared import by_declaration
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import WEIGHTS
-from nightloom.registry.gate import Verdict
+from nightloom.gate.judging import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.reading import LONGEST, reading_tag
@@ -33,8 +33,8 @@ from nightloom.registry.versions import (
 from nightloom.registry.whole import told
 from nightloom.settings.command import run_command
 from nightloom.settings.register import RegisterSettings
-from nightloom.stages.champion import champion_of, digest_of_test_rows
 from nightloom.stages.export import changed, export, of_task, written
+from nightloom.stages.rivals import digest_of_test_rows, rival
 
 EXAMPLES = 3
 """Texts of the input example."""
@@ -69,7 +69,7 @@ def build(context: BuildContext) -> Built:
         if twin is not None:
             verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     if not is_decided:
-        version = registry.set_decision(version, verdict)
+        version = registry.set_decision(version, verdict, champion)
     model = {
         "name": name,
         "version": version.version,
@@ -80,6 +80,7 @@ def build(context: BuildContext) -> Built:
         "value": verdict.value,
         "champion_version": champion.version if champion else None,
         "champion_value": verdict.champion_value,
+        "anchor_version": registry.anchor(champion or version).version,
         "difference": verdict.difference,
         "low": verdict.low,
         "high": verdict.high,
@@ -159,8 +160,13 @@ def _command(context: BuildContext) -> dict[str, str]:
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
-    rival = None if champion is None else champion_of(context, champion)
-    verdict: Verdict = _judging(context).judge(context, settings, rival)
+    against = anchored = None
+    if champion is not None:
+        against = rival(context, champion, role="champion")
+        anchor = registry.anchor(champion)
+        if anchor.version != champion.version:
+            anchored = rival(context, anchor, role="anchor")
+    verdict: Verdict = _judging(context).judge(context, settings, against, anchored)
     return verdict
 
 

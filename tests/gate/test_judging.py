@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightloom.registry.gate import incomparable, judge_classifier, judge_tagger
-from nightloom.registry.paired import compare_classifiers, compare_taggers, mcnemar
+from nightloom.gate.judging import incomparable, judge_classifier, judge_tagger
+from nightloom.gate.paired import compare_classifiers, compare_taggers
+from nightloom.gate.rule import by_counts
 
 
 def simulate(rng, labels, accuracy, classes=4):
@@ -129,9 +130,82 @@ def test_a_small_test_split_does_not_wave_a_large_loss_through():
     verdict = judge_classifier(labels=labels, predicted=new, champion_predicted=champion)
     assert verdict.p_value > 0.05
     assert verdict.decision == "challenger" and "left to chance" in verdict.reason
+    wide = judge_classifier(labels=labels, predicted=new, champion_predicted=champion, slack=0.25)
+    assert wide.decision == "challenger" and "it may be more than 0.25 worse" in wide.reason
     assert judge_classifier(
-        labels=labels, predicted=new, champion_predicted=champion, slack=0.25
+        labels=labels, predicted=new, champion_predicted=champion, slack=0.7
     ).promoted
+
+
+def test_what_a_small_test_split_would_need_is_said_and_right():
+    _, labels = rows(n=300)
+    new, champion = differing(labels, lost=15, won=15)
+    verdict = judge_classifier(labels=labels, predicted=new, champion_predicted=champion)
+    assert verdict.decision == "challenger"
+    assert "an equal model would pass on some 7,200 test rows, or with register.slack" in (
+        verdict.reason
+    )
+    slack = float(verdict.reason.split("register.slack=")[1].split(":")[0])
+    assert judge_classifier(
+        labels=labels, predicted=new, champion_predicted=champion, slack=slack
+    ).promoted
+    _, labels = rows(n=7200)
+    new, champion = differing(labels, lost=360, won=360)
+    assert judge_classifier(labels=labels, predicted=new, champion_predicted=champion).promoted
+
+
+def test_small_losses_in_a_row_end_at_the_anchor():
+    """Each is within the noise of the night before."""
+    rng, labels = rows(n=8000)
+
+    def wrong(number):
+        predicted = labels.copy()
+        at = [*range(720), *rng.choice(np.arange(720, 8000), number, replace=False)]
+        predicted[at] = (labels[at] + 1) % 4
+        return predicted
+
+    anchor = champion = wrong(80)
+    verdicts = []
+    for night in range(1, 16):
+        new = wrong(80 + 12 * night)
+        verdicts.append(
+            judge_classifier(
+                labels=labels, predicted=new, champion_predicted=champion, champion="the last",
+                anchor_predicted=anchor, anchor="version 1",
+            )
+        )  # fmt: skip
+        if verdicts[-1].promoted:
+            champion = new
+    assert verdicts[0].promoted and not verdicts[-1].promoted
+    assert (champion == labels).mean() > (anchor == labels).mean() - 0.02
+    held = [one for one in verdicts if "worse than version 1, the best that was" in one.reason]
+    assert held and not any(one.promoted for one in held)
+    assert held[0].anchor == "version 1" and held[0].anchor_difference < 0
+
+
+def test_what_is_better_than_the_anchor_beyond_a_year_of_chance_is_the_next_one():
+    _, labels = rows(n=5000)
+    new, anchor = differing(labels, lost=10, won=60)
+    _, champion = differing(labels, lost=0, won=55)
+    verdict = judge_classifier(
+        labels=labels, predicted=new, champion_predicted=champion, anchor_predicted=anchor,
+        anchor="version 2",
+    )  # fmt: skip
+    assert verdict.promoted and verdict.proved
+    assert verdict.reason.startswith("promoted: significantly better: ")
+    assert verdict.reason.endswith("proved better than version 2: the new anchor")
+    new, champion = differing(labels, lost=10, won=12)
+    luck = judge_classifier(labels=labels, predicted=new, champion_predicted=champion)
+    assert luck.reason.startswith("promoted: no worse: ") and not luck.proved
+    chance = judge_classifier(
+        labels=labels, predicted=anchor, champion_predicted=anchor, anchor_predicted=champion
+    )
+    assert not chance.proved
+    right = np.random.default_rng(0).poisson(3, 4000)
+    counts = np.stack([right + 1, right * 0, right * 0], axis=1)
+    worse = counts + np.outer(right % 2, [-1, 1, 1])
+    tagged = judge_tagger(counts=counts, champion_counts=worse)
+    assert tagged.promoted and tagged.proved
 
 
 def test_taggers_are_judged_by_f1_over_sentences():
@@ -185,11 +259,14 @@ def test_wrong_arguments_are_refused():
         judge_classifier(labels=labels, predicted=labels, champion_predicted=None, tolerance=-0.1)
 
 
-def test_mcnemar_is_the_sign_test():
-    assert mcnemar(lost=0, won=0) == 1.0
-    assert mcnemar(lost=5, won=0) == pytest.approx(2 / 2**5)
-    assert mcnemar(lost=4, won=1) == pytest.approx(2 * (1 + 5) / 2**5)
-    assert mcnemar(lost=1, won=4) == mcnemar(lost=4, won=1)
+def test_counts_are_judged_by_the_sign_test():
+    assert by_counts(0, 0, 10).loss == 1.0
+    assert by_counts(5, 0, 10).loss == pytest.approx(2 / 2**5)
+    assert by_counts(4, 1, 10).loss == pytest.approx(2 * (1 + 5) / 2**5)
+    assert by_counts(1, 4, 10).loss == by_counts(4, 1, 10).loss
+    assert by_counts(1, 4, 10).gain == pytest.approx((1 + 5) / 2**5)
+    gains = np.array([1.0] * 4 + [-1.0] + [0.0] * 5)
+    assert by_counts(1, 4, 10).error == pytest.approx(gains.std() / np.sqrt(10))
 
 
 def test_drawing_cells_has_the_distribution_of_drawing_rows():

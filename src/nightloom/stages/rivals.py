@@ -1,13 +1,13 @@
-"""The champion that a new model has to beat: its answers for the test rows, or the way to them.
+"""Champion and anchor, whom a new model is compared with: their answers for the test rows.
 
-Where it was evaluated on these very rows, what `evaluate` wrote then is still right, and verified
+Where one was evaluated on these very rows, what `evaluate` wrote then is still right, and verified
 as every artifact is: a new head on a frozen encoder need not wait for an encoder to read them all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from nightloom.cache.canonical import digest_of_file
 from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
+from nightloom.errors import NightloomError
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
@@ -23,12 +24,13 @@ from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
 if TYPE_CHECKING:
     import pandas
 
+T = TypeVar("T")
 EVALUATE = "evaluate"
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The version that a new model is compared with."""
+class Rival:
+    """A version that a new model is compared with."""
 
     called: str
     """What to call it in a reason, for instance `version 3`."""
@@ -52,15 +54,24 @@ class Champion:
         return table if is_same else None
 
 
-def champion_of(context: BuildContext, version: Version) -> Champion:
-    """The version as what the model of this build has to beat."""
+def rival(context: BuildContext, version: Version, *, role: str) -> Rival:
+    """The version as what the model of this build is compared with; role: for instance champion."""
     called = f"version {version.version}"
 
     def saved_model() -> Path:
-        context.report.log(f"scoring the champion, {called}, on the same rows")
+        context.report.log(f"scoring the {role}, {called}, on the same rows")
         return model_files(context.home, version) / SAVED_MODEL
 
-    return Champion(called, _evaluation(context, version), saved_model)
+    return Rival(called, _evaluation(context, version), saved_model)
+
+
+def answers_of_anchor(answers: Callable[[], T | str]) -> tuple[T | None, str | None]:
+    """Its answers, or why they cannot be had: lost files of an old version end no night."""
+    try:
+        found = answers()
+    except NightloomError as error:
+        return None, str(error)
+    return (None, found) if isinstance(found, str) else (found, None)
 
 
 def digest_of_test_rows(context: BuildContext) -> str:

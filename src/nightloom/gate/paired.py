@@ -10,12 +10,13 @@ a resample costs as much as there are cells, not as there are examples, with the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nightloom.gate.rule import ROUNDING, Compared, by_counts
+
 CHUNK = 4_000_000  # drawn numbers held at once: 32 MB
-ROUNDING = 1e-12  # differences of sums of rounded numbers that are meant to be equal
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,15 @@ class Comparison:
     low: float  # ends of the confidence interval of the difference
     high: float
     p_value: float  # two-sided, of the hypothesis that the difference is exactly `-margin`
+    error: float  # standard error of the difference
+    gain: float  # one-sided p-value of the hypothesis that the new model is not better
     examples: int
     method: str
+
+    @property
+    def compared(self) -> Compared:
+        """What the rule looks at."""
+        return Compared(self.difference, self.error, self.p_value, self.gain)
 
     @property
     def difference(self) -> float:
@@ -69,13 +77,17 @@ def compare_classifiers(
     else:
         raise ValueError(f"Expected a metric accuracy or macro_f1. Received: {metric!r}")
     found = _bootstrap(counts, statistics, margin, confidence, resamples, seed)
-    if metric != "accuracy" or margin:
+    if metric != "accuracy":
         return found
-    p_value = mcnemar(
-        lost=int(((new != labels) & (champion == labels)).sum()),
-        won=int(((new == labels) & (champion != labels)).sum()),
+    exact = by_counts(
+        lost=((new != labels) & (champion == labels)).sum(),
+        won=((new == labels) & (champion != labels)).sum(),
+        examples=len(labels),
     )
-    return Comparison(**{**vars(found), "p_value": p_value, "method": "exact McNemar test"})
+    found = replace(found, error=float(exact.error), gain=float(exact.gain))
+    if margin:
+        return found
+    return replace(found, p_value=float(exact.loss), method="exact McNemar test")
 
 
 def compare_taggers(
@@ -101,13 +113,6 @@ def compare_taggers(
     return _bootstrap(counts, statistics, margin, confidence, resamples, seed)
 
 
-def mcnemar(*, lost: int, won: int) -> float:
-    """Two-sided p-value of `lost` against `won` examples on which one model alone is right."""
-    from scipy.stats import binomtest
-
-    return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
-
-
 def _bootstrap(
     counts: np.ndarray,
     statistics: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
@@ -129,17 +134,30 @@ def _bootstrap(
     differences = np.concatenate(drawn)
     tail = (1 - confidence) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
+    error = float(differences.std())
     below = 1 + int((differences <= -margin + ROUNDING).sum())
     above = 1 + int((differences >= -margin - ROUNDING).sum())
+    p_value = min(1.0, 2 * min(below, above) / (resamples + 1))
     return Comparison(
         new=new,
         champion=champion,
         low=float(low),
         high=float(high),
-        p_value=min(1.0, 2 * min(below, above) / (resamples + 1)),
+        p_value=p_value,
+        error=error,
+        gain=_gain(new - champion, error, p_value),
         examples=examples,
         method="paired bootstrap",
     )
+
+
+def _gain(difference: float, error: float, p_value: float) -> float:
+    """By the normal distribution: resamples are too few to see a p-value of one in thousands."""
+    from scipy.stats import norm
+
+    if error > ROUNDING:
+        return float(norm.sf(difference / error))
+    return p_value / 2 if difference > ROUNDING else 1.0
 
 
 def _macro_f1(
