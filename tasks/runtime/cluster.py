@@ -168,7 +168,7 @@ def _ray(address: str, retries: int) -> ModuleType:
         raise InputError(
             "run.engine=ray needs Ray, which is not installed; pip install 'nightloom[ray]'"
         ) from None
-    return cast("ModuleType", ray)
+    return ray
 
 
 def _is_here_alone(address: str) -> bool:

@@ -43,7 +43,7 @@ class StageCachePolicy(CachePolicy):
         return self.key
 
 
-class ArtifactSerializer(Serializer):  # type: ignore[type-arg]
+class ArtifactSerializer(Serializer):
     """References as JSON; reading one verifies the artifact, so that a broken one is a miss."""
 
     type: Literal["nightloom-artifact"] = "nightloom-artifact"

@@ -124,7 +124,7 @@ class _Reader:
         for name in node._fields:
             value = getattr(node, name, None)
             if value.__class__ is list:
-                for one in value:  # type: ignore[union-attr]
+                for one in value:
                     if isinstance(one, ast.AST):
                         self.visit(one)
             elif isinstance(value, ast.AST):
@@ -136,22 +136,22 @@ class _Reader:
 
     def visit_constant(self, node: ast.Constant) -> None:
         value = node.value
-        if value.__class__ is str and _DOTTED.fullmatch(value):  # type: ignore[arg-type]
-            self.uses.strings.add(value)  # type: ignore[arg-type]
+        if value.__class__ is str and _DOTTED.fullmatch(value):
+            self.uses.strings.add(value)
 
     def visit_chain(self, node: ast.Name | ast.Attribute) -> None:
         names: list[str] = []
         inner: ast.AST = node
         while inner.__class__ is ast.Attribute:
-            names.append(inner.attr)  # type: ignore[attr-defined]
-            inner = inner.value  # type: ignore[attr-defined]
+            names.append(inner.attr)
+            inner = inner.value
         self.uses.attributes.update(names)
         if inner.__class__ is not ast.Name:
             self._note_reach(names[0])
             self.visit(inner)
             return
-        name: str = inner.id  # type: ignore[attr-defined]
-        if inner.ctx.__class__ is not ast.Load:  # type: ignore[attr-defined]
+        name: str = inner.id
+        if inner.ctx.__class__ is not ast.Load:
             self.scope.bound.add(name)
         names.append(name)
         if len(names) == 1 and name in OWN_NAMES:

@@ -116,7 +116,8 @@ def worst_mistakes(
 
 def _normalised(probabilities: np.ndarray) -> np.ndarray:
     wide = probabilities.astype(np.float64)
-    return wide / wide.sum(axis=1, keepdims=True)
+    found: np.ndarray = wide / wide.sum(axis=1, keepdims=True)
+    return found
 
 
 def _checked(

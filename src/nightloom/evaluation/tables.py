@@ -31,4 +31,5 @@ def read_parquet(path: Path) -> "pandas.DataFrame":
     """Read a table that `write_parquet` wrote."""
     import pyarrow.parquet
 
-    return pyarrow.parquet.read_table(path).to_pandas()
+    table: pandas.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
+    return table

@@ -168,9 +168,11 @@ def _macro_f1(
     right = drawn @ (is_gold * is_predicted)
     total = drawn @ is_gold + drawn @ is_predicted
     occurs = (total > 0).sum(axis=1)
-    return (2 * right / np.maximum(total, 1)).sum(axis=1) / np.maximum(occurs, 1)
+    mean: np.ndarray = (2 * right / np.maximum(total, 1)).sum(axis=1) / np.maximum(occurs, 1)
+    return mean
 
 
 def _f1(sums: np.ndarray) -> np.ndarray:
     right, spurious, missed = sums[:, 0], sums[:, 1], sums[:, 2]
-    return 2 * right / np.maximum(2 * right + spurious + missed, 1)
+    f1: np.ndarray = 2 * right / np.maximum(2 * right + spurious + missed, 1)
+    return f1

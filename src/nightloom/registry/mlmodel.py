@@ -105,7 +105,8 @@ def _inputs(card: ModelCard) -> Any:
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
-    return Schema([ColSpec(AnyType(), name, required=False) for name in card.inputs])
+    kind = AnyType()  # type: ignore[no-untyped-call]
+    return Schema([ColSpec(kind, name, required=False) for name in card.inputs])
 
 
 def _outputs(fields: Sequence[Field]) -> Any:

@@ -90,7 +90,7 @@ def _refuse_unknown(kind: type[BaseModel], values: dict[Any, Any]) -> None:
 
 
 def _refuse(kind: type[BaseModel], name: str, error: str, what: str, value: Any = None) -> Never:
-    wrong = PydanticCustomError(error, "{what}", {"what": what})  # type: ignore[arg-type]
+    wrong = PydanticCustomError(error, "{what}", {"what": what})
     details = InitErrorDetails(type=wrong, loc=(name,), input=value)
     raise ValidationError.from_exception_data(kind.__name__, [details])
 

@@ -100,7 +100,7 @@ class _DataSettings(Settings):
         kind.accepts(self)
         try:
             codec = codecs.lookup(self.encoding)
-            known = codec._is_text_encoding  # type: ignore[attr-defined]
+            known = codec._is_text_encoding
             known = known and codec.name not in _NOT_OF_FILES
         except (LookupError, ValueError):
             known = False

@@ -5,7 +5,8 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from nightloom.settings.base import Settings
-from nightloom.settings.data import Delimiter, Names, TextDataSettings
+from nightloom.settings.data import TextDataSettings
+from nightloom.settings.data_values import Delimiter, Names
 
 
 class InputDataSettings(Settings):

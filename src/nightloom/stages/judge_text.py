@@ -78,4 +78,5 @@ def _predictions(
         return f"it knows the classes {theirs}; the data has {ours}"
     place = np.array([names.index(name) for name in saved.label_names])
     found = np.stack(list(saved.probabilities(test_texts(context))))
-    return place[found.argmax(axis=1)]
+    labels: np.ndarray = place[found.argmax(axis=1)]
+    return labels

@@ -82,7 +82,8 @@ class WordCutter:
 def ragged_range(counts: np.ndarray) -> np.ndarray:
     """0 ... count - 1 for each count, one after the other, int64."""
     total = int(counts.sum())
-    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    found: np.ndarray = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    return found
 
 
 def _marks_spaces_only(splitter: dict[str, Any] | None) -> bool:

@@ -99,9 +99,12 @@ def encoder_module(encoder: Encoder) -> tf.Module:
 
     @tf.function(autograph=False)
     def call(inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
-        if training:
-            return seeded(inputs, tf.cast(counter.assign_add(1), tf.uint32))
-        return compute(inputs, None)
+        found: dict[str, tf.Tensor] = (
+            seeded(inputs, tf.cast(counter.assign_add(1), tf.uint32))
+            if training
+            else compute(inputs, None)
+        )
+        return found
 
     with plain_gradients():
         for training in (True, False):

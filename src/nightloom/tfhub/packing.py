@@ -35,8 +35,9 @@ def preprocess_module(tokenizer: GraphTokenizer, *, pad_id: int) -> Any:
         return _pack(inputs, width, tokenizer.before, tokenizer.after, pad_id)
 
     @tf.function(autograph=False)
-    def pack(inputs: list[tf.RaggedTensor], seq_length: tf.Tensor = length) -> dict:
-        return packed(inputs, tf.cast(seq_length, tf.int64))
+    def pack(inputs: list[tf.RaggedTensor], seq_length: tf.Tensor = length) -> dict[str, Any]:
+        found: dict[str, Any] = packed(inputs, tf.cast(seq_length, tf.int64))
+        return found
 
     ragged = tf.RaggedTensorSpec([None, None], tf.int32, ragged_rank=1)
     for segments in range(1, MOST_SEGMENTS + 1):

@@ -19,7 +19,8 @@ class Stitching:
 
     def words(self, values: np.ndarray) -> np.ndarray:
         """Values [pieces of all rows, ...] → values [words of all sentences, ...]."""
-        return values[self.pieces]
+        found: np.ndarray = values[self.pieces]
+        return found
 
     def sentences(self, values: np.ndarray) -> list[np.ndarray]:
         """Values [words of all sentences, ...] → one array [words, ...] a sentence."""

@@ -76,7 +76,8 @@ class Draw:
     def holds(self, classes: np.ndarray, start: int) -> np.ndarray:
         """Which of the rows from number `start` on are drawn, as a mask of shape [rows]."""
         rank = ranks(len(classes), seed=self.seed, purpose=self.purpose, start=start)
-        return (rank <= self.limits[classes]) & self.any_of[classes]
+        held: np.ndarray = (rank <= self.limits[classes]) & self.any_of[classes]
+        return held
 
 
 def draw_lowest(
