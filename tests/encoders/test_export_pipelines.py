@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch
 import transformers
 
+from nightloom.encoders.heads import tanh_head
 from nightloom.encoders.huggingface import export_sequence_classifier, export_token_classifier
 from nightloom.encoders.pooling import pool
 from nightloom.encoders.weights import load_encoder
@@ -102,6 +104,36 @@ def test_text_classification(tmp_path: Path, family: str, pooling: str) -> None:
         raw = their_scores(pipe, TEXTS, batch_size=size, function_to_apply="none")
         np.testing.assert_allclose(raw, logits, atol=TOLERANCE, rtol=TOLERANCE)
     assert set(their_labels(out)) == set(LABELS)
+
+
+@pytest.mark.parametrize("pooling", ["pooler", "cls"])
+def test_probabilities_in_float16(tmp_path: Path, family: str, pooling: str) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    save_checkpoint(source, family)
+    encoder = load_encoder(source)
+    if pooling == "pooler" and encoder.pooler is None:
+        return
+    kernel, bias = head(LABELS)
+    assert np.abs(kernel).max() > 1
+    export(out, encoder, pooling, kernel, bias, source)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+    expected = softmax(our_logits(encoder, tokenizer, TEXTS, pooling, kernel, bias))
+    pipe = transformers.pipeline(
+        "text-classification", model=str(out), device="cpu", dtype=torch.float16
+    )
+    assert pipe.model.dtype == torch.float16
+    np.testing.assert_allclose(their_scores(pipe, TEXTS, batch_size=2), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("size", [1e-4, 1.0, 60.0])
+def test_a_head_through_tanh_is_straight_and_has_weights_of_float16(size: float) -> None:
+    draw = np.random.default_rng(3)
+    kernel = draw.uniform(-size, size, (48, 3)).astype(np.float32)
+    bias, vectors = np.array([1.0, 0.0, -1.0], np.float32), draw.normal(size=(20, 48))
+    first, second, third, fourth = tanh_head(kernel, bias)
+    assert np.abs(third).max() <= np.finfo(np.float16).max
+    found = np.tanh(vectors @ first + second) @ third + fourth
+    np.testing.assert_allclose(found, vectors @ kernel + bias, atol=2e-5 * max(1.0, size))
 
 
 def their_labels(directory: Path) -> list[str]:

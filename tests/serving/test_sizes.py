@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from nightloom.encoders.weights import load_encoder
-from nightloom.models.bodies import EncoderBody, HubBody
+from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
+from nightloom.models.hub_body import HubBody
 from nightloom.models.tagger import EncoderTagger
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.serving.classifier import export_classifier

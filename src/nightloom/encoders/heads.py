@@ -15,8 +15,12 @@ from nightloom.errors import InputError
 
 State = dict[str, np.ndarray]
 
-SMALL = 2.0**-20
-"""tanh(SMALL * x) equals SMALL * x to 1e-9 for the |x| < 50 of layer-normed vectors."""
+_STRAIGHT = 2.0**-13
+"""tanh(_STRAIGHT * x) is _STRAIGHT * x to the rounding of float32 for |x| < 7, to 1e-5 for
+|x| < 45; an x below 1 keeps three decimals in float16."""
+_BENT = 2.0**-10
+"""Where tanh is no longer straight for the values of layer-normed vectors."""
+_LARGEST = float(np.finfo(np.float16).max)
 
 _FADED = 2.0**-80
 """Scale of the residual stream of the averaging layer, next to which only the average is seen."""
@@ -27,10 +31,14 @@ _AVERAGE = 2.0**-40
 def tanh_head(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
     """A dense head on vectors [n, hidden] as dense map, tanh, dense map.
 
-    Returns kernel and bias of the first map, then of the second (kernels as [inputs, units]).
+    Returns kernel and bias of the first map, then of the second (kernels as [inputs, units]). The
+    first makes each component small enough for tanh to be straight, but no smaller than lets the
+    second one's weights, which make up for it, stay numbers of float16 (up to weights of 64).
     """
-    inner = np.eye(len(kernel), dtype=np.float32) * np.float32(SMALL)
-    return inner, np.zeros(len(kernel), np.float32), kernel / np.float32(SMALL), bias
+    with np.errstate(divide="ignore"):
+        needed = 2.0 ** np.ceil(np.log2(np.abs(kernel).max(axis=1) / _LARGEST))
+    scale = np.clip(needed, _STRAIGHT, _BENT).astype(np.float32)
+    return np.diag(scale), np.zeros(len(kernel), np.float32), kernel / scale[:, None], bias
 
 
 def relu_head(

@@ -35,9 +35,14 @@ class Dense(keras.layers.Layer):
         self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
         self.built = True
 
+    def weights_now(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Kernel and bias, in the compute dtype of the layer that is being called."""
+        return tensor(self.kernel), tensor(self.bias)
+
     def call(self, values: tf.Tensor) -> tf.Tensor:
         """[n, inputs] → [n, units]."""
-        return tf.linalg.matmul(values, tensor(self.kernel)) + tensor(self.bias)
+        kernel, bias = self.weights_now()
+        return tf.linalg.matmul(values, kernel) + bias
 
 
 class LayerNorm(keras.layers.Layer):

@@ -78,11 +78,12 @@ def complete(context: BuildContext) -> EncoderClassifier:
 
 def exports(context: BuildContext, model: EncoderClassifier, folder: Path) -> dict[str, Path]:
     """The Hugging Face format, for transformers' own pipelines."""
-    target = folder / HUGGING_FACE
+    target, body = folder / HUGGING_FACE, model.body
+    assert isinstance(body, EncoderBody)
     export_sequence_classifier(
         target,
-        encoder=model.body.encoder,
-        pooling=model.body.pooling,
+        encoder=body.encoder,
+        pooling=body.pooling,
         kernel=np.asarray(model.head.kernel.value),
         bias=np.asarray(model.head.bias.value),
         label_names=context.inputs["dataset"].facts["label_names"],

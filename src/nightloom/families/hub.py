@@ -7,9 +7,9 @@ import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.families.base import restore_model
-from nightloom.models.bodies import HubBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
+from nightloom.models.hub_body import HubBody
 from nightloom.tfhub.layer import SavedModelLayer
 from nightloom.training.batches import Layout, bucketed
 

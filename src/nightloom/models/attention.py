@@ -9,8 +9,7 @@ every word by two: formed once a step, they cost nothing.
 
 import tensorflow as tf
 
-NOWHERE = -1e9
-"""Attention score of padding."""
+from nightloom.encoders.attention import MASKED
 
 Map = tuple[tf.Tensor, tf.Tensor]
 """Kernel and bias."""
@@ -42,7 +41,7 @@ def self_attention(
         tf.reshape(part, [rows, width, query.shape[-1]])
         for part in tf.split(mapped, len(maps) * heads, axis=1)
     ]
-    nowhere = tf.where(seen, 0.0, NOWHERE)
+    nowhere = tf.where(seen, 0.0, MASKED)
     for number in range(heads):
         keys = tokens if folded else parts[2 * heads + number]
         scores = tf.matmul(parts[number] + shift[number], keys, transpose_b=True)

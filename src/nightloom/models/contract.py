@@ -1,7 +1,7 @@
 """The contract of all models: what a batch holds, what a model gives, how it is stored."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -20,8 +20,15 @@ Batch = dict[str, tf.Tensor]
 """
 
 
-class Model(Protocol):
-    """What training, evaluation and export need of a model."""
+class Scoring(Protocol):
+    """What evaluation needs of a model."""
+
+    def logits(self, batch: Batch) -> tf.Tensor:
+        """Scores of a batch, in float32."""
+
+
+class Model(Scoring, Protocol):
+    """What training and export need of a model."""
 
     trainable_variables: list[keras.Variable]
     variables: list[keras.Variable]
@@ -37,7 +44,23 @@ class Model(Protocol):
         """
 
 
-def state(model: Any) -> dict[str, np.ndarray]:
+class Body(Protocol):
+    """What a classifier needs of an encoder.
+
+    One that holds more than variables names it `resources`, one with a large embedding table has
+    `table` and `look_up` as a model has.
+    """
+
+    size: int
+    """Length of a vector of features."""
+
+    def features(
+        self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """float [examples, size]; a seed means training."""
+
+
+def state(model: Model) -> dict[str, np.ndarray]:
     """All variables of a model by name, as arrays.
 
     Raises:
@@ -49,7 +72,7 @@ def state(model: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def load_state(model: Any, values: dict[str, np.ndarray]) -> None:
+def load_state(model: Model, values: dict[str, np.ndarray]) -> None:
     """Assign what `state` gave.
 
     Raises:
@@ -65,12 +88,12 @@ def load_state(model: Any, values: dict[str, np.ndarray]) -> None:
         variable.assign(value)
 
 
-def save_weights(model: Any, path: Path) -> None:
+def save_weights(model: Model, path: Path) -> None:
     """Write all variables as safetensors."""
     write_tensors(dict(sorted(state(model).items())), path)
 
 
-def load_weights(model: Any, path: Path) -> None:
+def load_weights(model: Model, path: Path) -> None:
     """Read what `save_weights` wrote."""
     from safetensors.numpy import load_file
 

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from nightloom.encoders.encoder import Encoder
+from nightloom.models.bodies import token_vectors
 from nightloom.models.contract import Batch
 from nightloom.models.head import ClassificationHead
 
@@ -30,14 +31,7 @@ class EncoderTagger(keras.Model):
         self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Scores [rows, width, tags] in float32."""
-        vectors = self.encoder(
-            batch["ids"],
-            batch["segments"],
-            batch["positions"],
-            training=seed is not None,
-            seed=seed,
-            embedded=embedded,
-        )
+        vectors = token_vectors(self.encoder, batch, seed, embedded)
         shape = tf.shape(vectors)
         flat = tf.reshape(vectors, [-1, vectors.shape[-1]])
         scores = self.head.score(flat, seed)

@@ -9,11 +9,16 @@ import keras
 import tensorflow as tf
 
 from nightloom.encoders.dropout import derived_seed, dropout
-from nightloom.models.attention import Map, self_attention
+from nightloom.encoders.layers import Dense, LayerNorm
+from nightloom.models.attention import self_attention
 from nightloom.models.contract import Batch
 from nightloom.settings.model import TransformerSettings
 
 EPSILON = 1e-6
+
+
+def _dense(inputs: int, units: int, *, name: str) -> Dense:
+    return Dense(inputs, units, initializer="glorot_uniform", name=name)
 
 
 class Block(keras.layers.Layer):
@@ -24,12 +29,12 @@ class Block(keras.layers.Layer):
         self.settings = settings
         inner = settings.heads * (settings.head_size or settings.width)
         with keras.name_scope(name):  # else the weights of all blocks have the same names
-            self.qkv = Dense(settings.width, 3 * inner, name="qkv")
-            self.merge = Dense(inner, settings.width, name="merge")
-            self.up = Dense(settings.width, settings.feed_forward, name="up")
-            self.down = Dense(settings.feed_forward, settings.width, name="down")
-            self.norm1 = Norm(settings.width, name="norm1")
-            self.norm2 = Norm(settings.width, name="norm2")
+            self.qkv = _dense(settings.width, 3 * inner, name="qkv")
+            self.merge = _dense(inner, settings.width, name="merge")
+            self.up = _dense(settings.width, settings.feed_forward, name="up")
+            self.down = _dense(settings.feed_forward, settings.width, name="down")
+            self.norm1 = LayerNorm(settings.width, EPSILON, name="norm1")
+            self.norm2 = LayerNorm(settings.width, EPSILON, name="norm2")
         self.built = True
 
     def call(self, tokens: tf.Tensor, seen: tf.Tensor, seeds: list[tf.Tensor]) -> tf.Tensor:
@@ -45,10 +50,10 @@ class Block(keras.layers.Layer):
         if seeds:
             attended = dropout(attended, rate, seeds[0])
         tokens = self.norm1(tokens + attended)
-        fed = self.down(tf.nn.relu(self.up(tokens)))
+        fed = self.down(tf.nn.relu(self.up(tf.reshape(tokens, [-1, self.settings.width]))))
         if seeds:
             fed = dropout(fed, rate, seeds[1])
-        return self.norm2(tokens + fed)
+        return self.norm2(tokens + tf.reshape(fed, tf.shape(tokens)))
 
 
 class TransformerClassifier(keras.Model):
@@ -65,8 +70,8 @@ class TransformerClassifier(keras.Model):
             shape=(settings.length, settings.width), initializer=uniform, name="position_embedding"
         )
         self.blocks = [Block(settings, name=f"block{n}") for n in range(settings.depth)]
-        self.hidden = Dense(settings.width, settings.hidden, name="hidden")
-        self.classes = Dense(settings.hidden, classes, name="classes")
+        self.hidden = _dense(settings.width, settings.hidden, name="hidden")
+        self.classes = _dense(settings.hidden, classes, name="classes")
         self.built = True
 
     def look_up(self, batch: Batch) -> tf.Tensor:
@@ -99,45 +104,3 @@ class TransformerClassifier(keras.Model):
         if seed is not None:
             hidden_layer = dropout(hidden_layer, rate, seeds[-1])
         return tf.cast(self.classes(hidden_layer), tf.float32)
-
-
-class Dense(keras.layers.Layer):
-    """values [..., inputs] → values @ kernel + bias, as one matrix product over all tokens."""
-
-    def __init__(self, inputs: int, units: int, *, name: str) -> None:
-        super().__init__(name=name)
-        self.inputs, self.units = inputs, units
-        self.kernel = self.add_weight(
-            shape=(inputs, units), initializer="glorot_uniform", name="kernel"
-        )
-        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
-        self.built = True
-
-    def weights_now(self) -> Map:
-        """Kernel and bias in the precision of the layer that asks."""
-        return tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
-
-    def call(self, values: tf.Tensor) -> tf.Tensor:
-        """[..., inputs] → [..., units]."""
-        shape = tf.shape(values)
-        kernel, bias = self.weights_now()
-        flat = tf.matmul(tf.reshape(values, [-1, self.inputs]), kernel) + bias
-        return tf.reshape(flat, tf.concat([shape[:-1], [self.units]], axis=0))
-
-
-class Norm(keras.layers.Layer):
-    """Layer normalisation over the last axis, in float32 whatever the precision."""
-
-    def __init__(self, size: int, *, name: str) -> None:
-        super().__init__(name=name)
-        self.gamma = self.add_weight(shape=(size,), initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=(size,), initializer="zeros", name="beta")
-        self.built = True
-
-    def call(self, values: tf.Tensor) -> tf.Tensor:
-        """Same shape."""
-        wide = tf.cast(values, tf.float32)
-        centred = wide - tf.reduce_mean(wide, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        scale = tf.math.rsqrt(variance + EPSILON) * tf.cast(self.gamma, tf.float32)
-        return tf.cast(centred * scale + tf.cast(self.beta, tf.float32), values.dtype)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
+from nightloom.models.contract import Model
 from nightloom.serving.answers.classes import SavedClassifier
 from nightloom.serving.parts import parts_of
 from nightloom.serving.rows import batch_of
@@ -16,7 +16,7 @@ __all__ = ["SavedClassifier", "export_classifier"]
 class _Classifier(tf.Module):
     """Tokenizer, model and class names in one graph."""
 
-    def __init__(self, tokenizer: tf.Module, model: Any, label_names: Sequence[str]) -> None:
+    def __init__(self, tokenizer: tf.Module, model: Model, label_names: Sequence[str]) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.parts = parts_of(model)
@@ -38,7 +38,7 @@ class _Classifier(tf.Module):
 
 
 def export_classifier(
-    *, tokenizer: tf.Module, model: Any, label_names: Sequence[str], folder: Path
+    *, tokenizer: tf.Module, model: Model, label_names: Sequence[str], folder: Path
 ) -> None:
     """Write the SavedModel: signatures `serving_default` (text) and `classes`."""
     module = _Classifier(tokenizer, model, label_names)

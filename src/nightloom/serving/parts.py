@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from nightloom.models.contract import Model
 
-def parts_of(model: Any) -> list[Any]:
+
+def parts_of(model: Model) -> list[Any]:
     """All that an exported object has to track: the model's variables, and its body's resources.
 
     Not the model: TensorFlow takes a Keras variable and the `tf.Variable` inside it for two, and

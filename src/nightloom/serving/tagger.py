@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from nightloom.models.contract import Model
 from nightloom.serving.answers.pieces import SavedTagger, TaggedText
 from nightloom.serving.parts import parts_of
 from nightloom.serving.rows import batch_of
@@ -24,7 +25,7 @@ class _Tagger(tf.Module):
     """Tokenizer, windows, model and tag names in one graph."""
 
     def __init__(
-        self, tokenizer: Any, model: Any, label_names: Sequence[str], length: int, overlap: int
+        self, tokenizer: Any, model: Model, label_names: Sequence[str], length: int, overlap: int
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
@@ -121,7 +122,7 @@ class _Tagger(tf.Module):
 def export_tagger(
     *,
     tokenizer: Any,
-    model: Any,
+    model: Model,
     label_names: Sequence[str],
     length: int,
     overlap: int,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import write_stream
 from nightloom.families.base import load_family
+from nightloom.models.contract import Batch, Body
 from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples, read_examples
 from nightloom.training.scoring import Scorer
@@ -65,10 +66,10 @@ def build(context: BuildContext) -> Built:
 class Features:
     """A body as a model whose scores are its features."""
 
-    def __init__(self, body: Any) -> None:
+    def __init__(self, body: Body) -> None:
         self._body = body
 
-    def logits(self, batch: dict[str, Any]) -> Any:
+    def logits(self, batch: Batch) -> Any:
         """The features, [examples, size]."""
         return self._body.features(batch)
 

@@ -1,17 +1,17 @@
 """`register` for tagged sentences: the exported tagger, and what MLflow is told about it."""
 
 from pathlib import Path
-from typing import Any
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.models.contract import Model
 from nightloom.registry.mlmodel import ENTITIES, TEXT, Field, ModelCard
 from nightloom.serving.entities import words_as_text
 from nightloom.serving.tagger import UNCUT, export_tagger
 from nightloom.text.tokenizers import load_tokenizer
 
 
-def export(context: BuildContext, model: Any, folder: Path) -> None:
+def export(context: BuildContext, model: Model, folder: Path) -> None:
     """Write the SavedModel: raw strings to a tag for every piece, with offsets."""
     settings = context.settings["model"]
     tokenizer = load_tokenizer(context.inputs["tokenizer"].path, length=UNCUT)

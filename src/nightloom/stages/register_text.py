@@ -5,6 +5,7 @@ from typing import Any
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.models.contract import Model
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.classifier import export_classifier
@@ -15,7 +16,7 @@ OF_TF_HUB = ("hub", "hub_head")
 """Learners whose tokenizer may have operations of tensorflow-text."""
 
 
-def export(context: BuildContext, model: Any, folder: Path) -> None:
+def export(context: BuildContext, model: Model, folder: Path) -> None:
     """Write the SavedModel: raw strings to class probabilities."""
     tokenizer = load_tokenizer(
         context.inputs["tokenizer"].path, length=context.settings["model"]["length"]

@@ -1,7 +1,5 @@
 """`train`: a model of any family, fitted to the encoded training split."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import pandas
@@ -9,6 +7,7 @@ import pandas
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.families.base import load_family, store_model
+from nightloom.models.contract import Model
 from nightloom.settings.train import TrainSettings
 from nightloom.training.checkpoints import Checkpoints
 from nightloom.training.devices import computing_in, prepare, side_by_side, steps_a_call
@@ -88,7 +87,7 @@ def _objective(context: BuildContext) -> Objective:
 
 
 def _publish(
-    context: BuildContext, outcome: Outcome, model: Any, train: Examples, batch_size: int
+    context: BuildContext, outcome: Outcome, model: Model, train: Examples, batch_size: int
 ) -> Built:
     history, timings = pandas.DataFrame(outcome.history), pandas.DataFrame(outcome.timings)
     write_parquet(history, context.out / "history.parquet")

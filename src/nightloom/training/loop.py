@@ -17,7 +17,7 @@ import numpy as np
 
 from nightloom import interruption
 from nightloom.errors import RunError
-from nightloom.models.contract import load_state, state
+from nightloom.models.contract import Model, load_state, state
 from nightloom.progress import Report
 from nightloom.settings.train import TrainSettings
 from nightloom.training.ahead import Behind, ahead
@@ -68,7 +68,7 @@ class Loop:
     def __init__(
         self,
         *,
-        model: Any,
+        model: Model,
         optimizer: keras.optimizers.Optimizer,
         stepper: Stepper,
         feed: Feed,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nightloom.models.contract import Batch
+from nightloom.models.contract import Batch, Scoring
 from nightloom.progress import SILENT, Report
 from nightloom.training.ahead import ahead
 from nightloom.training.batches import Layout, Place, materialise, places_in_order
@@ -28,7 +28,7 @@ class Scorer:
     whose names two calls at once would share.
     """
 
-    def __init__(self, model: Any, *, jit_compile: bool) -> None:
+    def __init__(self, model: Scoring, *, jit_compile: bool) -> None:
         """`jit_compile`: compile with XLA where all batches have one shape and are many."""
         self._model = model
         self._jit_compile = jit_compile

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nightloom.models.contract import Batch
+from nightloom.models.contract import Batch, Model
 from nightloom.training.losses import cross_entropy
 
 Arrays = dict[str, np.ndarray]
@@ -51,7 +51,7 @@ class Stepper:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         optimizer: keras.optimizers.Optimizer,
         strategy: tf.distribute.Strategy,
         *,
@@ -68,12 +68,13 @@ class Stepper:
         self._smoothing = label_smoothing
         self._jit_compile = jit_compile
         self._table = getattr(model, "table", None)
+        self._look_up = getattr(model, "look_up", None)
         variables = list(model.trainable_variables)
         if self._table is not None and any(v is self._table for v in variables):
             variables.remove(self._table)
             variables.append(self._table)  # its gradient is made last
         else:
-            self._table = None
+            self._table = self._look_up = None
         self.variables = variables
         jit = jit_compile or None
         self.computed = tf.function(self._compute, jit_compile=jit)
@@ -251,7 +252,7 @@ class Stepper:
         parts = [
             {name: array[number, this, n] for name, array in batches.items()} for n in range(count)
         ]
-        embedded = [None if self._table is None else self.model.look_up(one) for one in parts]
+        embedded = [self._looked_up(one) for one in parts]
         found = [
             self.computed(part, looked_up, scale, seeds[number, this, n])
             for n, (part, looked_up) in enumerate(zip(parts, embedded, strict=True))
@@ -267,8 +268,11 @@ class Stepper:
 
         One batch alone: others beside it would only wait, on threads that other shapes need.
         """
-        embedded = None if self._table is None else self.model.look_up(batch)
+        embedded = self._looked_up(batch)
         return self.computed(batch, embedded, tf.constant(1.0), tf.constant(0, tf.uint32))[0]
+
+    def _looked_up(self, batch: Batch) -> tf.Tensor | None:
+        return None if self._look_up is None else self._look_up(batch)
 
     def _scatter(self, batches: list[Batch], gradients: list[tf.Tensor]) -> tf.Tensor:
         """Gradient of the table from those of the looked-up embeddings, [vocabulary, size]."""

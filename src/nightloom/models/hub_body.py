@@ -1,0 +1,44 @@
+"""Modules of TF Hub as bodies of classifiers."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nightloom.encoders.pooling import pool
+from nightloom.models.contract import Batch
+from nightloom.tfhub.layer import SavedModelLayer
+
+
+class HubBody(keras.layers.Layer):
+    """An encoder of TF Hub; one example a row."""
+
+    def __init__(self, layer: SavedModelLayer, *, pooling: str, size: int) -> None:
+        super().__init__(name="body")
+        self.layer = layer
+        self.pooling = pooling
+        self.size = size
+        self.built = True
+
+    @property
+    def resources(self) -> list[Any]:
+        """The module itself: it may hold tables and files beside its variables."""
+        return [self.layer.module]
+
+    def features(
+        self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """`pooled_output`, or first token or mean of `sequence_output`, [examples, size]."""
+        there = tf.cast(batch["segments"] > 0, tf.int32)
+        outputs: dict[str, Any] = self.layer(
+            {
+                "input_word_ids": batch["ids"],
+                "input_mask": there,
+                "input_type_ids": tf.zeros_like(there),
+            },
+            training=seed is not None,
+            seed=seed,
+        )
+        if self.pooling == "pooler":
+            return outputs["pooled_output"]
+        return pool(outputs["sequence_output"], batch, how=self.pooling)
