@@ -60,7 +60,7 @@ def test_sequence_pooler_states_and_attentions_agree(tmp_path: Path, family: str
         assert ours.shape == (4, 3, 9, 9)
         rows = np.repeat(mask[:, None], 3, axis=1)
         close(ours.numpy()[rows], other.numpy()[rows])
-    if family == "distilbert":
+    if family in ("distilbert", "electra"):
         assert encoder.pooler is None
     else:
         pooled = pool(found.sequence_output, batch, how="pooler", encoder=encoder)
@@ -106,6 +106,17 @@ def test_bare_encoders_load_without_a_pooler(tmp_path: Path, with_pooler_family:
     with torch.no_grad():
         expected = theirs(**torch_inputs(batch, config.pad_id)).last_hidden_state.numpy()
     close(encoded(encoder, batch)[mask], expected[mask])
+
+
+@pytest.mark.parametrize(("which", "projects"), [("electra", False), ("albert", True)])
+def test_embeddings_as_wide_as_the_layers(tmp_path: Path, which: str, projects: bool) -> None:
+    theirs = save_checkpoint(tmp_path, which, embedding_size=12)
+    encoder = load_encoder(tmp_path)
+    assert (encoder.projection is not None) == projects
+    batch = padded(random_examples([5]))
+    with torch.no_grad():
+        expected = theirs(**torch_inputs(batch)).last_hidden_state.numpy()
+    close(encoded(encoder, batch), expected)
 
 
 def test_a_pooler_can_be_left_out(tmp_path: Path) -> None:

@@ -179,6 +179,8 @@ def test_pairs_of_texts(tmp_path: Path, pooling: str) -> None:
         ("bert", 11, ("cls", "mean")),
         ("distilbert", 6, ("cls", "mean")),
         ("distilbert", 7, ("cls",)),
+        ("electra", 6, ("cls", "mean")),
+        ("electra", 7, ("cls",)),
     ],
 )
 def test_many_labels(tmp_path: Path, which: str, labels: int, poolings: tuple[str, ...]) -> None:

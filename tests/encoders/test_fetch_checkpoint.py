@@ -34,7 +34,7 @@ def test_directory(tmp_path: Path, family: str) -> None:
     assert facts["family"] == family
     assert (facts["layers"], facts["hidden_size"], facts["heads"]) == (2, 12, 3)
     assert facts["max_positions"] == 64
-    assert facts["has_pooler"] == (family != "distilbert")
+    assert facts["has_pooler"] == (family not in ("distilbert", "electra"))
     names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert facts["files"] == {name: (out / name).stat().st_size for name in names}

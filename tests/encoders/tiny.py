@@ -54,7 +54,7 @@ def torch_model(family: str, kind: str = "Model", *, seed: int = 0, **changes: A
     sizes = dict(_DISTILBERT if family == "distilbert" else _SIZES)
     if family in ("roberta", "xlm-roberta", "camembert"):
         sizes |= _ROBERTA
-    if family == "albert":
+    if family in ("albert", "electra"):
         sizes |= {"embedding_size": 8}
     name = class_of(family)
     config = getattr(transformers, f"{name}Config")(**(sizes | changes))
@@ -78,7 +78,7 @@ def save_checkpoint(directory: Path, family: str, kind: str = "Model", **changes
 def save_tokenizer(directory: Path, family: str) -> None:
     """Save a small real tokenizer of the kind that the family has."""
     letters = "abcdefghijklmnopqrstuvwxyz,."
-    if family in ("bert", "distilbert"):
+    if family in ("bert", "distilbert", "electra"):
         specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         pieces = [*specials, *WORDS, *letters, *(f"##{letter}" for letter in letters)]
         vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}

@@ -88,25 +88,32 @@ def test_a_checkpoint_counts_by_its_files_wherever_it_lies(frozen, nightloom, ch
 
 
 @pytest.fixture(scope="module")
+def electra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "electra"
+    save_checkpoint(folder, "electra")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def tuned(
-    nightloom: Nightloom, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+    nightloom: Nightloom, electra: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Done]:
     """A home after fine-tuning the upper layer, with attention maps."""
     home = tmp_path_factory.mktemp("tuned") / "home"
     more = ("model.trainable=top:1", "train.learning_rate=0.01", 'model.attentions=["One, two"]')
-    done = nightloom(home, *bert(checkpoint, *more))
+    done = nightloom(home, *bert(electra, *more))
     assert done.code == 0, done.err
     return home, done
 
 
-def test_fine_tuning_changes_the_upper_layer_and_the_head_alone(tuned, checkpoint):
+def test_fine_tuning_changes_the_upper_layer_and_the_head_alone(tuned, electra):
     from safetensors.numpy import load_file
 
     home, done = tuned
     assert "extract_features" not in done.states
     trained = load_file(next((home / "artifacts" / "train").glob("*/weights.safetensors")))
     exported = load_file(files_of(home, "classify-bert", 1) / "huggingface/model.safetensors")
-    before = load_file(checkpoint / "model.safetensors")
+    before = load_file(electra / "model.safetensors")
     assert any("kernel" in name for name in trained)
 
     def changed(part: str) -> bool:

@@ -1,8 +1,8 @@
 """Our classification head, put in terms of the heads that Hugging Face models have.
 
 Ours is: pooled vector → dense. Theirs have one more dense map with a bent function in between,
-which is used where it is straight: tanh near 0, relu far above 0. Their pooled vector is that of
-the first token; `averaging_layer` adds a layer that brings the average of all tokens there.
+which is used where it is straight: tanh near 0, relu and gelu far above 0. Their pooled vector is
+that of the first token; `averaging_layer` adds a layer that brings the average of all tokens there.
 """
 
 import math
@@ -20,6 +20,7 @@ _STRAIGHT = 2.0**-13
 |x| < 45; an x below 1 keeps three decimals in float16."""
 _BENT = 2.0**-10
 """Where tanh is no longer straight for the values of layer-normed vectors."""
+_STRAIGHT_FROM = {"relu": np.float32(0), "gelu": np.float32(6)}
 _LARGEST = float(np.finfo(np.float16).max)
 
 _FADED = 2.0**-80
@@ -41,15 +42,15 @@ def tanh_head(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
     return np.diag(scale), np.zeros(len(kernel), np.float32), kernel / scale[:, None], bias
 
 
-def relu_head(
-    kernel: np.ndarray, bias: np.ndarray, *, gamma: np.ndarray, beta: np.ndarray
+def ramp_head(
+    kernel: np.ndarray, bias: np.ndarray, *, gamma: np.ndarray, beta: np.ndarray, bend: str
 ) -> tuple[np.ndarray, ...]:
-    """As `tanh_head` with a relu in between.
+    """As `tanh_head` with relu or gelu in between.
 
-    Where there is room, the logits and their negatives go through the relu, and the second map
-    takes the difference: exact. Else the vectors, which come from a layer norm with `gamma` and
-    `beta`, are lifted above 0 first (a normed value is at most sqrt(n - 1) in size, n being the
-    width).
+    Where there is room, the logits and their negatives go through it, and the second map takes the
+    difference, which is exact: bend(x) - bend(-x) = x. Else the vectors, which come from a layer
+    norm with `gamma` and `beta`, are lifted to where it is straight (a normed value is at most
+    sqrt(n - 1) in size, n being the width).
     """
     hidden, labels = kernel.shape
     if 2 * labels <= hidden:
@@ -58,13 +59,13 @@ def relu_head(
         outer = np.zeros((hidden, labels), np.float32)
         outer[:labels], outer[labels : 2 * labels] = np.eye(labels), -np.eye(labels)
         return inner, np.zeros(hidden, np.float32), outer, bias
-    lift = np.abs(gamma) * np.float32(math.sqrt(hidden)) + np.abs(beta)
+    lift = np.abs(gamma) * np.float32(math.sqrt(hidden)) + np.abs(beta) + _STRAIGHT_FROM[bend]
     lowered = (bias - lift.astype(np.float64) @ kernel).astype(np.float32)
     return np.eye(hidden, dtype=np.float32), lift, kernel, lowered
 
 
 def averaging_room(hidden: int, bend: str) -> int:
-    """How many labels an averaging layer has room for, under a head that bends by tanh or relu."""
+    """How many labels an averaging layer has room for, under a head that bends by tanh or not."""
     return hidden - 1 if bend == "tanh" else hidden // 2
 
 

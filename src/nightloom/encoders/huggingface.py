@@ -11,7 +11,7 @@ import numpy as np
 from nightloom.encoders.architecture import TaskModels
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import POOLING_KEY, EncoderConfig
-from nightloom.encoders.heads import State, averaging_layer, averaging_room, relu_head, tanh_head
+from nightloom.encoders.heads import State, averaging_layer, averaging_room, ramp_head, tanh_head
 from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
 from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
@@ -135,8 +135,9 @@ def _classifier(
     elif models.bend == "tanh":
         head = tanh_head(kernel, bias)
     else:
-        norm = f"layer.{config.layers - 1}.output_norm"
-        head = relu_head(kernel, bias, gamma=weights[f"{norm}.gamma"], beta=weights[f"{norm}.beta"])
+        name = f"layer.{config.layers - 1}.output_norm"
+        norm = {kind: weights[f"{name}.{kind}"] for kind in ("gamma", "beta")}
+        head = ramp_head(kernel, bias, **norm, bend=models.bend)
     return _encoder_tensors(config, weights) | {
         f"{models.inner}.weight": head[0].T,
         f"{models.inner}.bias": head[1],

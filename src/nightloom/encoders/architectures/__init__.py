@@ -6,6 +6,7 @@ from nightloom.encoders.architecture import Architecture
 from nightloom.encoders.architectures.albert import ALBERT
 from nightloom.encoders.architectures.bert import BERT
 from nightloom.encoders.architectures.distilbert import DISTILBERT
+from nightloom.encoders.architectures.electra import ELECTRA
 from nightloom.encoders.architectures.roberta import ROBERTA
 
 ARCHITECTURES = tuple(one for one in list(globals().values()) if isinstance(one, Architecture))
