@@ -106,7 +106,7 @@ def test_text_classification(tmp_path: Path, family: str, pooling: str) -> None:
     assert set(their_labels(out)) == set(LABELS)
 
 
-@pytest.mark.parametrize("pooling", ["pooler", "cls"])
+@pytest.mark.parametrize("pooling", ["pooler", "cls", "mean"])
 def test_probabilities_in_float16(tmp_path: Path, family: str, pooling: str) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     save_checkpoint(source, family)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.encoders.architecture import TaskModels
+from nightloom.encoders.averaging import averaging_layers, averaging_room
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import POOLING_KEY, EncoderConfig
-from nightloom.encoders.heads import State, averaging_layer, averaging_room, ramp_head, tanh_head
+from nightloom.encoders.heads import State, ramp_head, tanh_head
 from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
 from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from nightloom.encoders.encoder import Encoder
 
 _ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "silu": "silu"}
-_MEAN_NOTE = (
-    "Pooling: mean, by one layer more than the encoder has, whose attention averages (no class of "
-    "transformers for this architecture does); exact in float32 and bfloat16, not in float16. Not "
-    "a checkpoint to train further from."
+_AVERAGES = (
+    "Pooling: mean, by {} more than the encoder has, whose attention averages (no class of "
+    "transformers for this architecture does); for {}. Not a checkpoint to train further from."
 )
+_MEAN_NOTES = {
+    1: _AVERAGES.format("one layer", "float32 and bfloat16, not for float16"),
+    2: _AVERAGES.format("two layers", "float32, bfloat16 and float16"),
+}
+"""By the number of layers that were added."""
 
 
 def export_sequence_classifier(
@@ -48,11 +53,12 @@ def export_sequence_classifier(
     model, and a `note` on its pooling.
 
     The model is of the family's own ...ForSequenceClassification class, equal to ours up to
-    float32 rounding, for single texts and pairs, padded or not. For `mean` it has one layer more
-    (`heads.averaging_layer`), and ALBERT's shared layers are written out one by one.
+    float32 rounding, for single texts and pairs, padded or not. For `mean` it has a layer or two
+    more (`averaging`; equal to some 1e-5 of the largest logit), and ALBERT's shared layers are
+    written out one by one.
 
     Raises InputError for an unknown pooling, `pooler` without a pooler, a head of another shape,
-    or more labels than `heads.averaging_layer` has room for.
+    or more labels than `averaging` has room for.
     """
     config = encoder.config
     _check_head(config, kernel, bias, label_names)
@@ -61,12 +67,14 @@ def export_sequence_classifier(
     kernel, bias = kernel.astype(np.float32), bias.astype(np.float32)
     if pooling == "mean":
         room = averaging_room(config.hidden_size, _task_models(config).bend)
-        config, weights, kernel = averaging_layer(config, weights, kernel, room=room)
+        config, weights, kernel = averaging_layers(config, weights, kernel, room=room)
     values = _config_of(config, "ForSequenceClassification")
     if pooling == "mean":
         values |= {POOLING_KEY: "mean"}
     state = _classifier(config, weights, pooling, kernel, bias)
-    note = _MEAN_NOTE if pooling == "mean" else f"Pooling: {pooling}."
+    note = f"Pooling: {pooling}."
+    if pooling == "mean":
+        note = _MEAN_NOTES[config.layers - encoder.config.layers]
     _write(Path(directory), values, state, label_names, note=note)
     _write_tokenizer(Path(directory), Path(tokenizer_dir), config, max_length)
     return {"class": values["architectures"][0], "note": note}
