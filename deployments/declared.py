@@ -44,8 +44,12 @@ def declared(settings: DeploySettings) -> list[Declared]:
     Raises:
         InputError: The models of the night are not what they should be.
     """
-    found = [_read(one) for one in read_yaml(PREFECT_YAML)["deployments"]]
-    return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in found]
+    return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in in_file()]
+
+
+def in_file() -> list[Declared]:
+    """All deployments as the file has them."""
+    return [_read(one) for one in read_yaml(PREFECT_YAML)["deployments"]]
 
 
 def _read(one: dict[str, Any]) -> Declared:

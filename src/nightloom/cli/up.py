@@ -206,3 +206,10 @@ def _tell(stack: "Stack") -> None:
     click.echo(f"Prefect   {stack.prefect_url}  (export PREFECT_API_URL={stack.api_url})")
     click.echo(f"MLflow    {stack.mlflow_url}")
     click.echo(f"worker    of the pool {stack.pool}; logs in {stack.logs}")
+    from nightloom.deployments.earlier import of_other_versions
+
+    if others := of_other_versions(stack.api_url):
+        say(
+            f"deployments of another version of nightloom: {', '.join(others)}; their runs would "
+            "fail: run `nightloom deploy`, which brings them up to date"
+        )

@@ -1,0 +1,112 @@
+"""Who has a home and a Prefect server set up by d5ba2bc goes on.
+
+Both were recorded (`tests/upgrade/record.py`) under a path that is not there any more, so that the
+home was moved as well. It has a champion, and deployments whose entry points begin with `flows.`.
+"""
+
+import contextlib
+import json
+import sqlite3
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_up import Stack
+from tests.flows.conftest import Done
+
+RECORDED = Path(__file__).parent / "d5ba2bc.tar.xz"
+DEPLOYMENTS = {
+    "nightly": "nightly.nightly",
+    "classify-transformer": "classify_transformer.classify_transformer",
+    "classify-hub": "classify_hub.classify_hub",
+    "classify-bert": "classify_bert.classify_bert",
+    "ner-bert": "ner_bert.ner_bert",
+}
+
+
+@dataclass
+class Upgraded:
+    """What the commands said, in the order in which somebody gives them after an update."""
+
+    models: Done
+    answer: Done
+    up: Done
+    deploy: Done
+    again: Done
+    night: dict[str, str]
+    """The state that a run of the deployed night ended in."""
+    models_after: Done
+    cron: tuple[str, bool]
+    """The night's schedule, and whether it is active."""
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    home = tmp_path_factory.mktemp("upgraded") / "home"
+    with tarfile.open(RECORDED) as packed:
+        packed.extractall(home, filter="data")
+    pause(home)
+    stack = Stack(home)
+    models = stack.nightloom("models")
+    answer = stack.nightloom("predict", "news@champion", "The team won the cup")
+    up = stack.up()
+    try:
+        deploy, again = stack.nightloom("deploy"), stack.nightloom("deploy", "--dry-run")
+        path = f"deployments/{stack.deployment('nightly')}/create_flow_run"
+        run = stack.ask("POST", path, json={"state": {"type": "SCHEDULED"}})
+        [schedule] = stack.ask("GET", "deployments/name/nightly/nightly")["schedules"]
+        night = stack.wait_for(run["id"], "Completed", 300)["state"]
+        cron = (schedule["schedule"]["cron"], schedule["active"])
+        after = stack.nightloom("models")
+    finally:
+        down = stack.nightloom("up", "--down")
+    assert down.code == 0, down.err
+    return Upgraded(models, answer, up, deploy, again, night, after, cron)
+
+
+def pause(home: Path) -> None:
+    """Pause the schedule: no night of its own, whatever the hour of this test."""
+    with contextlib.closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
+        database.execute("UPDATE deployment_schedule SET active = 0")
+        database.execute("DELETE FROM flow_run WHERE state_type = 'SCHEDULED'")
+        database.commit()
+
+
+def test_the_registry_is_read_and_the_champion_answers_as_it_did(upgraded):
+    assert upgraded.models.code == 0, upgraded.models.err
+    assert "@champion" in upgraded.models.out
+    assert upgraded.answer.code == 0, upgraded.answer.err
+    answer = json.loads(upgraded.answer.out)
+    assert answer["label"] == "Sports"
+    wanted = {"Business": 0.116124, "Sci/Tech": 0.280172, "Sports": 0.306888, "World": 0.296815}
+    assert answer["probabilities"] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_first_command_says_that_the_home_was_moved(upgraded):
+    said = upgraded.models.err + upgraded.answer.err
+    assert said.count("moved or copied from /tmp/nightloom-recorded/home") == 1
+
+
+def test_up_says_in_one_line_that_the_deployments_are_to_be_brought_up_to_date(upgraded):
+    [line] = [line for line in upgraded.up.err.splitlines() if "nightloom deploy" in line]
+    assert all(name in line for name in DEPLOYMENTS)
+
+
+def test_deploy_names_each_old_entry_point_with_the_new_one_and_is_done(upgraded):
+    assert upgraded.deploy.code == 0, upgraded.deploy.err
+    for name, function in DEPLOYMENTS.items():
+        change = f"{name}/{name}: entrypoint: flows.{function} → nightloom.flows.{function}"
+        assert change in upgraded.deploy.out.splitlines()
+    assert (upgraded.again.code, upgraded.again.err.strip().endswith("nothing was done")) == (
+        0,
+        True,
+    )
+    assert upgraded.cron == ("30 1 * * *", False), "what somebody chose stays"
+
+
+def test_the_next_night_of_the_old_deployment_registers_the_model_again(upgraded):
+    assert upgraded.night["type"] == "COMPLETED", upgraded.night["message"]
+    versions = [line.split() for line in upgraded.models_after.out.splitlines()[1:]]
+    assert {line[0]: line[-1] == "@champion" for line in versions} == {"2": True, "1": False}
