@@ -1,4 +1,4 @@
-"""`nightloom`: flows, run, predict, models, cache, up, deploy, export-hub."""
+"""`nightloom`: the commands, each in a module of its own that is loaded when it is named."""
 
 import os
 import sys
@@ -16,6 +16,11 @@ COMMANDS = {
     "run": "nightloom.cli.run:run",
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
+    "history": "nightloom.cli.champion:history",
+    "promote": "nightloom.cli.champion:promote",
+    "rollback": "nightloom.cli.champion:rollback",
+    "pin": "nightloom.cli.champion:pin",
+    "unpin": "nightloom.cli.champion:unpin",
     "cache": "nightloom.cli.cache:cache",
     "up": "nightloom.cli.up:up",
     "deploy": "nightloom.cli.deploy:deploy",

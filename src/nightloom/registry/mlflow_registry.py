@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloom.gate.judging import Verdict
-from nightloom.registry import entries, leftovers, whole
+from nightloom.registry import entries, leftovers, moves, whole
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
@@ -161,19 +161,24 @@ class Registry:
         self._client.set_registered_model_alias(name, alias, str(version))
 
     def set_decision(
-        self, version: Version, verdict: Verdict, champion: Version | None = None
+        self,
+        version: Version,
+        verdict: Verdict,
+        champion: Version | None = None,
+        *,
+        by: str = "a run",
     ) -> Version:
         """Write the gate's verdict on a version and give it the alias that follows.
 
         `champion` when promoted; `challenger` otherwise, unless the version is the champion. May be
         repeated. champion: whom it was judged against; it stays or becomes the anchor, or the
-        version does.
+        version does. by: whose move it is, for the history.
         """
         name, number = version.name, str(version.version)
         if verdict.promoted and (verdict.proved or champion is None):
-            self._set_anchor(version)
+            self.set_anchor(name, version.version)
         elif champion is not None and verdict.anchor_lost:
-            self._set_anchor(champion)
+            self.set_anchor(name, champion.version)
         tags = {
             DECISION_TAG: verdict.decision,
             REASON_TAG: verdict.reason,
@@ -184,15 +189,40 @@ class Registry:
             self._client.set_model_version_tag(name, number, key, value)
         aliases = self._client.get_model_version(name, number).aliases
         if verdict.promoted:
-            self.set_alias(name, CHAMPION, version.version)
-            if CHALLENGER in aliases:
-                self._client.delete_registered_model_alias(name, CHALLENGER)
+            self.move_champion(name, version.version, by=by, why=verdict.reason)
         elif CHAMPION not in aliases:
             self.set_alias(name, CHALLENGER, version.version)
         return version_of(self._client.get_model_version(name, number))
 
-    def _set_anchor(self, version: Version) -> None:
-        self._client.set_registered_model_tag(version.name, ANCHOR_TAG, str(version.version))
+    def move_champion(self, name: str, version: int, *, by: str, why: str) -> None:
+        """Give a version the alias `champion`, and enter the move; nothing where it has it."""
+        before = moves.history(self._client, name)
+        old = before[-1].new if before else None
+        if old != version:
+            self.set_alias(name, CHAMPION, version)
+            moves.enter(self._client, name, old, version, by=by, why=why)
+        if CHALLENGER in self._client.get_model_version(name, str(version)).aliases:
+            self._client.delete_registered_model_alias(name, CHALLENGER)
+
+    def history(self, name: str) -> list[moves.Move]:
+        """All moves of the champion's alias, oldest first."""
+        return moves.history(self._client, name)
+
+    def pin(self, name: str) -> moves.Pin | None:
+        """What holds the champion of a model that is registered, if anything."""
+        return moves.pin_of(self._client, name)
+
+    def set_pin(self, name: str, version: int, *, by: str, why: str) -> moves.Pin:
+        """Hold a version as the champion: the gate promotes no other."""
+        return moves.set_pin(self._client, name, version, by=by, why=why)
+
+    def remove_pin(self, name: str) -> None:
+        """Let the gate decide again."""
+        moves.remove_pin(self._client, name)
+
+    def set_anchor(self, name: str, version: int) -> None:
+        """Make a version the one that candidates must not fall below."""
+        self._client.set_registered_model_tag(name, ANCHOR_TAG, str(version))
 
     def damage(self, version: Version, *, full: bool = False) -> dict[str, str]:
         """What is wrong with the files of a version, by file; `full`: hash those on this machine.

@@ -66,10 +66,12 @@ def build(context: BuildContext) -> Built:
         verdict = _takes_over(context, settings, champion)
     else:
         verdict = _judge(context, settings, registry, champion)
+        if champion is not None:
+            verdict = _held(registry, champion, verdict)
         if twin is not None:
             verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     if not is_decided:
-        version = registry.set_decision(version, verdict, champion)
+        version = registry.set_decision(version, verdict, champion, by=_by(context))
     model = {
         "name": name,
         "version": version.version,
@@ -168,6 +170,24 @@ def _judge(
             anchored = rival(context, anchor, role="anchor")
     verdict: Verdict = _judging(context).judge(context, settings, against, anchored)
     return verdict
+
+
+def _held(registry: Registry, champion: Version, verdict: Verdict) -> Verdict:
+    """The verdict, but that a champion which a person pinned keeps its place."""
+    pin = registry.pin(champion.name) if verdict.promoted else None
+    if pin is None:
+        return verdict
+    reason = (
+        f"held back: {pin.told()}, `nightloom unpin {champion.name}` lets others pass; else it "
+        f"were {verdict.reason}"
+    )
+    return replace(verdict, decision="challenger", reason=reason)
+
+
+def _by(context: BuildContext) -> str:
+    """The run, as the history of the champion names it."""
+    run = context.run.get("flow_run_name")
+    return f"run {run} of {context.run['flow']}" if run else f"a run of {context.run['flow']}"
 
 
 def _already_champion(

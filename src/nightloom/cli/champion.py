@@ -1,0 +1,160 @@
+"""`nightloom history`, `promote`, `rollback`, `pin`, `unpin`: people's word in who is champion."""
+
+import getpass
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from nightloom.errors import InputError
+from nightloom.home import Home
+
+if TYPE_CHECKING:
+    from nightloom.registry.mlflow_registry import Registry
+    from nightloom.registry.versions import Version
+
+WHY = click.option("--why", required=True, help="The reason, for the history.")
+BY = click.option("--by", help="Who decides; the user of this machine where it is left out.")
+
+
+@click.command(epilog="Example: nightloom history news")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def history(model: str, as_json: bool) -> None:
+    """Show every move of MODEL's champion: when, from and to, by whom and why."""
+    registry, version = _named(model)
+    found, pin = registry.history(version.name), registry.pin(version.name)
+    if as_json:
+        shown = {"moves": [asdict(one) for one in found], "pin": asdict(pin) if pin else None}
+        click.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    if not found:
+        click.echo(f"{version.name} never had a champion")
+    for one in found:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.when))
+        click.echo(f"{when}  {_or_none(one.old)} → {_or_none(one.new)}  by {one.by}: {one.why}")
+    if pin:
+        click.echo(f"{pin.told()}; `nightloom unpin {version.name}` lets others pass")
+
+
+@click.command(epilog='Example: nightloom promote news/3 --why "agreed with the desk"')
+@click.argument("model")
+@WHY
+@BY
+def promote(model: str, why: str, by: str | None) -> None:
+    """Make a version champion, MODEL as name/version or name@alias, whatever the gate said.
+
+    The gate goes on deciding about later ones; `nightloom pin` holds this one.
+    """
+    registry, version = _named(model, exact=True)
+    pin = registry.pin(version.name)
+    if pin and pin.version != version.version:
+        raise InputError(f"{pin.told()}; first run `nightloom unpin {version.name}`")
+    _moved(registry, version.name, version.version, by=by, why=why)
+
+
+@click.command(epilog='Example: nightloom rollback news --why "calls prices sports"')
+@click.argument("model")
+@click.option("--to", type=int, help="The version; the champion before this one where left out.")
+@WHY
+@BY
+def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
+    """Put an earlier champion of MODEL back, and hold it until `nightloom unpin MODEL`.
+
+    The version that is withdrawn is no measure for later ones any more.
+    """
+    registry, version = _named(model)
+    name, moves = version.name, registry.history(version.name)
+    now = moves[-1].new if moves else None
+    if now is None:
+        raise InputError(_no_champion(name))
+    before = [one.old for one in moves if one.new == now and one.old is not None]
+    if to is None and not before:
+        raise InputError(f"{name} had no champion before version {now}; name one with --to N")
+    target = _named(f"{name}/{to if to is not None else before[-1]}", exact=True)[1]
+    if target.version == now:
+        raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
+    anchor = registry.anchor(target).version
+    _moved(registry, name, target.version, by=by, why=f"rollback: {why}")
+    registry.set_pin(name, target.version, by=by or _user(), why=why)
+    if anchor == now:
+        registry.set_anchor(name, target.version)
+    click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
+
+
+@click.command(epilog='Example: nightloom pin news --why "audit until Friday"')
+@click.argument("model")
+@WHY
+@BY
+def pin(model: str, why: str, by: str | None) -> None:
+    """Hold MODEL's champion: the gate promotes no other until `nightloom unpin MODEL`."""
+    registry, version = _named(model)
+    champion = registry.champion(version.name)
+    if champion is None:
+        raise InputError(_no_champion(version.name))
+    made = registry.set_pin(version.name, champion.version, by=by or _user(), why=why)
+    click.echo(made.told())
+
+
+@click.command(epilog="Example: nightloom unpin news")
+@click.argument("model")
+def unpin(model: str) -> None:
+    """Let the gate decide about MODEL's champion again."""
+    registry, version = _named(model)
+    if registry.pin(version.name) is None:
+        click.echo(f"the champion of {version.name} was not held")
+        return
+    registry.remove_pin(version.name)
+    click.echo(f"the gate decides about the champion of {version.name} again")
+
+
+def _named(model: str, *, exact: bool = False) -> "tuple[Registry, Version]":
+    """The registry, and the version that is named; exact: not by the name of the model alone."""
+    from nightloom.registry.names import parse_model, resolve_model
+
+    home = Home.current()
+    wanted = parse_model(model)
+    version = resolve_model(home.tracking_uri, model).version
+    if exact and wanted.version is None and wanted.alias is None:
+        raise InputError(
+            f"expected a version, such as {version.name}/{version.version}, got {model}; "
+            "`nightloom models` lists them"
+        )
+    from nightloom.registry.mlflow_registry import Registry
+
+    return Registry(home.tracking_uri, home.model_files), version
+
+
+def _moved(registry: "Registry", name: str, version: int, *, by: str | None, why: str) -> None:
+    from nightloom.registry.whole import told
+
+    before = registry.champion(name)
+    wanted = _named(f"{name}/{version}")[1]
+    if damaged := registry.damage(wanted):
+        raise InputError(
+            f"the files of {name}/{version} are not whole ({told(damaged)}): it cannot answer; "
+            "run its flow again with its settings to have them back"
+        )
+    registry.move_champion(name, version, by=by or _user(), why=why)
+    if before is not None and before.version == version:
+        click.echo(f"{name}/{version} is the champion already")
+    else:
+        old = f", before it version {before.version}" if before else ""
+        click.echo(f"{name}/{version} is the champion{old}")
+
+
+def _no_champion(name: str) -> str:
+    return f"{name} has no champion; `nightloom promote {name}/N` makes version N one"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "somebody"
+
+
+def _or_none(version: int | None) -> str:
+    return "none" if version is None else str(version)

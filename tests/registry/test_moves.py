@@ -1,0 +1,162 @@
+"""Who is champion, by the gate and by people: the commands on a real store."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nightloom.cli import champion as commands
+from nightloom.errors import InputError
+from nightloom.gate.judging import Verdict
+from nightloom.home import Home
+from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.versions import CHAMPION
+from nightloom.stages.register import _held
+from tests.registry.conftest import CARD
+
+PROMOTED = Verdict(decision="promoted", reason="promoted: fine", metric="accuracy", value=0.9)
+
+
+class Desk:
+    """Versions 1 to 4 of a model, all of which the gate promoted but the last."""
+
+    def __init__(self, home: Home, root: Path, name: str) -> None:
+        self.home, self.name = home, name
+        self.registry = Registry(self.home.tracking_uri, self.home.model_files)
+        model = root / "model"
+        model.mkdir()
+        (model / "saved_model.pb").write_bytes(b"graph")
+        self.versions = []
+        for number in range(1, 5):
+            made = self.registry.register(
+                name, model_digest=f"d{number}", saved_model_dir=model, card=CARD
+            )
+            self.versions.append(made)
+        champion = None
+        for made in self.versions[:3]:
+            self.registry.set_decision(made, PROMOTED, champion, by=f"run {made.version}")
+            champion = made
+
+    def run(self, command: str, *arguments: str) -> str:
+        """What a command prints; raises what it raises."""
+        done = CliRunner().invoke(
+            getattr(commands, command),
+            [one.replace("news", self.name) for one in arguments],
+            env={"NIGHTLOOM_HOME": str(self.home.root)},
+        )
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise InputError(str(done.exception).replace(self.name, "news"))
+        return done.output.replace(self.name, "news")
+
+    def champion(self) -> int:
+        found = self.registry.champion(self.name)
+        assert found is not None
+        return found.version
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    one = Home(tmp_path_factory.mktemp("moves") / "home")
+    one.create()
+    return one
+
+
+@pytest.fixture
+def desk(home: Home, tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
+    return Desk(home, tmp_path, request.node.name.removeprefix("test_")[:40])
+
+
+def test_every_move_is_entered_and_those_of_mlflows_ui_are_noticed(desk):
+    desk.registry.set_decision(desk.versions[2], PROMOTED, desk.versions[2], by="run 3 again")
+    moves = [(one.old, one.new, one.by) for one in desk.registry.history(desk.name)]
+    assert moves == [(None, 1, "run 1"), (1, 2, "run 2"), (2, 3, "run 3")]
+    desk.registry._client.set_registered_model_alias(desk.name, CHAMPION, "1")
+    shown = json.loads(desk.run("history", "news", "--json"))
+    assert [one["new"] for one in shown["moves"]] == [1, 2, 3, 1]
+    assert shown["moves"][-1]["by"] == "outside nightloom"
+    assert len(desk.registry.history(desk.name)) == 4, "noticed once"
+    desk.registry._client.delete_registered_model_alias(desk.name, CHAMPION)
+    assert "1 → none  by outside nightloom" in desk.run("history", "news")
+
+
+def forget(desk):
+    """As a version that knew no moves left it."""
+    client = desk.registry._client
+    for tag in list(client.get_registered_model(desk.name).tags):
+        client.delete_registered_model_tag(desk.name, tag)
+
+
+def test_the_history_of_an_earlier_version_begins_with_what_is_there(desk):
+    forget(desk)
+    [first] = desk.registry.history(desk.name)
+    assert (first.old, first.new, first.by) == (None, 3, "unknown")
+
+
+def test_promote_makes_a_challenger_champion_and_says_by_whom(desk):
+    told = desk.run("promote", "news/4", "--why", "agreed with the desk", "--by", "Ada")
+    assert told == "news/4 is the champion, before it version 3\n"
+    assert desk.champion() == 4
+    assert "3 → 4  by Ada: agreed with the desk" in desk.run("history", "news")
+    again = desk.run("promote", "news/4", "--why", "twice", "--by", "Ada")
+    assert again == "news/4 is the champion already\n"
+    with pytest.raises(InputError, match="expected a version, such as news/4, got news"):
+        desk.run("promote", "news", "--why", "x")
+    with pytest.raises(InputError, match="news has no version 9"):
+        desk.run("promote", "news/9", "--why", "x")
+    assert "Missing option '--why'" in desk.run("promote", "news/1")
+
+
+def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
+    desk.registry.set_anchor(desk.name, 3)
+    told = desk.run("rollback", "news", "--why", "calls prices sports", "--by", "Ada")
+    assert told.splitlines()[0] == "news/2 is the champion, before it version 3"
+    assert "`nightloom unpin news`" in told
+    assert desk.champion() == 2
+    two = desk.versions[1]
+    assert desk.registry.anchor(two).version == 2, "what was withdrawn is no measure"
+    held = _held(desk.registry, two, PROMOTED)
+    assert not held.promoted
+    assert "by Ada (calls prices sports), `nightloom unpin " in held.reason
+    assert desk.registry.set_decision(desk.versions[3], held, two).aliases == ("challenger",)
+    assert desk.champion() == 2
+    with pytest.raises(
+        InputError, match="version 2 was pinned .* first run `nightloom unpin news`"
+    ):
+        desk.run("promote", "news/4", "--why", "x")
+    assert desk.run("unpin", "news") == "the gate decides about the champion of news again\n"
+    assert _held(desk.registry, two, PROMOTED).promoted
+    assert desk.run("unpin", "news") == "the champion of news was not held\n"
+    desk.run("rollback", "news", "--to", "1", "--why", "older still")
+    assert desk.champion() == 1
+
+
+def test_pin_holds_the_champion(desk):
+    assert "version 3 was pinned on" in desk.run("pin", "news", "--why", "audit", "--by", "Ada")
+    assert not _held(desk.registry, desk.versions[2], PROMOTED).promoted
+    refused = Verdict(decision="challenger", reason="refused: x", metric="accuracy", value=0.1)
+    assert _held(desk.registry, desk.versions[2], refused) == refused
+    assert '"why": "audit"' in desk.run("history", "news", "--json")
+
+
+def test_what_cannot_be_done_is_one_line(desk):
+    desk.registry._client.delete_registered_model_alias(desk.name, CHAMPION)
+    for command in ("rollback", "pin"):
+        with pytest.raises(InputError, match="news has no champion; `nightloom promote news/N`"):
+            desk.run(command, "news", "--why", "x")
+    with pytest.raises(InputError, match="no model 'nwes' is registered"):
+        desk.run("history", "nwes")
+    folder = Path(desk.versions[0].source.removeprefix("file://"))
+    shutil.rmtree(folder)
+    with pytest.raises(InputError, match="the files of news/1 are not whole"):
+        desk.run("promote", "news/1", "--why", "x")
+    assert desk.registry.champion(desk.name) is None
+
+
+def test_the_first_champion_has_nothing_to_roll_back_to(desk):
+    forget(desk)
+    with pytest.raises(
+        InputError, match="news had no champion before version 3; name one with --to"
+    ):
+        desk.run("rollback", "news", "--why", "x")
