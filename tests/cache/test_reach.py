@@ -168,6 +168,8 @@ RUNS = {
     ),
     "a-class-with-a-metaclass": "class A(metaclass=type):\n    x = 1\n",
     "a-condition": "import sys\nif sys.argv:\n    print(1)\n",
+    "a-table-that-a-call-fills": "T = {}\nC = T.setdefault('a', 1)\n",
+    "an-object-that-may-note": "import re\nT = re.compile('a')\nC = T.get(1)\n",
     "a-call-in-a-condition": "def note(): return 1\nif note():\n    x = 1\n",
     "a-call-in-a-class-body": "class A:\n    print(1)\n",
 }
@@ -187,6 +189,7 @@ HARMLESS = {
     "a-dataclass": "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int = 1\n",
     "an-object-of-a-plain-class": "class A:\n    x = 1\nC = A()\n",
     "a-call-of-a-library": "import re\nC = re.compile('1')\n",
+    "a-table-made-of-a-table": "T = {'a': 1}\nC = dict(T.items())\n",
     "a-cached-function": "from functools import cache\n@cache\ndef f(): return 1\n",
 }
 

@@ -17,6 +17,14 @@ MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"}
 """Methods that run when a class or an object of it is made."""
 DECLARED = "by_declaration"
 """The decorator of functions that find code by a name which the stage's declaration gives."""
+PLAIN = (ast.Constant, ast.Dict, ast.DictComp, ast.JoinedStr, ast.List, ast.ListComp, ast.Set,
+         ast.SetComp, ast.Tuple)  # fmt: skip
+READING = frozenset(
+    "copy count difference encode endswith format get index intersection isdisjoint issubset "
+    "issuperset items join keys lower lstrip partition removeprefix removesuffix replace "
+    "rpartition rsplit rstrip split splitlines startswith strip title union upper values".split()
+)
+"""Methods of texts and containers that change nothing."""
 
 Look = Callable[[str], Source | None]
 
@@ -58,9 +66,15 @@ def _call_acts(look: Look, source: Source, chain: Chain) -> bool:
                 _call_acts(look, module, base) for base in filter(None, map(unrolled, node.bases))
             ):
                 return True
-        elif not statement.is_import:
+        elif not statement.is_import and not _only_reads(node, rest):
             return True
     return False
+
+
+def _only_reads(node: ast.stmt, rest: Chain) -> bool:
+    """Whether it is a method of a plain text or container that leaves it as it is."""
+    value = getattr(node, "value", None) if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return isinstance(value, PLAIN) and len(rest) == 1 and rest[0] in READING
 
 
 def _meanings(
