@@ -14,7 +14,7 @@ from nightloom.deployments.difference import Change, Step, differing
 from nightloom.deployments.schedule import new_schedules, schedule_changes
 from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
-from nightloom.settings.nightly import KINDS
+from nightloom.records.known import settings_of
 from nightloom.settings.parse import tree_of
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _grouped(model: Mapping[str, Any]) -> Any:
     settings = model.get("settings") or {}
     try:
-        return tree_of(KINDS[str(model.get("flow"))], settings, "settings")
-    except (InputError, KeyError, AttributeError):
+        kind = settings_of(str(model.get("flow")))
+        return tree_of(kind, settings, "settings")
+    except (InputError, AttributeError):
         return settings

@@ -8,16 +8,10 @@ from typing import Annotated, Any
 
 from prefect import flow
 
-from nightloom.flows.classify_bert import classify_bert
-from nightloom.flows.classify_hub import classify_hub
-from nightloom.flows.classify_transformer import classify_transformer
-from nightloom.flows.ner_bert import ner_bert
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
 from nightloom.tasks.runtime.night import Night, engine_of, retrain
-
-FLOWS = {one.name: one for one in (classify_transformer, classify_hub, classify_bert, ner_bert)}
 
 
 @flow(name="nightly", validate_parameters=True, persist_result=False)
@@ -32,7 +26,7 @@ def nightly(
     """
 
     def one(model: NightlyModel) -> dict[str, Any]:
-        return retrain(FLOWS[model.flow], model, refresh=refresh)
+        return retrain(model, refresh=refresh)
 
     night = Night()
     with cancellable(), engine_of(settings.run) as engine:

@@ -6,7 +6,7 @@ A local file counts by its content, wherever it lies; a hub's data set by name a
 from typing import Any
 
 from nightloom.settings.flows import FlowSettings
-from nightloom.stages.declaration import StageDeclaration, Variant
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage
 
 download_dataset = Stage(
@@ -19,7 +19,7 @@ download_dataset = Stage(
         code="nightloom.tasks.download_dataset:code",
         check="nightloom.tasks.download_dataset:check",
         by="task",
-        variants={"text": Variant(), "entities": Variant()},
+        calls=("data", "rows"),
     )
 )
 
@@ -32,11 +32,10 @@ def source(settings: FlowSettings) -> dict[str, Any]:
 
 
 def code(settings: FlowSettings) -> tuple[str, ...]:
-    """What the rows of the task are, and the modules of the kind of source."""
-    from nightloom.data.tasks import EXAMPLES
+    """The modules of the kind of source."""
     from nightloom.sources import modules_of
 
-    return EXAMPLES[settings.task], *modules_of(settings.data.source)
+    return modules_of(settings.data.source)
 
 
 def check(settings: FlowSettings) -> None:

@@ -1,9 +1,7 @@
 """`draw_attentions`: attention maps of chosen texts from the trained model, a head each."""
 
-from nightloom.stages.declaration import StageDeclaration, Variant
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage
-
-TRAINED = Variant(code=("nightloom.families.bert", "nightloom.text.pieces"))
 
 draw_attentions = Stage(
     StageDeclaration(
@@ -12,6 +10,6 @@ draw_attentions = Stage(
         inputs=("model", "tokenizer", "checkpoint"),
         reads=("model.attentions", "model.length", "model.pooling"),
         by="learner",
-        variants={"bert": TRAINED, "bert_head": TRAINED},
+        calls=("learner.complete", "learner.restore", "tokenizer.load"),
     )
 )

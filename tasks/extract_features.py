@@ -3,7 +3,7 @@
 Any number of heads, rates and epochs train on them without touching the encoder again.
 """
 
-from nightloom.stages.declaration import StageDeclaration, Variant
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage
 
 extract_features = Stage(
@@ -12,10 +12,8 @@ extract_features = Stage(
         builder="nightloom.stages.extract_features:build",
         inputs=("encoded", "checkpoint"),
         reads=("model.pooling", "model.features", "train.precision"),
-        variants={
-            "bert": Variant(code=("nightloom.families.bert",)),
-            "hub": Variant(code=("nightloom.families.hub",)),
-        },
+        by="family",
+        calls=("encoder.body", "encoder.layout"),
     ),
     gpu=True,
 )

@@ -4,13 +4,8 @@ A hit stands as long as the version is in the registry and its files are whole; 
 taken again.
 """
 
-from nightloom.stages.declaration import StageDeclaration, Variant
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage
-
-COLUMNS = ("data.text",)
-"""MLflow's own interface takes the columns of the training rows."""
-TEXT = "nightloom.stages.register_text", "nightloom.stages.judge_text"
-ENTITIES = "nightloom.stages.register_entities", "nightloom.stages.judge_entities"
 
 register = Stage(
     StageDeclaration(
@@ -20,36 +15,16 @@ register = Stage(
         reads=("register", "model.length"),
         still_holds="nightloom.registry.files:missing",
         by="learner",
-        variants={
-            "transformer": Variant(
-                reads=COLUMNS,
-                code=("nightloom.families.transformer", "nightloom.text.words", *TEXT),
-            ),
-            "bert": Variant(
-                inputs=("checkpoint",),
-                reads=COLUMNS,
-                code=("nightloom.families.bert", "nightloom.text.pieces", *TEXT),
-            ),
-            "hub": Variant(
-                inputs=("checkpoint",),
-                reads=COLUMNS,
-                code=("nightloom.families.hub", "nightloom.text.hub_module", *TEXT),
-            ),
-            "bert_head": Variant(
-                inputs=("checkpoint", "encoded"),
-                reads=("model.pooling", *COLUMNS),
-                code=("nightloom.families.bert_head", "nightloom.text.pieces", *TEXT),
-            ),
-            "hub_head": Variant(
-                inputs=("checkpoint", "encoded"),
-                reads=("model.pooling", *COLUMNS),
-                code=("nightloom.families.hub_head", "nightloom.text.hub_module", *TEXT),
-            ),
-            "tagger": Variant(
-                inputs=("checkpoint",),
-                reads=("model.overlap",),
-                code=("nightloom.families.tagger", "nightloom.text.pieces", *ENTITIES),
-            ),
-        },
+        calls=(
+            "learner.restore",
+            "learner.complete",
+            "learner.exports",
+            "learner.FORMATS",
+            "tokenizer.load",
+            "tokenizer.NEEDS",
+            "serve.export",
+            "serve.card",
+            "judge",
+        ),
     )
 )

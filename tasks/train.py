@@ -1,11 +1,9 @@
 """`train`: the examples of the training split → the weights of the best epoch, and the history."""
 
 from nightloom.settings.train import RESULT_NEUTRAL
-from nightloom.stages.declaration import StageDeclaration, Variant
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.slots import GPU
 from nightloom.tasks.runtime.stage import Stage
-
-FINE_TUNED = ("model.pooling", "model.trainable", "model.dropout")
 
 train = Stage(
     StageDeclaration(
@@ -15,24 +13,13 @@ train = Stage(
         reads=("train", "register.metric"),
         uses=RESULT_NEUTRAL,
         by="learner",
-        variants={
-            "transformer": Variant(
-                inputs=("tokenizer",), reads=("model",), code=("nightloom.families.transformer",)
-            ),
-            "bert": Variant(
-                inputs=("checkpoint",), reads=FINE_TUNED, code=("nightloom.families.bert",)
-            ),
-            "hub": Variant(
-                inputs=("checkpoint",), reads=FINE_TUNED, code=("nightloom.families.hub",)
-            ),
-            "tagger": Variant(
-                inputs=("checkpoint",),
-                reads=("model.trainable", "model.dropout"),
-                code=("nightloom.families.tagger",),
-            ),
-            "bert_head": Variant(reads=("model.dropout",), code=("nightloom.families.bert_head",)),
-            "hub_head": Variant(reads=("model.dropout",), code=("nightloom.families.hub_head",)),
-        },
+        calls=(
+            "learner.describe",
+            "learner.layout",
+            "learner.create",
+            "learner.SIDE_BY_SIDE",
+            "objective",
+        ),
     ),
     limit=GPU,
     gpu=True,

@@ -117,7 +117,7 @@ def _builder(home: Path, stage: str) -> int:
 THREADS = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
-from nightloom.cli.catalogue import find_flow
+from nightloom.records.known import find_flow
 from nightloom.settings.parse import parse_settings
 
 entry = find_flow(sys.argv[1])

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.home import Home
+from nightloom.plugins import load
 from nightloom.progress import SILENT, Report
 from nightloom.settings.base import Settings
 
@@ -20,7 +21,7 @@ class BuildContext:
     stage: str
     key: str
     variant: str
-    """The family of models, where the stage's code differs by family."""
+    """The family, learner or task, where what the stage builds differs by it."""
     settings: Mapping[str, Any]
     """The settings that the stage declared, as a tree; no others."""
     inputs: Mapping[str, ArtifactFiles]
@@ -29,6 +30,9 @@ class BuildContext:
     checkpoints: Path
     """Kept when a build is killed, given to the next try, removed after success."""
     home: Home
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """The code that the stage declared to call beside its own, `module:name` by what it calls it;
+    no other."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """Facts about the run (flow, run id); never part of the result."""
     report: Report = SILENT
@@ -36,6 +40,10 @@ class BuildContext:
     def group(self, name: str, kind: type[Group]) -> Group:
         """A group of settings, as the type that declares it."""
         return kind.model_validate(self.settings.get(name, {}))
+
+    def hook(self, name: str) -> Any:
+        """The function, type or constant that the stage declared as `name`."""
+        return load(self.hooks[name])
 
     def to_json(self) -> dict[str, Any]:
         """The context as plain JSON, for the worker."""
@@ -51,6 +59,7 @@ class BuildContext:
             "out": str(self.out),
             "checkpoints": str(self.checkpoints),
             "home": str(self.home.root),
+            "hooks": dict(self.hooks),
             "run": dict(self.run),
         }
 
@@ -70,6 +79,7 @@ class BuildContext:
             out=Path(value["out"]),
             checkpoints=Path(value["checkpoints"]),
             home=Home(Path(value["home"])),
+            hooks=value["hooks"],
             run=value["run"],
             report=report,
         )

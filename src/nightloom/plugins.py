@@ -38,14 +38,15 @@ def find(
     own: Iterable[Record],
     *,
     names: Callable[[Record], tuple[str, ...]] = lambda record: (vars(record)["name"],),
+    reserved: Iterable[str] = (),
 ) -> Found[Record]:
     """Our `own` records and those of a group of entry points, each `module:RECORD`.
 
     names: what no two may have in common; the first is the one that a record is listed by. Of two
-    packages with one name neither is taken, and none takes a name of ours.
+    packages with one name neither is taken, and none takes a name of ours, or a reserved one.
     """
     records = {names(record)[0]: record for record in own}
-    ours = {name for record in records.values() for name in names(record)}
+    ours = {name for record in records.values() for name in names(record)} | set(reserved)
     broken: list[str] = []
     added: dict[str, Record] = {}
     modules: dict[str, str] = {}

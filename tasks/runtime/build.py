@@ -59,6 +59,7 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             out=folder,
             checkpoints=checkpoints,
             home=call.home,
+            hooks=call.hooks,
             run=call.run,
         )
         with slot(call.limit, observers()):

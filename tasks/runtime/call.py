@@ -23,6 +23,8 @@ class StageCall:
     """The global concurrency limit of which building takes a slot."""
     rebuild: bool = False
     """Build it even where an artifact is there."""
+    hooks: dict[str, str] = field(repr=False)
+    """The code of the family that the builder calls, by what it calls it."""
     parts: dict[str, Any] = field(repr=False)
     home: Home = field(repr=False)
     run: dict[str, Any] = field(repr=False)

@@ -7,16 +7,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from nightloom.errors import RunError, said
+from nightloom.records.known import find_flow
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel, RunSettings
 from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
+from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.planning import is_planning, planning
 
 if TYPE_CHECKING:
     from prefect import Flow
+
+keep_to_one_line()
 
 MODEL_TAG = "nightloom-model"
 """On the runs of single models in a night."""
@@ -46,9 +50,7 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
         yield chosen
 
 
-def retrain(
-    flow: "Flow[..., Any]", model: NightlyModel, *, refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def retrain(model: NightlyModel, *, refresh: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run a model's flow as a subflow; what it came to, also where it failed."""
     observers().log(f"model {model.title}")
     stages = _Stages()
@@ -57,7 +59,7 @@ def retrain(
     error = ""
     try:
         with watched_by(stages):
-            report = _call(flow, model, refresh)
+            report = _call(model, refresh)
     except Exception as problem:
         error = said(problem)
         observers().warn(f"model {model.title} failed: {error}")
@@ -120,10 +122,11 @@ class Night:
         return report
 
 
-def _call(flow: "Flow[..., Any]", model: NightlyModel, refresh: tuple[str, ...]) -> dict[str, Any]:
+def _call(model: NightlyModel, refresh: tuple[str, ...]) -> dict[str, Any]:
     from prefect import tags
 
     settings = model.parsed()
+    flow = find_flow(model.flow).load()
     if is_planning():
         return _plan(flow, settings, refresh)
     named = engine().flow(flow).with_options(flow_run_name=model.title)

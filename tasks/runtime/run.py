@@ -17,6 +17,7 @@ from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.report import RunReport
+from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -153,12 +154,14 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
     if run.gpu is None and "auto" in settings.train.devices and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
     if not plan:
+        given = settings.on(run.gpu).model_dump(mode="json")
         run.facts = {
             "flow": flow,
             "flow_run_id": flow_run.id,
             "flow_run_name": flow_run.name,
             "flow_run_url": flow_run_url(),
-            "settings": settings.on(run.gpu).model_dump(mode="json"),
+            "settings": given,
+            "command": run_command(flow, given),
         }
     token = _current.set(run)
     live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None

@@ -10,9 +10,10 @@ from prefect.context import TagsContext
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
+from nightloom.plugins import load
 from nightloom.reporting.entry import StageEntry
 from nightloom.settings.flows import FlowSettings
-from nightloom.stages.declaration import StageDeclaration, load
+from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.build import Waiting, build
 from nightloom.tasks.runtime.call import Order, StageCall
 from nightloom.tasks.runtime.engine import LOCAL, engine
@@ -93,9 +94,8 @@ class Stage:
     ) -> Artifact:
         began = time.monotonic()
         mirror(run.home.results, found.key, found.artifact)
-        title = self.declaration.title(settings)
         task = self.task.with_options(
-            task_run_name=f"{found.stage} {title}".strip() + f" {found.key[:8]}",
+            task_run_name=f"{found.stage} {found.key[:8]}",
             cache_policy=policy(found.key, run.locks, Waiting(found.stage)),
             result_storage=run.home.results,
             result_serializer=ArtifactSerializer(),
@@ -107,6 +107,7 @@ class Stage:
             key=found.key,
             settings=self.declaration.view(settings),
             builder=self.declaration.builder,
+            hooks=self.declaration.hooks(settings),
             limit=self.limit,
             rebuild=found.rebuild,
             parts=found.parts,

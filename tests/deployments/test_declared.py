@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.utilities.templating import apply_values, find_placeholders
 
-from nightloom.cli.catalogue import FLOWS
 from nightloom.deployments.declared import PREFECT_YAML, declared
 from nightloom.deployments.templates import base_job_template
+from nightloom.records.known import find_flow, flows
 from nightloom.settings.deploy import DeploySettings, PoolSettings
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.yaml_file import read_yaml
@@ -17,17 +17,17 @@ from nightloom.settings.yaml_file import read_yaml
 
 def test_prefect_reads_the_file_and_every_flow_is_in_it():
     model = PrefectYamlModel.model_validate(read_yaml(PREFECT_YAML))
-    assert {one.name for one in model.deployments} == set(FLOWS)
+    assert {one.name for one in model.deployments} == set(flows())
     for one in model.deployments:
         assert one.enforce_parameter_schema
         assert one.work_pool.name == "nightloom"
 
 
-def test_every_entrypoint_is_the_flow_of_the_catalogue():
+def test_every_entrypoint_is_the_flow_of_its_record():
     for one in declared(DeploySettings()):
         flow = one.load()
         assert flow.name == one.name
-        assert flow is FLOWS[one.name].load()
+        assert flow is find_flow(one.name).load()
         assert "nightloom" in one.tags
 
 

@@ -36,8 +36,7 @@ def main() -> int:
 def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> int:
     os.environ["NIGHTLOOM_HOME"] = str(folder / f"home-{flow}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each model traced anew
-    from nightloom.flows.nightly import FLOWS as functions
-    from nightloom.settings.nightly import KINDS
+    from nightloom.records.known import find_flow
     from tests.every_setting.alone import run_alone
     from tests.every_setting.drive import Coverage, cover
     from tests.every_setting.refused import refused_pairs
@@ -45,12 +44,13 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
     from tests.every_setting.tables import table_for
     from tests.every_setting.values import values_of
 
-    values = values_of(KINDS[flow], table_for(flow, folder))
+    function, kind = find_flow(flow).load(), find_flow(flow).load_settings()
+    values = values_of(kind, table_for(flow, folder))
     coverage = Coverage(flow, values, known=refused_pairs(flow, values), tell=_tell)
     until, tried = time.monotonic() + 60 * given.minutes, 0
 
     def here(row: dict[str, str]) -> None:
-        run_to_an_answer(functions[flow], parse(KINDS[flow], row))
+        run_to_an_answer(function, parse(kind, row))
 
     def attempt(row: dict[str, str]) -> None:
         nonlocal tried

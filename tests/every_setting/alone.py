@@ -47,15 +47,14 @@ def main() -> None:
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    from nightloom.flows.nightly import FLOWS
-    from nightloom.settings.nightly import KINDS
+    from nightloom.records.known import find_flow
     from tests.every_setting.drive import described
     from tests.every_setting.runner import in_this_process, parse, run_to_an_answer
 
-    flow, row = sys.argv[1], json.load(sys.stdin)
+    one, row = find_flow(sys.argv[1]), json.load(sys.stdin)
     try:
         with in_this_process():
-            run_to_an_answer(FLOWS[flow], parse(KINDS[flow], row))
+            run_to_an_answer(one.load(), parse(one.load_settings(), row))
     except InputError as error:
         outcome = {"refused": str(error)}
     except Exception as error:

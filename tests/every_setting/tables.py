@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nightloom.settings.flows import METRICS, FlowSettings
-from nightloom.settings.nightly import KINDS
+from nightloom.records import ENTITIES
+from nightloom.records.known import find_flow
+from nightloom.settings.flows import FlowSettings
 from tests.every_setting.values import Table
 
 COLOURS = ("red", "green", "blue")
@@ -32,11 +33,11 @@ AFFORDABLE = {
 
 def table_for(flow: str, folder: Path) -> Table:
     """The values to try for a flow; makes what they name in `folder`."""
-    kind = KINDS[flow]
+    kind = find_flow(flow).load_settings()
     texts = {
-        **(_entity_data(folder) if kind.task == "entities" else _text_data(folder)),
+        **(_entity_data(folder) if kind.family.task is ENTITIES else _text_data(folder)),
         "register.name": ["none", "another"],
-        "register.metric": ["none", *METRICS[kind.task]],
+        "register.metric": ["none", *kind.family.task.metrics],
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "data.encoding": ["utf-8", "cp1252"],
         "data.limit": ["4", "40", "none"],  # fewer than there are classes are refused

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from nightloom.errors import InputError
+from nightloom.records.known import families, settings_of
 from nightloom.settings.base import Settings
-from nightloom.settings.nightly import KINDS
 from nightloom.settings.parse import parse_settings
 from tests.every_setting.array import all_pairs, allowed, pairs_of, row_with, rows_over
 from tests.every_setting.drive import Coverage, cover, named_pair
@@ -36,12 +36,12 @@ def test_a_later_setting_enters_by_itself_or_says_what_is_missing() -> None:
     }
 
 
-@pytest.mark.parametrize("flow", KINDS)
+@pytest.mark.parametrize("flow", families())
 def test_what_lies_outside_an_edge_is_refused_by_name(flow: str) -> None:
-    for path, values in outside(KINDS[flow]).items():
+    for path, values in outside(settings_of(flow)).items():
         for value in values:
             with pytest.raises(InputError) as error:
-                parse_settings(KINDS[flow], [f"{path}={value}"])
+                parse_settings(settings_of(flow), [f"{path}={value}"])
             said = str(error.value)
             assert "\n" not in said
             assert path in said, f"{path}={value}: {said}"

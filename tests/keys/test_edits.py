@@ -15,7 +15,7 @@ import pytest
 import nightloom
 from nightloom.cache import project
 from nightloom.cache.source import read
-from nightloom.settings.nightly import KINDS
+from nightloom.records.known import find_flow
 from nightloom.settings.parse import parse_settings
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
 from nightloom.tasks.align_labels import align_labels
@@ -69,7 +69,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Keys]:
 
     def settings_of(flow: str, more: tuple[str, ...]) -> Any:
         named = [f"model.{name}={checkpoint}" for name in given.get(flow, ())]
-        return parse_settings(KINDS[flow], ["data.source=sample", *named, *more])
+        return parse_settings(
+            find_flow(flow).load_settings(), ["data.source=sample", *named, *more]
+        )
 
     chosen = {name: settings_of(flow, more) for name, (flow, more, _) in LEARNERS.items()}
 
@@ -161,7 +163,7 @@ TRAIN_NOTHING = {
     "the-export-of-a-family": ("nightloom.families.bert:exports",),
     "the-export-to-tf-hub": ("nightloom.tfhub.export:export_hub",),
     "the-saved-model": ("nightloom.serving.classifier:export_classifier",),
-    "the-gate": ("nightloom.registry.gate:judge_classifier",),
+    "the-gate": ("nightloom.gate.judging:judge_classifier",),
     "a-tokenizer": ("nightloom.text.pieces:adapt",),
     "a-download": ("nightloom.encoders.checkpoints:fetch_checkpoint",),
     "a-plot": ("nightloom.evaluation.plots:plot_confusion",),

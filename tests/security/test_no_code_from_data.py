@@ -21,7 +21,8 @@ from nightloom.home import Home
 from nightloom.serving.saved import open_saved
 from nightloom.stages.extract_features import _kept
 from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror
-from nightloom.text.tokenizers import load_tokenizer
+from nightloom.text import pieces, words
+from nightloom.text.tokenizers import TokenizerKind
 from nightloom.training.checkpoints import Checkpoints, Position
 from tests.conftest import REPOSITORY
 from tests.encoders.tiny import save_checkpoint
@@ -120,15 +121,14 @@ def test_pretrained_encoders(name: str, trap: bytes, tmp_path: Path) -> None:
         load_encoder(folder)
 
 
-@pytest.mark.parametrize("kind", ["words", "pieces"])
-def test_tokenizers(kind: str, trap: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [words, pieces])
+def test_tokenizers(kind: TokenizerKind, trap: bytes, tmp_path: Path) -> None:
     folder = tmp_path / "tokenizer"
     folder.mkdir()
     for name in ("vocabulary.json", "vocabulary.txt", "tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_bytes(trap)
-    (folder / "kind.json").write_text(json.dumps({"kind": kind}))
     with pytest.raises(Exception, match="."):
-        load_tokenizer(folder, length=8)
+        kind.load(folder, length=8)
 
 
 def test_registered_models(trap: bytes, tmp_path: Path) -> None:

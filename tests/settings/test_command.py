@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from nightloom.records.known import settings_of
 from nightloom.settings.command import run_command
-from nightloom.settings.nightly import KINDS
 from nightloom.settings.parse import parse_settings
 
 GIVEN = [
@@ -22,10 +22,10 @@ GIVEN = [
 
 @pytest.mark.parametrize(("flow", "given"), GIVEN, ids=[" ".join((f, *g)) for f, g in GIVEN])
 def test_a_command_gives_its_settings_again(flow: str, given: tuple[str, ...]):
-    settings = parse_settings(KINDS[flow], given).model_dump(mode="json")
+    settings = parse_settings(settings_of(flow), given).model_dump(mode="json")
     program, run, name, *assignments = shlex.split(run_command(flow, settings))
     assert (program, run, name) == ("nightloom", "run", flow)
-    assert parse_settings(KINDS[flow], assignments).model_dump(mode="json") == settings
+    assert parse_settings(settings_of(flow), assignments).model_dump(mode="json") == settings
     assert len(assignments) <= len(given) + 2
 
 
@@ -34,6 +34,6 @@ def test_paths_work_from_everywhere(tmp_path: Path, monkeypatch):
     (tmp_path / "my news").mkdir()
     (tmp_path / "sample").mkdir()
     for source, shown in {"my news": str(tmp_path / "my news"), "sample": "sample"}.items():
-        settings = parse_settings(KINDS["classify-transformer"], [f"data.source={source}"])
+        settings = parse_settings(settings_of("classify-transformer"), [f"data.source={source}"])
         command = run_command("classify-transformer", settings.model_dump(mode="json"))
         assert f"data.source={shown}" in shlex.split(command)

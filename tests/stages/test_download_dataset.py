@@ -34,6 +34,7 @@ def digest_of(source: Path, home: Home) -> str:
             out=out,
             checkpoints=home.checkpoints,
             home=home,
+            hooks=download_dataset.declaration.hooks(settings_for(source)),
         )
         made = build(context)
         artifact = store.publish(

@@ -8,8 +8,8 @@ import pytest
 
 from nightloom.context import BuildContext
 from nightloom.errors import InputError
-from nightloom.families.base import load_family
 from nightloom.home import Home
+from nightloom.plugins import load
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer, NerBert
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.register import SAVED_MODEL
@@ -19,27 +19,27 @@ from nightloom.stages.register_text import columns
 FLOWS = (ClassifyTransformer, ClassifyBert, ClassifyHub, NerBert)
 
 
-def context(variant: str, chosen: Any = None, text: Any = None) -> BuildContext:
-    task = "entities" if variant == "tagger" else "text"
-    facts = {"task": task, "source": {"kind": "tfds", "name": "ag_news_subset"}}
+def context(learner: str, chosen: Any = None, text: Any = None) -> BuildContext:
+    facts = {"source": {"kind": "tfds", "name": "ag_news_subset"}}
     dataset: Any = SimpleNamespace(facts=facts)
     return BuildContext(
         stage="register",
         key="",
-        variant=variant,
+        variant=learner,
         settings={"register": {"formats": chosen}, "data": {"text": text}},
         inputs={"dataset": dataset},
         out=Path(),
         checkpoints=Path(),
         home=Home(Path()),
+        hooks={"learner.FORMATS": f"nightloom.families.{learner}:FORMATS"},
     )
 
 
-@pytest.mark.parametrize("kind", FLOWS, ids=lambda kind: kind.family)
+@pytest.mark.parametrize("kind", FLOWS, ids=lambda kind: kind.family.name)
 def test_settings_and_families_know_the_same_formats(kind):
-    assert kind.formats == (SAVED_MODEL, *load_family(kind.family).FORMATS)
-    if kind.reuses_features:
-        assert kind.formats == (SAVED_MODEL, *load_family(f"{kind.family}_head").FORMATS)
+    for learner in (kind.family.learner, kind.family.head):
+        if learner is not None:
+            assert kind.formats == (SAVED_MODEL, *load(f"{learner.module}:FORMATS"))
 
 
 def test_formats_are_those_of_the_family_unless_some_are_left_out():

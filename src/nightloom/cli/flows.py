@@ -5,10 +5,8 @@ from typing import Any
 
 import click
 
-from nightloom.cli.catalogue import FLOWS, find_flow
-
-DEPLOY = "deploy"
-"""Not a flow, but its settings are listed as well."""
+from nightloom.cli.main import say
+from nightloom.records import known
 
 
 @click.command(
@@ -19,12 +17,14 @@ DEPLOY = "deploy"
 def flows(flow: str | None, as_json: bool) -> None:
     """List the flows, or one FLOW's settings with their defaults; `deploy`: those of deploy."""
     if flow is None:
+        for line in known.found().broken:
+            say(f"note: {line}")
         if as_json:
-            click.echo(json.dumps({name: entry.summary for name, entry in FLOWS.items()}))
+            click.echo(json.dumps({name: one.summary for name, one in known.flows().items()}))
             return
-        for name, entry in FLOWS.items():
-            click.echo(f"{name:<22} {entry.summary}")
-        click.echo(f"(`nightloom flows {DEPLOY}` lists the settings of `nightloom {DEPLOY}`)")
+        for name, one in known.flows().items():
+            click.echo(f"{name:<22} {one.summary}")
+        click.echo("(`nightloom flows deploy` lists the settings of `nightloom deploy`)")
         return
     from nightloom.settings.base import flat, public_fields
 
@@ -44,8 +44,8 @@ def flows(flow: str | None, as_json: bool) -> None:
 
 
 def _settings_of(flow: str) -> Any:
-    if flow != DEPLOY:
-        return find_flow(flow).load_settings()
+    if flow != known.DEPLOY:
+        return known.find_flow(flow).load_settings()
     from nightloom.settings.deploy import DeploySettings
 
     return DeploySettings

@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from nightloom.cli import stopping
-from nightloom.cli.catalogue import find_flow
 from nightloom.cli.main import say
 from nightloom.errors import NightloomError, RunError
+from nightloom.records.known import find_flow
 
 ON = "to go on where this stopped"
 

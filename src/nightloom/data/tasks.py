@@ -8,14 +8,9 @@ from nightloom.plugins import load
 if TYPE_CHECKING:
     from nightloom.data.splits.examples import Examples
 
-EXAMPLES = {
-    "text": "nightloom.data.splits.texts:LabelledTexts",
-    "entities": "nightloom.data.splits.sentences:TaggedSentences",
-}
-
 
 @by_declaration
 def examples_of(task: str) -> "type[Examples[Any, Any]]":
     """What the rows of a task are."""
-    found: type[Examples[Any, Any]] = load(EXAMPLES[task])
+    found: type[Examples[Any, Any]] = load(load("nightloom.records.task:TASKS")[task].rows)
     return found

@@ -1,5 +1,5 @@
-"""One module a family of models: how it is created, laid out in batches, stored and restored.
+"""One module a learner: how a model is created, laid out in batches, stored and restored.
 
-The stages are the same for every family and load its module by name; what a family's module must
-have is `base.Family`.
+The stages are the same for every family and call these modules' hooks, which are `base.Hooks`; the
+families' records (`nightloom.records`) name the modules.
 """

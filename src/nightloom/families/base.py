@@ -1,22 +1,24 @@
-"""What a family of models is to the stages."""
+"""What a family's models are to the stages."""
 
-import importlib
 import json
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
 from nightloom.context import BuildContext
-from nightloom.declared import by_declaration
 from nightloom.training.batches import Layout
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
 
 
-class Family(Protocol):
-    """What a family's module has."""
+class Hooks(Protocol):
+    """What a learner's module has; its family's record names it.
+
+    One whose features may be extracted (the `learner` of a family with a `head`) also has
+    `body(context)`: its encoder, with `size` and `features(batch)`.
+    """
 
     FORMATS: tuple[str, ...]
     """Formats that `exports` writes, beside the SavedModel."""
@@ -44,12 +46,6 @@ class Family(Protocol):
         """Write the complete model in its FORMATS below `folder`; directories by name."""
 
 
-@by_declaration
-def load_family(name: str) -> Family:
-    """The module of a family."""
-    return cast("Family", importlib.import_module(f"nightloom.families.{name}"))
-
-
 def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:
     """Write a trained model: its description and its weights."""
     from nightloom.models.contract import save_weights
@@ -70,6 +66,6 @@ def restore_model(context: BuildContext) -> tuple[Any, dict[str, Any]]:
     folder = context.inputs["model"].path
     description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
     with computing_in("float32"):
-        model = load_family(description["family"]).restore(description, context)
+        model = context.hook("learner.restore")(description, context)
     load_weights(model, folder / WEIGHTS)
     return model, description

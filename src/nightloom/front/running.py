@@ -51,7 +51,7 @@ def run(
             also for data that cannot be read.
         RunError: The run failed. That of a night has its report as `error.report`.
     """
-    from nightloom.cli.catalogue import find_flow
+    from nightloom.records.known import find_flow
     from nightloom.settings.parse import settings_of
 
     if not isinstance(flow, str):

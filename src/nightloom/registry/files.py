@@ -67,11 +67,11 @@ def lost(
 def _command_of_run(one: Version, tracking_uri: str) -> str:
     """The command for a version of before, from what its run in MLflow says; empty where it says
     nothing."""
+    from nightloom.records.known import families
     from nightloom.registry.reading import value_of
     from nightloom.registry.store import open_client
     from nightloom.settings.base import nested
     from nightloom.settings.command import run_command
-    from nightloom.settings.nightly import KINDS
 
     if not one.run_id:
         return ""
@@ -83,6 +83,6 @@ def _command_of_run(one: Version, tracking_uri: str) -> str:
         flow = client.get_experiment(run.info.experiment_id).name
     except (MlflowException, NightloomError):
         return ""
-    if flow not in KINDS:
+    if flow not in families():
         return ""
     return run_command(flow, nested({k: value_of(v) for k, v in sorted(run.data.params.items())}))

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nightloom.settings.nightly import KINDS
+from nightloom.errors import InputError
+from nightloom.records.known import settings_of
 
 PATHS = ("data.source", "model.checkpoint", "model.encoder", "model.preprocess")
 """Settings that may name a file or folder."""
@@ -20,9 +21,11 @@ def run_command(flow: str, settings: Mapping[str, Any]) -> str:
     settings: a flow's, as plain JSON. Paths that are there are made absolute, so that the command
     works in every directory.
     """
-    defaults = (
-        dict(_flat(KINDS[flow].model_validate({}).model_dump(mode="json"))) if flow in KINDS else {}
-    )
+    try:
+        kind = settings_of(flow)
+        defaults = dict(_flat(kind.model_validate({}).model_dump(mode="json")))
+    except InputError:  # of a package that is not here any more
+        defaults = {}
     given = [
         f"{name}={_text(name, value)}"
         for name, value in _flat(settings)

@@ -269,7 +269,3 @@ class EntityDataSettings(_DataSettings):
 
 
 DataSettings = TextDataSettings | EntityDataSettings
-SETTINGS: dict[str, type[DataSettings]] = {
-    kind.task: kind for kind in (TextDataSettings, EntityDataSettings)
-}
-"""By task."""

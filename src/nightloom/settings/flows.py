@@ -1,10 +1,12 @@
 """The settings of each flow: one tree of groups, with the defaults of its model."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from nightloom.accelerators import Accelerator
+from nightloom.records import Family, Learner, Task
+from nightloom.records.ours import BERT, HUB, TAGGER, TRANSFORMER
 from nightloom.settings.base import Settings, as_given
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.evaluate import EvaluateSettings
@@ -18,8 +20,6 @@ from nightloom.settings.model import (
 from nightloom.settings.register import FORMATS, SAVED_MODEL, RegisterSettings
 from nightloom.settings.train import TrainSettings
 
-METRICS = {"text": ("accuracy", "macro_f1"), "entities": ("f1",)}
-"""What the gate can judge by, for each task; the first where nothing is said."""
 FINE_TUNING_RATE = 3e-5
 HEAD_RATE = 1e-3
 
@@ -27,12 +27,8 @@ HEAD_RATE = 1e-3
 class FlowSettings(Settings):
     """What every flow has."""
 
-    family: ClassVar[str]
-    """Which of the four models."""
-    task: ClassVar[Literal["text", "entities"]] = "text"
-    reuses_features: ClassVar[bool] = False
-    """Whether a frozen encoder's outputs are kept, and a head alone is trained on them."""
-
+    family: ClassVar[Family]
+    """The record of the models that it trains."""
     formats: ClassVar[tuple[str, ...]] = (SAVED_MODEL,)
     """Formats that a version can be written in."""
 
@@ -56,7 +52,7 @@ class FlowSettings(Settings):
 
     @model_validator(mode="after")
     def _choose_metric(self) -> Self:
-        known = METRICS[self.task]
+        known = self.family.task.metrics
         if self.registry.metric not in (None, *known):
             raise ValueError(
                 f"register.metric={self.registry.metric}: expected {' or '.join(known)}"
@@ -87,14 +83,20 @@ class FlowSettings(Settings):
         return self.model_copy(update={"train": self.train.on(gpu)})
 
     @property
-    def frozen(self) -> bool:
-        """Whether only a head is trained, on features that were extracted once."""
-        return self.reuses_features and getattr(self.model, "trainable", "all") == "head"
+    def task(self) -> Task:
+        """What is learned."""
+        return self.family.task
 
     @property
-    def learner(self) -> str:
+    def frozen(self) -> bool:
+        """Whether only a head is trained, on features that were extracted once."""
+        return self.family.head is not None and getattr(self.model, "trainable", "all") == "head"
+
+    @property
+    def learner(self) -> Learner:
         """What is trained: the family's model, or a head on features of its encoder."""
-        return f"{self.family}_head" if self.frozen else self.family
+        head = self.family.head
+        return head if head is not None and self.frozen else self.family.learner
 
 
 FINE_TUNING = TrainSettings(
@@ -113,7 +115,7 @@ FINE_TUNING = TrainSettings(
 class ClassifyTransformer(FlowSettings):
     """A transformer built from Keras layers and trained from scratch, on a word vocabulary."""
 
-    family = "transformer"
+    family = TRANSFORMER
 
     data: TextDataSettings = TextDataSettings()
     tokenizer: WordVocabularySettings = WordVocabularySettings()
@@ -133,8 +135,7 @@ class ClassifyTransformer(FlowSettings):
 class ClassifyBert(FlowSettings):
     """A Hugging Face encoder with a classification head, frozen or fine-tuned."""
 
-    family = "bert"
-    reuses_features = True
+    family = BERT
     formats = FORMATS
 
     data: TextDataSettings = TextDataSettings()
@@ -145,8 +146,7 @@ class ClassifyBert(FlowSettings):
 class ClassifyHub(FlowSettings):
     """A TF Hub encoder with a classification head, frozen or fine-tuned."""
 
-    family = "hub"
-    reuses_features = True
+    family = HUB
 
     data: TextDataSettings = TextDataSettings()
     model: HubSettings = HubSettings()
@@ -156,8 +156,7 @@ class ClassifyHub(FlowSettings):
 class NerBert(FlowSettings):
     """A Hugging Face encoder that tags entities."""
 
-    family = "tagger"
-    task = "entities"
+    family = TAGGER
     formats = FORMATS
 
     data: EntityDataSettings = EntityDataSettings()

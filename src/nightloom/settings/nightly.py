@@ -1,35 +1,26 @@
 """Settings of `nightly`: which models are retrained, each with settings of its own, and where."""
 
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nightloom.errors import InputError
+from nightloom.records.known import families, family_of, settings_of
 from nightloom.settings.base import Settings, as_given, public_fields
-from nightloom.settings.flows import (
-    ClassifyBert,
-    ClassifyHub,
-    ClassifyTransformer,
-    FlowSettings,
-    NerBert,
-)
+from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import tree_of, validate
+from nightloom.settings.spelling import listed
 
-KINDS: Mapping[str, type[FlowSettings]] = {
-    "classify-transformer": ClassifyTransformer,
-    "classify-hub": ClassifyHub,
-    "classify-bert": ClassifyBert,
-    "ner-bert": NerBert,
-}
-"""The flows that a night can be made of, and their settings."""
+
+def _name_flows(schema: dict[str, Any]) -> None:
+    schema["description"] = f"Which flow trains it: {listed(families())}."
 
 
 class NightlyModel(Settings):
     """One model of the night."""
 
-    flow: str
-    """Which flow trains it: classify-transformer, classify-hub, classify-bert or ner-bert."""
+    flow: str = Field(json_schema_extra=_name_flows)
+    """Which flow trains it, such as classify-bert."""
     name: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
     )
@@ -40,17 +31,19 @@ class NightlyModel(Settings):
     @field_validator("flow")
     @classmethod
     def _known_flow(cls, value: str) -> str:
-        if value not in KINDS:
-            raise ValueError(f"expected one of {', '.join(KINDS)}")
+        try:
+            family_of(value)
+        except InputError as error:
+            raise ValueError(str(error)) from None
         return value
 
     @field_validator("settings", mode="before")
     @classmethod
     def _as_tree(cls, value: Any, others: ValidationInfo) -> Any:
         """Objects as what was set in them: these settings are stored and read again as JSON."""
-        kind = KINDS.get(others.data.get("flow", ""))
-        if kind is None:
+        if "flow" not in others.data:  # which is told already
             return value
+        kind = settings_of(others.data["flow"])
         value = as_given(value, kind=kind)
         if not isinstance(value, dict):
             return value
@@ -70,8 +63,8 @@ class NightlyModel(Settings):
         Raises:
             InputError: One is unknown, or its value is not what it takes.
         """
-        kind = KINDS[self.flow]
         try:
+            kind: type[FlowSettings] = settings_of(self.flow)
             tree = tree_of(kind, self.settings, "settings")
             if self.name and "name" not in tree.setdefault("register", {}):
                 tree["register"]["name"] = self.name

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from nightloom.errors import InputError
+from nightloom.records.known import usable_settings
 from nightloom.settings.base import nested, public_fields
 from nightloom.settings.names import groups as group_names
 from nightloom.settings.names import meant_by
@@ -111,13 +112,13 @@ def _unknown(name: str, kind: type[BaseModel]) -> str:
 
 def _flows_with(name: str, kind: type[BaseModel]) -> str:
     """Which other flows have a setting that this one has not."""
-    from nightloom.settings.nightly import KINDS
-
-    here = [flow for flow, one in KINDS.items() if one is kind]
-    there = [flow for flow, one in KINDS.items() if name in names(one)]
-    if not here or not there or here[0] in there:
+    here = getattr(getattr(kind, "family", None), "flow", None)
+    if here is None:
         return ""
-    return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here[0]} has not"
+    there = [flow for flow, one in usable_settings().items() if name in names(one)]
+    if not there or here.name in there:
+        return ""
+    return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here.name} has not"
 
 
 def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """What a stage is: its name, what it reads, and which function builds it."""
 
-import importlib
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.fingerprint import fingerprint
 from nightloom.cache.key import StageKey
 from nightloom.home import Home
+from nightloom.plugins import load
+from nightloom.records import Part
 from nightloom.settings.base import flat, nested
 from nightloom.settings.flows import FlowSettings
 
@@ -26,18 +27,6 @@ SAID = (
 )
 """Modules that are in no key: they decide what is said, where things lie and when a build ends
 early, never what is built."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What a stage has for one family (or task, or learner) in addition."""
-
-    code: tuple[str, ...] = ()
-    """Modules that the builder loads for it, by functions marked as `by_declaration`. What it calls
-    of them counts, and nothing else of them."""
-    inputs: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,16 +47,15 @@ class StageDeclaration:
     code: str = ""
     """`module:function` from settings to what the builder finds by them: `module`, which counts
     whole, or `module:name`."""
-    by: Literal["family", "task", "learner"] = "family"
-    """What the stage differs by."""
-    variants: Mapping[str, Variant] = field(default_factory=dict)
-    """What it has for each; where given, family, task or learner is in the key."""
+    by: Literal["", "family", "task", "learner"] = ""
+    """What it differs by; its name is in the key."""
+    calls: tuple[str, ...] = ()
+    """What it calls of the family's code (see `Family.modules`), its context has nothing else:
+    `learner.create` is `create` in the learner's module, `rows` the function of that name."""
     still_holds: str = ""
     """`module:function` from the home and an artifact's facts to why it no longer holds."""
     check: str = ""
     """`module:function` from settings: raises InputError for what a plan can see would fail."""
-    title: Callable[[FlowSettings], str] = lambda settings: ""
-    """A word or two for the name of a run in the UI."""
 
     def key(self, settings: FlowSettings, inputs: Mapping[str, Artifact]) -> StageKey:
         """The stage's key for these settings and inputs.
@@ -76,21 +64,18 @@ class StageDeclaration:
             InputError: What lies outside cannot be read.
         """
         self._check_inputs(settings, inputs)
+        called = sorted(self.hooks(settings).values())
         neutral = set(self._uses(settings))
         return StageKey.of(
             stage=self.name,
-            variant=getattr(settings, self.by) if self.variants else "",
+            variant=getattr(settings, self.by).name if self.by else "",
             settings={
                 name: value
                 for name, value in flat(settings, self._reads(settings)).items()
                 if name not in neutral
             },
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
-            fingerprint=fingerprint(
-                [self.builder, *self._found(settings)],
-                loaded=self._variant(settings).code,
-                without=SAID,
-            ),
+            fingerprint=fingerprint([self.builder, *called, *self._found(settings)], without=SAID),
             python=platform.python_version().rpartition(".")[0],
             external=self._outside(settings) if self._outside else {},
         )
@@ -101,24 +86,34 @@ class StageDeclaration:
 
     def takes(self, settings: FlowSettings) -> tuple[str, ...]:
         """Names of the artifacts that it reads, for these settings."""
-        return (*self.inputs, *self._variant(settings).inputs)
+        return (*self.inputs, *self._part(settings).inputs)
 
-    def _variant(self, settings: FlowSettings) -> Variant:
-        return self.variants[getattr(settings, self.by)] if self.variants else Variant()
+    def hooks(self, settings: FlowSettings) -> dict[str, str]:
+        """`module:name` of each that it calls, for these settings."""
+        modules = settings.family.modules(settings.learner)
+        found = {}
+        for call in self.calls:
+            part, _, name = call.partition(".")
+            found[call] = f"{modules[part]}:{name}" if name else modules[part]
+        return found
+
+    def _part(self, settings: FlowSettings) -> Part:
+        return settings.family.part(self.name, settings.learner)
 
     def _found(self, settings: FlowSettings) -> tuple[str, ...]:
         return tuple(load(self.code)(settings)) if self.code else ()
 
     def _reads(self, settings: FlowSettings) -> tuple[str, ...]:
-        return (*self.reads, *self._variant(settings).reads)
+        return (*self.reads, *self._part(settings).reads)
 
     def _uses(self, settings: FlowSettings) -> tuple[str, ...]:
-        return (*self.uses, *self._variant(settings).uses)
+        return (*self.uses, *self._part(settings).uses)
 
     def _check_inputs(self, settings: FlowSettings, given: Mapping[str, object]) -> None:
         missing = set(self.takes(settings)) - set(given)
         if missing:
-            raise TypeError(f"{self.name} needs {', '.join(sorted(missing))} for {settings.family}")
+            names = ", ".join(sorted(missing))
+            raise TypeError(f"{self.name} needs {names} for {settings.family.name}")
 
     @cached_property
     def _outside(self) -> Callable[[FlowSettings], dict[str, Any]] | None:
@@ -140,9 +135,3 @@ class StageDeclaration:
         """
         if self.check:
             load(self.check)(settings)
-
-
-def load(name: str) -> Callable[..., Any]:
-    """The function that `module:function` names."""
-    module, _, function = name.partition(":")
-    return cast("Callable[..., Any]", getattr(importlib.import_module(module), function))

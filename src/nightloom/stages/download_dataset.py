@@ -2,7 +2,6 @@
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.build import build_dataset
-from nightloom.settings.data import SETTINGS
 
 _NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
 """Holds names of files, which change nothing: the rows and labels are elsewhere as well."""
@@ -10,7 +9,7 @@ _NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
 
 def build(context: BuildContext) -> Built:
     """Write the splits; what looks odd about the rows is said."""
-    settings = context.group("data", SETTINGS[context.variant])
+    settings = context.group("data", context.hook("data"))
     facts = build_dataset(settings, context.out, context.report)
     for warning in facts.get("warnings", ()):
         context.report.warn(warning)

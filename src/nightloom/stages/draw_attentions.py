@@ -7,17 +7,15 @@ import tensorflow as tf
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.attentions import attention_table, plot_attentions
 from nightloom.evaluation.tables import write_parquet
-from nightloom.families.base import load_family
 from nightloom.text.graph_tokenizer import load_fast
-from nightloom.text.tokenizers import load_tokenizer
 
 
 def build(context: BuildContext) -> Built:
     """Write `attentions.parquet`, and `text-<n>.png` for each text."""
     texts: list[str] = context.settings["model"]["attentions"]
     folder = context.inputs["tokenizer"].path
-    encoder = load_family(context.variant).complete(context).body.encoder
-    tokenizer = load_tokenizer(folder, length=context.settings["model"]["length"])
+    encoder = context.hook("learner.complete")(context).body.encoder
+    tokenizer = context.hook("tokenizer.load")(folder, length=context.settings["model"]["length"])
     names = load_fast(folder)
     tables = []
     for number, (text, row) in enumerate(

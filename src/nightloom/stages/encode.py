@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import open_split, write_stream
-from nightloom.text.tokenizers import Tokenizer, load_tokenizer
+from nightloom.text.tokenizers import Tokenizer
 
 SPLITS = ("train", "valid", "test")
 SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("label", pa.int32())])
@@ -14,7 +14,7 @@ def build(context: BuildContext) -> Built:
     """Write `<split>.arrow` with ids and label of each row, split after split."""
     dataset = context.inputs["dataset"]
     length = context.settings["model"]["length"]
-    tokenizer = load_tokenizer(context.inputs["tokenizer"].path, length=length)
+    tokenizer = context.hook("tokenizer.load")(context.inputs["tokenizer"].path, length=length)
     rows, tokens, total = 0, dict.fromkeys(SPLITS, 0), sum(dataset.facts["rows"].values())
     for split in SPLITS:
 

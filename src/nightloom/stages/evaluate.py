@@ -1,14 +1,12 @@
 """`evaluate`: the trained model on the test split, which nothing before has looked at."""
 
-import importlib
 import json
 from typing import Any
 
 from nightloom.context import BuildContext, Built
-from nightloom.declared import by_declaration
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
-from nightloom.families.base import load_family, restore_model
+from nightloom.families.base import restore_model
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.settings.train import holding
 from nightloom.training.devices import prepare_to_score
@@ -19,29 +17,21 @@ from nightloom.training.scoring import Scorer
 def build(context: BuildContext) -> Built:
     """Score; writes metrics, predictions with probabilities, the worst mistakes and plots.
 
-    What is counted and shown differs by the examples' task: `evaluate_text`, `evaluate_entities`.
+    What is counted and shown differs by the task, see `Task.evaluate`.
     """
     settings = context.group("evaluate", EvaluateSettings)
     prepare_to_score()
     model, description = restore_model(context)
     examples = context.inputs["examples"]
     test = read_examples(examples.path / "test.arrow")
-    layout = load_family(context.variant).layout(
+    layout = context.hook("learner.layout")(
         description, test.lengths, batch_size=min(settings.batch_size, holding(len(test)))
     )
     scorer = Scorer(model, jit_compile=True)
     outputs = scorer.outputs(test, layout, report=context.report, what="evaluate")
-    metrics: dict[str, Any] = _of_task(examples.facts["task"]).report(
-        context, settings, test, outputs
-    )
+    metrics: dict[str, Any] = context.hook("evaluate")(context, settings, test, outputs)
     text = json.dumps(metrics, indent=1, ensure_ascii=False)
     (context.out / "metrics.json").write_text(text + "\n", encoding="utf-8")
     history = read_parquet(context.inputs["model"].path / "history.parquet")
     plots.plot_history(history=history, path=context.out / "history.png")
     return Built({"metrics": metrics})
-
-
-@by_declaration
-def _of_task(task: str) -> Any:
-    """The part that differs by task: `evaluate_text` or `evaluate_entities`."""
-    return importlib.import_module(f"nightloom.stages.evaluate_{task}")

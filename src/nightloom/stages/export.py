@@ -1,20 +1,16 @@
 """What a version serves: the formats that are written of a trained model, and by which code."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.context import BuildContext
 from nightloom.declared import by_declaration
-from nightloom.families.base import load_family
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
 from nightloom.settings.register import RegisterSettings
-from nightloom.text.tokenizers import DESCRIPTION, KINDS
 
 BESIDE = (
     "nightloom.cache",
@@ -23,6 +19,7 @@ BESIDE = (
     "nightloom.evaluation",
     "nightloom.home",
     "nightloom.masking",
+    "nightloom.plugins",
     "nightloom.progress",
     "nightloom.registry.aliases",
     "nightloom.registry.versions",
@@ -36,16 +33,15 @@ BESIDE = (
 def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
     """Write the SavedModel to `scratch`, and the other formats that the family has: directories
     by name."""
-    family = load_family(context.variant)
-    model = family.complete(context)
+    model = context.hook("learner.complete")(context)
     context.report.log("exporting the model")
-    of_task(context).export(context, model, scratch / SAVED_MODEL)
-    return family.exports(context, model, scratch) if formats(context) else {}
+    context.hook("serve.export")(context, model, scratch / SAVED_MODEL)
+    return context.hook("learner.exports")(context, model, scratch) if formats(context) else {}
 
 
 def written(context: BuildContext) -> dict[str, str]:
     """What tells a version from others of the same weights, by name, each as a digest."""
-    columns = of_task(context).card(context, examples=0).columns
+    columns = context.hook("serve.card")(context, examples=0).columns
     return {
         "export code": code_digest(context),
         "formats": digest_of(formats(context)),
@@ -64,39 +60,23 @@ def changed(context: BuildContext, tags: Mapping[str, str]) -> str:
 def formats(context: BuildContext) -> list[str]:
     """The formats that are written beside the SavedModel."""
     wanted = context.group("register", RegisterSettings).formats
-    has = load_family(context.variant).FORMATS
+    has = context.hook("learner.FORMATS")
     return [name for name in has if wanted is None or name in wanted]
-
-
-def of_task(context: BuildContext) -> Any:
-    """The part that differs by task: `register_text` or `register_entities`."""
-    return _of_task(context.inputs["dataset"].facts["task"])
-
-
-@by_declaration
-def _of_task(task: str) -> Any:
-    return importlib.import_module(_module_of(task))
 
 
 def code_digest(context: BuildContext) -> str:
     """Of the code that writes what is served: modules, and versions of the libraries they use."""
-    tokenizer = context.inputs["tokenizer"].path / DESCRIPTION
-    kind = json.loads(tokenizer.read_text("utf-8"))["kind"]
-    task = context.inputs["dataset"].facts["task"]
-    found = exporting_code(family=context.variant, tokenizer=kind, task=task)
+    found = exporting_code(context.hooks)
     return digest_of({"modules": found.modules, "libraries": found.libraries})
 
 
 @by_declaration
-def exporting_code(*, family: str, tokenizer: str, task: str) -> Fingerprint:
-    """The code that writes what is served of a model, by its family, kind of tokenizer and task."""
-    task_module = _module_of(task)
-    return fingerprint(
-        (f"{__name__}:export", f"{task_module}:card", "nightloom.registry.mlmodel:describe"),
-        loaded=(task_module, f"nightloom.families.{family}", KINDS[tokenizer]),
-        without=BESIDE,
-    )
-
-
-def _module_of(task: str) -> str:
-    return f"nightloom.stages.register_{task}"
+def exporting_code(hooks: Mapping[str, str]) -> Fingerprint:
+    """The code that writes what is served of a model, of what `register` calls."""
+    called = {
+        name
+        for call, name in hooks.items()
+        if call.partition(".")[0] in ("learner", "tokenizer", "serve")
+    }
+    roots = (f"{__name__}:export", "nightloom.registry.mlmodel:describe", *sorted(called))
+    return fingerprint(roots, without=BESIDE)

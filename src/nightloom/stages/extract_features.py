@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import write_stream
-from nightloom.families.base import load_family
 from nightloom.models.contract import Batch, Body
 from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples, read_examples
@@ -29,16 +28,15 @@ BATCH = 32
 def build(context: BuildContext) -> Built:
     """Write `<split>.arrow` with features and label of each row."""
     encoded = context.inputs["encoded"]
-    family: Any = load_family(context.variant)
     prepare_to_score()
     with computing_in(context.settings["train"]["precision"]):
-        body = family.body(context)
+        body = context.hook("encoder.body")(context)
     kind = pa.float16() if context.settings["model"]["features"] == "float16" else pa.float32()
     schema = pa.schema([("features", pa.list_(kind, body.size)), ("label", pa.int32())])
     scorer = Scorer(Features(body), jit_compile=True)
     splits = {name: _tokens(encoded.path / f"{name}.arrow") for name in SPLITS}
     lengths = np.concatenate([examples.lengths for examples in splits.values()])
-    layout = family.layout({}, lengths, batch_size=BATCH)
+    layout = context.hook("encoder.layout")({}, lengths, batch_size=BATCH)
     total, done = len(lengths), 0
     context.checkpoints.mkdir(parents=True, exist_ok=True)
 

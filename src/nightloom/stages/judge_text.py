@@ -17,8 +17,6 @@ from nightloom.stages.rivals import Rival, answers_of_anchor
 if TYPE_CHECKING:
     import pandas
 
-METRIC = "accuracy"
-
 
 def judge(
     context: BuildContext, settings: RegisterSettings, champion: Rival | None, anchor: Rival | None
@@ -30,7 +28,7 @@ def judge(
     names = label_names(context)
     own = read_parquet(context.inputs["scores"].path / PREDICTIONS)
     labels, predicted = _numbers(own["label"], names), _numbers(own["predicted"], names)
-    metric = settings.metric or METRIC
+    metric = str(settings.metric)
     other = best = lost = None
     if champion is not None:
         found = _predictions(context, champion, own, names)

@@ -1,6 +1,5 @@
 """`register`: the trained model into MLflow, past the gate, as champion or challenger."""
 
-import importlib
 import json
 import shutil
 import tempfile
@@ -11,7 +10,6 @@ from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
-from nightloom.declared import by_declaration
 from nightloom.evaluation.tables import read_parquet
 from nightloom.families.base import WEIGHTS
 from nightloom.gate.judging import Verdict
@@ -31,9 +29,8 @@ from nightloom.registry.versions import (
     lineage_tag,
 )
 from nightloom.registry.whole import told
-from nightloom.settings.command import run_command
 from nightloom.settings.register import RegisterSettings
-from nightloom.stages.export import changed, export, of_task, written
+from nightloom.stages.export import changed, export, written
 from nightloom.stages.rivals import digest_of_test_rows, rival
 
 EXAMPLES = 3
@@ -137,7 +134,7 @@ def _register(
             name,
             model_digest=digest,
             saved_model_dir=saved,
-            card=of_task(context).card(context, examples=EXAMPLES),
+            card=context.hook("serve.card")(context, examples=EXAMPLES),
             extra_dirs={
                 "tokenizer": context.inputs["tokenizer"].path,
                 "model": description,
@@ -155,8 +152,8 @@ def _register(
 
 def _command(context: BuildContext) -> dict[str, str]:
     """The tag with the command that makes this version again, where it is not too long for one."""
-    command = run_command(context.run["flow"], context.run.get("settings", {}))
-    return {COMMAND_TAG: command} if len(command) <= LONGEST else {}
+    command = context.run.get("command", "")
+    return {COMMAND_TAG: command} if 0 < len(command) <= LONGEST else {}
 
 
 def _judge(
@@ -168,7 +165,7 @@ def _judge(
         anchor = registry.anchor(champion)
         if anchor.version != champion.version:
             anchored = rival(context, anchor, role="anchor")
-    verdict: Verdict = _judging(context).judge(context, settings, against, anchored)
+    verdict: Verdict = context.hook("judge")(context, settings, against, anchored)
     return verdict
 
 
@@ -222,15 +219,5 @@ def _mended(context: BuildContext, twin: Version) -> str:
 
 
 def _metric(context: BuildContext, settings: RegisterSettings) -> tuple[str, float]:
-    metric = settings.metric or _judging(context).METRIC
+    metric = str(settings.metric)  # chosen by the flow's settings where nobody did
     return metric, float(context.inputs["scores"].facts["metrics"][metric])
-
-
-def _judging(context: BuildContext) -> Any:
-    return _judge_of(context.inputs["dataset"].facts["task"])
-
-
-@by_declaration
-def _judge_of(task: str) -> Any:
-    """The part that differs by task: `judge_text` or `judge_entities`."""
-    return importlib.import_module(f"nightloom.stages.judge_{task}")

@@ -8,13 +8,12 @@ from nightloom.models.contract import Model
 from nightloom.registry.mlmodel import ENTITIES, TEXT, Field, ModelCard
 from nightloom.serving.entities import words_as_text
 from nightloom.serving.tagger import UNCUT, export_tagger
-from nightloom.text.tokenizers import load_tokenizer
 
 
 def export(context: BuildContext, model: Model, folder: Path) -> None:
     """Write the SavedModel: raw strings to a tag for every piece, with offsets."""
     settings = context.settings["model"]
-    tokenizer = load_tokenizer(context.inputs["tokenizer"].path, length=UNCUT)
+    tokenizer = context.hook("tokenizer.load")(context.inputs["tokenizer"].path, length=UNCUT)
     export_tagger(
         tokenizer=tokenizer.graph(),
         model=model,

@@ -10,15 +10,11 @@ from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.classifier import export_classifier
 from nightloom.settings.data import TextDataSettings
-from nightloom.text.tokenizers import load_tokenizer
-
-OF_TF_HUB = ("hub", "hub_head")
-"""Learners whose tokenizer may have operations of tensorflow-text."""
 
 
 def export(context: BuildContext, model: Model, folder: Path) -> None:
     """Write the SavedModel: raw strings to class probabilities."""
-    tokenizer = load_tokenizer(
+    tokenizer = context.hook("tokenizer.load")(
         context.inputs["tokenizer"].path, length=context.settings["model"]["length"]
     )
     export_classifier(
@@ -34,7 +30,7 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
         columns=columns(context),
         outputs=(Field(LABEL, "string"), Field(PROBABILITY, "float64"), *of_classes),
         example=tuple(test_texts(context)[:examples]),
-        needs=("tensorflow_text",) if context.variant in OF_TF_HUB else (),
+        needs=context.hook("tokenizer.NEEDS"),
     )
 
 

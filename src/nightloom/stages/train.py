@@ -6,7 +6,7 @@ import pandas
 
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import write_parquet, write_rows
-from nightloom.families.base import load_family, store_model
+from nightloom.families.base import store_model
 from nightloom.models.contract import Model
 from nightloom.settings.train import TrainSettings
 from nightloom.training.checkpoints import Checkpoints
@@ -14,16 +14,14 @@ from nightloom.training.devices import computing_in, prepare, side_by_side, step
 from nightloom.training.examples import Examples, read_examples
 from nightloom.training.feed import ExampleFeed
 from nightloom.training.loop import Loop, Outcome
-from nightloom.training.objective import Classification, Entities, Objective
+from nightloom.training.objective import Objective
 from nightloom.training.optimizer import build as build_optimizer
 from nightloom.training.scoring import Scorer
 from nightloom.training.step import Stepper
-from nightloom.training.stitching import read_stitching
 
 
 def build(context: BuildContext) -> Built:
     """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables."""
-    family = load_family(context.variant)
     examples = context.inputs["examples"]
     train = read_examples(examples.path / "train.arrow")
     valid = read_examples(examples.path / "valid.arrow")
@@ -31,11 +29,13 @@ def build(context: BuildContext) -> Built:
     strategy = prepare(settings)
     group = strategy.num_replicas_in_sync * settings.accumulate
     together = side_by_side(
-        family.SIDE_BY_SIDE, batch_size=settings.batch_size // group, strategy=strategy
+        context.hook("learner.SIDE_BY_SIDE"),
+        batch_size=settings.batch_size // group,
+        strategy=strategy,
     )
     group *= together
-    description = {"family": context.variant, **family.describe(context)}
-    layout = family.layout(
+    description = {"family": context.variant, **context.hook("learner.describe")(context)}
+    layout = context.hook("learner.layout")(
         description,
         np.concatenate([train.lengths, valid.lengths]),
         batch_size=max(1, settings.batch_size // group),
@@ -45,9 +45,10 @@ def build(context: BuildContext) -> Built:
     steps = settings.epochs * feed.count()
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), computing_in(settings.precision):
-        model = family.create(context)
+        model = context.hook("learner.create")(context)
         optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
-    objective = _objective(context)
+    metric = context.settings["register"]["metric"]
+    objective: Objective = context.hook("objective")(examples, metric=metric)
     scorer = Scorer(model, jit_compile=settings.jit_compile)
 
     def validate() -> dict[str, float]:
@@ -75,15 +76,6 @@ def build(context: BuildContext) -> Built:
     ).run()
     store_model(model, description, context.out)
     return _publish(context, outcome, model, train, settings.batch_size)
-
-
-def _objective(context: BuildContext) -> Objective:
-    """What the examples' task is scored by, on the validation part: as the gate judges it."""
-    examples = context.inputs["examples"]
-    if examples.facts["task"] == "entities":
-        stitching = read_stitching(examples.path / "valid.arrow")
-        return Entities(stitching, examples.facts["label_names"])
-    return Classification(context.settings["register"]["metric"])
 
 
 def _publish(

@@ -12,6 +12,7 @@ from nightloom.context import BuildContext
 from nightloom.tfhub.preprocess import Preprocessor
 
 MODULE = "preprocess"
+NEEDS: tuple[str, ...] = ("tensorflow_text",)
 
 
 def adapt(context: BuildContext) -> dict[str, Any]:

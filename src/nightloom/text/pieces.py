@@ -16,6 +16,7 @@ LEAST = 8
 
 if TYPE_CHECKING:
     import tensorflow as tf
+NEEDS: tuple[str, ...] = ()
 
 
 def adapt(context: BuildContext) -> dict[str, Any]:

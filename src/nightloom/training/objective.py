@@ -5,8 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
+from nightloom.cache.artifact import ArtifactFiles
 from nightloom.evaluation.spans import f1_of, match_counts, spans_of_all
-from nightloom.training.stitching import Stitching
+from nightloom.training.stitching import Stitching, read_stitching
 
 
 class Objective(Protocol):
@@ -75,6 +76,17 @@ class Entities:
             for numbers in (gold, predicted)
         ]
         return match_counts(*spans)
+
+
+def classification(examples: ArtifactFiles, *, metric: str) -> Classification:
+    """Of the validation part of texts with a class each, as the gate judges them."""
+    return Classification(metric)
+
+
+def entities(examples: ArtifactFiles, *, metric: str) -> Entities:
+    """Of the validation part of tagged sentences, for which the gate has one metric."""
+    stitching = read_stitching(examples.path / "valid.arrow")
+    return Entities(stitching, examples.facts["label_names"])
 
 
 def _macro_f1(predicted: np.ndarray, known: np.ndarray) -> float:

@@ -1,0 +1,50 @@
+"""Checkpoints in Hugging Face format, as the families that start from one take them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nightloom.context import BuildContext
+from nightloom.tfhub.download import is_offline
+
+
+def identity(settings: Any) -> dict[str, Any]:
+    """What tells the checkpoint that a flow's settings name from others."""
+    from nightloom.encoders.identity import checkpoint_identity
+
+    model = settings.model
+    return {"model.checkpoint": checkpoint_identity(model.checkpoint, model.revision)}
+
+
+def check(settings: Any, facts: Mapping[str, Any]) -> None:
+    """Refuse what the checkpoint cannot do.
+
+    Raises:
+        InputError: A setting does not go with it.
+    """
+    from nightloom.encoders.choices import check_choices
+
+    check_choices(settings.model, facts)
+
+
+def fetch(context: BuildContext) -> dict[str, Any]:
+    """Write the checkpoint's files; its facts."""
+    model = context.settings["model"]
+    return fetch_to(context, model["checkpoint"], model["revision"], context.out)
+
+
+def fetch_to(context: BuildContext, source: str, revision: str | None, out: Path) -> dict[str, Any]:
+    """Write the files of the checkpoint `source` to `out`; its facts."""
+    from nightloom.encoders.checkpoints import fetch_checkpoint
+
+    facts = fetch_checkpoint(
+        source,
+        out=out,
+        revision=revision,
+        offline=is_offline(),
+        wheels=context.home.root / "wheels",
+        lowercase=context.settings["model"]["lowercase"],
+        report=context.report,
+    )
+    # where the files came from is not what they are
+    return {name: value for name, value in facts.items() if name not in ("source", "revision")}

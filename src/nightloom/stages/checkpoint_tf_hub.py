@@ -1,0 +1,44 @@
+"""Pairs of TF Hub modules, encoder and preprocessing, as the family that starts from one takes
+them."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nightloom.context import BuildContext
+from nightloom.stages.checkpoint_hugging_face import fetch_to
+
+
+def identity(settings: Any) -> dict[str, Any]:
+    """What tells the pair that a flow's settings name from others."""
+    from nightloom.encoders.identity import checkpoint_identity
+
+    model = settings.model
+    given = {"model.encoder": model.encoder, "model.preprocess": model.preprocess}
+    return {name: checkpoint_identity(one, None) for name, one in given.items() if one}
+
+
+def check(settings: Any, facts: Mapping[str, Any]) -> None:
+    """A pair tells little of itself: it is checked where it is loaded."""
+
+
+def fetch(context: BuildContext) -> dict[str, Any]:
+    """Write `encoder/` and `preprocess/`; their facts."""
+    from nightloom.encoders.minilm import MINILM
+    from nightloom.tfhub.fetch import fetch_modules
+
+    model = context.settings["model"]
+    with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
+        encoder = model["encoder"]
+        if encoder == MINILM:
+            encoder = str(Path(scratch) / MINILM)
+            fetch_to(context, MINILM, None, Path(encoder))
+        pair = fetch_modules(
+            encoder=encoder,
+            preprocess=model["preprocess"],
+            out=context.out,
+            lowercase=None if encoder != model["encoder"] else model["lowercase"],
+            report=context.report,
+        )
+    return {"hidden_size": pair.hidden_size, "seq_length": pair.seq_length}
