@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.errors import InputError
+from nightloom.records.flow import Flow
+from nightloom.records.known import families, found
 from nightloom.settings.deploy import DeploySettings
 from nightloom.settings.local_paths import relative_paths
 from nightloom.settings.nightly import NightlySettings
@@ -14,6 +16,7 @@ from nightloom.settings.yaml_file import read_yaml
 
 PREFECT_YAML = Path(__file__).parent / "prefect.yaml"
 NIGHTLY = "nightly"
+TAG = "nightloom"
 SCHEDULE = "nightly"
 """Slug of the night's schedule."""
 
@@ -44,12 +47,41 @@ def declared(settings: DeploySettings) -> list[Declared]:
     Raises:
         InputError: The models of the night are not what they should be.
     """
-    return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in in_file()]
+    return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in unscheduled()]
+
+
+def unscheduled() -> list[Declared]:
+    """All deployments as they are declared: the night in the file, one for each family's flow."""
+    return [*(one for one in in_file() if one.name == NIGHTLY), *map(_recorded, usable()[0])]
 
 
 def in_file() -> list[Declared]:
-    """All deployments as the file has them."""
+    """Those in the file, which Prefect's own command reads."""
     return [_read(one) for one in read_yaml(PREFECT_YAML)["deployments"]]
+
+
+def usable() -> tuple[list[Flow], list[str]]:
+    """The flows of all families that can be loaded; a line for each that cannot."""
+    flows, lines = [], list(found().broken)
+    for family in families().values():
+        try:
+            family.flow.load()
+        except InputError as error:
+            lines.append(str(error))
+        else:
+            flows.append(family.flow)
+    return flows, lines
+
+
+def _recorded(flow: Flow) -> Declared:
+    said = flow.summary.replace("→", "to")
+    return Declared(
+        name=flow.name,
+        entrypoint=flow.function.replace(":", "."),
+        description=f"{said[:1].upper()}{said[1:]}.",
+        tags=(TAG,),
+        parameters={},
+    )
 
 
 def _read(one: dict[str, Any]) -> Declared:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from prefect import flow
 
+from nightloom.records.known import find_flow
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -26,7 +27,7 @@ def nightly(
     """
 
     def one(model: NightlyModel) -> dict[str, Any]:
-        return retrain(model, refresh=refresh)
+        return retrain(find_flow(model.flow), model, refresh=refresh)
 
     night = Night()
     with cancellable(), engine_of(settings.run) as engine:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from nightloom.errors import RunError, said
-from nightloom.records.known import find_flow
+from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import night_headline, night_report, night_rows
 from nightloom.settings.nightly import NightlyModel, RunSettings
@@ -50,8 +50,13 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
         yield chosen
 
 
-def retrain(model: NightlyModel, *, refresh: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Run a model's flow as a subflow; what it came to, also where it failed."""
+def retrain(
+    flow: "Flow[..., Any] | Recorded", model: NightlyModel, *, refresh: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Run a model's flow as a subflow; what it came to, also where it failed.
+
+    flow: or its record, whose package may turn out to be broken only when it is loaded.
+    """
     observers().log(f"model {model.title}")
     stages = _Stages()
     began = time.monotonic()
@@ -59,7 +64,7 @@ def retrain(model: NightlyModel, *, refresh: tuple[str, ...] = ()) -> dict[str, 
     error = ""
     try:
         with watched_by(stages):
-            report = _call(model, refresh)
+            report = _call(flow, model, refresh)
     except Exception as problem:
         error = said(problem)
         observers().warn(f"model {model.title} failed: {error}")
@@ -122,11 +127,14 @@ class Night:
         return report
 
 
-def _call(model: NightlyModel, refresh: tuple[str, ...]) -> dict[str, Any]:
+def _call(
+    flow: "Flow[..., Any] | Recorded", model: NightlyModel, refresh: tuple[str, ...]
+) -> dict[str, Any]:
     from prefect import tags
 
     settings = model.parsed()
-    flow = find_flow(model.flow).load()
+    if isinstance(flow, Recorded):
+        flow = cast("Flow[..., Any]", flow.load())
     if is_planning():
         return _plan(flow, settings, refresh)
     named = engine().flow(flow).with_options(flow_run_name=model.title)

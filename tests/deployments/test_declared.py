@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.utilities.templating import apply_values, find_placeholders
 
-from nightloom.deployments.declared import PREFECT_YAML, declared
+from nightloom.deployments.declared import PREFECT_YAML, declared, in_file
 from nightloom.deployments.templates import base_job_template
 from nightloom.records.known import find_flow, flows
 from nightloom.settings.deploy import DeploySettings, PoolSettings
@@ -21,6 +21,12 @@ def test_prefect_reads_the_file_and_every_flow_is_in_it():
     for one in model.deployments:
         assert one.enforce_parameter_schema
         assert one.work_pool.name == "nightloom"
+
+
+def test_the_file_has_what_the_records_say():
+    ours = {one.name: one for one in declared(DeploySettings())}
+    for one in in_file():
+        assert ours[one.name] == one
 
 
 def test_every_entrypoint_is_the_flow_of_its_record():

@@ -73,6 +73,10 @@ def deploy(
         raise InputError(
             "expected a Prefect server; start one with `nightloom up -d`, or set PREFECT_API_URL"
         )
+    from nightloom.deployments.declared import usable
+
+    for line in usable()[1]:
+        say(f"note: {line}")
     with _server(url):
         differs = _deploy(wanted, url, dry_run=dry_run, as_json=as_json)
     if dry_run and differs:
