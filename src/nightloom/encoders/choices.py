@@ -4,40 +4,53 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightloom.encoders.architectures import architecture_of
-from nightloom.encoders.config import EncoderConfig
 from nightloom.errors import InputError
 
 POOLINGS = ("pooler", "cls", "mean")
 """pooler: BERT's dense map with tanh on the first token; cls: first token; mean: all tokens."""
 
 
-def check_pooling(how: str, *, has_pooler: bool, where: str = "this checkpoint") -> None:
-    """Raise InputError for an unknown pooling, or for `pooler` where the checkpoint has none."""
+def check_pooling(
+    how: str, *, has_pooler: bool, where: str = "this checkpoint", group: str = ""
+) -> None:
+    """Raise InputError for an unknown pooling, or for `pooler` where the checkpoint has none.
+
+    `group` is put before the name of the setting.
+    """
     if how not in POOLINGS:
-        raise InputError(f"pooling must be one of {', '.join(POOLINGS)}; found {how!r}")
+        raise InputError(f"{group}pooling must be one of {', '.join(POOLINGS)}; found {how!r}")
     if how == "pooler" and not has_pooler:
         raise InputError(
-            f"{where} has no pooler, so pooling=pooler is not possible; choose pooling=cls "
-            "(first token) or pooling=mean (average over the tokens)"
+            f"{group}pooling=pooler: {where} has no pooler; choose {group}pooling=cls (first "
+            f"token) or {group}pooling=mean (average over the tokens)"
         )
 
 
-def upper_layers(trainable: str, config: EncoderConfig) -> int | None:
-    """How many upper layers train: 0 for "head", None for "all", N for "top:N"; else InputError."""
+def upper_layers(
+    trainable: str, *, layers: int, shared: bool, where: str = "this encoder", group: str = ""
+) -> int | None:
+    """How many upper layers train: 0 for "head", None for "all", N for "top:N"; else InputError.
+
+    layers, shared: how many there are, and whether they are one set of weights.
+    """
+    setting = f"{group}trainable"
     if trainable == "head":
         return 0
     if trainable == "all":
         return None
     kind, _, number = trainable.partition(":")
     if kind != "top" or not number.isdecimal() or int(number) < 1:
-        raise InputError(f"trainable must be head, all or top:N with N from 1; found {trainable!r}")
-    if config.shared_layers:
+        raise InputError(f"{setting} must be head, all or top:N with N from 1; found {trainable!r}")
+    if shared:
         raise InputError(
-            f"trainable={trainable}: the layers of {config.family} share one set of weights, so "
-            "the upper ones cannot train alone; choose head or all"
+            f"{setting}={trainable}: the layers of {where} share one set of weights, so the upper "
+            f"ones cannot train alone; choose {setting}=head or {setting}=all"
         )
-    if int(number) > config.layers:
-        raise InputError(f"trainable={trainable}: this encoder has {config.layers} layers")
+    if int(number) > layers:
+        raise InputError(
+            f"{setting}={trainable}: {where} has {layers} layers; choose {setting}=top:{layers} or "
+            f"{setting}=all"
+        )
     return int(number)
 
 
@@ -50,22 +63,9 @@ def check_choices(model: Any, facts: Mapping[str, Any]) -> None:
     Raises:
         InputError: A setting does not go with the checkpoint; names both.
     """
-    checkpoint = f"model.checkpoint={getattr(model, 'checkpoint', '')}"
-    trainable, pooling = str(getattr(model, "trainable", "all")), getattr(model, "pooling", "")
-    if pooling == "pooler" and facts.get("has_pooler") is False:
-        raise InputError(
-            f"model.pooling=pooler: {checkpoint} has no pooler; choose model.pooling=cls "
-            "(first token) or model.pooling=mean (average over the tokens)"
-        )
-    if trainable.startswith("top:") and "layers" in facts:
-        if architecture_of(facts["family"]).shares_layers:
-            raise InputError(
-                f"model.trainable={trainable}: the layers of {checkpoint} share one set of "
-                "weights, so the upper ones cannot train alone; choose model.trainable=head or "
-                "model.trainable=all"
-            )
-        if int(trainable[4:]) > facts["layers"]:
-            raise InputError(
-                f"model.trainable={trainable}: {checkpoint} has {facts['layers']} layers; choose "
-                f"model.trainable=top:{facts['layers']} or model.trainable=all"
-            )
+    told = {"where": f"model.checkpoint={getattr(model, 'checkpoint', '')}", "group": "model."}
+    if pooling := getattr(model, "pooling", ""):
+        check_pooling(pooling, has_pooler=facts.get("has_pooler") is not False, **told)
+    if "layers" in facts:
+        shared = architecture_of(facts["family"]).shares_layers
+        upper_layers(str(model.trainable), layers=facts["layers"], shared=shared, **told)

@@ -165,7 +165,8 @@ class Encoder(keras.layers.Layer):
         With top:N the pooler trains too. Raises InputError for anything else, for an N above the
         number of layers, and for ALBERT, whose layers are one and the same.
         """
-        upper = upper_layers(trainable, self.config)
+        config = self.config
+        upper = upper_layers(trainable, layers=config.layers, shared=config.shared_layers)
         self.trainable = False
         if upper == 0:
             return

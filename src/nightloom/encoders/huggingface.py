@@ -26,11 +26,11 @@ _AVERAGES = (
     "Pooling: mean, by {} more than the encoder has, whose attention averages (no class of "
     "transformers for this architecture does); for {}. Not a checkpoint to train further from."
 )
-_MEAN_NOTES = {
-    1: _AVERAGES.format("one layer", "float32 and bfloat16, not for float16"),
-    2: _AVERAGES.format("two layers", "float32, bfloat16 and float16"),
+_BY_LAYERS = {
+    1: ("one layer", "float32 and bfloat16, not for float16"),
+    2: ("two layers", "float32, bfloat16 and float16"),
 }
-"""By the number of layers that were added."""
+"""What a note on averages says, by the number of layers that were added."""
 
 
 def export_sequence_classifier(
@@ -74,7 +74,7 @@ def export_sequence_classifier(
     state = _classifier(config, weights, pooling, kernel, bias)
     note = f"Pooling: {pooling}."
     if pooling == "mean":
-        note = _MEAN_NOTES[config.layers - encoder.config.layers]
+        note = _AVERAGES.format(*_BY_LAYERS[config.layers - encoder.config.layers])
     _write(Path(directory), values, state, label_names, note=note)
     _write_tokenizer(Path(directory), Path(tokenizer_dir), config, max_length)
     return {"class": values["architectures"][0], "note": note}
