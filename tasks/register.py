@@ -18,13 +18,12 @@ register = Stage(
         calls=(
             "learner.restore",
             "learner.complete",
-            "learner.exports",
-            "learner.FORMATS",
             "tokenizer.load",
             "tokenizer.NEEDS",
             "serve.export",
             "serve.card",
             "judge",
         ),
+        finds="nightloom.records.known:writers",
     )
 )

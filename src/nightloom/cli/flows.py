@@ -17,7 +17,7 @@ from nightloom.records import known
 def flows(flow: str | None, as_json: bool) -> None:
     """List the flows, or one FLOW's settings with their defaults; `deploy`: those of deploy."""
     if flow is None:
-        for line in known.found().broken:
+        for line in (*known.found().broken, *known.formats().broken):
             say(f"note: {line}")
         if as_json:
             click.echo(json.dumps({name: one.summary for name, one in known.flows().items()}))

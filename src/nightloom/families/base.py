@@ -20,8 +20,6 @@ class Hooks(Protocol):
     `body(context)`: its encoder, with `size` and `features(batch)`.
     """
 
-    FORMATS: tuple[str, ...]
-    """Formats that `exports` writes, beside the SavedModel."""
     SIDE_BY_SIDE: int
     """Into how many batches a CPU best divides a step."""
 
@@ -41,9 +39,6 @@ class Hooks(Protocol):
 
     def complete(self, context: BuildContext) -> Any:
         """The trained model with all its parts: token ids in, scores out."""
-
-    def exports(self, context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
-        """Write the complete model in its FORMATS below `folder`; directories by name."""
 
 
 def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:

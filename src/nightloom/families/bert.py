@@ -1,7 +1,6 @@
 """`bert`: a Hugging Face encoder with a classification head, trained together."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,13 @@ from nightloom.context import BuildContext
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
-from nightloom.encoders.huggingface import export_sequence_classifier
 from nightloom.encoders.weights import load_encoder
 from nightloom.families.base import restore_model
 from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
-from nightloom.settings.register import HUGGING_FACE
 from nightloom.training.batches import Layout, packed
 
-FORMATS = (HUGGING_FACE,)
-"""Formats beside the SavedModel."""
 SIDE_BY_SIDE = 2
 WIDTH = 128
 """Tokens of a row that several examples share: XLA compiles one program, nearly all of whose
@@ -74,23 +69,6 @@ def complete(context: BuildContext) -> EncoderClassifier:
     """The trained model; it has no other parts."""
     model: EncoderClassifier = restore_model(context)[0]
     return model
-
-
-def exports(context: BuildContext, model: EncoderClassifier, folder: Path) -> dict[str, Path]:
-    """The Hugging Face format, for transformers' own pipelines."""
-    target, body = folder / HUGGING_FACE, model.body
-    assert isinstance(body, EncoderBody)
-    export_sequence_classifier(
-        target,
-        encoder=body.encoder,
-        pooling=body.pooling,
-        kernel=np.asarray(model.head.kernel.value),
-        bias=np.asarray(model.head.bias.value),
-        label_names=context.inputs["dataset"].facts["label_names"],
-        tokenizer_dir=context.inputs["tokenizer"].path,
-        max_length=context.settings["model"]["length"],
-    )
-    return {HUGGING_FACE: target}
 
 
 def _head(description: dict[str, Any], size: int) -> ClassificationHead:

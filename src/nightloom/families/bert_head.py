@@ -3,17 +3,14 @@
 from nightloom.context import BuildContext
 from nightloom.families import bert
 from nightloom.families.base import restore_model
-from nightloom.families.bert import FORMATS, exports
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
 from nightloom.models.classifier import EncoderClassifier
 
 __all__ = [
-    "FORMATS",
     "SIDE_BY_SIDE",
     "complete",
     "create",
     "describe",
-    "exports",
     "layout",
     "restore",
 ]

@@ -1,6 +1,5 @@
 """`hub`: a TF Hub encoder with a classification head, trained together."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from nightloom.training.batches import Layout, bucketed
 SHAPES = 3
 """Widths of batches; a SavedModel knows no packed rows, and each width costs a compilation."""
 MODULE = "encoder"
-FORMATS: tuple[str, ...] = ()
-"""None beside the SavedModel: what the module is made of is not known."""
 SIDE_BY_SIDE = 1
 
 
@@ -59,11 +56,6 @@ def complete(context: BuildContext) -> EncoderClassifier:
     """The trained model; it has no other parts."""
     model: EncoderClassifier = restore_model(context)[0]
     return model
-
-
-def exports(context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
-    """No other format: what the module is made of is not known."""
-    return {}
 
 
 def _body(context: BuildContext, *, pooling: str, trainable: bool) -> HubBody:

@@ -4,16 +4,13 @@ from nightloom.context import BuildContext
 from nightloom.families import hub
 from nightloom.families.base import restore_model
 from nightloom.families.head import SIDE_BY_SIDE, create, describe, layout, restore
-from nightloom.families.hub import FORMATS, exports
 from nightloom.models.classifier import EncoderClassifier
 
 __all__ = [
-    "FORMATS",
     "SIDE_BY_SIDE",
     "complete",
     "create",
     "describe",
-    "exports",
     "layout",
     "restore",
 ]

@@ -7,7 +7,6 @@ no good tagger. With `top:N`, the lower layers run forward for the same reason.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,12 @@ import numpy as np
 from nightloom.context import BuildContext
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
-from nightloom.encoders.huggingface import export_token_classifier
 from nightloom.encoders.weights import load_encoder
 from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
-from nightloom.settings.register import HUGGING_FACE
 from nightloom.training.batches import STEP, Layout, packed
 
-FORMATS = (HUGGING_FACE,)
-"""Formats beside the SavedModel."""
 SIDE_BY_SIDE = 2
 WIDTH = 128
 """Pieces, more or less, of a row that several sentences share (see `families.bert`)."""
@@ -68,21 +63,6 @@ def complete(context: BuildContext) -> EncoderTagger:
     """The trained model; it has no other parts."""
     model: EncoderTagger = restore_model(context)[0]
     return model
-
-
-def exports(context: BuildContext, model: EncoderTagger, folder: Path) -> dict[str, Path]:
-    """The Hugging Face format, for transformers' own pipelines."""
-    target = folder / HUGGING_FACE
-    export_token_classifier(
-        target,
-        encoder=model.encoder,
-        kernel=np.asarray(model.head.kernel.value),
-        bias=np.asarray(model.head.bias.value),
-        label_names=context.inputs["dataset"].facts["label_names"],
-        tokenizer_dir=context.inputs["tokenizer"].path,
-        max_length=context.settings["model"]["length"],
-    )
-    return {HUGGING_FACE: target}
 
 
 def _tagger(encoder: Encoder, description: dict[str, Any]) -> EncoderTagger:

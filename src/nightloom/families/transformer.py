@@ -1,6 +1,5 @@
 """`transformer`: a small classifier from scratch on a vocabulary of words."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,6 @@ from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 4
 """Widths of batches, each of which XLA compiles a program for."""
-FORMATS: tuple[str, ...] = ()
-"""None beside the SavedModel."""
 SIDE_BY_SIDE = 4
 """The parts of a step are small enough for a core's cache, and keep both of two cores busy."""
 
@@ -52,8 +49,3 @@ def complete(context: BuildContext) -> TransformerClassifier:
     """The trained model; it has no other parts."""
     model: TransformerClassifier = restore_model(context)[0]
     return model
-
-
-def exports(context: BuildContext, model: Any, folder: Path) -> dict[str, Path]:
-    """No other format."""
-    return {}

@@ -17,6 +17,9 @@ class Learner:
     """Its hooks, see `nightloom.families.base.Hooks`."""
     stages: Mapping[str, Part] = field(default_factory=dict)
     """What the stages from training on have for it in addition, by stage."""
+    model: str = ""
+    """What kind of model `complete` gives, by which formats tell whether they can write it.
+    `encoder`: one of our encoders with a dense head (`EncoderClassifier`, `EncoderTagger`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

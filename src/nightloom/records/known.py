@@ -1,5 +1,6 @@
-"""All families and flows that there are: ours, and those of packages that are installed."""
+"""All families, flows and formats that there are: ours, and those of installed packages."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
@@ -7,12 +8,16 @@ from typing import Any
 
 from nightloom.declared import by_declaration
 from nightloom.errors import InputError
-from nightloom.plugins import FAMILIES, Found, find, load
-from nightloom.records.family import Family
+from nightloom.plugins import EXPORTS, FAMILIES, Found, find, load
+from nightloom.records.family import Family, Learner
 from nightloom.records.flow import Flow
+from nightloom.records.format import Format
 
 DEPLOY = "deploy"
 """No flow, but what `nightloom flows deploy` lists."""
+
+WRITER = "write."
+"""What stands before a format's name among the code that `register` calls."""
 
 
 @cache
@@ -89,6 +94,29 @@ def find_flow(name: str) -> Flow:
     close = close or get_close_matches(name, known, n=1)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
     raise InputError(f"unknown flow {name}; {hint}{found().told()}")
+
+
+@cache
+@by_declaration
+def formats() -> Found[Format]:
+    """The formats by name, ours first."""
+    return find(EXPORTS, Format, map(load, load("nightloom.records.ours:FORMATS")))
+
+
+def formats_of(learner: Learner, wanted: Collection[str] | None = None) -> list[Format]:
+    """The formats that a learner's models can be written in, as far as they are wanted."""
+    return [
+        one
+        for one in formats().records.values()
+        if one.fits(learner.model) and (wanted is None or one.name in wanted)
+    ]
+
+
+def writers(settings: Any) -> dict[str, str]:
+    """The code that writes the formats which a flow's settings ask for, by what `register` calls
+    it."""
+    wanted = formats_of(settings.learner, settings.registry.formats)
+    return {f"{WRITER}{one.name}": one.write for one in wanted}
 
 
 @by_declaration

@@ -50,11 +50,13 @@ BERT = Family(
     learner=Learner(
         name="bert",
         module="nightloom.families.bert",
+        model="encoder",
         stages={"train": FINE_TUNED, "register": CHECKPOINT},
     ),
     head=Learner(
         name="bert_head",
         module="nightloom.families.bert_head",
+        model="encoder",
         stages={"train": HEAD, "register": POOLED},
     ),
 )
@@ -106,12 +108,19 @@ TAGGER = Family(
     learner=Learner(
         name="tagger",
         module="nightloom.families.tagger",
+        model="encoder",
         stages={
             "train": Part(inputs=("checkpoint",), reads=("model.trainable", "model.dropout")),
             "register": Part(inputs=("checkpoint",), reads=("model.overlap",)),
         },
     ),
 )
+
+FORMATS = (
+    "nightloom.exports.saved_model:SAVED_MODEL",
+    "nightloom.exports.huggingface:HUGGING_FACE",
+)
+"""Where the records of our formats stand: each with the code that writes."""
 
 FAMILIES = (TRANSFORMER, BERT, HUB, TAGGER)
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from nightloom.accelerators import Accelerator
 from nightloom.records import Family, Learner, Task
+from nightloom.records.known import formats_of
 from nightloom.records.ours import BERT, HUB, TAGGER, TRANSFORMER
 from nightloom.settings.base import Settings, as_given
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
@@ -17,7 +18,7 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
-from nightloom.settings.register import FORMATS, SAVED_MODEL, RegisterSettings
+from nightloom.settings.register import RegisterSettings
 from nightloom.settings.train import TrainSettings
 
 FINE_TUNING_RATE = 3e-5
@@ -29,8 +30,6 @@ class FlowSettings(Settings):
 
     family: ClassVar[Family]
     """The record of the models that it trains."""
-    formats: ClassVar[tuple[str, ...]] = (SAVED_MODEL,)
-    """Formats that a version can be written in."""
 
     data: TextDataSettings | EntityDataSettings = TextDataSettings()
     model: Settings
@@ -63,11 +62,13 @@ class FlowSettings(Settings):
 
     @model_validator(mode="after")
     def _check_formats(self) -> Self:
-        for name in self.registry.formats or ():
-            if name not in self.formats:
+        wanted = self.registry.formats or ()
+        fitting = [one.name for one in formats_of(self.learner)] if wanted else []
+        for name in wanted:
+            if name not in fitting:
                 raise ValueError(
-                    f"register.formats={','.join(self.registry.formats or ())}: this flow's models "
-                    f"have no format {name}; expected {','.join(self.formats)}"
+                    f"register.formats={','.join(wanted)}: this flow's models have no format "
+                    f"{name}; expected {','.join(fitting)}"
                 )
         return self
 
@@ -136,7 +137,6 @@ class ClassifyBert(FlowSettings):
     """A Hugging Face encoder with a classification head, frozen or fine-tuned."""
 
     family = BERT
-    formats = FORMATS
 
     data: TextDataSettings = TextDataSettings()
     model: PretrainedSettings = PretrainedSettings()
@@ -157,7 +157,6 @@ class NerBert(FlowSettings):
     """A Hugging Face encoder that tags entities."""
 
     family = TAGGER
-    formats = FORMATS
 
     data: EntityDataSettings = EntityDataSettings()
     model: TaggerSettings = TaggerSettings()

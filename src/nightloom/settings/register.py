@@ -1,15 +1,28 @@
 """How a model is registered and judged."""
 
-from typing import Literal
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from nightloom.records.known import formats
 from nightloom.settings.base import Settings
 
-Format = Literal["saved_model", "huggingface"]
-SAVED_MODEL: Format = "saved_model"
-HUGGING_FACE: Format = "huggingface"
-FORMATS: tuple[Format, ...] = (SAVED_MODEL, HUGGING_FACE)
+SAVED_MODEL = "saved_model"
+"""The format that every version has."""
+
+
+def _known(name: str) -> str:
+    found = formats()
+    if name not in found.records:
+        raise ValueError(f"expected {' or '.join(map(repr, found.records))}{found.told()}")
+    return name
+
+
+def _choices(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(formats().records)
+
+
+FormatName = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_choices)]
 
 
 class RegisterSettings(Settings):
@@ -30,15 +43,15 @@ class RegisterSettings(Settings):
     best model that was ever proved."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
-    formats: tuple[Format, ...] | None = None
-    """In which formats a version holds its weights: saved_model, which answers, and huggingface;
-    none: all that the flow has."""
+    formats: tuple[FormatName, ...] | None = None
+    """In which formats a version holds its weights: saved_model, which answers, huggingface, and
+    what is installed; none: all that the flow's models can be written in."""
 
     @field_validator("formats")
     @classmethod
-    def _answering_formats(cls, value: tuple[Format, ...] | None) -> tuple[Format, ...] | None:
+    def _answering_formats(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value is not None and SAVED_MODEL not in value:
             raise ValueError(
                 f"expected {SAVED_MODEL} among them: predict, the gate and MLflow answer with it"
             )
-        return None if value is None else tuple(name for name in FORMATS if name in value)
+        return None if value is None else tuple(one for one in formats().records if one in value)

@@ -52,6 +52,8 @@ class StageDeclaration:
     calls: tuple[str, ...] = ()
     """What it calls of the family's code (see `Family.modules`), its context has nothing else:
     `learner.create` is `create` in the learner's module, `rows` the function of that name."""
+    finds: str = ""
+    """`module:function` from settings to more that it calls, `module:name` by what it calls it."""
     still_holds: str = ""
     """`module:function` from the home and an artifact's facts to why it no longer holds."""
     check: str = ""
@@ -95,7 +97,7 @@ class StageDeclaration:
         for call in self.calls:
             part, _, name = call.partition(".")
             found[call] = f"{modules[part]}:{name}" if name else modules[part]
-        return found
+        return found | (load(self.finds)(settings) if self.finds else {})
 
     def _part(self, settings: FlowSettings) -> Part:
         return settings.family.part(self.name, settings.learner)

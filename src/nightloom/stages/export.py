@@ -8,9 +8,11 @@ from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.context import BuildContext
 from nightloom.declared import by_declaration
+from nightloom.errors import RunError
+from nightloom.records import known
+from nightloom.records.known import WRITER
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import WRITTEN_TAG
-from nightloom.settings.register import RegisterSettings
 
 BESIDE = (
     "nightloom.cache",
@@ -31,12 +33,17 @@ BESIDE = (
 
 
 def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
-    """Write the SavedModel to `scratch`, and the other formats that the family has: directories
-    by name."""
+    """Write the SavedModel and the other formats below `scratch`; directories of these by name."""
     model = context.hook("learner.complete")(context)
     context.report.log("exporting the model")
-    context.hook("serve.export")(context, model, scratch / SAVED_MODEL)
-    return context.hook("learner.exports")(context, model, scratch) if formats(context) else {}
+    for line in known.formats().broken:
+        context.report.warn(line)
+    folders = {name: scratch / name for name in (SAVED_MODEL, *formats(context))}
+    for name, folder in folders.items():
+        context.hook(f"{WRITER}{name}")(context, model, folder)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise RunError(f"the format {name} wrote nothing; mend {context.hooks[WRITER + name]}")
+    return {name: folder for name, folder in folders.items() if name != SAVED_MODEL}
 
 
 def written(context: BuildContext) -> dict[str, str]:
@@ -59,9 +66,8 @@ def changed(context: BuildContext, tags: Mapping[str, str]) -> str:
 
 def formats(context: BuildContext) -> list[str]:
     """The formats that are written beside the SavedModel."""
-    wanted = context.group("register", RegisterSettings).formats
-    has = context.hook("learner.FORMATS")
-    return [name for name in has if wanted is None or name in wanted]
+    names = (call.removeprefix(WRITER) for call in context.hooks if call.startswith(WRITER))
+    return [name for name in names if name != SAVED_MODEL]
 
 
 def code_digest(context: BuildContext) -> str:
@@ -76,7 +82,7 @@ def exporting_code(hooks: Mapping[str, str]) -> Fingerprint:
     called = {
         name
         for call, name in hooks.items()
-        if call.partition(".")[0] in ("learner", "tokenizer", "serve")
+        if call.partition(".")[0] in ("learner", "tokenizer", "serve", "write")
     }
     roots = (f"{__name__}:export", "nightloom.registry.mlmodel:describe", *sorted(called))
     return fingerprint(roots, without=BESIDE)
