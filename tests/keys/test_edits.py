@@ -160,7 +160,8 @@ def test_what_says_something_or_runs_around_builders_moves_no_key(
 
 TRAIN_NOTHING = {
     "an-export": ("nightloom.encoders.huggingface:export_sequence_classifier",),
-    "the-export-of-a-family": ("nightloom.families.bert:exports",),
+    "a-format": ("nightloom.exports.huggingface", "nightloom.exports.huggingface:write"),
+    "how-heads-are-written": ("nightloom.encoders.heads", "nightloom.encoders.averaging"),
     "the-export-to-tf-hub": ("nightloom.tfhub.export:export_hub",),
     "the-saved-model": ("nightloom.serving.classifier:export_classifier",),
     "the-gate": ("nightloom.gate.judging:judge_classifier",),
@@ -179,7 +180,7 @@ def test_what_training_does_not_reach_trains_nothing_again(moved: Any, places: t
 
 def test_an_export_registers_what_has_it_again_and_does_nothing_else(moved: Any):
     place = "nightloom.encoders.huggingface:export_sequence_classifier"
-    assert moved(place) == {"register": {"bert", "bert_head"}}
+    assert moved(place) == {"register": {"bert", "bert_head", "tagger"}}
 
 
 def test_an_error_text_of_a_reader_downloads_its_data_alone(moved: Any):

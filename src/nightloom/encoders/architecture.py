@@ -5,10 +5,7 @@ How it is read and how it is written are two records: a change to the second tra
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from nightloom.encoders.config import EncoderConfig
+from typing import Any, Literal
 
 KEYS = {
     "vocab_size": "vocab_size",
@@ -98,5 +95,5 @@ class TaskModels:
     """The second one."""
     bend: Literal["tanh", "relu", "gelu"] = "tanh"
     """The function between them."""
-    extra: Callable[["EncoderConfig"], dict[str, Any]] = lambda config: {}
-    """What `config.json` says beside the fields that have keys."""
+    extra: Callable[[Any], dict[str, Any]] = lambda config: {}
+    """What `config.json` says beside the fields that have keys, for an `EncoderConfig`."""

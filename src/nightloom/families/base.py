@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.training.batches import Layout
+
+if TYPE_CHECKING:
+    from nightloom.models.contract import Model
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -26,10 +29,10 @@ class Hooks(Protocol):
     def describe(self, context: BuildContext) -> dict[str, Any]:
         """What `restore` needs beside the weights, as plain JSON; written to `model.json`."""
 
-    def create(self, context: BuildContext) -> Any:
+    def create(self, context: BuildContext) -> "Model":
         """A new model, pretrained or with initial weights, for the settings and inputs given."""
 
-    def restore(self, description: dict[str, Any], context: BuildContext) -> Any:
+    def restore(self, description: dict[str, Any], context: BuildContext) -> "Model":
         """A model of the shape that `describe` described; its weights are loaded afterwards."""
 
     def layout(
@@ -37,11 +40,11 @@ class Hooks(Protocol):
     ) -> Layout:
         """How examples of these lengths become batches."""
 
-    def complete(self, context: BuildContext) -> Any:
+    def complete(self, context: BuildContext) -> "Model":
         """The trained model with all its parts: token ids in, scores out."""
 
 
-def store_model(model: Any, description: dict[str, Any], folder: Path) -> None:
+def store_model(model: "Model", description: dict[str, Any], folder: Path) -> None:
     """Write a trained model: its description and its weights."""
     from nightloom.models.contract import save_weights
 
