@@ -43,7 +43,7 @@ def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) ->
     staging.mkdir()
     try:
         source = open_source(settings, report)
-        examples = examples_of(settings.task)(settings, source)
+        examples: Examples[Any, Any] = examples_of(settings.task)(settings, source)
         parts = {
             split: _stage(split, source, examples, staging / f"{split}.arrow", report)
             for split in source.splits

@@ -70,7 +70,7 @@ HUB = Family(
         summary="texts → classes, with a TF Hub encoder, frozen or fine-tuned",
     ),
     task=TEXT,
-    tokenizer="nightloom.text.hub_module",
+    tokenizer="nightloom.tfhub.tokenizer",
     checkpoint="nightloom.stages.checkpoint_tf_hub",
     stages={
         "fetch_checkpoint": Part(
