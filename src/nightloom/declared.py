@@ -9,8 +9,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def by_declaration(function: Function) -> Function:
     """Mark a function that loads code by a name which the stage's declaration tells.
 
-    Keys do not follow what such a function refers to: they follow what the declaration names for
-    the family at hand. Without the mark, an import by a computed name counts every module that may
-    be meant.
+    Keys do not follow what such a function refers to: they follow what the declaration names.
+    Without the mark, an import by a computed name counts every module that may be meant.
     """
     return function

@@ -18,12 +18,12 @@ def reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach:
     root.mkdir()
     monkeypatch.setattr(project_module, "ROOT", root)
 
-    def reach(loaded: tuple[str, ...] = (), **modules: str) -> Fingerprint:
+    def reach(**modules: str) -> Fingerprint:
         for name, text in {"__init__": "", **modules}.items():
             path = root / f"{name.replace('__in__', '/')}.py"
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        return fingerprint(["nightloom.top:build"], loaded=loaded)
+        return fingerprint(["nightloom.top:build"])
 
     return reach
 
@@ -405,32 +405,29 @@ def test_a_library_under_the_name_of_another_distribution(reach: Reach):
 DISPATCH = """
 import importlib
 from nightloom.declared import by_declaration
+TABLE = {"one": "nightloom.one"}
 @by_declaration
-def family(name): return importlib.import_module(f"nightloom.{name}")
-def build(name): return family(name).create().layers
+def family(name): return importlib.import_module(TABLE[name])
+def build(name): return family(name).create()
 """
-FAMILY = "def create(): return layers\ndef layers(): return 1\ndef export(): return 2\n"
+FAMILY = "def create(): return layers()\ndef layers(): return 1\ndef export(): return 2\n"
 
 
-def test_of_a_module_that_is_declared_what_is_called_counts(reach: Reach):
-    found = reach(("nightloom.one",), top=DISPATCH, one=FAMILY, two=FAMILY)
-    names = {
-        name for name in found.definitions if name.startswith(("nightloom.one", "nightloom.two"))
-    }
+def test_what_is_found_by_declaration_counts_where_it_is_declared(reach: Reach):
+    assert set(reach(top=DISPATCH, one=FAMILY, two=FAMILY).modules) == {"nightloom.top"}
+    found = fingerprint(["nightloom.top:build", "nightloom.one:create"])
+    names = {name for name in found.definitions if not name.startswith("nightloom.top:")}
     assert names == {"nightloom.one:create", "nightloom.one:layers"}
 
 
+def test_the_text_of_what_finds_it_counts(reach: Reach):
+    changed = DISPATCH.replace("TABLE[name]", "TABLE[name.lower()]")
+    assert reach(top=DISPATCH, one=FAMILY) != reach(top=changed, one=FAMILY)
+
+
 def test_without_the_mark_every_module_that_may_be_meant_counts_whole(reach: Reach):
-    top = DISPATCH.replace("@by_declaration\n", "")
-    found = reach(("nightloom.one",), top=top, one=FAMILY, two=FAMILY)
+    found = reach(top=DISPATCH.replace("@by_declaration\n", ""), one=FAMILY, two=FAMILY)
     assert {"nightloom.one:export", "nightloom.two:export"} <= found.definitions
-
-
-def test_names_of_a_declared_module_that_it_imports_itself(reach: Reach):
-    one = "from nightloom.two import create, export\n__all__ = ['create', 'export']\n"
-    found = reach(("nightloom.one",), top=DISPATCH, one=one, two=FAMILY)
-    assert {"nightloom.two:create", "nightloom.two:layers"} <= found.definitions
-    assert "nightloom.two:export" not in found.definitions
 
 
 def test_a_file_that_is_no_python_is_an_error_that_names_it(reach: Reach):

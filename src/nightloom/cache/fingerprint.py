@@ -25,14 +25,11 @@ class Fingerprint:
     """What is reached, as `module:name`."""
 
 
-def fingerprint(
-    roots: Iterable[str], *, loaded: Iterable[str] = (), without: tuple[str, ...] = ()
-) -> Fingerprint:
+def fingerprint(roots: Iterable[str], *, without: tuple[str, ...] = ()) -> Fingerprint:
     """Follow what is used from the `roots`, but not into modules or packages named in `without`.
 
-    roots: `module`, which counts whole, or `module:name`.
-    loaded: what functions marked as `by_declaration` may load, `module` or `module:name`. A name
-        there counts once code that is reached takes an attribute of that name, of anything.
+    roots: `module`, which counts whole, or `module:name`; among them what functions marked as
+    `by_declaration` load.
 
     Raises:
         ModuleNotFoundError: A root is no module of the project.
@@ -40,7 +37,6 @@ def fingerprint(
     """
     walk = Walk(without)
     with _uncollected():
-        walk.offer(loaded)
         for root in roots:
             walk.root(root)
         walk.follow()

@@ -170,9 +170,6 @@ class _Reader:
             self.scope.loads.add(chain)
         elif chain != ("vars",) or not node.args:  # a module in `vars(module)` is used bare
             self.visit(node.func)
-        if chain == ("getattr",) and len(node.args) > 1:
-            name = getattr(node.args[1], "value", None)
-            self.uses.attributes.update([name] if isinstance(name, str) else [])
         self.visit_all(node.args)
         self.visit_all(one.value for one in node.keywords)
 

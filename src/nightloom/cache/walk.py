@@ -2,7 +2,6 @@
 
 import fnmatch
 import hashlib
-from collections.abc import Iterable
 
 from nightloom.cache import project
 from nightloom.cache.acting import DECLARED, acts
@@ -27,18 +26,8 @@ class Walk:
         self._named: dict[tuple[str, Chain], bool] = {}
         self._bindings: dict[str, set[str]] = {}
         self._libraries: dict[str, str] = {}
-        self._attributes: set[str] = set()
-        self._offered: dict[str, list[str]] = {}
         self._waiting: list[tuple[Source, Statement | None]] = []
         """Statements to be followed; None for a module that is to be run."""
-
-    def offer(self, loaded: Iterable[str]) -> None:
-        """Count what is `loaded`, name by name, once an attribute of that name is taken."""
-        for one in loaded:
-            module, _, name = one.partition(":")
-            source = self._known(module)
-            for each in [name] if name else source.bound:
-                self._offered.setdefault(each, []).append(f"{module}:{each}")
 
     def root(self, name: str) -> None:
         """Count a module, or a name of one (see `fingerprint`)."""
@@ -149,10 +138,6 @@ class Walk:
             self._take_pattern(source, pattern)
         if uses.all_of_module:
             self._take_whole(source.name)
-        for name in uses.attributes - self._attributes:
-            self._attributes.add(name)
-            for root in self._offered.get(name, ()):
-                self.root(root)
 
     def _is_declared(self, source: Source, statement: Statement) -> bool:
         targets = [
