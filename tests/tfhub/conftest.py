@@ -12,7 +12,7 @@ from tests.encoders.tiny import save_checkpoint
 from tests.tfhub.modules import save_encoder, save_preprocessing
 from tests.tfhub.tfhub_server import Hub, packed, serve
 
-FAMILIES = ("bert", "distilbert", "roberta", "albert")
+FAMILIES = ("bert", "distilbert", "roberta", "albert", "electra")
 LENGTH = 16
 ENCODER_PATH = "/tensorflow/small_bert/bert_en_uncased_L-1_H-4_A-1/1"
 PREPROCESS_PATH = "/tensorflow/bert_en_uncased_preprocess/3"
