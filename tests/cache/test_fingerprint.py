@@ -8,6 +8,7 @@ import pytest
 from nightloom.cache import project as module
 from nightloom.cache.fingerprint import fingerprint
 from nightloom.cache.parsing import parse as parse_safely
+from tests.plugins.packages import put
 
 
 @pytest.fixture
@@ -98,3 +99,27 @@ def test_other_threads_may_parse_at_the_same_time():
         for thread in threads:
             thread.join()
     assert {len(tree.body) for tree in trees} == {100}
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A package that adds a family, with a module beside it of its own distribution."""
+    files = {
+        "keys_toy/__init__.py": "",
+        "keys_toy/family.py": "from keys_toy_beside import help\ndef create(): return help()\n",
+        "keys_toy_beside.py": "from nightloom.errors import InputError\ndef help(): InputError\n",
+    }
+    points = {"nightloom.families": {"toy": "keys_toy.family:TOY"}}
+    folder = put(tmp_path / "site", "keys-toy", files, points)
+    (folder / "keys_toy-1.0.dist-info" / "top_level.txt").write_text("keys_toy\nkeys_toy_beside\n")
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def test_modules_of_a_package_that_adds_something_are_project_code(plugin):
+    found = fingerprint(["keys_toy.family:create"])
+    covered = {"keys_toy.family:create", "keys_toy_beside:help", "nightloom.errors:InputError"}
+    assert covered <= found.definitions
+    before = found.modules["keys_toy_beside"]
+    (plugin / "keys_toy_beside.py").write_text("def help(): return 2\n")
+    assert fingerprint(["keys_toy.family:create"]).modules["keys_toy_beside"] != before
