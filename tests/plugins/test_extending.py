@@ -1,0 +1,142 @@
+"""The package of docs/extending.md, put together from that page, runs as nightloom's own do."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.flows.conftest import Done, Nightloom, environment, nightloom, prefect_api
+from tests.plugins.packages import put
+
+__all__ = ["environment", "nightloom", "prefect_api"]
+
+PAGE = REPOSITORY / "docs" / "extending.md"
+BLOCK = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = ("run", "classify-average", "data.source=toy:colours", "train.epochs=1")
+STAGES = ("download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as it is installed."""
+    files = dict(BLOCK.findall(PAGE.read_text("utf-8")))
+    project = tomllib.loads(files.pop("pyproject.toml"))["project"]
+    folder = tmp_path_factory.mktemp("site")
+    files["average/__init__.py"] = ""
+    return put(folder, project["name"], files, project["entry-points"])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("extended") / "home"
+
+
+@pytest.fixture(scope="module")
+def extended(
+    nightloom: Nightloom, environment: dict[str, str], site: Path, home: Path
+) -> Iterator[Callable[..., Done]]:
+    """`nightloom` where the package is installed."""
+    environment["PYTHONPATH"] = str(site)
+    yield lambda *arguments: nightloom(home, *arguments)
+    del environment["PYTHONPATH"]
+
+
+@pytest.fixture(scope="module")
+def run(extended) -> Done:
+    return extended(*RUN, "--json")
+
+
+def test_it_is_listed(extended):
+    listed = json.loads(extended("flows", "--json").out)
+    assert listed["classify-average"] == "texts → classes, with an average of word embeddings"
+    assert list(listed)[-1] == "nightly" and "classify-bert" in listed
+    settings = json.loads(extended("flows", "classify-average", "--json").out)
+    assert (settings["model.width"], settings["train.learning_rate"]) == (32, 0.01)
+    wrong = extended("run", "classify-average", "model.depth=2", "--plan")
+    assert wrong.code == 2
+    assert "classify-transformer has it, classify-average has not" in wrong.err
+
+
+def test_a_plan_says_what_would_run(extended):
+    plan = extended(*RUN, "--plan", "--json").report
+    assert plan["state"] == "planned"
+    assert [entry["stage"] for entry in plan["stages"]] == list(STAGES)
+    wrong = extended("run", "classify-average", "data.source=toy:1", "--plan")
+    assert (wrong.code, "expected letters after toy:" in wrong.err) == (2, True)
+
+
+def test_it_runs_to_a_registered_model(extended, run, home):
+    assert run.code == 0, run.err
+    assert run.states == dict.fromkeys(STAGES, "built")
+    assert run.report["model"]["name"] == "classify-average"
+    assert run.report["model"]["aliases"] == ["champion"]
+    assert run.report["metrics"]["accuracy"] > 0.9
+    answer = extended("predict", "classify-average", "colours number 3 look bright")
+    assert json.loads(answer.out)["label"] == "bright"
+    [vectors] = home.rglob("vectors/vectors.txt")
+    [line] = [one for one in vectors.read_text("utf-8").splitlines() if one.startswith("bright ")]
+    assert len(line.split()) == 1 + 32
+
+
+def test_its_modules_count_in_keys(extended, run, site):
+    again = extended(*RUN, "--json")
+    assert again.states == dict.fromkeys(STAGES, "hit")
+    model = site / "average" / "model.py"
+    before = model.read_text("utf-8")
+    model.write_text(before.replace('"random_normal"', '"random_uniform"'), "utf-8")
+    plan = extended(*RUN, "--plan", "--json")
+    model.write_text(before, "utf-8")
+    assert plan.states == {
+        **dict.fromkeys(STAGES[:3], "hit"), "train": "miss", "evaluate": "depends",
+        "register": "depends",
+    }  # fmt: skip
+    assert "average.model" in plan.entry("train")["why"]
+    toy = site / "average" / "toy.py"
+    before = toy.read_text("utf-8")
+    toy.write_text(before.replace("number {n}", "no {n}"), "utf-8")
+    plan = extended(*RUN, "--plan", "--json")
+    toy.write_text(before, "utf-8")
+    assert plan.states["download_dataset"] == "miss"
+    assert "average.toy" in plan.entry("download_dataset")["why"]
+
+
+def test_a_night_knows_it(extended, run, tmp_path):
+    night = tmp_path / "night.yaml"
+    settings = {"data.source": "toy:colours", "train": {"epochs": 1}}
+    models = [{"flow": "classify-average", "settings": settings}]
+    night.write_text(json.dumps({"models": models}))
+    done = extended("run", "nightly", "--config", str(night), "--json")
+    assert done.code == 0, done.err
+    [model] = done.report["models"]
+    assert model["cached"] == list(STAGES)
+
+
+def test_it_is_deployed(extended, site):
+    done = extended("deploy", "--json")
+    assert done.code == 0, done.err
+    made = {row["name"]: row["change"] for row in json.loads(done.out)["done"]}
+    assert made["classify-average/classify-average"] == "created"
+    assert "nightly/nightly" in made
+
+
+def test_what_is_broken_stops_nothing_else(extended, run, site):
+    records = site / "average" / "records.py"
+    before = records.read_text("utf-8")
+    records.write_text("import nowhere\n")
+    listed = extended("flows")
+    own = extended("run", "classify-transformer", "data.source=sample", "--plan")
+    lost = extended("run", "classify-average", "--plan")
+    deployed = extended("deploy", "--dry-run")
+    records.write_text(before)
+    [line] = listed.err.splitlines()
+    assert "the package nightloom-average" in line and "No module named 'nowhere'" in line
+    assert listed.code == 0 and "classify-bert" in listed.out
+    assert own.code == 0, own.err
+    assert lost.code == 2 and "unknown flow classify-average" in lost.err
+    assert "the package nightloom-average" in lost.err
+    assert len(lost.err.splitlines()) == 1
+    assert deployed.code in (0, 3) and "the package nightloom-average" in deployed.err
