@@ -17,7 +17,8 @@ from nightloom.settings.yaml_file import read_yaml
 
 def test_prefect_reads_the_file_and_every_flow_is_in_it():
     model = PrefectYamlModel.model_validate(read_yaml(PREFECT_YAML))
-    assert {one.name for one in model.deployments} == set(flows())
+    assert {one.name for one in model.deployments} <= set(flows())
+    assert {one.name for one in declared(DeploySettings())} == set(flows())
     for one in model.deployments:
         assert one.enforce_parameter_schema
         assert one.work_pool.name == "nightloom"
