@@ -71,13 +71,16 @@ def find(
         modules[names(record)[0]] = point.value.partition(":")[0]
         for name in names(record):
             owners.setdefault(name, []).append(called)
-    twice = {name: several for name, several in owners.items() if len(several) > 1}
-    for name, several in twice.items():
+    twice: dict[tuple[str, ...], str] = {}
+    for name, several in owners.items():
+        if len(several) > 1:
+            twice.setdefault(tuple(several), name)
+    for both, name in twice.items():
         broken.append(
-            f"{group}: {' and '.join(several)} are both called {name}, so neither is taken; "
+            f"{group}: {' and '.join(both)} are both called {name}, so neither is taken; "
             "rename or uninstall one of them"
         )
-    left_out = {called for several in twice.values() for called in several}
+    left_out = {called for several in twice for called in several}
     records |= {
         names(record)[0]: record for called, record in added.items() if called not in left_out
     }
@@ -94,6 +97,16 @@ def load(name: str) -> Any:
 def package(point: EntryPoint) -> str:
     """The name of the distribution that an entry point is of."""
     return point.dist.name if point.dist else point.name
+
+
+def package_of(module: str) -> str:
+    """The package that a module is of, which adds something; else the module's own name."""
+    top = module.partition(":")[0].partition(".")[0]
+    for group in GROUPS:
+        for point in entry_points(group=group):
+            if point.value.partition(":")[0].partition(".")[0] == top:
+                return package(point)
+    return top
 
 
 def modules() -> frozenset[str]:

@@ -131,7 +131,12 @@ def test_what_is_broken_stops_nothing_else(extended, run, site):
     own = extended("run", "classify-transformer", "data.source=sample", "--plan")
     lost = extended("run", "classify-average", "--plan")
     deployed = extended("deploy", "--dry-run")
+    records.write_text(before.replace("average.settings:", "average.nowhere:"))
+    parts = extended("run", "classify-average", "--plan")
+    rest = extended("flows", "classify-bert")
     records.write_text(before)
+    assert (parts.code, len(parts.err.splitlines()), rest.code) == (2, 1, 0)
+    assert "average.nowhere:ClassifyAverage of the package nightloom-average" in parts.err
     [line] = listed.err.splitlines()
     assert "the package nightloom-average" in line and "No module named 'nowhere'" in line
     assert listed.code == 0 and "classify-bert" in listed.out

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightloom.errors import InputError
-from nightloom.plugins import LONGEST, load
+from nightloom.plugins import LONGEST, load, package_of
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -50,11 +50,10 @@ class Flow:
         try:
             return load(name)
         except (Exception, SystemExit) as error:
-            package = name.partition(".")[0].partition(":")[0]
-            if package == __name__.partition(".")[0]:
+            if name.partition(".")[0] == __name__.partition(".")[0]:
                 raise
             what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
             raise InputError(
-                f"flow {self.name}: {name} cannot be loaded ({what}); mend or uninstall the "
-                f"package of {package}"
+                f"flow {self.name}: {name} of the package {package_of(name)} cannot be loaded "
+                f"({what}); mend or uninstall it"
             ) from error
