@@ -18,6 +18,9 @@ CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("tests.i
 
 SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 """All tests: most of their time is one core's, starting processes. A file's share fixtures."""
+COVERAGE = ["--cov=nightloom", "--cov-report=", "--cov-fail-under=40"]
+"""What share of the library's lines the tests run in their own processes; those of the commands,
+workers and servers that they start are not counted. The floor is far below what it is."""
 
 
 def main() -> int:
@@ -45,7 +48,7 @@ def main() -> int:
             flush=True,
         )
         return 1
-    return pytest(given or SIDE_BY_SIDE) or int(bool(failed))
+    return pytest(given or SIDE_BY_SIDE + COVERAGE) or int(bool(failed))
 
 
 def run(*module: str) -> int:
