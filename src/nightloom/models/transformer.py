@@ -21,6 +21,12 @@ def _dense(inputs: int, units: int, *, name: str) -> Dense:
     return Dense(inputs, units, initializer="glorot_uniform", name=name)
 
 
+def _relu(values: tf.Tensor) -> tf.Tensor:
+    """Rectified, where NaN stays NaN: `tf.nn.relu` is fused with the product before it, which makes
+    zero of it, and the loss of a training that diverged would look well."""
+    return tf.maximum(values, tf.zeros((), values.dtype))
+
+
 class Block(keras.layers.Layer):
     """Self-attention and feed-forward, each with dropout, residual sum and layer norm after it."""
 
@@ -50,7 +56,7 @@ class Block(keras.layers.Layer):
         if seeds:
             attended = dropout(attended, rate, seeds[0])
         tokens = self.norm1(tokens + attended)
-        fed = self.down(tf.nn.relu(self.up(tf.reshape(tokens, [-1, self.settings.width]))))
+        fed = self.down(_relu(self.up(tf.reshape(tokens, [-1, self.settings.width]))))
         if seeds:
             fed = dropout(fed, rate, seeds[1])
         return self.norm2(tokens + tf.reshape(fed, tf.shape(tokens)))
@@ -100,7 +106,7 @@ class TransformerClassifier(keras.Model):
         pooled = tf.cast(pooled, self.compute_dtype)
         if seed is not None:
             pooled = dropout(pooled, rate, seeds[-2])
-        hidden_layer = tf.nn.relu(self.hidden(pooled))
+        hidden_layer = _relu(self.hidden(pooled))
         if seed is not None:
             hidden_layer = dropout(hidden_layer, rate, seeds[-1])
         return tf.cast(self.classes(hidden_layer), tf.float32)
