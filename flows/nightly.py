@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from prefect import flow
 
 from nightloom.records.known import find_flow
+from nightloom.reporting.night_report import ModelOfNight
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -26,7 +27,7 @@ def nightly(
         refresh: Stages to build again even where nothing changed.
     """
 
-    def one(model: NightlyModel) -> dict[str, Any]:
+    def one(model: NightlyModel) -> ModelOfNight:
         return retrain(find_flow(model.flow), model, refresh=refresh)
 
     night = Night()

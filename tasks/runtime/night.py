@@ -2,14 +2,19 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from nightloom.errors import RunError, said
 from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.night_report import night_headline, night_report, night_rows
+from nightloom.reporting.night_report import (
+    ModelOfNight,
+    night_headline,
+    night_report,
+    night_rows,
+)
+from nightloom.reporting.report import RunReport
 from nightloom.settings.nightly import NightlyModel, RunSettings
 from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
 from nightloom.tasks.runtime.links import flow_run_url
@@ -52,7 +57,7 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
 
 def retrain(
     flow: "Flow[..., Any] | Recorded", model: NightlyModel, *, refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> ModelOfNight:
     """Run a model's flow as a subflow; what it came to, also where it failed.
 
     flow: or its record, whose package may turn out to be broken only when it is loaded.
@@ -60,30 +65,26 @@ def retrain(
     observers().log(f"model {model.title}")
     stages = _Stages()
     began = time.monotonic()
-    report: dict[str, Any] = {}
+    report: RunReport | None = None
     error = ""
     try:
         with watched_by(stages):
-            report = _call(flow, model, refresh)
+            report = RunReport.of(_call(flow, model, refresh))
     except Exception as problem:
         error = said(problem)
         observers().warn(f"model {model.title} failed: {error}")
-    entries = report.get("stages") or [asdict(entry) for entry in stages.entries]
-    return {
-        "name": model.title,
-        "flow": model.flow,
-        "state": "failed" if error else report["state"],
-        "flow_run_id": report.get("flow_run_id") or stages.flow_run_id,
-        "flow_run_url": stages.flow_run_url,
-        "seconds": round(time.monotonic() - began, 3),
-        "seconds_saved": round(sum(entry["saved"] for entry in entries), 3),
-        "built": [entry["stage"] for entry in entries if entry["state"] == "built"],
-        "cached": [entry["stage"] for entry in entries if entry["state"] == "hit"],
-        "stages": entries,
-        "metrics": report.get("metrics"),
-        "model": report.get("model"),
-        **({"error": error} if error else {}),
-    }
+    return ModelOfNight(
+        name=model.title,
+        flow=model.flow,
+        state=report.state if report else "failed",
+        flow_run_id=report.flow_run_id if report else stages.flow_run_id,
+        flow_run_url=stages.flow_run_url,
+        seconds=round(time.monotonic() - began, 3),
+        stages=report.stages if report else stages.entries,
+        metrics=report.metrics if report else None,
+        model=report.model if report else None,
+        error=error,
+    )
 
 
 class Night:
@@ -91,9 +92,9 @@ class Night:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._models: list[dict[str, Any]] = []
+        self._models: list[ModelOfNight] = []
 
-    def add(self, *models: dict[str, Any]) -> None:
+    def add(self, *models: ModelOfNight) -> None:
         """Note what became of models."""
         self._models += models
 
@@ -105,25 +106,24 @@ class Night:
         """
         from prefect.runtime import flow_run
 
-        failed = [one["name"] for one in self._models if one["state"] == "failed"]
+        failed = [one for one in self._models if one.failed]
         done = "planned" if is_planning() else "completed"
         report = {
             "flow": "nightly",
             "flow_run_id": flow_run.id,
             "state": "failed" if failed else done,
             "seconds": round(time.monotonic() - self._began, 3),
-            "seconds_saved": round(sum(one["seconds_saved"] for one in self._models), 3),
-            "failed": failed,
-            "models": self._models,
+            "seconds_saved": round(sum(one.seconds_saved for one in self._models), 3),
+            "failed": [one.name for one in failed],
+            "models": [one.to_json() for one in self._models],
         }
-        headline = night_headline(self._models)
         if not is_planning():
-            _show(report)
-            observers().log(headline)
+            _show(self._models, seconds=time.monotonic() - self._began)
+            observers().log(night_headline(self._models))
         if failed:
-            reasons = (f"{one['name']}: {one['error']}" for one in self._models if "error" in one)
+            reasons = "; ".join(f"{one.name}: {one.error}" for one in failed)
             count = f"{len(failed)} of {len(self._models)} models failed"
-            raise NightFailed(f"{count}: {'; '.join(reasons)}", report)
+            raise NightFailed(f"{count}: {reasons}", report)
         return report
 
 
@@ -170,16 +170,15 @@ def _no_heartbeats() -> Iterator[None]:
         yield
 
 
-def _show(report: dict[str, Any]) -> None:
+def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
     """The summary as artifacts; a server that does not take them fails no night."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+    headline, report = night_headline(models), night_report(models, seconds=seconds)
     try:
-        create_markdown_artifact(
-            night_report(report), key="nightly-report", description=night_headline(report["models"])
-        )
+        create_markdown_artifact(report, key="nightly-report", description=headline)
         create_table_artifact(
-            night_rows(report["models"]), key="nightly-models", description="One row a model"
+            night_rows(models), key="nightly-models", description="One row a model"
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")

@@ -5,10 +5,10 @@ Nothing here may fail a run: what goes wrong is logged. It reads facts and small
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from nightloom.cache.artifact import ArtifactFiles
 from nightloom.errors import said
+from nightloom.facts import DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
@@ -62,7 +62,7 @@ def _show(
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     facts = _facts(report, built, tracking_uri, error)
-    name = facts.model.get("name") or report.flow
+    name = report.model.name if report.model else report.flow
     create_markdown_artifact(
         run_report(facts), key=slug(name, "report"), description="What ran, and what came of it"
     )
@@ -81,17 +81,18 @@ def _show(
     for kind, (description, rows) in tables.items():
         if rows:
             create_table_artifact(rows, key=slug(name, kind), description=description)
-    _show_plots(facts.model, {path.stem for path in folder.glob("*.png")}, tracking_uri)
+    if report.model:
+        _show_plots(report.model, {path.stem for path in folder.glob("*.png")}, tracking_uri)
 
 
-def _show_plots(model: Mapping[str, Any], there: set[str], tracking_uri: str) -> None:
+def _show_plots(model: ModelFacts, there: set[str], tracking_uri: str) -> None:
     from prefect.artifacts import create_image_artifact
 
     for plot, description in PLOTS.items():
-        if plot in there and model.get("run_id"):
-            url = file_url(tracking_uri, model["run_id"], f"evaluation/{plot}.png")
+        if plot in there and model.run_id:
+            url = file_url(tracking_uri, model.run_id, f"evaluation/{plot}.png")
             if url:
-                key = slug(model["name"], "plot", plot)
+                key = slug(model.name, "plot", plot)
                 create_image_artifact(url, key=key, description=description)
 
 
@@ -101,38 +102,38 @@ def _facts(
     trained, data = built.get("train"), built.get("download_dataset")
     return RunFacts(
         run=report,
-        data=data.facts if data else {},
-        training=trained.facts if trained else {},
+        data=DataFacts.of(data.facts) if data else None,
+        training=TrainedFacts.of(trained.facts) if trained else None,
         history=read_rows(trained.path / "history.json") if trained else (),
         model_url=_url(report.model, tracking_uri) if report.model else None,
         error=error,
     )
 
 
-def _url(model: Mapping[str, Any], tracking_uri: str) -> str | None:
-    return model_url(tracking_uri, model["name"], model["version"])
+def _url(model: ModelFacts, tracking_uri: str) -> str | None:
+    return model_url(tracking_uri, model.name, model.version)
 
 
 def _announce(report: RunReport, tracking_uri: str) -> None:
     """Emit `nightloom.champion.changed` where this run made another version the champion."""
-    model = report.model or {}
-    before = model.get("champion_version")
-    if not report.has("register", "built") or model.get("decision") != "promoted":
+    model = report.model
+    if model is None or not model.promoted or not report.has("register", "built"):
         return
-    if model.get("version") == before:
+    before = model.champion_version
+    if model.version == before:
         return
     from prefect.events import emit_event
 
     emit_event(
         CHAMPION_CHANGED,
         resource={
-            "prefect.resource.id": f"nightloom.model.{slug(model['name'])}",
-            "prefect.resource.name": model["name"],
-            "nightloom.version": str(model["version"]),
+            "prefect.resource.id": f"nightloom.model.{slug(model.name)}",
+            "prefect.resource.name": model.name,
+            "nightloom.version": str(model.version),
             "nightloom.previous": str(before or "none"),
         },
         payload={
-            name: model.get(name)
+            name: getattr(model, name)
             for name in ("name", "version", "champion_version", "metric", "value", "difference",
                          "low", "high", "reason")
         } | {"model_url": _url(model, tracking_uri)},

@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nightloom.accelerators import Accelerator, idle_gpu
@@ -12,6 +12,7 @@ from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
+from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
@@ -82,9 +83,9 @@ class Run:
 
         Shown in Prefect's UI as well.
         """
-        report = self._report(
-            "planned" if self.plan else "completed",
-            metrics=scores.facts["metrics"] if isinstance(scores, Artifact) else None,
+        report = replace(
+            self._report("planned" if self.plan else "completed"),
+            metrics=ScoreFacts.of(scores.facts).metrics if isinstance(scores, Artifact) else None,
             model=self._registered(version),
         )
         if not self.plan:
@@ -101,20 +102,20 @@ class Run:
     def _built(self) -> dict[str, ArtifactFiles]:
         return {stage: self.store.files(one) for stage, one in self.artifacts.items()}
 
-    def _registered(self, version: Artifact | Planned) -> dict[str, Any] | None:
+    def _registered(self, version: Artifact | Planned) -> ModelFacts | None:
         """What `register` says, with the aliases of now."""
         if isinstance(version, Planned):
             return None
-        return current_aliases(self.home.tracking_uri, version.facts["model"])
+        model = RegisteredFacts.of(version.facts).version
+        return current_aliases(self.home.tracking_uri, model)
 
-    def _report(self, state: str, **what: Mapping[str, Any] | None) -> RunReport:
+    def _report(self, state: str) -> RunReport:
         return RunReport(
             flow=self.flow,
             flow_run_id=self.facts.get("flow_run_id"),
             state=state,
             seconds=round(time.monotonic() - self.began, 3),
             stages=self.entries,
-            **what,
         )
 
 

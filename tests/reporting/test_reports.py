@@ -1,8 +1,14 @@
 import json
 
+from nightloom.facts import DataFacts, ModelFacts
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import table
-from nightloom.reporting.night_report import night_headline, night_report, night_rows
+from nightloom.reporting.night_report import (
+    ModelOfNight,
+    night_headline,
+    night_report,
+    night_rows,
+)
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report, standing
@@ -11,6 +17,7 @@ HIT = {"stage": "encode", "state": "hit", "why": "built 2 days ago, saves 41 s",
        "saved": 41.0}  # fmt: skip
 BUILT = {"stage": "train", "state": "built", "why": "settings train.seed 1 → 2", "seconds": 95.0,
          "saved": 0.0}  # fmt: skip
+REGISTERED = {**BUILT, "stage": "register"}
 MODEL = {
     "name": "news", "version": 3, "aliases": ["champion"], "decision": "promoted",
     "reason": "promoted: better: accuracy 0.9100 against 0.9000", "metric": "accuracy",
@@ -28,7 +35,8 @@ METRICS = {
 def report(*, stages=(HIT, BUILT), metrics=METRICS, model=MODEL, **others):
     run = RunReport(
         flow="classify-bert", flow_run_id=None, state="completed", seconds=95.0,
-        stages=[StageEntry(**entry) for entry in stages], metrics=metrics, model=model,
+        stages=[StageEntry(**entry) for entry in stages], metrics=metrics,
+        model=ModelFacts.of(model) if model else None,
     )  # fmt: skip
     return run_report(RunFacts(run, **others))
 
@@ -56,21 +64,22 @@ def test_a_report_of_a_failure_says_why_and_how_to_go_on():
 def test_without_a_champion_there_is_nothing_to_compare_with():
     text = report(model={**MODEL, "difference": None, "low": None, "champion_value": None})
     assert "| metric | value |\n" in text
-    assert standing({**MODEL, "difference": None}) == "accuracy 0.9100"
-    assert standing(MODEL) == (
+    assert standing(ModelFacts.of({**MODEL, "difference": None})) == "accuracy 0.9100"
+    assert standing(ModelFacts.of(MODEL)) == (
         "accuracy 0.9100 (+0.0100 against version 2, interval -0.0020 to +0.0220)"
     )
-    assert standing({}) == ""
+    assert standing(None) == ""
 
 
 def test_data_facts_and_warnings_are_shown():
     data = {
+        "task": "text",
         "rows": {"test": 2, "train": 8},
         "label_names": ["a_b", "c"],
         "warnings": ["3 test rows are in train as well"],
         "source": {"kind": "sample"},
     }
-    text = report(data=data)
+    text = report(data=DataFacts.of(data))
     assert "| train | 8 |\n| test | 2 |" in text
     assert "a\\_b, c" in text
     assert "3 test rows are in train as well" in text
@@ -109,23 +118,21 @@ def test_rows_that_a_stage_left_are_shortened(tmp_path):
 
 
 def night_model(name, **changed):
-    return {
-        "name": name, "flow": "classify-bert", "state": "completed", "seconds": 95.0,
-        "seconds_saved": 41.0, "built": ["train", "register"], "cached": ["encode"],
-        "stages": [HIT, BUILT], "model": MODEL, **changed,
-    }  # fmt: skip
+    given = {"name": name, "flow": "classify-bert", "state": "completed", "seconds": 95.0,
+             "stages": [HIT, BUILT, REGISTERED], "model": MODEL, **changed}  # fmt: skip
+    return ModelOfNight.of(given)
 
 
 def test_a_night_names_its_failures_and_its_champions():
-    failed = night_model("bad_one", state="failed", model=None, built=[], error="no | space left",
+    failed = night_model("bad_one", state="failed", model=None, error="no | space left",
                          stages=[HIT, {**BUILT, "state": "failed"}])  # fmt: skip
     models = [night_model("good"), failed]
     assert night_headline(models) == "1 of 2 models failed: bad_one"
     assert night_headline(models[:1]) == "1 model done, new champions: good"
-    assert night_headline([night_model("x", built=[])]) == "1 model done, no new champion"
+    assert night_headline([night_model("x", stages=[HIT])]) == "1 model done, no new champion"
     rows = night_rows(models)
     assert rows[0]["against the champion"].startswith("accuracy 0.9100 (+0.0100 against version 2")
     assert rows[1]["built"] == "nothing; failed in train"
-    text = night_report({"models": models, "seconds": 190.0, "seconds_saved": 82.0})
+    text = night_report(models, seconds=190.0)
     assert "# Night: 1 of 2 models failed: bad\\_one" in text
     assert "> no \\| space left" in text

@@ -10,6 +10,7 @@ from typing import Any
 from nightloom.cache.leases import held, keep_out_lookups
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import MANIFEST, ArtifactStore, Damaged, building_name, read_manifest
+from nightloom.facts import RegisteredFacts
 
 STALE_SECONDS = 3600.0
 """Left-overs of builds that no lock protects are removed when they are older than this."""
@@ -134,15 +135,16 @@ def needed_by_models(store: ArtifactStore, registered: Any) -> dict[tuple[str, s
     found: dict[tuple[str, str], str] = {}
     for key in store.keys("register"):
         try:
-            facts = read_manifest(store.path("register", key))["artifact"]["facts"]
+            said = read_manifest(store.path("register", key))["artifact"]["facts"]
         except Damaged:
             continue
-        model = facts["model"]
-        if not registered(model["name"], model["version"]):
+        facts = RegisteredFacts.of(said)
+        model = facts.version
+        if not registered(model.name, model.version):
             continue
-        reason = f"{model['name']}/{model['version']}"
+        reason = f"{model.name}/{model.version}"
         found[("register", key)] = reason
-        for stage, part in facts["lineage"].items():
+        for stage, part in facts.lineage.items():
             found[(stage, part["key"])] = reason
     return found
 

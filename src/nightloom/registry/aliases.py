@@ -7,11 +7,13 @@ A store that does not exist yet holds no models.
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from nightloom.errors import InputError, RunError
+from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
 from nightloom.registry.versions import Version
 
@@ -180,10 +182,10 @@ def login() -> dict[str, Any]:
     return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
 
 
-def current_aliases(tracking_uri: str, model: Mapping[str, Any]) -> dict[str, Any]:
+def current_aliases(tracking_uri: str, model: ModelFacts) -> ModelFacts:
     """The facts of a registered model with the aliases that it has now."""
     try:
-        entry = read_version(tracking_uri, model["name"], model["version"])
+        entry = read_version(tracking_uri, model.name, model.version)
     except RunError:
         entry = None
-    return {**model, "aliases": list(entry.aliases) if entry else list(model["aliases"])}
+    return replace(model, aliases=list(entry.aliases)) if entry else model

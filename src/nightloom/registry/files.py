@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.facts import RegisteredFacts
 from nightloom.home import Home
 from nightloom.registry import remote_files, whole
 from nightloom.registry.aliases import read_version
@@ -35,10 +36,10 @@ def missing(home: Home, facts: Mapping[str, Any]) -> str:
 
     A store that does not answer is no reason: a night with everything cached needs no server.
     """
-    model = facts["model"]
-    called = f"{model['name']}/{model['version']}"
+    model = RegisteredFacts.of(facts).version
+    called = f"{model.name}/{model.version}"
     try:
-        entry = read_version(home.tracking_uri, model["name"], model["version"])
+        entry = read_version(home.tracking_uri, model.name, model.version)
     except RunError:
         return ""
     if entry is None:

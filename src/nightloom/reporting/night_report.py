@@ -1,77 +1,142 @@
 """The report of a night: one line a model, and why each of the failed ones failed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.facts import ModelFacts
+from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import code, escape, escape_long, table
 from nightloom.reporting.run_report import standing
 
 
-def night_rows(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class ModelOfNight:
+    """What became of one model of a night."""
+
+    name: str
+    flow: str
+    state: str
+    """`completed`, `planned` or `failed`."""
+    flow_run_id: str | None = None
+    flow_run_url: str | None = None
+    seconds: float = 0.0
+    stages: Sequence[StageEntry] = ()
+    metrics: Mapping[str, Any] | None = None
+    model: ModelFacts | None = None
+    error: str = ""
+    """Why it failed."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "ModelOfNight":
+        """The inverse of `to_json`."""
+        return cls(
+            name=given["name"],
+            flow=given["flow"],
+            state=given["state"],
+            flow_run_id=given.get("flow_run_id"),
+            flow_run_url=given.get("flow_run_url"),
+            seconds=given["seconds"],
+            metrics=given.get("metrics"),
+            stages=[StageEntry(**entry) for entry in given["stages"]],
+            model=ModelFacts.of(given["model"]) if given.get("model") else None,
+            error=given.get("error", ""),
+        )
+
+    def in_state(self, state: str) -> list[str]:
+        """The stages that came to a state."""
+        return [entry.stage for entry in self.stages if entry.state == state]
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
+        return self.state == "failed"
+
+    @property
+    def promoted(self) -> bool:
+        """Whether a new version became the champion."""
+        return bool(self.model and self.model.promoted and "register" in self.in_state("built"))
+
+    @property
+    def seconds_saved(self) -> float:
+        """What the cache saved."""
+        return round(sum(entry.saved for entry in self.stages), 3)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {
+            "name": self.name,
+            "flow": self.flow,
+            "state": self.state,
+            "flow_run_id": self.flow_run_id,
+            "flow_run_url": self.flow_run_url,
+            "seconds": self.seconds,
+            "seconds_saved": self.seconds_saved,
+            "built": self.in_state("built"),
+            "cached": self.in_state("hit"),
+            "stages": [asdict(entry) for entry in self.stages],
+            "metrics": self.metrics,
+            "model": self.model.to_json() if self.model else None,
+            **({"error": self.error} if self.error else {}),
+        }
+
+
+def night_rows(models: Sequence[ModelOfNight]) -> list[dict[str, Any]]:
     """One row a model, for a table; plain JSON."""
     return [
         {
-            "model": one["name"],
-            "state": one["state"],
+            "model": one.name,
+            "state": one.state,
             "built": _built(one),
-            "cached": len(one["cached"]),
-            "against the champion": standing(one.get("model") or {}),
-            "decision": (one.get("model") or {}).get("decision", ""),
-            "took": span(one["seconds"]),
-            "saved": span(one["seconds_saved"]),
+            "cached": len(one.in_state("hit")),
+            "against the champion": standing(one.model),
+            "decision": one.model.decision if one.model else "",
+            "took": span(one.seconds),
+            "saved": span(one.seconds_saved),
         }
         for one in models
     ]
 
 
-def _built(one: Mapping[str, Any]) -> str:
-    failed = [entry["stage"] for entry in one["stages"] if entry["state"] == "failed"]
-    parts = [", ".join(one["built"]) or "nothing", *(f"failed in {stage}" for stage in failed)]
-    return "; ".join(parts)
+def _built(one: ModelOfNight) -> str:
+    failed = (f"failed in {stage}" for stage in one.in_state("failed"))
+    return "; ".join([", ".join(one.in_state("built")) or "nothing", *failed])
 
 
-def night_headline(models: Sequence[Mapping[str, Any]]) -> str:
+def night_headline(models: Sequence[ModelOfNight]) -> str:
     """How the night went, in a line that names what failed."""
-    failed = [one["name"] for one in models if one["state"] == "failed"]
+    failed = [one.name for one in models if one.failed]
     if failed:
         return f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}"
-    promoted = [
-        one["name"]
-        for one in models
-        if "register" in one["built"] and (one.get("model") or {}).get("decision") == "promoted"
-    ]
+    promoted = [one.name for one in models if one.promoted]
     new = f", new champions: {', '.join(promoted)}" if promoted else ", no new champion"
     count = "1 model" if len(models) == 1 else f"{len(models)} models"
     return f"{count} done{new}"
 
 
-def night_report(report: Mapping[str, Any]) -> str:
-    """The whole report as markdown.
-
-    report: `models` (name, flow, state, built, cached, model, error, flow_run_url, ...), seconds,
-    seconds_saved.
-    """
-    models = report["models"]
+def night_report(models: Sequence[ModelOfNight], *, seconds: float) -> str:
+    """The whole report as markdown; seconds: how long the night took."""
+    saved = sum(one.seconds_saved for one in models)
     parts = [
         f"# Night: {escape_long(night_headline(models))}",
         table(night_rows(models)),
-        f"{span(report['seconds'])} in all, the cache saved {span(report['seconds_saved'])}.",
+        f"{span(seconds)} in all, the cache saved {span(saved)}.",
     ]
     for one in models:
-        name = escape(one["name"])
-        url = one.get("flow_run_url")
-        parts.append(f"## [{name}]({url})" if url else f"## {name}")
-        if one.get("error"):
-            parts.append(f"> {escape_long(one['error'])}")
-        model = one.get("model") or {}
-        if model:
-            aliases = ", ".join(code(alias) for alias in model.get("aliases", ())) or "no alias"
-            said = f"{escape(model['name'])} version {model['version']}: {aliases}"
-            parts.append(f"{said}\n\n> {escape_long(model['reason'])}")
-        if one["built"]:
-            parts.append(table([
-                {"stage": entry["stage"], "why": entry["why"], "took": span(entry["seconds"])}
-                for entry in one["stages"] if entry["state"] != "hit"
-            ]))  # fmt: skip
+        name = escape(one.name)
+        parts.append(f"## [{name}]({one.flow_run_url})" if one.flow_run_url else f"## {name}")
+        if one.error:
+            parts.append(f"> {escape_long(one.error)}")
+        if model := one.model:
+            aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
+            said = f"{escape(model.name)} version {model.version}: {aliases}"
+            parts.append(f"{said}\n\n> {escape_long(model.reason)}")
+        if one.in_state("built"):
+            rows = [entry for entry in one.stages if entry.state != "hit"]
+            parts.append(
+                table(
+                    [{"stage": e.stage, "why": e.why, "took": span(e.seconds)} for e in rows],
+                )
+            )
     return "\n\n".join(part for part in parts if part) + "\n"

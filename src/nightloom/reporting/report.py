@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nightloom.facts import ModelFacts
 from nightloom.reporting.entry import StageEntry
 
 
@@ -19,8 +20,21 @@ class RunReport:
     stages: Sequence[StageEntry]
     metrics: Mapping[str, Any] | None = None
     """Scores on the test rows, where they are known."""
-    model: Mapping[str, Any] | None = None
+    model: ModelFacts | None = None
     """What was registered, where it is known."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "RunReport":
+        """The inverse of `to_json`."""
+        return cls(
+            flow=given["flow"],
+            flow_run_id=given["flow_run_id"],
+            state=given["state"],
+            seconds=given["seconds"],
+            stages=[StageEntry(**entry) for entry in given["stages"]],
+            metrics=given.get("metrics"),
+            model=ModelFacts.of(given["model"]) if given.get("model") else None,
+        )
 
     @property
     def seconds_saved(self) -> float:
@@ -46,4 +60,7 @@ class RunReport:
             "seconds_saved": self.seconds_saved,
             "stages": [asdict(entry) for entry in self.stages],
         }
-        return found if self.failed else {**found, "metrics": self.metrics, "model": self.model}
+        if self.failed:
+            return found
+        model = self.model.to_json() if self.model else None
+        return {**found, "metrics": self.metrics, "model": model}

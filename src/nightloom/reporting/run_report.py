@@ -1,10 +1,11 @@
 """The report of one run as markdown: what ran, why, how good the model is, what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.facts import DataFacts, ModelFacts, TrainedFacts
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
@@ -17,10 +18,8 @@ class RunFacts:
     """What a report is written from; everything but the run itself may be missing."""
 
     run: RunReport
-    data: Mapping[str, Any] = field(default_factory=dict)
-    """Facts of the data stage."""
-    training: Mapping[str, Any] = field(default_factory=dict)
-    """Facts of the training stage."""
+    data: DataFacts | None = None
+    training: TrainedFacts | None = None
     history: Sequence[Mapping[str, Any]] = ()
     """One row an epoch."""
     model_url: str | None = None
@@ -31,11 +30,6 @@ class RunFacts:
     def metrics(self) -> Mapping[str, Any]:
         """Scores on the test rows."""
         return self.run.metrics or {}
-
-    @property
-    def model(self) -> Mapping[str, Any]:
-        """What was registered: name, version, aliases, decision, reason, difference, ..."""
-        return self.run.model or {}
 
 
 def run_report(facts: RunFacts) -> str:
@@ -60,20 +54,26 @@ def headline(facts: RunFacts) -> str:
         return f"failed in {failed[-1]}" if failed else "failed"
     built = [entry.stage for entry in facts.run.stages if entry.state == "built"]
     what = "everything cached" if not built else f"built {', '.join(built)}"
-    return f"{facts.model.get('decision', 'done')}, {what}"
+    return f"{facts.run.model.decision if facts.run.model else 'done'}, {what}"
 
 
-def standing(model: Mapping[str, Any]) -> str:
+def standing(model: ModelFacts | None) -> str:
     """The metric of the gate against the champion's, with its interval, on one line."""
-    if model.get("metric") is None:
+    if model is None or model.metric is None or model.value is None:
         return ""
-    text = f"{model['metric']} {model['value']:.4f}"
-    if model.get("difference") is None:
+    text = f"{model.metric} {model.value:.4f}"
+    if model.difference is None:
         return text
-    text += f" ({signed(model['difference'])} against version {model.get('champion_version')}"
-    if model.get("low") is not None:
-        text += f", interval {signed(model['low'])} to {signed(model['high'])}"
+    text += f" ({signed(model.difference)} against version {model.champion_version}"
+    if interval := _interval(model):
+        text += f", interval {interval}"
     return text + ")"
+
+
+def _interval(model: ModelFacts) -> str:
+    if model.low is None or model.high is None:
+        return ""
+    return f"{signed(model.low)} to {signed(model.high)}"
 
 
 def _failure(facts: RunFacts) -> str:
@@ -87,13 +87,13 @@ def _failure(facts: RunFacts) -> str:
 
 
 def _gate(facts: RunFacts) -> str:
-    model = facts.model
-    if not model:
+    model = facts.run.model
+    if model is None:
         return ""
-    name = f"{model['name']} version {model['version']}"
+    name = f"{model.name} version {model.version}"
     linked = f"[{escape(name)}]({facts.model_url})" if facts.model_url else f"**{escape(name)}**"
-    aliases = ", ".join(code(alias) for alias in model.get("aliases", ())) or "no alias"
-    return f"## Model\n\n{linked}: {aliases}\n\n> {escape_long(model.get('reason', ''))}"
+    aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
+    return f"## Model\n\n{linked}: {aliases}\n\n> {escape_long(model.reason)}"
 
 
 def _stages(facts: RunFacts) -> str:
@@ -113,31 +113,34 @@ def _stages(facts: RunFacts) -> str:
 
 
 def _metrics(facts: RunFacts) -> str:
-    judged, model = facts.model.get("metric"), facts.model
+    model = facts.run.model
+    judged = model.metric if model else None
     rows = []
     judged_first = sorted(facts.metrics.items(), key=lambda item: (item[0] != judged, item[0]))
     for name, value in judged_first:
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
         row: dict[str, Any] = {"metric": name.replace("_", " "), "value": value}
-        if model.get("difference") is not None:
+        if model and model.difference is not None:
             mine = name == judged
-            row["champion"] = model["champion_value"] if mine else None
-            row["difference"] = signed(model["difference"]) if mine else None
-            interval = mine and model.get("low") is not None
-            row["interval"] = f"{signed(model['low'])} to {signed(model['high'])}" * interval
+            row["champion"] = model.champion_value if mine else None
+            row["difference"] = signed(model.difference) if mine else None
+            row["interval"] = _interval(model) if mine else ""
         rows.append(row)
     return f"## Scores on the test rows\n\n{table(rows)}" if rows else ""
 
 
 def _curves(facts: RunFacts) -> str:
     charts = [fenced(chart) for chart in learning_curves(facts.history)]
-    known = {
-        "best epoch": facts.training.get("best_epoch"),
-        "parameters": facts.training.get("parameters"),
-        "trained parameters": facts.training.get("trainable_parameters"),
-        "rows/s": facts.training.get("rows_per_s"),
-    }
+    training = facts.training
+    known: dict[str, float] = {}
+    if training:
+        known = {
+            "best epoch": training.best_epoch,
+            "parameters": training.parameters,
+            "trained parameters": training.trainable_parameters,
+            "rows/s": training.rows_per_s,
+        }
     said = ", ".join(f"{name} {_number(value)}" for name, value in known.items() if value)
     if not charts and not said:
         return ""
@@ -152,18 +155,15 @@ def _confusion(facts: RunFacts) -> str:
 
 def _data(facts: RunFacts) -> str:
     data = facts.data
-    if not data:
+    if data is None:
         return ""
-    counts = data.get("rows", {})
-    rows = [{"split": name, "rows": counts[name]} for name in SPLITS if name in counts]
-    labels = data.get("label_names") or data.get("types") or ()
-    lines = [f"Labels: {escape_long(', '.join(map(str, labels)))}"] if labels else []
-    source = data.get("source")
-    if isinstance(source, Mapping):
-        told = ", ".join(f"{name} {cell(value)}" for name, value in source.items())
+    rows = [{"split": name, "rows": data.rows[name]} for name in SPLITS if name in data.rows]
+    lines = [f"Labels: {escape_long(', '.join(map(str, data.label_names)))}"]
+    if data.source:
+        told = ", ".join(f"{name} {cell(value)}" for name, value in data.source.items())
         lines.append(f"Source: {told}")
-    lines += [f"- {escape_long(note)}" for note in data.get("notes", ())]
-    lines += [f"- ⚠ {escape_long(warning)}" for warning in data.get("warnings", ())]
+    lines += [f"- {escape_long(note)}" for note in data.notes or ()]
+    lines += [f"- ⚠ {escape_long(warning)}" for warning in data.warnings]
     return "\n\n".join(["## Data", *([table(rows)] if rows else []), *lines])
 
 

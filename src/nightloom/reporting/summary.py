@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightloom.cache.lookup import span
-from nightloom.reporting.night_report import night_rows
+from nightloom.reporting.night_report import ModelOfNight, night_rows
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
@@ -31,7 +31,7 @@ def _stages(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _night(report: Mapping[str, Any]) -> Iterator[str]:
-    rows = night_rows(report["models"])
+    rows = night_rows([ModelOfNight.of(one) for one in report["models"]])
     width = max(len(row["model"]) for row in rows)
     for row in rows:
         told = [

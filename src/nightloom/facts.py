@@ -1,0 +1,164 @@
+"""What artifacts say of themselves, with types; on disk and between stages it is plain JSON.
+
+Each kind has the fields that somebody reads. What else was written, by other versions of nightloom
+too, is kept in `more` and written again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Self
+
+MORE = "more"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The base of all kinds."""
+
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """From plain JSON.
+
+        Raises:
+            ValueError: A fact is missing.
+        """
+        declared = {one.name: one for one in fields(cls) if one.name != MORE}
+        missing = [
+            name
+            for name, one in declared.items()
+            if name not in given and one.default is MISSING and one.default_factory is MISSING
+        ]
+        if missing:
+            raise ValueError(f"expected {cls.__name__} with {', '.join(missing)}")
+        known = {name: value for name, value in given.items() if name in declared}
+        rest = {name: value for name, value in given.items() if name not in declared}
+        return cls(**known, more=rest)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON; what is not known (None) is left out."""
+        known = {one.name: getattr(self, one.name) for one in fields(self) if one.name != MORE}
+        return {**{k: v for k, v in known.items() if v is not None}, **self.more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts(Facts):
+    """Of a data set; `more` has what one task alone tells."""
+
+    task: str
+    label_names: Sequence[str]
+    """The classes; of sentences the tags, O first."""
+    rows: Mapping[str, int]
+    """By split."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """`kind`, then what that kind tells."""
+    warnings: Sequence[str] = ()
+    """Lines for a person."""
+    notes: Sequence[str] | None = None
+    """What was read otherwise than it may have been meant."""
+
+    @property
+    def total(self) -> int:
+        """Rows of all splits."""
+        return sum(self.rows.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, in the order of `dataset.json`."""
+        found = super().to_json()
+        return {name: found[name] for name in ("task", "label_names", "rows", *self.more, *found)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleFacts(Facts):
+    """Of what a model is trained on: token ids, labels of pieces, or features."""
+
+    task: str
+    label_names: Sequence[str]
+    rows: Mapping[str, int]
+    """By split."""
+    tokens: Mapping[str, int] | None = None
+    """By split."""
+    size: int | None = None
+    """Numbers a row, of features."""
+
+    @property
+    def classes(self) -> int:
+        """Classes or tags."""
+        return len(self.label_names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFacts(Facts):
+    """Of a pretrained encoder; a pair of TF Hub modules tells less of itself."""
+
+    hidden_size: int
+    family: str | None = None
+    layers: int | None = None
+    has_pooler: bool | None = None
+    seq_length: int | None = None
+    """The longest text in pieces, of a pair of modules."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedFacts(Facts):
+    """Of a training; `more` has the score of the best epoch, by its name."""
+
+    best_epoch: int
+    parameters: int
+    trainable_parameters: int
+    rows: int
+    batch_size: int
+    rows_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreFacts(Facts):
+    """Of an evaluation: scores on the test rows, by name; some are tables."""
+
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts(Facts):
+    """Of a registered version, and what the gate said of it."""
+
+    name: str
+    version: int
+    aliases: Sequence[str] = ()
+    decision: str = ""
+    """`promoted` or `challenger`."""
+    reason: str = ""
+    metric: str | None = None
+    value: float | None = None
+    champion_version: int | None = None
+    champion_value: float | None = None
+    anchor_version: int | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    same_weights_as: int | None = None
+    run_id: str | None = None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it became the champion."""
+        return self.decision == "promoted"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, with null for what is not known."""
+        known = {one.name: getattr(self, one.name) for one in fields(self) if one.name != MORE}
+        return {**known, **self.more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredFacts(Facts):
+    """Of a registration: the version, and the artifacts that it was made of, by stage."""
+
+    model: Mapping[str, Any]
+    lineage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def version(self) -> ModelFacts:
+        """What was registered."""
+        return ModelFacts.of(self.model)
