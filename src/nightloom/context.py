@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nightloom.cache.artifact import Artifact, ArtifactFiles
+from nightloom.facts import Facts
 from nightloom.home import Home
 from nightloom.plugins import load
 from nightloom.progress import SILENT, Report
 from nightloom.settings.base import Settings
 
 Group = TypeVar("Group", bound=Settings)
+Kind = TypeVar("Kind", bound=Facts)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class BuildContext:
     def hook(self, name: str) -> Any:
         """The function, type or constant that the stage declared as `name`."""
         return load(self.hooks[name])
+
+    def facts(self, name: str, kind: type[Kind]) -> Kind:
+        """What the input `name` says of itself."""
+        return kind.of(self.inputs[name].facts)
 
     def to_json(self) -> dict[str, Any]:
         """The context as plain JSON, for the worker."""

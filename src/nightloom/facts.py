@@ -82,6 +82,13 @@ class ExampleFacts(Facts):
     size: int | None = None
     """Numbers a row, of features."""
 
+    @classmethod
+    def made_of(cls, data: "DataFacts | ExampleFacts", **more: Any) -> Self:
+        """Of examples made of `data`, and what else is known of them."""
+        return cls.of(
+            {**more, "task": data.task, "label_names": data.label_names, "rows": data.rows}
+        )
+
     @property
     def classes(self) -> int:
         """Classes or tags."""

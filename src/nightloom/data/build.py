@@ -21,6 +21,7 @@ from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
 from nightloom.data.tasks import examples_of
+from nightloom.facts import DataFacts
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings
 
@@ -68,20 +69,19 @@ def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) ->
         )
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    facts = {
-        "task": settings.task,
-        "label_names": list(examples.label_names),
-        "rows": {split: written[split].rows for split in SPLITS},
-        **examples.facts(written),
-        "source": dict(source.facts),
-        "warnings": [
+    facts = DataFacts(
+        task=settings.task,
+        label_names=list(examples.label_names),
+        rows={split: written[split].rows for split in SPLITS},
+        source=dict(source.facts),
+        warnings=[
             *source.warnings,
             *unused_fractions(settings, source.splits),
             *examples.warnings(parts, written, repeated),
         ],
-    }
-    if source.notes.lines:
-        facts["notes"] = source.notes.lines
+        notes=source.notes.lines or None,
+        more=examples.facts(written),
+    ).to_json()
     write_json(out / "dataset.json", facts)
     return facts
 

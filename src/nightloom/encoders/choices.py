@@ -1,10 +1,10 @@
 """What can be chosen about an encoder, checked before anything is loaded."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from nightloom.encoders.architectures import architecture_of
 from nightloom.errors import InputError
+from nightloom.facts import CheckpointFacts
 
 POOLINGS = ("pooler", "cls", "mean")
 """pooler: BERT's dense map with tanh on the first token; cls: first token; mean: all tokens."""
@@ -54,7 +54,7 @@ def upper_layers(
     return int(number)
 
 
-def check_choices(model: Any, facts: Mapping[str, Any]) -> None:
+def check_choices(model: Any, facts: CheckpointFacts) -> None:
     """Refuse what a fetched checkpoint cannot do, before anything is built on it.
 
     model: the flow's group `model`; facts: of `fetch_checkpoint`. A hub's pair tells less of itself
@@ -65,7 +65,7 @@ def check_choices(model: Any, facts: Mapping[str, Any]) -> None:
     """
     told = {"where": f"model.checkpoint={getattr(model, 'checkpoint', '')}", "group": "model."}
     if pooling := getattr(model, "pooling", ""):
-        check_pooling(pooling, has_pooler=facts.get("has_pooler") is not False, **told)
-    if "layers" in facts:
-        shared = architecture_of(facts["family"]).shares_layers
-        upper_layers(str(model.trainable), layers=facts["layers"], shared=shared, **told)
+        check_pooling(pooling, has_pooler=facts.has_pooler is not False, **told)
+    if facts.layers is not None and facts.family:
+        shared = architecture_of(facts.family).shares_layers
+        upper_layers(str(model.trainable), layers=facts.layers, shared=shared, **told)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightloom.facts import DataFacts
 from nightloom.records.format import Format
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def write(
     given = {
         "kernel": np.asarray(model.head.kernel.value),
         "bias": np.asarray(model.head.bias.value),
-        "label_names": context.inputs["dataset"].facts["label_names"],
+        "label_names": context.facts("dataset", DataFacts).label_names,
         "tokenizer_dir": context.inputs["tokenizer"].path,
         "max_length": context.settings["model"]["length"],
     }

@@ -10,6 +10,7 @@ from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.weights import load_encoder
+from nightloom.facts import CheckpointFacts, ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
@@ -25,8 +26,8 @@ arithmetic is useful, and attention over such a row costs little beside the dens
 def body(context: BuildContext) -> EncoderBody:
     """The pretrained encoder with its pooling."""
     pooling = context.settings["model"]["pooling"]
-    has_pooler = context.inputs["checkpoint"].facts["has_pooler"]
-    check_pooling(pooling, has_pooler=has_pooler)
+    has_pooler = context.facts("checkpoint", CheckpointFacts).has_pooler
+    check_pooling(pooling, has_pooler=bool(has_pooler))
     encoder = load_encoder(
         context.inputs["checkpoint"].path, with_pooler=pooling == "pooler", name="encoder"
     )
@@ -39,7 +40,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
     return {
         "encoder": json.loads(encoder_config(config).to_json()),
         **{name: context.settings["model"][name] for name in ("pooling", "dropout", "trainable")},
-        "classes": len(context.inputs["examples"].facts["label_names"]),
+        "classes": context.facts("examples", ExampleFacts).classes,
     }
 
 

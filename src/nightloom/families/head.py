@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.facts import ExampleFacts
 from nightloom.models.head import ClassificationHead
 from nightloom.training.batches import Layout, single
 
@@ -13,10 +14,10 @@ SIDE_BY_SIDE = 1
 
 def describe(context: BuildContext) -> dict[str, Any]:
     """Sizes, and the share that is dropped in training."""
-    facts = context.inputs["examples"].facts
+    facts = context.facts("examples", ExampleFacts)
     return {
-        "size": facts["size"],
-        "classes": len(facts["label_names"]),
+        "size": facts.size,
+        "classes": facts.classes,
         "dropout": context.settings["model"]["dropout"],
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.facts import CheckpointFacts, ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
@@ -26,7 +27,7 @@ def body(context: BuildContext) -> HubBody:
 def describe(context: BuildContext) -> dict[str, Any]:
     """Pooling, dropout and sizes; the module itself is an input."""
     return {
-        "classes": len(context.inputs["examples"].facts["label_names"]),
+        "classes": context.facts("examples", ExampleFacts).classes,
         "dropout": context.settings["model"]["dropout"],
         "pooling": context.settings["model"]["pooling"],
     }
@@ -61,4 +62,5 @@ def complete(context: BuildContext) -> EncoderClassifier:
 def _body(context: BuildContext, *, pooling: str, trainable: bool) -> HubBody:
     pair = context.inputs["checkpoint"]
     layer = SavedModelLayer(pair.path / MODULE, trainable=trainable, name="module")
-    return HubBody(layer, pooling=pooling, size=pair.facts["hidden_size"])
+    size = context.facts("checkpoint", CheckpointFacts).hidden_size
+    return HubBody(layer, pooling=pooling, size=size)

@@ -15,6 +15,7 @@ from nightloom.context import BuildContext
 from nightloom.encoders.config import EncoderConfig, encoder_config
 from nightloom.encoders.encoder import Encoder
 from nightloom.encoders.weights import load_encoder
+from nightloom.facts import ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
 from nightloom.models.tagger import EncoderTagger
@@ -31,7 +32,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
     return {
         "encoder": json.loads(encoder_config(config).to_json()),
         **{name: context.settings["model"][name] for name in ("dropout", "trainable")},
-        "classes": len(context.inputs["examples"].facts["label_names"]),
+        "classes": context.facts("examples", ExampleFacts).classes,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.facts import ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
@@ -21,7 +22,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
     return {
         "model": context.group("model", TransformerSettings).model_dump(mode="json"),
         "vocabulary": context.inputs["tokenizer"].facts["vocabulary"],
-        "classes": len(context.inputs["examples"].facts["label_names"]),
+        "classes": context.facts("examples", ExampleFacts).classes,
     }
 
 

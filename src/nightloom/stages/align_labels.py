@@ -2,6 +2,7 @@
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import open_split, write_stream
+from nightloom.facts import DataFacts, ExampleFacts
 from nightloom.text.alignment import SCHEMA, Aligner
 
 SPLITS = ("train", "valid", "test")
@@ -10,10 +11,10 @@ SPLITS = ("train", "valid", "test")
 def build(context: BuildContext) -> Built:
     """Write `<split>.arrow` (see `alignment.SCHEMA`), split after split; count what is odd."""
     dataset = context.inputs["dataset"]
-    names: list[str] = dataset.facts["label_names"]
+    facts = context.facts("dataset", DataFacts)
     settings = context.settings["model"]
-    aligner = Aligner(context.inputs["tokenizer"].path, label_names=names, **settings)
-    done, total = 0, sum(dataset.facts["rows"].values())
+    aligner = Aligner(context.inputs["tokenizer"].path, label_names=facts.label_names, **settings)
+    done, total = 0, facts.total
     counts = {
         fact: dict.fromkeys(SPLITS, 0) for fact in ("windows", "tokens", "dropped_words", "cut")
     }
@@ -41,5 +42,4 @@ def build(context: BuildContext) -> Built:
                 f"the tokenizer drops {counts['dropped_words'][split]} words of {split} (control "
                 "characters, empty); they stand as the unknown piece and keep their tags"
             )
-    facts = {name: dataset.facts[name] for name in ("task", "label_names", "rows")}
-    return Built({**facts, **counts})
+    return Built(ExampleFacts.made_of(facts, **counts).to_json())

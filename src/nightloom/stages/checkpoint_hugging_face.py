@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.context import BuildContext
+from nightloom.facts import CheckpointFacts
 from nightloom.tfhub.download import is_offline
 
 
@@ -24,7 +25,7 @@ def check(settings: Any, facts: Mapping[str, Any]) -> None:
     """
     from nightloom.encoders.choices import check_choices
 
-    check_choices(settings.model, facts)
+    check_choices(settings.model, CheckpointFacts.of(facts))
 
 
 def fetch(context: BuildContext) -> dict[str, Any]:

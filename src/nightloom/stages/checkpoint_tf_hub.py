@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.context import BuildContext
+from nightloom.facts import CheckpointFacts
 from nightloom.stages.checkpoint_hugging_face import fetch_to
 
 
@@ -41,4 +42,5 @@ def fetch(context: BuildContext) -> dict[str, Any]:
             lowercase=None if encoder != model["encoder"] else model["lowercase"],
             report=context.report,
         )
-    return {"hidden_size": pair.hidden_size, "seq_length": pair.seq_length}
+    facts = CheckpointFacts(hidden_size=pair.hidden_size, seq_length=pair.seq_length)
+    return facts.to_json()

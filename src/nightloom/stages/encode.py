@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import open_split, write_stream
+from nightloom.facts import DataFacts, ExampleFacts
 from nightloom.text.tokenizers import Tokenizer
 
 SPLITS = ("train", "valid", "test")
@@ -15,7 +16,8 @@ def build(context: BuildContext) -> Built:
     dataset = context.inputs["dataset"]
     length = context.settings["model"]["length"]
     tokenizer = context.hook("tokenizer.load")(context.inputs["tokenizer"].path, length=length)
-    rows, tokens, total = 0, dict.fromkeys(SPLITS, 0), sum(dataset.facts["rows"].values())
+    facts = context.facts("dataset", DataFacts)
+    rows, tokens, total = 0, dict.fromkeys(SPLITS, 0), facts.total
     for split in SPLITS:
 
         def batches(split: str = split):  # type: ignore[no-untyped-def]
@@ -28,8 +30,7 @@ def build(context: BuildContext) -> Built:
                 yield encoded
 
         write_stream(context.out / f"{split}.arrow", SCHEMA, batches())
-    facts = {name: dataset.facts[name] for name in ("task", "label_names", "rows")}
-    return Built({**facts, "tokens": tokens})
+    return Built(ExampleFacts.made_of(facts, tokens=tokens).to_json())
 
 
 def _encode(tokenizer: Tokenizer, batch: pa.RecordBatch) -> pa.RecordBatch:

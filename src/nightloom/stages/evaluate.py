@@ -6,6 +6,7 @@ from typing import Any
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation import plots
 from nightloom.evaluation.tables import read_parquet
+from nightloom.facts import ScoreFacts
 from nightloom.families.base import restore_model
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.settings.train import holding
@@ -34,4 +35,4 @@ def build(context: BuildContext) -> Built:
     (context.out / "metrics.json").write_text(text + "\n", encoding="utf-8")
     history = read_parquet(context.inputs["model"].path / "history.parquet")
     plots.plot_history(history=history, path=context.out / "history.png")
-    return Built({"metrics": metrics})
+    return Built(ScoreFacts(metrics=metrics).to_json())

@@ -15,6 +15,7 @@ from nightloom.evaluation.entities import entity_metrics
 from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sentences
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
+from nightloom.facts import ExampleFacts
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
@@ -29,7 +30,7 @@ def report(
     outputs: logits [pieces of all windows, tags]. A word has the tag of its first piece.
     """
     examples, out = context.inputs["examples"], context.out
-    names = np.array(examples.facts["label_names"], dtype=object)
+    names = np.array(context.facts("examples", ExampleFacts).label_names, dtype=object)
     stitching = read_stitching(examples.path / "test.arrow")
     logits = outputs if len(outputs) else np.zeros((0, len(names)), np.float32)
     probabilities = softmax(stitching.words(logits))

@@ -8,6 +8,7 @@ from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import classification, plots
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
+from nightloom.facts import ExampleFacts
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.training.examples import Examples
 from nightloom.training.scoring import softmax
@@ -17,7 +18,7 @@ def report(
     context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
 ) -> dict[str, Any]:
     """The metrics; the tables and plots are written. outputs: logits [rows, classes]."""
-    out, names = context.out, context.inputs["examples"].facts["label_names"]
+    out, names = context.out, context.facts("examples", ExampleFacts).label_names
     labels = test.labels
     probabilities = softmax(outputs) if len(outputs) else np.zeros((0, len(names)))
     given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}

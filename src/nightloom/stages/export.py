@@ -19,6 +19,7 @@ BESIDE = (
     "nightloom.data",
     "nightloom.errors",
     "nightloom.evaluation",
+    "nightloom.facts",
     "nightloom.home",
     "nightloom.masking",
     "nightloom.plugins",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import write_stream
+from nightloom.facts import ExampleFacts
 from nightloom.models.contract import Batch, Body
 from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples, read_examples
@@ -57,8 +58,9 @@ def build(context: BuildContext) -> Built:
 
     for name in SPLITS:
         write_stream(context.out / f"{name}.arrow", schema, batches(name))
-    facts = {name: encoded.facts[name] for name in ("task", "label_names", "rows", "tokens")}
-    return Built({**facts, "size": body.size})
+    facts = context.facts("encoded", ExampleFacts)
+    made = ExampleFacts.made_of(facts, tokens=facts.tokens, size=body.size)
+    return Built(made.to_json())
 
 
 class Features:

@@ -11,6 +11,7 @@ from typing import Any
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import read_parquet
+from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.families.base import WEIGHTS
 from nightloom.gate.judging import Verdict
 from nightloom.registry.mlflow_registry import Registry
@@ -69,26 +70,26 @@ def build(context: BuildContext) -> Built:
             verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     if not is_decided:
         version = registry.set_decision(version, verdict, champion, by=_by(context))
-    model = {
-        "name": name,
-        "version": version.version,
-        "aliases": list(version.aliases),
-        "decision": verdict.decision,
-        "reason": verdict.reason,
-        "metric": verdict.metric,
-        "value": verdict.value,
-        "champion_version": champion.version if champion else None,
-        "champion_value": verdict.champion_value,
-        "anchor_version": registry.anchor(champion or version).version,
-        "difference": verdict.difference,
-        "low": verdict.low,
-        "high": verdict.high,
-        "same_weights_as": twin.version if twin else None,
-        "run_id": version.run_id,
-    }
+    model = ModelFacts(
+        name=name,
+        version=version.version,
+        aliases=list(version.aliases),
+        decision=verdict.decision,
+        reason=verdict.reason,
+        metric=verdict.metric,
+        value=verdict.value,
+        champion_version=champion.version if champion else None,
+        champion_value=verdict.champion_value,
+        anchor_version=registry.anchor(champion or version).version,
+        difference=verdict.difference,
+        low=verdict.low,
+        high=verdict.high,
+        same_weights_as=twin.version if twin else None,
+        run_id=version.run_id,
+    ).to_json()
     text = json.dumps(model, indent=1, ensure_ascii=False)
     (context.out / "version.json").write_text(text + "\n", encoding="utf-8")
-    return Built({"model": model, "lineage": _lineage(context)})
+    return Built(RegisteredFacts(model=model, lineage=_lineage(context)).to_json())
 
 
 def _weights_digest(context: BuildContext) -> str:
@@ -140,7 +141,7 @@ def _register(
                 "model": description,
                 **formats,
             },
-            metrics=scores.facts["metrics"],
+            metrics=context.facts("scores", ScoreFacts).metrics,
             history=read_parquet(model.path / "history.parquet"),
             params=context.run.get("settings", {}),
             tags=tags,
@@ -220,4 +221,4 @@ def _mended(context: BuildContext, twin: Version) -> str:
 
 def _metric(context: BuildContext, settings: RegisterSettings) -> tuple[str, float]:
     metric = str(settings.metric)  # chosen by the flow's settings where nobody did
-    return metric, float(context.inputs["scores"].facts["metrics"][metric])
+    return metric, float(context.facts("scores", ScoreFacts).metrics[metric])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.facts import DataFacts
 from nightloom.models.contract import Model
 from nightloom.registry.mlmodel import ENTITIES, TEXT, Field, ModelCard
 from nightloom.serving.entities import words_as_text
@@ -37,8 +38,7 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
 
 def label_names(context: BuildContext) -> list[str]:
     """The tags, in the order of the model's outputs."""
-    names: list[str] = context.inputs["dataset"].facts["label_names"]
-    return names
+    return list(context.facts("dataset", DataFacts).label_names)
 
 
 def test_tokens(context: BuildContext) -> list[list[str]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.facts import DataFacts
 from nightloom.models.contract import Model
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
@@ -36,13 +37,12 @@ def card(context: BuildContext, *, examples: int) -> ModelCard:
 
 def label_names(context: BuildContext) -> list[str]:
     """The classes, in the order of the model's outputs."""
-    names: list[str] = context.inputs["dataset"].facts["label_names"]
-    return names
+    return list(context.facts("dataset", DataFacts).label_names)
 
 
 def columns(context: BuildContext) -> tuple[str, ...]:
     """The columns that made the texts of the training rows."""
-    source = context.inputs["dataset"].facts["source"]
+    source = context.facts("dataset", DataFacts).source
     known: dict[str, Any] = {}
     if "name" in source:
         known["source"] = f"{source['kind']}:{source['name']}"

@@ -6,6 +6,7 @@ import pandas
 
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import write_parquet, write_rows
+from nightloom.facts import TrainedFacts
 from nightloom.families.base import store_model
 from nightloom.models.contract import Model
 from nightloom.settings.train import TrainSettings
@@ -86,13 +87,13 @@ def _publish(
     write_rows(history, context.out / "history.json")
     write_parquet(timings, context.out / "timings.parquet")
     sizes = [int(np.prod(v.shape)) for v in model.trainable_variables]
-    facts = {
-        "best_epoch": outcome.best_epoch,
-        f"valid_{outcome.monitor}": outcome.best_score,
-        "parameters": sum(int(np.prod(v.shape)) for v in model.variables),
-        "trainable_parameters": sum(sizes),
-        "rows": len(train),
-        "batch_size": batch_size,
-        "rows_per_s": float(timings["rows_per_s"].mean()),
-    }
-    return Built(facts, frozenset({"timings.parquet", "rows_per_s"}))
+    facts = TrainedFacts(
+        best_epoch=outcome.best_epoch,
+        parameters=sum(int(np.prod(v.shape)) for v in model.variables),
+        trainable_parameters=sum(sizes),
+        rows=len(train),
+        batch_size=batch_size,
+        rows_per_s=float(timings["rows_per_s"].mean()),
+        more={f"valid_{outcome.monitor}": outcome.best_score},
+    )
+    return Built(facts.to_json(), frozenset({"timings.parquet", "rows_per_s"}))

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import open_split
+from nightloom.facts import DataFacts
 from nightloom.settings.model import WordVocabularySettings
 
 VOCABULARY = "vocabulary.txt"
@@ -26,7 +27,7 @@ def adapt(context: BuildContext) -> dict[str, Any]:
     """Count the words of the training split; writes the vocabulary, one word a line."""
     settings = context.group("tokenizer", WordVocabularySettings)
     layer = _layer(settings.standardize, settings.vocabulary_size)
-    rows = context.inputs["dataset"].facts["rows"]["train"]
+    rows = context.facts("dataset", DataFacts).rows["train"]
     wanted = min(rows, settings.adapt_rows or rows)
     seen = 0
     for batch in open_split(context.inputs["dataset"].path / "train", ["text"]):
