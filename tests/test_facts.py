@@ -71,6 +71,8 @@ def test_a_version_of_an_earlier_release_tells_less() -> None:
     assert (found.name, found.version, found.promoted) == ("news", 1, False)
 
 
-def test_what_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match="expected DataFacts with label_names, rows"):
-        DataFacts.of({"task": "text"})
+def test_what_is_missing_is_missed_where_it_is_read() -> None:
+    found = DataFacts.of({"task": "text", "odd": None})
+    assert (found.task, found.source, found.to_json()["task"]) == ("text", {}, "text")
+    with pytest.raises(AttributeError, match="rows"):
+        _ = found.rows

@@ -21,25 +21,32 @@ class Facts:
     def of(cls, given: Mapping[str, Any]) -> Self:
         """From plain JSON.
 
-        Raises:
-            ValueError: A fact is missing.
+        A fact that is needed and missing (another version of nightloom wrote the artifact) is an
+        AttributeError only where it is read.
         """
-        declared = {one.name: one for one in fields(cls) if one.name != MORE}
-        missing = [
-            name
-            for name, one in declared.items()
-            if name not in given and one.default is MISSING and one.default_factory is MISSING
-        ]
-        if missing:
-            raise ValueError(f"expected {cls.__name__} with {', '.join(missing)}")
-        known = {name: value for name, value in given.items() if name in declared}
-        rest = {name: value for name, value in given.items() if name not in declared}
-        return cls(**known, more=rest)
+        made = object.__new__(cls)
+        kept = {one.name: one for one in fields(cls) if one.name != MORE}
+        told = {name: given[name] for name in kept if name in given}
+        rest = {name: value for name, value in given.items() if name not in kept}
+        for name, one in kept.items():
+            if name not in told and one.default is not MISSING:
+                told[name] = one.default
+            elif name not in told and one.default_factory is not MISSING:
+                told[name] = one.default_factory()
+        for name, value in (*told.items(), (MORE, rest)):
+            object.__setattr__(made, name, value)
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; what is not known (None) is left out."""
-        known = {one.name: getattr(self, one.name) for one in fields(self) if one.name != MORE}
-        return {**{k: v for k, v in known.items() if v is not None}, **self.more}
+        known = {name: value for name, value in self._known().items() if value is not None}
+        return {**known, **self.more}
+
+    def _known(self) -> dict[str, Any]:
+        told = vars(self)
+        return {
+            one.name: told[one.name] for one in fields(self) if one.name in told.keys() - {MORE}
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +73,8 @@ class DataFacts(Facts):
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, in the order of `dataset.json`."""
         found = super().to_json()
-        return {name: found[name] for name in ("task", "label_names", "rows", *self.more, *found)}
+        first = [one for one in ("task", "label_names", "rows") if one in found]
+        return {name: found[name] for name in (*first, *self.more, *found)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +162,7 @@ class ModelFacts(Facts):
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, with null for what is not known."""
-        known = {one.name: getattr(self, one.name) for one in fields(self) if one.name != MORE}
-        return {**known, **self.more}
+        return {**self._known(), **self.more}
 
 
 @dataclass(frozen=True, kw_only=True)
