@@ -125,6 +125,18 @@ def test_deploy_makes_a_deployment_of_it(extended):
     assert "nightly/nightly" in made
 
 
+def test_a_hook_that_is_not_there_is_told_in_one_line(extended, run, site):
+    model = site / "average" / "model.py"
+    before = model.read_text("utf-8")
+    model.write_text(before.replace("def layout(", "def layed_out("))
+    plan = extended(*RUN, "--plan")
+    model.write_text(before)
+    assert plan.code == 2
+    [line] = [line for line in plan.err.splitlines() if line.startswith("error: ")]
+    assert "train: the family average of the package nightloom-average names" in line
+    assert "average.model has no 'layout'" in line
+
+
 def test_what_is_broken_stops_nothing_else(extended, run, site):
     records = site / "average" / "records.py"
     before = records.read_text("utf-8")

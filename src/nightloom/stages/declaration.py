@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from nightloom.cache.artifact import Artifact
-from nightloom.cache.fingerprint import fingerprint
+from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.cache.key import StageKey
+from nightloom.errors import InputError
 from nightloom.home import Home
-from nightloom.plugins import load
+from nightloom.plugins import load, package_of
 from nightloom.records import Part
 from nightloom.settings.base import flat, nested
 from nightloom.settings.flows import FlowSettings
@@ -63,10 +64,9 @@ class StageDeclaration:
         """The stage's key for these settings and inputs.
 
         Raises:
-            InputError: What lies outside cannot be read.
+            InputError: What lies outside cannot be read, or a record names code that is not there.
         """
         self._check_inputs(settings, inputs)
-        called = sorted(self.hooks(settings).values())
         neutral = set(self._uses(settings))
         return StageKey.of(
             stage=self.name,
@@ -77,10 +77,21 @@ class StageDeclaration:
                 if name not in neutral
             },
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
-            fingerprint=fingerprint([self.builder, *called, *self._found(settings)], without=SAID),
+            fingerprint=self._code(settings),
             python=platform.python_version().rpartition(".")[0],
             external=self._outside(settings) if self._outside else {},
         )
+
+    def _code(self, settings: FlowSettings) -> Fingerprint:
+        called = sorted(self.hooks(settings).values())
+        try:
+            return fingerprint([self.builder, *called, *self._found(settings)], without=SAID)
+        except (AttributeError, ModuleNotFoundError) as error:
+            family = settings.family
+            raise InputError(
+                f"{self.name}: the family {family.name} of the package "
+                f"{package_of(family.flow.function)} names code that is not there, {error}; mend it"
+            ) from error
 
     def view(self, settings: FlowSettings) -> dict[str, Any]:
         """The settings that the builder is given, as a tree."""
