@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import nightloom
+from nightloom.home import Home, at_home
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer, NerBert
 from nightloom.settings.model import TransformerSettings
 from nightloom.settings.nightly import NightlySettings
@@ -98,6 +99,14 @@ def test_a_model_that_is_not_there_is_said(name, expected, tmp_path):
     with pytest.raises(nightloom.InputError, match=expected):
         nightloom.load_model(name, home=tmp_path / "home")
     assert not (tmp_path / "home").exists()
+
+
+def test_a_home_may_be_spelled_with_a_tilde_and_ends_with_the_call(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "other"))
+    with at_home("~/mine") as home:
+        assert home.root == Home.current().root == tmp_path / "mine"
+    assert Home.current().root == tmp_path / "other"
 
 
 def test_a_name_that_nightloom_does_not_have():

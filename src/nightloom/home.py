@@ -121,7 +121,7 @@ def at_home(root: "str | os.PathLike[str] | None") -> Iterator[Home]:
         raise InputError(
             f"expected a folder as home, got {type(root).__name__}; give its path, or leave it out"
         )
-    token = _given.set(Path(root).absolute() if root else _given.get())
+    token = _given.set(Path(root).expanduser().absolute() if root else _given.get())
     try:
         yield Home.current()
     finally:

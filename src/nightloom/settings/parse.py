@@ -48,7 +48,7 @@ def settings_of(kind: type[Tree], given: object) -> Tree:
     if isinstance(given, kind):
         return given
     if isinstance(given, str | os.PathLike):
-        return validate(kind, _from_file(kind, Path(given)))
+        return validate(kind, _from_file(kind, Path(given).expanduser()))
     if isinstance(given, Mapping):
         return validate(kind, tree_of(kind, given, "settings"))
     raise InputError(
