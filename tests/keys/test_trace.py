@@ -1,0 +1,145 @@
+"""Every builder of every family is run under a trace: what ran is held against the stage's key."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from nightloom.stages.declaration import SAID
+from tests.naming import ROOT
+
+BESIDE = {
+    **dict.fromkeys(SAID, "only says something, or says where things lie"),
+    "nightloom.cache.": "looks code up, for the identity of a version",
+    "nightloom.declared": "marks functions",
+    "nightloom.plugins": "finds code by a name; what is found is in the key",
+    "nightloom.sources": "finds the kind of source; what is found is in the key",
+    "nightloom.stages.export": "says which code writes a version",
+    "nightloom.tasks.": "is the flow's side, in this test in the same process",
+    "nightloom.worker.": "is around the builder",
+}
+"""Runs while a stage is built, and is in no key. A name with a dot at its end is a room."""
+
+NEVER = {
+    "train": {
+        "nightloom.accelerators": "asks for GPUs",
+        "nightloom.data.labels.ignored": "a constant",
+        "nightloom.encoders.architectures.": "records",
+        "nightloom.encoders.pooling": "runs as AutoGraph's copy",
+        "nightloom.settings.model": "declares settings",
+        "nightloom.training.losses": "runs as AutoGraph's copy",
+    },
+    "evaluate": {
+        "nightloom.data.": "constants",
+        "nightloom.encoders.": "what builds an encoder counts with its class",
+        "nightloom.settings.": "declares settings",
+        "nightloom.training.feed": "types",
+    },
+    "extract_features": {
+        "nightloom.data.": "types and constants",
+        "nightloom.encoders.": "what trains an encoder counts with its class",
+        "nightloom.models.": "types",
+        "nightloom.settings.": "types of what a builder is given",
+        "nightloom.training.feed": "types",
+    },
+    "download_dataset": {
+        "nightloom.cache.artifact": "types of what a builder is given",
+        "nightloom.data": "types",
+        "nightloom.data.formats.": "reads files; the sample has none",
+        "nightloom.data.labels.": "spellings that the sample has not",
+        "nightloom.data.sources.": "reads files; the sample has none",
+    },
+    "fetch_checkpoint": {
+        "nightloom.cache.artifact": "types of what a builder is given",
+        "nightloom.downloads.": "a folder is not downloaded",
+        "nightloom.encoders.": "other architectures, and what is not read of a folder",
+        "nightloom.settings.": "types of what a builder is given",
+        "nightloom.text.": "other kinds of tokenizers",
+        "nightloom.tfhub.": "a folder is neither downloaded nor made of a checkpoint",
+    },
+    "adapt_tokenizer": {
+        "nightloom.encoders.": "names of files",
+        "nightloom.settings.": "types of what a builder is given",
+        "nightloom.text.": "other kinds of tokenizers",
+    },
+    "encode": {
+        "nightloom.data": "types",
+        "nightloom.settings.": "types of what a builder is given",
+        "nightloom.text.": "a tokenizer's class has its twin in the exported graph",
+    },
+    "align_labels": {
+        "nightloom.data.": "types and constants",
+        "nightloom.plugins": "types of what a builder is given",
+        "nightloom.settings.": "types of what a builder is given",
+    },
+    "draw_attentions": {
+        "nightloom.encoders.": "what trains an encoder counts with its class",
+        "nightloom.settings.": "types of what a builder is given",
+        "nightloom.text.": "a tokenizer's class has its twin in the exported graph",
+    },
+    "register": {
+        "nightloom.encoders.": "other architectures, poolings and heads",
+        "nightloom.records.": "what settings know of formats",
+        "nightloom.registry.": "files that are far away or damaged",
+        "nightloom.serving.": "the code that travels with a version; a champion from another home",
+        "nightloom.settings.": "declares settings",
+        "nightloom.text.": "other kinds of tokenizers",
+    },
+}
+"""Covered by a stage's key and never run here, with the reason."""
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What ran and what is covered, a build each."""
+    folder = tmp_path_factory.mktemp("traced")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.keys.traced", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": str(folder / "prefect")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_stage_was_built_for_every_learner(stages: list[dict[str, Any]]):
+    found = {(one["stage"], one["variant"]) for one in stages}
+    learners = {"transformer", "bert", "bert_head", "hub", "hub_head", "tagger"}
+    assert {
+        (stage, one) for stage in ("train", "evaluate", "register") for one in learners
+    } <= found
+    assert {stage for stage, _ in found} == NEVER.keys()
+
+
+def test_what_ran_is_covered(stages: list[dict[str, Any]]):
+    missing = {
+        f"{one['stage']} of {one['variant']} runs {name}"
+        for one in stages
+        for name in set(one["ran"]) - set(one["covered"])
+        if not _is_named(BESIDE, name.partition(":")[0])
+    }
+    assert missing == set(), "these are in no key: edited, they would give stale hits"
+
+
+@pytest.mark.parametrize("stage", NEVER)
+def test_what_is_covered_ran_or_is_named(stages: list[dict[str, Any]], stage: str):
+    ran, covered = (
+        {name.partition(":")[0] for one in stages if one["stage"] == stage for name in one[what]}
+        for what in ("ran", "covered")
+    )
+    never = covered - ran
+    unnamed = {module for module in never if not _is_named(NEVER[stage], module)}
+    assert unnamed == set(), "keys cover them; nothing runs them"
+
+
+def _is_named(table: Iterable[str], module: str) -> bool:
+    """Whether a table names a module or its room."""
+    return any(
+        module == one or (one.endswith(".") and f"{module}.".startswith(one)) for one in table
+    )
