@@ -12,6 +12,7 @@ from nightloom.reporting.night_report import (
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report, standing
+from nightloom.reporting.summary import summary
 
 HIT = {"stage": "encode", "state": "hit", "why": "built 2 days ago, saves 41 s", "seconds": 0.1,
        "saved": 41.0}  # fmt: skip
@@ -136,3 +137,22 @@ def test_a_night_names_its_failures_and_its_champions():
     text = night_report(models, seconds=190.0)
     assert "# Night: 1 of 2 models failed: bad\\_one" in text
     assert "> no \\| space left" in text
+
+
+def test_a_summary_of_a_run_a_night_and_their_plans():
+    run = {"flow": "f", "state": "completed", "seconds": 95.0, "seconds_saved": 41.0,
+           "stages": [HIT], "metrics": METRICS, "model": MODEL}  # fmt: skip
+    assert list(summary(run)) == [
+        "metrics  accuracy 0.9100",
+        "model    news/3 @champion",
+        "gate     promoted: better: accuracy 0.9100 against 0.9000",
+        "time     2 min, the cache saved 41 s",
+    ]
+    miss = {**BUILT, "state": "miss"}
+    planned = ["HIT     encode  built 2 days ago, saves 41 s", "MISS    train: " + BUILT["why"]]
+    assert list(summary({**run, "state": "planned", "stages": [HIT, miss]})) == planned
+    night = {"state": "planned", "models": [{"name": "a", "stages": [HIT, miss]}]}
+    assert list(summary(night)) == ["model a", *planned]
+    done = [night_model("a").to_json(), night_model("bb", state="failed", error="x").to_json()]
+    told = list(summary({**run, "models": done}))
+    assert [line.split(",")[0] for line in told[:2]] == ["a   completed", "bb  failed"]

@@ -4,30 +4,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import ModelOfNight, night_rows
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines for the JSON of a run, of a night or of a plan."""
+    if report["state"] == "planned":
+        for part in report.get("models", [report]):
+            if "models" in report:
+                yield f"model {part['name']}"
+            yield from (str(StageEntry(**entry)) for entry in part["stages"])
+        return
     if "models" in report:
         yield from _night(report)
-    elif report["state"] == "completed":
+    else:
         metrics, model = report.get("metrics") or {}, report.get("model") or {}
         shown = (f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float))
         yield "metrics  " + ", ".join(shown)
         aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
         yield f"model    {model.get('name')}/{model.get('version')}{aliases}"
         yield f"gate     {model.get('reason')}"
-    else:
-        yield from _stages(report)
-    if report["state"] != "planned":
-        saved = report["seconds_saved"]
-        yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
-
-
-def _stages(report: Mapping[str, Any]) -> Iterator[str]:
-    for entry in report["stages"]:
-        yield f"{entry['state'].upper():<7} {entry['stage']}: {entry['why']}"
+    saved = report["seconds_saved"]
+    yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
 
 
 def _night(report: Mapping[str, Any]) -> Iterator[str]:
