@@ -183,7 +183,7 @@ class Registry:
             DECISION_TAG: verdict.decision,
             REASON_TAG: verdict.reason,
             METRIC_TAG: verdict.metric,
-            VALUE_TAG: f"{verdict.value:.6f}",
+            VALUE_TAG: str(float(verdict.value)),
         }
         for key, value in tags.items():
             self._client.set_model_version_tag(name, number, key, value)
