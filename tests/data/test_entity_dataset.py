@@ -85,7 +85,7 @@ def test_jsonl(tmp_path: Path) -> None:
     facts = build_dataset(
         EntityDataSettings(source=str(tmp_path / "d.jsonl"), limit=7), tmp_path / "out"
     )
-    assert facts["rows"] == {"train": 7, "valid": 2, "test": 2}
+    assert facts["rows"] == {"train": 7, "valid": 5, "test": 5}  # each sentence stands five times
     assert facts["warnings"][0] == "1 sentences of train have no words and were left out"
 
 

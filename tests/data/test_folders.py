@@ -282,5 +282,5 @@ def test_sentences_in_parts_and_their_mistakes(tmp_path: Path) -> None:
 def test_the_sample_keeps_to_the_splits_asked_for(tmp_path: Path) -> None:
     settings = TextDataSettings(source="sample", test_split="train", limit=64)
     facts = build_dataset(settings, tmp_path / "out")
-    assert facts["rows"] == {"train": 64, "valid": 540, "test": 600}
+    assert facts["rows"] == {"train": 64, "valid": 511, "test": 595}
     assert "test (data.test_split is train)" in facts["warnings"][0]

@@ -64,10 +64,10 @@ def test_some_names_are_tagged_wrong() -> None:
 
 def test_both_tasks_build(tmp_path: Path) -> None:
     texts = build_dataset(TextDataSettings(source="sample"), tmp_path / "texts")
-    assert texts["rows"] == {"train": 5400, "valid": 600, "test": 1500}
+    assert texts["rows"] == {"train": 5433, "valid": 567, "test": 1500}
     assert texts["label_names"] == ["Business", "Sci/Tech", "Sports", "World"]
     sentences = build_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
-    assert sentences["rows"] == {"train": 1800, "valid": 200, "test": 500}
+    assert sentences["rows"] == {"train": 1778, "valid": 222, "test": 500}
     assert sentences["warnings"] == []
 
 

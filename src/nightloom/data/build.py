@@ -56,8 +56,8 @@ def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) ->
         partition = plan_partition(
             examples.counts(parts),
             lambda: (
-                examples.class_of_code[batch.column(0).to_numpy()]
-                for batch in open_split(parts["train"].path, ["code"])
+                (examples.class_of_code[batch["code"].to_numpy()], batch["content"].to_numpy())
+                for batch in open_split(parts["train"].path, ["code", "content"])
             ),
             Cut(settings.limit, settings.valid_fraction, settings.test_fraction, settings.seed),
             names=examples.class_names,
@@ -121,7 +121,8 @@ def _write_splits(
             start = 0
             for batch in open_split(part.path):
                 classes = examples.class_of_code[batch["code"].to_numpy()]
-                where = partition.where(split, classes, start)
+                content = batch["content"].to_numpy()
+                where = partition.where(split, classes, content, start)
                 repeats.add(batch["hash"].to_numpy(), where)
                 columns = examples.decode(part, batch)
                 for number in np.unique(where[where != LEFT_OUT]):

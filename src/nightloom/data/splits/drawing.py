@@ -15,7 +15,7 @@ import numpy as np
 Chunk = tuple[int, np.ndarray, np.ndarray]
 """Number of the first row, the rows' classes (integers) and which of them take part (bool)."""
 
-_HIGHEST = np.uint64(2**64 - 1)
+HIGHEST = np.uint64(2**64 - 1)
 
 
 def ranks(rows: int, *, seed: int, purpose: str, start: int = 0) -> np.ndarray:
@@ -23,9 +23,14 @@ def ranks(rows: int, *, seed: int, purpose: str, start: int = 0) -> np.ndarray:
 
     No two rows have the same; `purpose` keeps independent draws independent.
     """
-    digest = hashlib.sha256(f"{purpose}\0{seed}".encode()).digest()
     state = np.arange(start + 1, start + rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    state += np.uint64(int.from_bytes(digest[:8], "little"))
+    return content_ranks(state, seed=seed, purpose=purpose)
+
+
+def content_ranks(content: np.ndarray, *, seed: int, purpose: str) -> np.ndarray:
+    """Pseudo-random uint64 of shape [rows] that follow from numbers (uint64) of the rows alone."""
+    digest = hashlib.sha256(f"{purpose}\0{seed}".encode()).digest()
+    state = content + np.uint64(int.from_bytes(digest[:8], "little"))
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
@@ -95,7 +100,7 @@ def draw_lowest(
     Memory is that of one chunk and of the ranks in the bands, some square root of the rows.
     """
     number, wanted = np.asarray(counts, dtype=np.float64), np.asarray(take, dtype=np.int64)
-    limits = np.full(len(wanted), _HIGHEST)
+    limits = np.full(len(wanted), HIGHEST)
     open_ = (wanted > 0) & (wanted < number)
     deviations = 6.0
     while open_.any():
@@ -130,7 +135,7 @@ def _band(
     low = ((wanted - width) / np.maximum(number, 1)).clip(0, 1)
     high = ((wanted + width) / np.maximum(number, 1)).clip(0, 1)
     edges = [
-        np.where(part >= 1, _HIGHEST, (part.clip(max=1 - 2**-53) * 2.0**64).astype(np.uint64))
+        np.where(part >= 1, HIGHEST, (part.clip(max=1 - 2**-53) * 2.0**64).astype(np.uint64))
         for part in (low, high)
     ]
     return np.where(among, edges[0], np.uint64(0)), edges[1]

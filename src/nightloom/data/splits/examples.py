@@ -49,8 +49,9 @@ class Examples(ABC, Generic[Batch, Kept]):
     """The rows of one source as examples of a task, from reading to what is said of them.
 
     `staged` are the columns of the staging file, among them `code` (int32: what decides which
-    class a row is of) and `hash` (int64: equal in rows that repeat each other). `written` are two
-    columns: what is read, and the numbers of the labels.
+    class a row is of), `content` (uint64: what it says, whatever its label) and `hash` (int64:
+    equal in rows that repeat each other). `written` are two columns: what is read, and the numbers
+    of the labels.
     """
 
     reader: "ClassVar[type[Reader[Any]]]"

@@ -18,6 +18,7 @@ from nightloom.data.labels.names import near_equal
 from nightloom.data.labels.tag_schemes import SchemeCount, split_tag
 from nightloom.data.sources.opened import Opened
 from nightloom.data.sources.sentence_reader import SentenceReader
+from nightloom.data.splits.content import content_numbers
 from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.data.splits.tag_reader import TagReader
 from nightloom.errors import InputError
@@ -65,6 +66,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
             ("tags", pa.list_(pa.dictionary(pa.int32(), pa.string()))),
             ("start", pa.int64()),
             ("code", pa.int32()),
+            ("content", pa.uint64()),
             ("hash", pa.int64()),
         ]
     )
@@ -98,7 +100,9 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         )
         codes = np.zeros(len(kept.tokens), dtype=np.int32)
         part.count(codes)
-        columns = [kept.tokens, kept.tags, kept.starts, codes, _hashes(kept, part)]
+        hashes = _hashes(kept, part)
+        content = content_numbers(" ".join(tokens) for tokens in kept.tokens)
+        columns = [kept.tokens, kept.tags, kept.starts, codes, content, hashes]
         return pa.RecordBatch.from_arrays(
             [pa.array(one, kind) for one, kind in zip(columns, self.staged.types, strict=True)],
             schema=self.staged,

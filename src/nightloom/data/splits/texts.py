@@ -29,6 +29,7 @@ from nightloom.data.labels.vocabulary import (
 )
 from nightloom.data.sources.opened import Opened
 from nightloom.data.sources.text_reader import TextReader
+from nightloom.data.splits.content import content_numbers
 from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
@@ -51,7 +52,14 @@ class LabelledTexts(Examples[Rows, TextPart]):
     reader = TextReader
     unit = "rows"
     equal = "text"
-    staged = pa.schema([("text", pa.string()), ("code", pa.int32()), ("hash", pa.int64())])
+    staged = pa.schema(
+        [
+            ("text", pa.string()),
+            ("code", pa.int32()),
+            ("content", pa.uint64()),
+            ("hash", pa.int64()),
+        ]
+    )
     written = pa.schema([("text", pa.string()), ("label", pa.int64())])
     class_names: tuple[str, ...]
 
@@ -74,7 +82,9 @@ class LabelledTexts(Examples[Rows, TextPart]):
             batch, codes = _labelled(batch, codes), codes[codes != MISSING]
         # str hashes differ between processes, which of them are equal does not.
         hashes = np.array([hash(text) for text in batch.texts], dtype=np.int64)
-        arrays = [_checked(batch), pa.array(codes), pa.array(hashes)]
+        texts = _checked(batch)
+        content = content_numbers(batch.texts)
+        arrays = [texts, pa.array(codes), pa.array(content), pa.array(hashes)]
         part.count(codes)
         rows = zip(batch.texts, batch.numbers, strict=True)
         blank = [number for text, number in rows if not text or text.isspace()]
