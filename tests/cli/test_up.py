@@ -197,7 +197,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
 def test_a_plan_in_a_project_with_packages_of_its_own(stack):
     planned = stack.nightloom("run", "classify-transformer", *SMALL, "--plan")
     assert planned.code == 0, planned.err
-    assert "download_dataset" in planned.out
+    assert "download_dataset" in planned.err
 
 
 def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):

@@ -50,11 +50,11 @@ def table_for(flow: str, folder: Path) -> Table:
 
 
 def _model(kind: type[FlowSettings], folder: Path) -> dict[str, list[str]]:
-    if kind.family == "transformer":
+    if kind.family.name == "transformer":
         return {}
     families = ("bert", "distilbert", "roberta", "albert")
     checkpoints = {family: _checkpoint(folder / family, family) for family in families}
-    if kind.family == "hub":
+    if kind.family.name == "hub":
         pair = folder / "pair"
         if not pair.exists():
             from nightloom.tfhub.export import export_hub
