@@ -1,12 +1,13 @@
 """`download_dataset`: rows from wherever they are → train, valid and test splits in Arrow.
 
-A local file counts by its content, wherever it lies; a hub's data set by name and revision.
+A local file counts by its content, wherever it lies; a hub's data set by its commit.
 """
 
 from typing import Any
 
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration
+from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.stage import Stage
 
 download_dataset = Stage(
@@ -14,7 +15,7 @@ download_dataset = Stage(
         name="download_dataset",
         builder="nightloom.stages.download_dataset:build",
         reads=("data",),
-        uses=("data.source",),
+        uses=("data.source", "data.offline"),
         external="nightloom.tasks.download_dataset:source",
         code="nightloom.tasks.download_dataset:code",
         check="nightloom.tasks.download_dataset:check",
@@ -27,8 +28,12 @@ download_dataset = Stage(
 def source(settings: FlowSettings) -> dict[str, Any]:
     """The content of the source, for the key."""
     from nightloom.data.sources.opened import source_identity
+    from nightloom.sources import source_named
 
-    return {"data.source": source_identity(settings.data)}
+    identity = source_identity(settings.data)
+    if told := source_named(settings.data.source).told(settings.data):
+        observers().warn(told)
+    return {"data.source": identity}
 
 
 def code(settings: FlowSettings) -> tuple[str, ...]:

@@ -33,8 +33,10 @@ class Source:
     """From settings and a report to a `nightloom.data.sources.opened.Tables`, `Files` or `Opened`;
     what has to be downloaded is downloaded here."""
     identity: Callable[[Any], Mapping[str, Any]]
-    """What a cache key holds for a source: JSON that changes when its content does. Reads no row
-    and asks no network."""
+    """What a cache key holds for a source: JSON that changes when its content does. Reads no row;
+    of a network it asks one short question."""
+    told: Callable[[Any], str] = lambda settings: ""
+    """What a person should know of the state of a source, for example that it is an earlier one."""
     check: Callable[[Any], None] = lambda settings: None
     """Raises InputError for what can be seen to be wrong for a plan, without a network."""
     accepts: Callable[[Any], None] = lambda settings: None

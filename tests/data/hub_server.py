@@ -22,6 +22,7 @@ class Hub:
         self.requests: list[str] = []
         self.failures = 0
         self.url = ""
+        self.commit = COMMIT
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for one request."""
@@ -42,10 +43,10 @@ class Hub:
             return 200, {}, json.dumps(listed).encode()
         if rest and rest[0] == "paths-info":
             return 200, {}, json.dumps(_tree(files, "", recursive=True)).encode()
-        if len(rest) > 1 and rest[1] not in ("main", COMMIT):
+        if len(rest) > 1 and rest[1] not in ("main", self.commit):
             return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
         siblings = [{"rfilename": name} for name in files]
-        described = {"id": "/".join(parts[1:3]), "sha": COMMIT, "siblings": siblings}
+        described = {"id": "/".join(parts[1:3]), "sha": self.commit, "siblings": siblings}
         return 200, {}, json.dumps(described).encode()
 
     def _file(self, files: dict[str, bytes], name: str) -> tuple[int, dict[str, str], bytes]:
@@ -54,7 +55,7 @@ class Hub:
         if self.failures > 0:
             self.failures -= 1
             return 500, {}, b""
-        headers = {"ETag": f'"{_digest(files[name])}"', "X-Repo-Commit": COMMIT}
+        headers = {"ETag": f'"{_digest(files[name])}"', "X-Repo-Commit": self.commit}
         return 200, headers, files[name]
 
 

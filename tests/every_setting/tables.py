@@ -37,6 +37,7 @@ def table_for(flow: str, folder: Path) -> Table:
     texts = {
         **(_entity_data(folder) if kind.family.task is ENTITIES else _text_data(folder)),
         "register.name": ["none", "another"],
+        "register.formats": ["none", "saved_model"],
         "register.metric": ["none", *kind.family.task.metrics],
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "data.encoding": ["utf-8", "cp1252"],

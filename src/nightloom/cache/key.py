@@ -69,7 +69,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     old, new = before.get("external", {}), after["external"]
     for name in sorted({**old, **new}):
         if old.get(name) != new.get(name):
-            found.append(f"{name} changed")
+            found.append(f"{name} changed{_inside(old.get(name), new.get(name))}")
     old, new = before.get("inputs", {}), after["inputs"]
     for name in sorted({**old, **new}):
         if old.get(name) != new.get(name):
@@ -87,6 +87,23 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         if before.get(name) != after.get(name):
             found.append(f"{name} {before.get(name)} → {after.get(name)}")
     return found
+
+
+def _inside(old: Any, new: Any) -> str:
+    """What changed in something outside, where it is a few words or a list of files."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return ""
+    told = []
+    for name in sorted({*old, *new} - {"kind"}):
+        before, after = old.get(name), new.get(name)
+        if before == after:
+            continue
+        if isinstance(before, str) and isinstance(after, str):
+            told.append(f"{name} {before[:12]} → {after[:12]}")
+        elif isinstance(after, list) and isinstance(before, list):
+            other = sum(one not in before for one in after)
+            told.append(f"{other} of {len(after)} {name} new" if other else f"fewer {name}")
+    return f": {', '.join(told)}" if told else ""
 
 
 def _show(values: dict[str, Any], name: str) -> str:

@@ -32,7 +32,7 @@ def is_passing(error: BaseException) -> bool:
         return False
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, ConnectionError | TimeoutError) or bool(
-        modules & {"httpx", "httpcore", "requests", "urllib3"}
+        modules & {"httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3"}
     )
 
 

@@ -54,6 +54,11 @@ class _DataSettings(Settings):
         default=1, description="Seed of everything that is cut or drawn from the rows"
     )
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
+    offline: Literal["use", "fail"] = Field(
+        default="use",
+        description="Where a hub cannot be asked what its newest rows are: use those that were "
+        "last known, with a warning, or fail",
+    )
     train_split: SplitName = Field(
         default=None,
         description="File, folder or split of the source that is train; not given: seen from the "

@@ -5,10 +5,13 @@ The library keeps its own cache, where `HF_HOME` says; a filled cache serves wit
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightloom.cache.lookup import span
+from nightloom.data.sources.commits import Commit, current_commit
 from nightloom.data.sources.opened import Tables, split_names
 from nightloom.downloads.growth import growth_shown
 from nightloom.downloads.retrying import is_passing, retried
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "hf:"
+COMMIT = re.compile("[0-9a-f]{40}")
 _NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<revision>[\w./-]+))?")
 
 
@@ -40,9 +44,36 @@ def parse_hf(source: str) -> tuple[str, str | None, str | None]:
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
-    """What is asked for; of a revision that moves, or none, nothing more is known."""
+    """What is asked for, and the commit that it is now.
+
+    Raises RunError where the hub cannot be asked and `data.offline=fail`.
+    """
     name, config, revision = parse_hf(settings.source)
-    return {"name": name, "config": config, "revision": revision}
+    commit = _commit(settings)
+    if commit.unreached and settings.offline == "fail":
+        raise RunError(
+            f"{settings.source}: the Hugging Face hub cannot be reached ({commit.unreached}), and "
+            "data.offline=fail takes nothing older; check the network, or leave that out"
+        )
+    return {"name": name, "config": config, "revision": revision, "commit": commit.id}
+
+
+def told(settings: DataSettings) -> str:
+    """That rows of an earlier commit may be used, where the hub cannot be asked."""
+    commit = _commit(settings)
+    if not commit.unreached or commit.id is None:
+        return ""
+    return (
+        f"{settings.source}: the Hugging Face hub cannot be reached ({commit.unreached}); taken as "
+        f"it was {span(time.time() - commit.asked)} ago, commit {commit.id[:8]}"
+    )
+
+
+def _commit(settings: DataSettings) -> Commit:
+    name, _, revision = parse_hf(settings.source)
+    if revision and COMMIT.fullmatch(revision):
+        return Commit(revision)
+    return current_commit(name, revision)
 
 
 def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
@@ -82,7 +113,7 @@ def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
         raise
     except Exception as error:
         raise _hf_problem(error, source, cache) from error
-    if revision and re.fullmatch("[0-9a-f]{40}", revision) and builder.hash != revision:
+    if revision and COMMIT.fullmatch(revision) and builder.hash != revision:
         raise RunError(
             f"{source} is not in the cache {cache}, which holds commit {builder.hash} instead; "
             "unset HF_HUB_OFFLINE, or ask for that commit"
@@ -146,4 +177,4 @@ def _hf_problem(error: Exception, source: str, cache: Path) -> InputError | RunE
     return RunError(f"{source} cannot be loaded ({kind}: {text}); the cache is {cache}")
 
 
-RECORD = Source(prefix=PREFIX, open=open_hf, identity=identity)
+RECORD = Source(prefix=PREFIX, open=open_hf, identity=identity, told=told)
