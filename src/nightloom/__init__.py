@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from nightloom.front.report import Report
     from nightloom.front.running import run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "InputError",
     "Model",
