@@ -156,3 +156,12 @@ def test_a_summary_of_a_run_a_night_and_their_plans():
     done = [night_model("a").to_json(), night_model("bb", state="failed", error="x").to_json()]
     told = list(summary({**run, "models": done}))
     assert [line.split(",")[0] for line in told[:2]] == ["a   completed", "bb  failed"]
+
+
+def test_a_night_in_which_nothing_was_built_decided_nothing():
+    hit = {**HIT, "stage": "register", "state": "hit"}
+    [row] = night_rows([night_model("x", stages=[hit])])
+    assert row["decision"] == "unchanged, version 3 is the champion"
+    built = {**hit, "state": "built"}
+    [row] = night_rows([night_model("x", stages=[built])])
+    assert row["decision"] == "promoted"

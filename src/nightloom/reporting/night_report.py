@@ -8,7 +8,7 @@ from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import code, escape, escape_long, table
-from nightloom.reporting.run_report import standing
+from nightloom.reporting.run_report import decision, standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,10 @@ class ModelOfNight:
         }
 
 
+def _decision(one: ModelOfNight) -> str:
+    return decision(one.model, built="register" not in one.in_state("hit")) if one.model else ""
+
+
 def night_rows(models: Sequence[ModelOfNight]) -> list[dict[str, Any]]:
     """One row a model, for a table; plain JSON."""
     return [
@@ -91,7 +95,7 @@ def night_rows(models: Sequence[ModelOfNight]) -> list[dict[str, Any]]:
             "built": _built(one),
             "cached": len(one.in_state("hit")),
             "against the champion": standing(one.model),
-            "decision": one.model.decision if one.model else "",
+            "decision": _decision(one),
             "took": span(one.seconds),
             "saved": span(one.seconds_saved),
         }

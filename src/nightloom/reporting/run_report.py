@@ -6,6 +6,7 @@ from typing import Any
 
 from nightloom.cache.lookup import span
 from nightloom.facts import DataFacts, ModelFacts, TrainedFacts
+from nightloom.registry.versions import CHAMPION
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
@@ -54,7 +55,17 @@ def headline(facts: RunFacts) -> str:
         return f"failed in {failed[-1]}" if failed else "failed"
     built = [entry.stage for entry in facts.run.stages if entry.state == "built"]
     what = "everything cached" if not built else f"built {', '.join(built)}"
-    return f"{facts.run.model.decision if facts.run.model else 'done'}, {what}"
+    model = facts.run.model
+    said = decision(model, built=not facts.run.has("register", "hit")) if model else "done"
+    return f"{said}, {what}"
+
+
+def decision(model: ModelFacts, *, built: bool) -> str:
+    """What was decided about a model; where nothing was built for it, what it is."""
+    if built:
+        return model.decision
+    who = "is the champion" if CHAMPION in model.aliases else "is not the champion"
+    return f"unchanged, version {model.version} {who}"
 
 
 def standing(model: ModelFacts | None) -> str:

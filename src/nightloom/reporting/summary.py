@@ -24,7 +24,9 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         yield "metrics  " + ", ".join(shown)
         aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
         yield f"model    {model.get('name')}/{model.get('version')}{aliases}"
-        yield f"gate     {model.get('reason')}"
+        judged = {"stage": "register", "state": "hit"}
+        hit = any(judged.items() <= entry.items() for entry in report["stages"])
+        yield f"gate     {'unchanged since: ' if hit else ''}{model.get('reason')}"
     saved = report["seconds_saved"]
     yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
 
