@@ -13,10 +13,10 @@ from nightloom.reporting.night_report import ModelOfNight
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
-from nightloom.tasks.runtime.night import Night, engine_of, retrain
+from nightloom.tasks.runtime.night import Night, engine_of, night_name, retrain
 
 
-@flow(name="nightly", validate_parameters=True, persist_result=False)
+@flow(name="nightly", flow_run_name=night_name, validate_parameters=True, persist_result=False)
 def nightly(
     settings: Annotated[NightlySettings, InOneLine], refresh: tuple[str, ...] = ()
 ) -> dict[str, Any]:

@@ -87,6 +87,14 @@ def retrain(
     )
 
 
+def night_name() -> str:
+    """What the run of a night is called: its hour, as the clock of this machine has it."""
+    from prefect.runtime import flow_run
+
+    begins = flow_run.scheduled_start_time.astimezone()
+    return f"nightly {begins:%Y-%m-%d %H:%M}"
+
+
 class Night:
     """The models of a night, as they come in."""
 

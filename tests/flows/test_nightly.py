@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,18 @@ def first(nightloom: Nightloom, home: Path) -> Done:
 
 def night(home: Path) -> Path:
     return config(home.parent / "nightly.yaml", MODELS)
+
+
+def test_a_night_is_called_after_its_hour_and_its_runs_after_their_models(first, prefect_api):
+    runs = httpx.post(f"{prefect_api}/flow_runs/filter", json={}).json()
+    [night] = [one for one in runs if one["id"] == first.report["flow_run_id"]]
+    assert datetime.strptime(night["name"], "nightly %Y-%m-%d %H:%M")
+    begun = datetime.fromisoformat(night["start_time"]).astimezone()
+    assert f"{begun:%Y-%m-%d}" in night["name"] or begun.hour == 0
+    names = {one["id"]: one["name"] for one in runs}
+    assert {names[one["flow_run_id"]] for one in first.report["models"]} == {
+        "classify-transformer", "broken", "seed-2",
+    }  # fmt: skip
 
 
 def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
