@@ -77,7 +77,7 @@ def lacking(version: str) -> list[str]:
             continue
         seen.add((name, extra))
         asks: list[str] = there[name].requires or []
-        pythons = there[name].metadata["Requires-Python"] or ""
+        pythons = there[name].metadata.get("Requires-Python") or ""
         if name == "nightloom":  # as the file says, not as it was when it was installed
             asks = project["dependencies"] + extras["ray"] + extras["test"]
             pythons = project["requires-python"]

@@ -17,6 +17,7 @@ from unittest import mock
 from nightloom.cache.artifact import Artifact
 from nightloom.errors import InputError
 from nightloom.home import Home
+from nightloom.records import ENTITIES
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import parse_settings
 from nightloom.tasks.runtime.engine import Engine
@@ -125,7 +126,7 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
 
 
 def _check(answer: Mapping[str, Any], settings: FlowSettings) -> None:
-    if settings.task == "entities":
+    if settings.task is ENTITIES:
         assert all(0 <= entity["score"] <= 1 for entity in answer["entities"]), answer
         return
     probabilities = answer["probabilities"]

@@ -199,3 +199,15 @@ def test_a_model_that_fails_without_a_word_fails_the_night_by_name(said, told, p
         night()
     assert str(failed.value) == f"1 of 1 models failed: classify-bert: {told}"
     assert failed.value.report["models"][0]["state"] == "failed"
+
+
+def test_a_stage_of_a_nights_models_is_built_again_and_an_unknown_one_is_told(
+    nightloom, first, home
+):
+    command = ("run", "nightly", "--config", str(night(home)), "--plan", "--refresh")
+    planned = nightloom(home, *command, "evaluate")
+    assert planned.code == 0, planned.err
+    assert "evaluate: --refresh" in planned.err or "asked for" in planned.err, planned.err
+    wrong = nightloom(home, *command, "evaluation")
+    assert wrong.code == 2
+    assert "got evaluation; there are adapt_tokenizer, " in wrong.err

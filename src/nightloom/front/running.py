@@ -83,7 +83,7 @@ def carried_out(
     """
     from nightloom.tasks.runtime.planning import planning
 
-    _check_stages(refresh, where)
+    _check_stages(refresh, settings, where)
     if plan:
         with planning():
             planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
@@ -98,9 +98,14 @@ def carried_out(
         raise _told(error) from error
 
 
-def _check_stages(refresh: tuple[str, ...], where: str) -> None:
+def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
+    """Of a night, the stages of its models' flows are known once these are loaded."""
+    from nightloom.records.known import find_flow
     from nightloom.tasks.runtime.stage import STAGES
 
+    for model in getattr(settings, "models", ()) if refresh else ():
+        with contextlib.suppress(NightloomError):  # the night tells what is wrong with a flow
+            find_flow(model.flow).load()
     for name in refresh:
         if name in STAGES:
             continue
