@@ -239,8 +239,11 @@ def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
     assert source_identity(TextDataSettings(source=str(tmp_path / "moved"))) == before
     write_csv(tmp_path / "moved" / "train.csv", ROWS[1:])
     assert source_identity(TextDataSettings(source=str(tmp_path / "moved"))) != before
-    hub = source_identity(TextDataSettings(source="hf:a/b:c@d"))
-    assert hub == {"kind": "hf", "name": "a/b", "config": "c", "revision": "d"}
+    commit = "d" * 40
+    hub = source_identity(TextDataSettings(source=f"hf:a/b:c@{commit}"))
+    assert hub == {
+        "kind": "hf", "name": "a/b", "config": "c", "revision": commit, "commit": commit,
+    }  # fmt: skip
 
 
 def test_identity_imports_nothing_heavy() -> None:

@@ -113,7 +113,7 @@ def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home
     lines = done.out.splitlines()
     assert lines[0].startswith("classify-transformer  completed, built nothing, accuracy 0.")
     assert lines[1].startswith("seed-2")
-    assert "promoted" in lines[1]
+    assert "unchanged, version 1 is the champion" in lines[1]
     assert lines[2].startswith("time ")
 
 
