@@ -1,8 +1,8 @@
-"""A night: two models retrained, one after the other, and one summary for both.
+"""A night: retrain two models, one after the other, with one summary.
 
     python examples/night.py
 
-A model that fails does not keep the other back; the night then ends in a RunError that names it.
+If one model fails, the other still runs, and the night ends in a RunError that names the failure.
 """
 
 import nightloom
@@ -17,7 +17,7 @@ NEWS = {
 
 
 def main() -> None:
-    """Retrain the models of the night."""
+    """Retrain the night's models."""
     models = [
         {"flow": "classify-transformer", "name": "news", "settings": NEWS},
         {

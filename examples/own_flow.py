@@ -1,9 +1,9 @@
-"""A Prefect flow of one's own that trains a model and goes on with it.
+"""A Prefect flow of your own that trains a model and uses it.
 
     python examples/own_flow.py
 
-The run of `classify-transformer` is shown as a subflow of this one. It also works in an `async`
-flow, and where an event loop runs, as in a notebook.
+The run of `classify-transformer` appears as a subflow of this one. This also works in a
+sync flow, and where an event loop is already running, as in a notebook.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def answers(texts: list[str]) -> list[str]:
 
 @flow
 async def retrain_and_answer() -> dict[str, Any]:
-    """Retrain, then answer with whichever version is the champion now."""
+    """Retrain, then answer with the current champion."""
     report = await asyncio.to_thread(nightloom.run, "classify-transformer", SETTINGS)
     labels = answers(["Stocks rally after the rate cut"])
     return {"state": report.state, "built": report.built, "labels": labels}

@@ -1,8 +1,8 @@
-"""Train a classifier, load its champion, and ask it.
+"""Train a classifier, load its champion, and predict.
 
     python examples/train_and_load.py
 
-The second time every stage comes from the cache. Everything lies below NIGHTLOOM_HOME.
+A second run takes every stage from the cache. Files go below NIGHTLOOM_HOME.
 """
 
 import nightloom
@@ -10,7 +10,7 @@ import nightloom
 SETTINGS = {
     "data": {"source": "sample", "limit": 400},
     "model.length": 24,
-    "train": {"epochs": 1, "jit_compile": False},  # compiling pays for longer trainings
+    "train": {"epochs": 1, "jit_compile": False},  # compiling only pays off in longer trainings
     "register.name": "news",
 }
 TEXTS = ["Stocks rally after the rate cut", "The cup final goes to extra time"]
@@ -22,9 +22,7 @@ def main() -> None:
     print(report)
     model = nightloom.load_model("news@champion")
     print(model)
-    for answer in model.predict(
-        ["Stocks rally after the rate cut", "The cup final goes to extra time"]
-    ):
+    for answer in model.predict(TEXTS):
         print(answer["label"], answer["text"], sep="\t")
 
 
