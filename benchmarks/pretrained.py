@@ -132,8 +132,7 @@ def measure_tuning(
 
 
 def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
-    import keras
-
+    from nightloom.encoders.initial import starting_from
     from nightloom.encoders.weights import load_encoder
     from nightloom.families.bert import SIDE_BY_SIDE, WIDTH
     from nightloom.models.bodies import EncoderBody
@@ -151,10 +150,11 @@ def _tune_ours(checkpoint: Path, examples: Any, batch_size: int) -> float:
 
     settings = ClassifyBert().train.model_copy(update={"epochs": 1, "batch_size": batch_size})
     strategy = prepare(settings)
-    keras.utils.set_random_seed(1)
     encoder = load_encoder(checkpoint, with_pooler=False, name="encoder")
     body = EncoderBody(encoder, pooling="mean")
-    model = EncoderClassifier(body, ClassificationHead(size=body.size, classes=4, rate=0.1))
+    with starting_from(1):
+        head = ClassificationHead(size=body.size, classes=4, rate=0.1)
+    model = EncoderClassifier(body, head)
     together = side_by_side(SIDE_BY_SIDE, batch_size=batch_size, strategy=strategy)
     layout = packed(examples.lengths, batch_size=batch_size // together, width=WIDTH)
     feed = ExampleFeed(examples, layout, seed=1, group=together)

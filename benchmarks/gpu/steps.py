@@ -88,11 +88,11 @@ def _apart(which: str, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
-    import keras
     import tensorflow as tf
 
     from nightloom.encoders.config import EncoderConfig
     from nightloom.encoders.encoder import Encoder
+    from nightloom.encoders.initial import starting_from
     from nightloom.families.bert import WIDTH
     from nightloom.models.bodies import EncoderBody
     from nightloom.models.classifier import EncoderClassifier
@@ -107,7 +107,6 @@ def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
     changes = {"precision": wanted["precision"], "deterministic": wanted["deterministic"]}
     settings = ClassifyBert().train.model_copy(update=changes)
     strategy = prepare(settings)
-    keras.utils.set_random_seed(1)
     examples = newest_examples(Path(wanted["artifacts"]))
     config = EncoderConfig(
         family="bert",
@@ -124,7 +123,7 @@ def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
         pad_id=0,
         **SHAPES[wanted["shape"]],
     )
-    with strategy.scope(), computing_in(settings.precision):
+    with strategy.scope(), computing_in(settings.precision), starting_from(1):
         encoder = Encoder(config, name="encoder")
         body = EncoderBody(encoder, pooling="mean")
         model = EncoderClassifier(body, ClassificationHead(size=body.size, classes=4, rate=0.1))

@@ -89,7 +89,7 @@ def test_its_modules_count_in_keys(extended, run, site):
     assert again.states == dict.fromkeys(STAGES, "hit")
     model = site / "average" / "model.py"
     before = model.read_text("utf-8")
-    model.write_text(before.replace('"random_normal"', '"random_uniform"'), "utf-8")
+    model.write_text(before.replace("RandomNormal", "RandomUniform"), "utf-8")
     plan = extended(*RUN, "--plan", "--json")
     model.write_text(before, "utf-8")
     assert plan.states == {

@@ -1,10 +1,10 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from nightloom.data.labels.ignored import IGNORED
 from nightloom.encoders.encoder import Encoder
+from nightloom.encoders.initial import starting_from
 from nightloom.encoders.weights import load_encoder
 from nightloom.families.tagger import layout
 from nightloom.models.contract import load_weights, save_weights, state
@@ -23,8 +23,8 @@ TAGS = 3
 
 
 def tagger(encoder: Encoder) -> EncoderTagger:
-    keras.utils.set_random_seed(1)
-    head = ClassificationHead(size=encoder.config.hidden_size, classes=TAGS, rate=0.1)
+    with starting_from(1):
+        head = ClassificationHead(size=encoder.config.hidden_size, classes=TAGS, rate=0.1)
     return EncoderTagger(encoder, head)
 
 

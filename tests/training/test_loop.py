@@ -4,12 +4,12 @@ import subprocess
 import sys
 import threading
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from nightloom import interruption
+from nightloom.encoders.initial import starting_from
 from nightloom.errors import RunError
 from nightloom.models.contract import state
 from nightloom.models.transformer import TransformerClassifier
@@ -51,11 +51,10 @@ def make(
         **{"epochs": 2, "batch_size": 8, "jit_compile": jit, "checkpoint_seconds": 0, **changed}
     )
     train, valid = rows(60), rows(30, seed=1)
-    keras.utils.set_random_seed(settings.seed)
     strategy = strategy or tf.distribute.get_strategy()
     size = settings.batch_size // group
     layout = bucketed(train.lengths, batch_size=size, shapes=2, most=MODEL.length)
-    with strategy.scope():
+    with strategy.scope(), starting_from(settings.seed):
         model = TransformerClassifier(MODEL, vocabulary=20, classes=3)
         optimizer = build(settings, list(model.trainable_variables), steps=16)
     scorer, objective = Scorer(model, jit_compile=False), Classification()

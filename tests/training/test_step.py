@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from nightloom.encoders.initial import starting_from
 from nightloom.encoders.weights import load_encoder
 from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
@@ -86,8 +86,7 @@ def made(
     **options: Any,
 ) -> tuple[Any, Stepper]:
     """A model and the stepper that trains it."""
-    keras.utils.set_random_seed(1)
-    with computing_in(precision):
+    with computing_in(precision), starting_from(1):
         model = MODELS[name](folder)
         settings = TrainSettings(
             precision=precision, learning_rate=0.01, optimizer="adamw", clip_norm=1.0

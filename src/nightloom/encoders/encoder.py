@@ -13,6 +13,7 @@ import tensorflow as tf
 from nightloom.encoders.choices import check_pooling, upper_layers
 from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.dropout import derived_seed, dropout
+from nightloom.encoders.initial import next_seed
 from nightloom.encoders.layers import Dense, LayerNorm, TransformerLayer, sizes, tensor
 from nightloom.encoders.lookup import rows_of
 
@@ -48,7 +49,7 @@ class Encoder(keras.layers.Layer):
         # words that were looked up in float32 are summed in float32
         super().__init__(autocast=False, **options)
         self.config = config
-        init = initializer or keras.initializers.TruncatedNormal(stddev=0.02)
+        init = initializer or keras.initializers.TruncatedNormal(stddev=0.02, seed=next_seed())
         size, hidden = config.embedding_size, config.hidden_size
 
         def table(rows: int, name: str) -> keras.Variable:

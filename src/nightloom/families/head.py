@@ -23,7 +23,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
 
 
 def create(context: BuildContext) -> ClassificationHead:
-    """A new head with random weights, from the seed set for this process."""
+    """A new head with random weights, from the seed it is started with."""
     return restore(describe(context), context)
 
 

@@ -27,7 +27,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
 
 
 def create(context: BuildContext) -> TransformerClassifier:
-    """A new model with random weights, from the seed set for this process."""
+    """A new model with random weights, from the seed it is started with."""
     return restore(describe(context), context)
 
 

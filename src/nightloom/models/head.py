@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from nightloom.encoders.dropout import derived_seed, dropout
+from nightloom.encoders.initial import next_seed
 from nightloom.models.contract import Batch
 
 SEED = 1_000
@@ -16,7 +17,7 @@ class ClassificationHead(keras.Model):
     def __init__(self, *, size: int, classes: int, rate: float) -> None:
         super().__init__(name="head")
         self.rate = rate
-        start = keras.initializers.TruncatedNormal(stddev=0.02)
+        start = keras.initializers.TruncatedNormal(stddev=0.02, seed=next_seed())
         self.kernel = self.add_weight(shape=(size, classes), initializer=start, name="kernel")
         self.bias = self.add_weight(shape=(classes,), initializer="zeros", name="bias")
         self.built = True

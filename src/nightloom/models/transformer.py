@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from nightloom.encoders.dropout import derived_seed, dropout
+from nightloom.encoders.initial import next_seed
 from nightloom.encoders.layers import Dense, LayerNorm
 from nightloom.models.attention import self_attention
 from nightloom.models.contract import Batch
@@ -18,7 +19,8 @@ EPSILON = 1e-6
 
 
 def _dense(inputs: int, units: int, *, name: str) -> Dense:
-    return Dense(inputs, units, initializer="glorot_uniform", name=name)
+    start = keras.initializers.GlorotUniform(seed=next_seed())
+    return Dense(inputs, units, initializer=start, name=name)
 
 
 def _relu(values: tf.Tensor) -> tf.Tensor:
@@ -68,7 +70,7 @@ class TransformerClassifier(keras.Model):
     def __init__(self, settings: TransformerSettings, *, vocabulary: int, classes: int) -> None:
         super().__init__(name="transformer")
         self.settings = settings
-        uniform = keras.initializers.RandomUniform(-0.05, 0.05)
+        uniform = keras.initializers.RandomUniform(-0.05, 0.05, seed=next_seed())
         self.table = self.add_weight(
             shape=(vocabulary, settings.width), initializer=uniform, name="token_embedding"
         )

@@ -5,6 +5,7 @@ import numpy as np
 import pandas
 
 from nightloom.context import BuildContext, Built
+from nightloom.encoders.initial import starting_from
 from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.facts import TrainedFacts
 from nightloom.families.base import store_model
@@ -44,9 +45,10 @@ def build(context: BuildContext) -> Built:
     at_once = steps_a_call(strategy)
     feed = ExampleFeed(train, layout, seed=settings.seed, group=group, run=at_once)
     steps = settings.epochs * feed.count()
-    keras.utils.set_random_seed(settings.seed)
+    keras.utils.set_random_seed(settings.seed)  # for layers of others that draw from it
     with strategy.scope(), computing_in(settings.precision):
-        model = context.hook("learner.create")(context)
+        with starting_from(settings.seed):
+            model = context.hook("learner.create")(context)
         optimizer = build_optimizer(settings, list(model.trainable_variables), steps=steps)
     metric = context.settings["register"]["metric"]
     objective: Objective = context.hook("objective")(examples, metric=metric)

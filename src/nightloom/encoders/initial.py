@@ -1,0 +1,32 @@
+"""Initial weights, drawn from a generator of their own.
+
+Keras draws the seed of each initializer from Python's process-wide `random`, which other threads of
+the process draw from as well: which weights a model starts with would then depend on chance.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_SEEDS: ContextVar[random.Random | None] = ContextVar("seeds of initial weights", default=None)
+
+
+@contextmanager
+def starting_from(seed: int) -> Iterator[None]:
+    """Models made inside start with the weights that follow from `seed`, whatever else runs.
+
+    The weights are those that `keras.utils.set_random_seed(seed)` gives where no
+    other thread draws.
+    """
+    token = _SEEDS.set(random.Random(seed))
+    try:
+        yield
+    finally:
+        _SEEDS.reset(token)
+
+
+def next_seed() -> int | None:
+    """The seed of the next initializer; outside of `starting_from` None, and Keras draws one."""
+    seeds = _SEEDS.get()
+    return None if seeds is None else seeds.randint(1, 10**9)
