@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from nightloom.downloads.transfer import Answer, download
 from nightloom.downloads.words import cleaned
 from nightloom.errors import InputError, NightloomError
 from nightloom.home import Home
 from nightloom.progress import SILENT, Report
 from nightloom.tfhub.archive import check_archive
-from nightloom.tfhub.transfer import download
 
 
 def cache_folder() -> Path:
@@ -101,6 +101,15 @@ def _clear_dead_lock(model: Path) -> None:
         return
 
 
+def _no_archive(answer: Answer) -> str:
+    if not answer.type.startswith("text/") and answer.type != "application/json":
+        return ""
+    return (
+        f"expected a .tar.gz archive, got {answer.type}; check the handle (a model's page is not a "
+        "model)"
+    )
+
+
 @contextlib.contextmanager
 def _client(cache: Path, report: Report) -> Iterator[None]:
     resolver = _resolver()
@@ -132,7 +141,15 @@ def _resolver() -> Any:
             cache, report = self.work
             url = request if isinstance(request, str) else request.full_url
             spool = tempfile.TemporaryFile(dir=cache)  # noqa: SIM115 (the client reads it)
-            download(url, spool, ways_out=_ways_out(cache), context=self._context, report=report)
+            download(
+                url,
+                spool,
+                ways_out=_ways_out(cache),
+                accept=_no_archive,
+                missing="there is no such model, check it",
+                context=self._context,
+                report=report,
+            )
             check_archive(spool, cleaned(url))
             spool.seek(0)
             return spool

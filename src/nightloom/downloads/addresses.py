@@ -1,0 +1,89 @@
+"""Addresses with a login: kept in the environment or `.netrc`, never shown.
+
+`${NAME}` in an address stands for a variable of the environment, so that what is written to
+settings, keys, logs and the registry holds the variable's name alone.
+"""
+
+import base64
+import netrc
+import os
+import re
+import urllib.request
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from nightloom.downloads.words import cleaned
+from nightloom.errors import InputError
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_LEAST = 3
+"""Characters of a value that is worth hiding."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address as it was given, with `${NAME}` where the environment holds the rest."""
+
+    given: str
+
+    @property
+    def name(self) -> str:
+        """How it is shown."""
+        return cleaned(self.given)
+
+    @cached_property
+    def _values(self) -> list[str]:
+        found = []
+        for name in _VARIABLE.findall(self.given):
+            value = os.environ.get(name)
+            if not value:
+                raise InputError(
+                    f"{self.name}: the environment has no {name}; set it to what stands there"
+                )
+            found.append(value)
+        return found
+
+    @cached_property
+    def url(self) -> str:
+        """The whole address, its login and what is secret in it included.
+
+        Raises InputError for a variable that is not set.
+        """
+        values = iter(self._values)
+        return _VARIABLE.sub(lambda _: next(values), self.given)
+
+    def hide(self, text: str) -> str:
+        """`text` without what came from the environment."""
+        for value in sorted(self._values, key=len, reverse=True):
+            for spelled in (value, quote(value, safe="")):
+                if len(spelled) >= _LEAST:
+                    text = text.replace(spelled, "***")
+        return cleaned(text)
+
+    def request(self, method: str = "GET") -> urllib.request.Request:
+        """A request; a login goes to this host alone, not to where it is redirected."""
+        parts = urlsplit(self.url)
+        login, _, host = parts.netloc.rpartition("@")
+        path = quote(parts.path, safe="/%:=~!$&'()*+,;@")
+        query = quote(parts.query, safe="/%:=~!$&'()*+,;@?[]")
+        request = urllib.request.Request(
+            urlunsplit((parts.scheme, host, path, query, "")), method=method
+        )
+        if not login:
+            login = _netrc(parts.hostname or "")
+        if login:
+            token = base64.b64encode(unquote(login).encode()).decode()
+            request.add_unredirected_header("Authorization", f"Basic {token}")
+        return request
+
+
+def _netrc(host: str) -> str:
+    """`user:password` for a host, as curl reads it from `.netrc`; empty where it has none."""
+    file = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    try:
+        found = netrc.netrc(str(file)).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return ""
+    return f"{quote(found[0], safe='')}:{quote(found[2] or '', safe='')}" if found else ""

@@ -1,0 +1,187 @@
+"""A file over http(s), complete; a transfer that breaks off goes on where it stopped."""
+
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
+from typing import IO
+
+from nightloom.downloads.addresses import Address
+from nightloom.downloads.retrying import Passing, retried
+from nightloom.errors import InputError, NightloomError, RunError
+from nightloom.progress import SILENT, Report
+
+TRIES = 4
+TIMEOUT = 60.0  # seconds without a byte
+_CHUNK = 2**20
+PASSING = (408, 416, 425, 429)
+_BROKEN = -1  # in the place of a size that is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server says of a file."""
+
+    url: str
+    """Where it was found in the end."""
+    etag: str
+    modified: str
+    length: int | None
+    """Bytes on the way."""
+    type: str
+    charset: str
+    encoding: str
+    """How it is packed for the way, for example gzip."""
+    filename: str
+    """The name that the server would have it saved as."""
+
+    @classmethod
+    def of(cls, url: str, headers: Message) -> "Answer":
+        """From the headers of an answer."""
+        length = headers.get("Content-Length", "")
+        return cls(
+            url=url,
+            etag=headers.get("ETag", ""),
+            modified=headers.get("Last-Modified", ""),
+            length=int(length) if length.isdecimal() else None,
+            type=headers.get_content_type() if "Content-Type" in headers else "",
+            charset=headers.get_content_charset("") or "",
+            encoding=headers.get("Content-Encoding", "").lower(),
+            filename=headers.get_filename("") or "",
+        )
+
+
+class _Spool:
+    """What has arrived, and which version of the file it belongs to."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.done = 0
+        self.version: str | None = None
+        self.answer: Answer | None = None
+
+    def start(self, at: int, version: str | None) -> None:
+        self.done, self.version = at, version
+        self.file.seek(at)
+        self.file.truncate()
+
+
+def download(
+    given: str | Address,
+    file: IO[bytes],
+    *,
+    ways_out: str,
+    accept: Callable[[Answer], str],
+    missing: str,
+    unreached: type[NightloomError] = InputError,
+    context: ssl.SSLContext | None = None,
+    report: Report = SILENT,
+) -> Answer:
+    """Write what lies at an address to `file`; return what the server said of it.
+
+    `accept` says of the answer why it is not what is wanted, empty where it is; `ways_out` and
+    `missing` tell the user what to do about a refusal and about a file that is not there. Tried
+    `TRIES` times while the connection fails or the server answers 408, 425, 429 or 5xx; a later try
+    asks for the rest alone, where the server knows parts and the file is still the same.
+
+    Raises:
+        InputError: no such file, access refused, or not what is wanted.
+        unreached: no connection at all.
+        RunError: the server failed, or the transfer broke, `TRIES` times.
+    """
+    address = given if isinstance(given, Address) else Address(given)
+    spool = _Spool(file)
+    reached = False
+
+    def transfer() -> None:
+        nonlocal reached
+        try:
+            total = _transfer(address, spool, accept, context, report)
+            reached = True
+            if total is None or spool.done == total:
+                return
+            whole = f" of {total}" if total > 0 else ""
+            problem = f"the transfer broke off at {spool.done}{whole} bytes"
+        except urllib.error.HTTPError as error:
+            reached = True
+            if error.code == 416:
+                spool.start(0, None)
+            problem = refused(address, error, ways_out=ways_out, missing=missing)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            problem = no_connection(address, error)
+        raise Passing(problem)
+
+    def told(error: BaseException, *_: float) -> str:
+        return f"{error}; trying again at byte {spool.done}"
+
+    try:
+        retried(transfer, what=address.name, report=report, attempts=TRIES, told=told)
+    except Passing as error:
+        said = f"{address.name}: {error}, tried {TRIES} times"
+        if not reached:
+            raise unreached(f"{said}; {ways_out}") from error
+        raise RunError(f"{said}; run again later, or {ways_out}") from error
+    assert spool.answer is not None
+    return spool.answer
+
+
+def refused(
+    address: Address, error: urllib.error.HTTPError, *, ways_out: str, missing: str
+) -> str:
+    """What a server answers that may pass; raises InputError for what will not."""
+    error.close()
+    problem = f"the server answers {error.code} {error.reason}"
+    if error.code in (404, 410):
+        raise InputError(f"{address.name}: {problem}; {missing}") from error
+    if error.code < 500 and error.code not in PASSING:
+        raise InputError(f"{address.name}: {problem}; {ways_out}") from error
+    return problem
+
+
+def no_connection(address: Address, error: BaseException) -> str:
+    """Why there is none, in words, without what is secret in the address."""
+    return f"no connection ({address.hide(str(getattr(error, 'reason', error)))})"
+
+
+def _transfer(
+    address: Address,
+    spool: _Spool,
+    accept: Callable[[Answer], str],
+    context: ssl.SSLContext | None,
+    report: Report,
+) -> int | None:
+    """One try; how many bytes the whole file has, if the server says so."""
+    what = f"download {address.name}"
+    request = address.request()
+    if spool.done and spool.version:
+        request.add_header("Range", f"bytes={spool.done}-")
+        request.add_header("If-Range", spool.version)
+    secure = context if address.url.startswith("https:") else None
+    with urllib.request.urlopen(request, timeout=TIMEOUT, context=secure) as response:
+        answer = Answer.of(response.geturl(), response.headers)
+        if why := accept(answer):
+            raise InputError(f"{address.name}: {why}")
+        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(
+            f"bytes {spool.done}-"
+        )
+        version = answer.etag or answer.modified or None
+        weak = version is not None and version.startswith("W/")
+        spool.start(spool.done if goes_on else 0, None if weak else version)
+        if spool.answer is None or not goes_on:
+            spool.answer = answer
+        total = None if answer.length is None else spool.done + answer.length
+        try:
+            while chunk := response.read(_CHUNK):
+                spool.file.write(chunk)
+                spool.done += len(chunk)
+                report.progress(what=what, done=spool.done, total=total, unit="bytes")
+        except http.client.IncompleteRead as error:
+            spool.file.write(error.partial)
+            spool.done += len(error.partial)
+            return total or _BROKEN
+        except (OSError, http.client.HTTPException):
+            return total or _BROKEN
+    return total
