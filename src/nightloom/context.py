@@ -37,6 +37,8 @@ class BuildContext:
     no other."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """Facts about the run (flow, run id); never part of the result."""
+    outside: Mapping[str, Any] = field(default_factory=dict)
+    """What the key says of what lies outside."""
     report: Report = SILENT
 
     def group(self, name: str, kind: type[Group]) -> Group:
@@ -67,6 +69,7 @@ class BuildContext:
             "home": str(self.home.root),
             "hooks": dict(self.hooks),
             "run": dict(self.run),
+            "outside": dict(self.outside),
         }
 
     @classmethod
@@ -87,6 +90,7 @@ class BuildContext:
             home=Home(Path(value["home"])),
             hooks=value["hooks"],
             run=value["run"],
+            outside=value.get("outside", {}),
             report=report,
         )
 

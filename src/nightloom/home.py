@@ -73,6 +73,11 @@ class Home:
         return self.root / "results"
 
     @property
+    def fetched(self) -> Path:
+        """Files of sources that were fetched from elsewhere, one folder a state."""
+        return self.root / "sources" / "files"
+
+    @property
     def logs(self) -> Path:
         """What the workers wrote to standard error."""
         return self.root / "logs"

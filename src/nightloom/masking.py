@@ -2,10 +2,19 @@
 
 import re
 
+_VARIABLE = r"\$\{\w+\}"
+"""Stands for a variable of the environment, and is no secret."""
+_IN_QUERIES = "sig|sign|key|api[_-]?key|auth|authorization|pass|passwd|pwd|[a-z-]*credential"
 _SECRETS = (
     (re.compile(r"hf_(?=[a-z]*[A-Z0-9])[A-Za-z0-9]+"), "hf_***"),
-    (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
-    (re.compile(r"(?i)(bearer|(?:token|signature|password|secret)=)\s*[^\s&]+"), r"\1***"),
+    (re.compile(rf"(://)(?!(?:(?:[\w.-]+|{_VARIABLE}):)?{_VARIABLE}@)[^/@\s]+@"), r"\1***@"),
+    (
+        re.compile(
+            rf"(?i)(bearer|(?:token|signature|password|secret)=|[?&](?:{_IN_QUERIES})=)"
+            rf"\s*(?!{_VARIABLE}(?:\W|$))[^\s&]+"
+        ),
+        r"\1***",
+    ),
 )
 
 

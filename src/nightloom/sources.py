@@ -12,10 +12,13 @@ from nightloom.progress import Report
 OWN = {
     "tfds:": "tensorflow_datasets",
     "hf:": "hugging_face",
+    "https:": "web:HTTPS",
+    "http:": "web:HTTP",
     "sample": "sample",
     "": "files",
 }
-"""The modules of our records in `nightloom.data.sources`, by prefix."""
+"""Our records by prefix: a module in `nightloom.data.sources`, and what the record is called there,
+where that is not RECORD."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_.+-]+:")
 
 
@@ -42,6 +45,10 @@ class Source:
     accepts: Callable[[Any], None] = lambda settings: None
     """Raises ValueError for settings that mean nothing to it, when they are parsed."""
     tasks: frozenset[str] = frozenset({"text", "entities"})
+    has_files: bool = False
+    """Whether it gives files as they lie on a disk, so that settings of formats are for it too."""
+    written: str = ""
+    """How its sources are written, where that is not the prefix and a name."""
     text_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The columns that make the text, by the whole name of a source, where not `text`."""
 
@@ -58,6 +65,8 @@ class Source:
     @property
     def form(self) -> str:
         """How its sources are written, for a person."""
+        if self.written:
+            return self.written
         return f"{self.prefix}NAME" if self.prefix.endswith(":") else self.prefix or "a path"
 
 
@@ -80,11 +89,12 @@ def modules_of(source: str) -> tuple[str, ...]:
 
 
 def _module(prefix: str) -> str:
-    return f"nightloom.data.sources.{OWN[prefix]}"
+    return f"nightloom.data.sources.{OWN[prefix].partition(':')[0]}"
 
 
 def _own(prefix: str) -> Source:
-    record: Source = load(f"{_module(prefix)}:RECORD")
+    name = OWN[prefix].partition(":")[2] or "RECORD"
+    record: Source = load(f"{_module(prefix)}:{name}")
     return record
 
 
@@ -98,5 +108,6 @@ def forms(task: str | None = None) -> str:
     """What may be given as `data.source`, for a person: of one task, or of all."""
     found = sources()
     known = [one for one in found.records.values() if task is None or task in one.tasks]
-    told = sorted((one.form for one in known if one.prefix), key=lambda form: form == "sample")
+    known_forms = dict.fromkeys(one.form for one in known if one.prefix)
+    told = sorted(known_forms, key=lambda form: form == "sample")
     return f"{', '.join(told)} or a path{found.told()}"

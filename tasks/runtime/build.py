@@ -61,6 +61,7 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             home=call.home,
             hooks=call.hooks,
             run=call.run,
+            outside=call.parts["external"],
         )
         with slot(call.limit, observers()):
             built = worker.build(call.builder, context, report=observers())

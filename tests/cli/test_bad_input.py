@@ -119,7 +119,7 @@ CASES: list[tuple[str, str]] = [
     (f"{RUN} data.source=smaple", "did you mean sample"),
     (f"{RUN} data.source=FULL", "did you mean full?"),
     (f"{RUN} data.source=loose", "it is a link to none, which is not there"),
-    (f"{RUN} data.source=https://example.org/a.csv", "https: is not fetched: download the file"),
+    (f"{RUN} data.source=ftp://example.org/a.csv", "ftp: is not fetched: download the file"),
     (
         "run nightly --plan models=a",
         "models.0: expected settings, each as NAME: VALUE, such as",

@@ -112,7 +112,7 @@ def test_settings_know_it(toy: Any) -> None:
     for source, words in (
         ("toy:", "data.source=toy: lacks a name; expected toy:NAME"),
         ("toys:x", "unknown prefix; did you mean 'toy:'"),
-        ("", "expected tfds:NAME, hf:NAME, toy:NAME, sample or a path"),
+        ("", "expected tfds:NAME, hf:NAME, .*toy:NAME, sample or a path"),
     ):
         with pytest.raises(ValidationError, match=words):
             TextDataSettings(source=source)
@@ -136,7 +136,8 @@ def test_a_prefix_that_nobody_has(source: str, toy: Any, tmp_path: Path) -> None
     settings = TextDataSettings(source=str(tmp_path / source) if "/" in source else source)
     with pytest.raises(InputError) as caught:
         source_identity(settings)
-    assert "expected tfds:NAME, hf:NAME, toy:NAME, sample or a path" in str(caught.value)
+    assert "expected tfds:NAME, hf:NAME, https://HOST/FILE, " in str(caught.value)
+    assert "toy:NAME, sample or a path" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

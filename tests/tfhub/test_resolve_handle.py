@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.errors import InputError, RunError
 from nightloom.downloads import transfer
+from nightloom.errors import InputError, RunError
 from nightloom.tfhub.download import is_offline, resolve_handle
 from tests.tfhub.conftest import ENCODER_PATH, PREPROCESS_PATH
 from tests.tfhub.tfhub_server import Hub, Listener

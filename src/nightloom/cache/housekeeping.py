@@ -1,5 +1,6 @@
 """`cache ls`, `verify` and `gc`: what is there, whether it is whole, what nobody needs."""
 
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -126,7 +127,7 @@ def sweep(
             left -= one.size
             if not dry_run:
                 _remove(store, one)
-        count, size = _leftovers(store, dry_run=dry_run)
+        count, size = _leftovers(store, older_than=older_than, dry_run=dry_run)
     return Swept(gone, kept, count, size + sum(one.size for one in gone))
 
 
@@ -160,16 +161,21 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
     (store.home.results / one.key).unlink(missing_ok=True)
 
 
-def _leftovers(store: ArtifactStore, *, dry_run: bool) -> tuple[int, int]:
+def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool) -> tuple[int, int]:
     """Remove what killed runs left: half-built folders, checkpoints of what is built by now,
-    quarantine, lock files, logs of workers. What is being built now is left alone, however long it
-    takes."""
+    quarantine, lock files, logs of workers; and files of sources that were not read for
+    `older_than` seconds. What is being built now is left alone, however long it takes."""
     home, locks = store.home, FileLocks(store.home.locks)
     built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
     for folder in (home.building, home.quarantine):
         if folder.is_dir():
             old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
+    if home.fetched.is_dir():
+        unread = math.inf if older_than is None else max(STALE_SECONDS, older_than)
+        for path in home.fetched.iterdir():
+            if _age(path) > (STALE_SECONDS if path.name.startswith(".") else unread):
+                old.append(path)
     if home.logs.is_dir():  # the folder there is that of the stack, which may run
         logs = (path for path in home.logs.iterdir() if path.is_file())
         old += [path for path in logs if _age(path) > STALE_SECONDS]

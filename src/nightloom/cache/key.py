@@ -9,6 +9,9 @@ from nightloom.cache.fingerprint import Fingerprint
 FORMAT = 1
 """Part of every key: raise it when the layout of artifacts changes."""
 
+SHOWN = 32
+"""Characters of what lies outside that are told."""
+
 
 @dataclass(frozen=True)
 class StageKey:
@@ -99,11 +102,18 @@ def _inside(old: Any, new: Any) -> str:
         if before == after:
             continue
         if isinstance(before, str) and isinstance(after, str):
-            told.append(f"{name} {before[:12]} → {after[:12]}")
+            told.append(f"{name} {_brief(before)} → {_brief(after)}")
+        elif isinstance(before, int) and isinstance(after, int):
+            told.append(f"{name} {before:,} → {after:,}")
         elif isinstance(after, list) and isinstance(before, list):
             other = sum(one not in before for one in after)
-            told.append(f"{other} of {len(after)} {name} new" if other else f"fewer {name}")
+            told.append(f"{other} {name} of {len(after)} new" if other else f"fewer {name}")
     return f": {', '.join(told)}" if told else ""
+
+
+def _brief(text: str) -> str:
+    """A digest by its beginning, anything that is shorter whole."""
+    return text if len(text) <= SHOWN else text[:12]
 
 
 def _show(values: dict[str, Any], name: str) -> str:

@@ -21,12 +21,19 @@ from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
 from nightloom.data.tasks import examples_of
+from nightloom.errors import RunError
 from nightloom.facts import DataFacts
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings
 
 
-def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) -> dict[str, Any]:
+def build_dataset(
+    settings: DataSettings,
+    out: Path,
+    report: Report = SILENT,
+    *,
+    expected: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write the data set that the settings describe into the directory `out`; return its facts.
 
     `out` gets `train/`, `valid/`, `test/` (of texts, columns text: string, label: int64, as
@@ -36,7 +43,10 @@ def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) ->
     caller to show), what the task adds, and where there is something to say notes on how files were
     read (told to `report`). Equal sources and settings give equal bytes.
 
-    Raises InputError for what is wrong with settings or rows, RunError where a download fails.
+    `expected` is what identified the source when it was looked at.
+
+    Raises InputError for what is wrong with settings or rows, RunError where a download fails or
+    the source is no longer what was expected.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -44,6 +54,11 @@ def build_dataset(settings: DataSettings, out: Path, report: Report = SILENT) ->
     staging.mkdir()
     try:
         source = open_source(settings, report)
+        if expected is not None and source.identity not in (None, expected):
+            raise RunError(
+                f"{settings.source} changed between the look at it and its reading; run again once "
+                "it is complete"
+            )
         examples: Examples[Any, Any] = examples_of(settings.task)(settings, source)
         parts = {
             split: _stage(split, source, examples, staging / f"{split}.arrow", report)

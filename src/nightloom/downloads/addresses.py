@@ -52,7 +52,9 @@ class Address:
         Raises InputError for a variable that is not set.
         """
         values = iter(self._values)
-        return _VARIABLE.sub(lambda _: next(values), self.given)
+        login, at, rest = self.given.rpartition("@")  # where a password is quoted
+        login = _VARIABLE.sub(lambda _: quote(next(values), safe=""), login)
+        return login + at + _VARIABLE.sub(lambda _: next(values), rest)
 
     def hide(self, text: str) -> str:
         """`text` without what came from the environment."""

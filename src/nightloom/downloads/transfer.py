@@ -128,9 +128,7 @@ def download(
     return spool.answer
 
 
-def refused(
-    address: Address, error: urllib.error.HTTPError, *, ways_out: str, missing: str
-) -> str:
+def refused(address: Address, error: urllib.error.HTTPError, *, ways_out: str, missing: str) -> str:
     """What a server answers that may pass; raises InputError for what will not."""
     error.close()
     problem = f"the server answers {error.code} {error.reason}"

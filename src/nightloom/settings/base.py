@@ -17,6 +17,10 @@ SECRET = (
     "expected no password or token in it, for settings are written to keys, logs and the registry; "
     "give it through the environment"
 )
+SECRET_IN_ADDRESS = (
+    f"{SECRET}: ${{NAME}} in an address stands for its variable NAME, and data.source=sql:NAME for "
+    "an address in NIGHTLOOM_SQL_NAME, or in the Prefect block NAME (Secret or SQLAlchemy)"
+)
 
 
 class Settings(BaseModel):
@@ -48,7 +52,7 @@ class Settings(BaseModel):
                 continue
             field = cls.model_fields[attributes[name]]
             if isinstance(value, str) and holds_secret(value):
-                _refuse(cls, name, "secret", SECRET)
+                _refuse(cls, name, "secret", SECRET_IN_ADDRESS if "://" in value else SECRET)
             try:
                 if isinstance(field.default, Settings):
                     given = as_given(value, kind=type(field.default))

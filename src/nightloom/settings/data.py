@@ -33,6 +33,12 @@ def is_local(source: str) -> bool:
     return not source_named(source).prefix
 
 
+def _has_files(source: str) -> bool:
+    """Whether `source` gives files, of this machine or fetched from elsewhere."""
+    kind = source_named(source)
+    return kind.has_files or not kind.prefix
+
+
 class _DataSettings(Settings):
     task: ClassVar[str]
     limit: Limit = Field(
@@ -56,8 +62,8 @@ class _DataSettings(Settings):
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
     offline: Literal["use", "fail"] = Field(
         default="use",
-        description="Where a hub cannot be asked what its newest rows are: use those that were "
-        "last known, with a warning, or fail",
+        description="Where a source elsewhere cannot be asked what its newest rows are: use those "
+        "that were last known, with a warning, or fail",
     )
     train_split: SplitName = Field(
         default=None,
@@ -123,8 +129,8 @@ class TextDataSettings(_DataSettings):
     task: ClassVar[str] = "text"
     source: str = Field(
         default="tfds:ag_news_subset",
-        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], sample, or a file or directory "
-        "(train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
+        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sample, or a file "
+        "or directory (train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
     )
     columns: Names = Field(
         default=None, description="Names of the columns of a CSV or TSV file without a header"
@@ -207,12 +213,12 @@ class TextDataSettings(_DataSettings):
                 "data.label_base"
             )
         for name in ("quoted", "delimiter"):
-            if getattr(self, name) is not None and not is_local(self.source):
+            if getattr(self, name) is not None and not _has_files(self.source):
                 raise ValueError(
                     f"data.{name} is for CSV and TSV files; {self.source} has none: leave it out"
                 )
         if self.columns is not None:
-            if not is_local(self.source):
+            if not _has_files(self.source):
                 raise ValueError(
                     f"data.columns is for files without a header; {self.source} names its "
                     "columns; leave out data.columns"
@@ -236,8 +242,9 @@ class EntityDataSettings(_DataSettings):
     task: ClassVar[str] = "entities"
     source: str = Field(
         default="hf:lhoestq/conll2003",
-        description="hf:NAME[:CONFIG][@REVISION], sample, or a file or directory (train.*, "
-        "optional valid.*, test.*) of CoNLL columns, or of JSONL or Parquet with tokens and tags",
+        description="hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sample, or a file or "
+        "directory (train.*, optional valid.*, test.*) of CoNLL columns, or of JSONL or Parquet "
+        "with tokens and tags",
     )
     columns: Names = Field(
         default=None,

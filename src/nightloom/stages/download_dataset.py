@@ -10,7 +10,8 @@ _NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
 def build(context: BuildContext) -> Built:
     """Write the splits; what looks odd about the rows is said."""
     settings = context.group("data", context.hook("data"))
-    facts = build_dataset(settings, context.out, context.report)
+    expected = context.outside.get("data.source")
+    facts = build_dataset(settings, context.out, context.report, expected=expected)
     for warning in facts.get("warnings", ()):
         context.report.warn(warning)
     return Built(facts, volatile=_NAMES)

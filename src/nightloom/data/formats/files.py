@@ -66,10 +66,15 @@ def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
     """The same, with the names of the files."""
     names = [part.name for file in files.values() for part in file.parts]
     described = [
-        {"split": one["split"], "name": name, "bytes": one["bytes"], "sha256": one["sha256"]}
-        for name, one in zip(names, files_identity(files), strict=True)
+        {"name": name, **one} for name, one in zip(names, files_identity(files), strict=True)
     ]
     return {"files": described}
+
+
+def without_names(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files as they identify a source, from what is told of them."""
+    told = ("split", "format", "bytes", "sha256")
+    return [{name: one[name] for name in told if name in one} for one in described]
 
 
 class Unchanged:

@@ -71,15 +71,16 @@ def _nearby(path: Path) -> str:
     return f"; {path.parent.resolve()} holds: {listed(names)}"
 
 
-def _suffix(path: Path) -> tuple[str, str, bool]:
+def suffix_of(path: Path) -> tuple[str, str, bool]:
+    """Stem and ending of a file's name without `.gz`, and whether that is there."""
     gzipped = path.suffix.lower() == ".gz"
     inner = path.with_suffix("") if gzipped else path
     return inner.stem, inner.suffix.lower(), gzipped
 
 
-def _format(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
+def format_of(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
     """The format of a file by its name, and why it is not read; one of them is empty."""
-    _, suffix, gzipped = _suffix(path)
+    _, suffix, gzipped = suffix_of(path)
     found = formats.get(suffix, "")
     if not found and roles_of(suffix):
         found = formats.get(".conll", "")  # eng.train, eng.testa
@@ -92,7 +93,7 @@ def _format(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> Files:
-    found, _ = _format(path, formats)
+    found, _ = format_of(path, formats)
     if not found:
         raise InputError(
             f"{path}: unknown file type {quoted(path.suffix)}; expected one of "
@@ -100,7 +101,7 @@ def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -
         )
     alone = [Part(path.name, frozenset({"train"}), (path.stem,))]
     assign(alone, chosen, source=str(path), kind="file", strict=True)
-    return Files({"train": SourceFile("train", path, found, _suffix(path)[2])}, {})
+    return Files({"train": SourceFile("train", path, found, suffix_of(path)[2])}, {})
 
 
 def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> Files:
@@ -117,15 +118,15 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
                 name = f"{entry.name}/"
                 shards[name] = found
                 parts.append(Part(name, roles_of(entry.name), (entry.name,)))
-        elif _format(entry, formats)[0]:
+        elif format_of(entry, formats)[0]:
             readable.append(entry)
         elif entry.suffix.lower() not in _NO_DATA and entry.is_file():
-            stem = _suffix(entry)[0]
-            why = _format(entry, formats)[1]
+            stem = suffix_of(entry)[0]
+            why = format_of(entry, formats)[1]
             parts.append(Part(entry.name, _roles(entry), (stem,), unreadable=why))
     for group in in_groups(readable):
         shards[group.name] = group
-        stems = tuple(_suffix(path)[0] for path in group.paths) if len(group.paths) == 1 else ()
+        stems = tuple(suffix_of(path)[0] for path in group.paths) if len(group.paths) == 1 else ()
         parts.append(Part(group.name, _roles(group.paths[0]), stems))
     assigned = assign(parts, chosen, source=str(directory), kind="file", strict=True)
     if "train" not in assigned.parts:
@@ -142,7 +143,7 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
 
 def _source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> SourceFile:
     first, *more = shards.paths
-    kinds = {(_format(path, formats)[0], _suffix(path)[2]) for path in shards.paths}
+    kinds = {(format_of(path, formats)[0], suffix_of(path)[2]) for path in shards.paths}
     if len(kinds) > 1:
         raise InputError(
             f"{first.parent}: files of different types for the {split} split "
@@ -153,13 +154,13 @@ def _source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> Sour
 
 
 def _roles(path: Path) -> frozenset[str]:
-    stem, suffix, _ = _suffix(path)
+    stem, suffix, _ = suffix_of(path)
     return roles_of(stem) or roles_of(suffix)
 
 
 def _is_hidden(path: Path) -> bool:
     """Whether a file is none of the data: hidden, left by an editor or a job, or about the data."""
-    stem = _suffix(path)[0].lower()
+    stem = suffix_of(path)[0].lower()
     return path.name.startswith((".", "_", "~")) or stem in _NO_DATA_STEMS
 
 
@@ -167,12 +168,12 @@ def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -
     """The files of a folder, all of them parts of one split; those not read go to `lost`."""
     entries = [path for path in _entries(folder) if path.suffix.lower() not in _NO_DATA]
     if not roles_of(folder.name):
-        if any(_format(path, formats)[0] not in ("", "json") for path in entries):
+        if any(format_of(path, formats)[0] not in ("", "json") for path in entries):
             lost[f"{folder.name}/"] = "the folder's name says neither train, valid nor test"
         return None
     paths = []
     for path in entries:
-        why = "a folder in a folder is not read" if path.is_dir() else _format(path, formats)[1]
+        why = "a folder in a folder is not read" if path.is_dir() else format_of(path, formats)[1]
         if why:
             lost[f"{folder.name}/{path.name}"] = why
             continue
@@ -195,7 +196,7 @@ def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
     """What to do where no file is train."""
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
         if any(
-            _format(path, formats)[0] and _roles(path) == {"train"} for path in _entries(folder)
+            format_of(path, formats)[0] and _roles(path) == {"train"} for path in _entries(folder)
         ):
             return f"; did you mean data.source={shown(str(folder), 300)}?"
     whole = [part.name for part in parts if not part.unreadable and not part.roles]

@@ -5,14 +5,14 @@ The library keeps its own cache, where `HF_HOME` says; a filled cache serves wit
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightloom.cache.lookup import span
-from nightloom.data.sources.commits import Commit, current_commit
+from nightloom.data.sources import states
+from nightloom.data.sources.commits import current_commit
 from nightloom.data.sources.opened import Tables, split_names
+from nightloom.data.sources.states import State, required
 from nightloom.downloads.growth import growth_shown
 from nightloom.downloads.retrying import is_passing, retried
 from nightloom.downloads.words import one_line
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "hf:"
+_HUB = "the Hugging Face hub"
 COMMIT = re.compile("[0-9a-f]{40}")
 _NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<revision>[\w./-]+))?")
 
@@ -51,29 +52,27 @@ def identity(settings: DataSettings) -> Mapping[str, Any]:
     name, config, revision = parse_hf(settings.source)
     commit = _commit(settings)
     if commit.unreached and settings.offline == "fail":
-        raise RunError(
-            f"{settings.source}: the Hugging Face hub cannot be reached ({commit.unreached}), and "
-            "data.offline=fail takes nothing older; check the network, or leave that out"
-        )
-    return {"name": name, "config": config, "revision": revision, "commit": commit.id}
+        required(commit, source=settings.source, what=_HUB, offline=settings.offline)
+    return {"name": name, "config": config, "revision": revision, "commit": _id(commit)}
 
 
 def told(settings: DataSettings) -> str:
     """That rows of an earlier commit may be used, where the hub cannot be asked."""
     commit = _commit(settings)
-    if not commit.unreached or commit.id is None:
-        return ""
-    return (
-        f"{settings.source}: the Hugging Face hub cannot be reached ({commit.unreached}); taken as "
-        f"it was {span(time.time() - commit.asked)} ago, commit {commit.id[:8]}"
+    return states.told(
+        commit, source=settings.source, what=_HUB, was=f", commit {(_id(commit) or '')[:8]}"
     )
 
 
-def _commit(settings: DataSettings) -> Commit:
+def _commit(settings: DataSettings) -> State:
     name, _, revision = parse_hf(settings.source)
     if revision and COMMIT.fullmatch(revision):
-        return Commit(revision)
+        return State({"id": revision})
     return current_commit(name, revision)
+
+
+def _id(commit: State) -> str | None:
+    return None if commit.value is None else str(commit.value["id"])
 
 
 def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:

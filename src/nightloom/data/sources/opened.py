@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nightloom.data.formats.files import SourceFile, Unchanged, files_facts
+from nightloom.data.formats.files import SourceFile, Unchanged, files_facts, without_names
 from nightloom.data.formats.notes import Notes
 from nightloom.data.sources.roles import Assigned, Part, assign, left_out_warnings, roles_of
 from nightloom.data.sources.unused import refuse_unused
@@ -38,6 +38,8 @@ class Opened(Generic[Batch]):
     warnings: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
+    identity: Mapping[str, Any] | None = None
+    """What a key would hold for what was opened, without its kind; None where that is not known."""
 
 
 class Reader(ABC, Generic[Batch]):
@@ -128,16 +130,27 @@ class Files:
     left out, and why."""
 
     files: Mapping[str, SourceFile]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, Any] | None = None
+    """What a key holds for them, where that is not their content."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What is told of the source beside its files."""
 
     def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
         """The splits through the reader of a task; the files are read later, and watched."""
         del source
         watch = Unchanged(self.files)
+        told = files_facts(self.files)
+        known = self.identity
+        if known is None:
+            known = {"files": without_names(told["files"])}
+            if self.left_out:
+                known["left_out"] = sorted(self.left_out)
         return Opened(
             splits={split: reader.read_split(file) for split, file in self.files.items()},
             places={split: str(file.path) for split, file in self.files.items()},
-            facts=files_facts(self.files),
+            facts={**self.facts, **told},
+            identity=known,
             label_names=reader.names_in_files(self.files),
             warnings=tuple(left_out_warnings(self.left_out, "file")),
             notes=reader.notes,
@@ -151,12 +164,13 @@ def open_source(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:
     Raises InputError and RunError as the source's reader does.
     """
     kind = source_named(settings.source)
-    if kind.prefix:
+    if kind.prefix and not kind.has_files:
         refuse_unused(settings)
     found = kind.open(settings, report)
     if not isinstance(found, Opened):
         found = found.opened(examples_of(settings.task).reader(settings), settings.source)
-    return replace(found, facts={"kind": kind.kind, **found.facts})
+    known = None if found.identity is None else {"kind": kind.kind, **found.identity}
+    return replace(found, facts={"kind": kind.kind, **found.facts}, identity=known)
 
 
 def source_identity(settings: DataSettings) -> dict[str, Any]:
@@ -169,7 +183,7 @@ def source_identity(settings: DataSettings) -> dict[str, Any]:
     for a setting that the source has no use for.
     """
     kind = source_named(settings.source)
-    if kind.prefix:
+    if kind.prefix and not kind.has_files:
         refuse_unused(settings)
     return {"kind": kind.kind, **kind.identity(settings)}
 

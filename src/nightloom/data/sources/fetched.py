@@ -1,0 +1,55 @@
+"""Files that were fetched from elsewhere: they lie in the home until `cache gc` removes them.
+
+A folder a state of a source: it is there whole or not, and a source that cannot be reached is read
+from it.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nightloom.cache.canonical import digest_of
+from nightloom.data.sources.states import Key
+from nightloom.home import Home
+
+
+def folder_of(key: Key, state: Mapping[str, Any]) -> Path:
+    """Where the files of this state of a source lie, or would."""
+    return Home.current().fetched / digest_of({"source": list(key), "state": dict(state)})[:32]
+
+
+def find(key: Key, state: Mapping[str, Any] | None) -> Path | None:
+    """The folder with the files of a state, None where they were not fetched."""
+    if state is None:
+        return None
+    folder = folder_of(key, state)
+    if not folder.is_dir():
+        return None
+    os.utime(folder)  # when it was last of use, for `cache gc`
+    return folder
+
+
+@contextmanager
+def fetching() -> Iterator[Path]:
+    """An empty folder to fetch into, for `keep`; removed if it was not kept."""
+    folder = Home.current().fetched / f".{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep(folder: Path, key: Key, state: Mapping[str, Any]) -> Path:
+    """Make what was fetched the files of a state, by one rename; return where they are."""
+    final = folder_of(key, state)
+    try:
+        folder.rename(final)
+    except OSError:
+        if not final.is_dir():  # else another process was faster
+            raise
+    return final
