@@ -6,8 +6,16 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nightloom.data.formats.files import SourceFile
-from nightloom.data.formats.known import FORMATS
+from nightloom.data.sources.file_names import (
+    NO_DATA,
+    file_roles,
+    format_of,
+    is_hidden,
+    source_file,
+    suffix_of,
+)
 from nightloom.data.sources.opened import Files
+from nightloom.data.sources.patterns import base_of, in_pattern, is_partitioned, is_pattern
 from nightloom.data.sources.roles import Part, assign, roles_of
 from nightloom.data.sources.shards import Shards, in_groups, natural
 from nightloom.errors import InputError
@@ -16,14 +24,6 @@ from nightloom.sources import forms
 
 _PREFIX = re.compile(r"[A-Za-z][\w.+-]+:")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
-_NO_DATA = set(
-    ".md .rst .html .htm .pdf .py .ipynb .sh .yaml .yml .toml .cfg .ini .log .lock .sha256 .md5 "
-    ".crc .png .jpg .jpeg .svg .gif .css .js .license .bib .rtf .doc .docx".split()
-)
-_NO_DATA_STEMS = set(
-    "readme license licence citation changelog notice authors dataset_info dataset_infos "
-    "dataset_dict state".split()
-)
 
 
 def look_into(
@@ -32,18 +32,23 @@ def look_into(
     """Find out which file of a local source is which split; a single file is `train`.
 
     `formats` are the known types by their ending; `chosen` has the files that settings name for a
-    split. Files that are plainly parts of one are read in the order of their numbers. Raises
-    InputError where the path is missing, the type unknown, or two files claim one split.
+    split. Files that are plainly parts of one are read in the order of their numbers, those of a
+    pattern or of daily folders in that of their paths. Raises InputError where the path is missing,
+    the type unknown, or two files claim one split.
     """
     given = f"data.source={shown(source, 300)}"
     try:
         path = Path(source).expanduser()
         if path.is_dir():
+            if is_partitioned(path, formats):
+                return in_pattern(path, "**", formats, chosen or {})
             return _in_directory(path, formats, chosen or {})
         if path.is_file():
             return _single(path, formats, chosen or {})
         if path.exists():
             raise InputError(f"{given} is neither a file nor a directory; expected one of them")
+        if is_pattern(source):
+            return in_pattern(*base_of(str(path)), formats, chosen or {})
         raise InputError(f"{given}: no such file or directory{_nearby(path)}")
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -71,27 +76,6 @@ def _nearby(path: Path) -> str:
     return f"; {path.parent.resolve()} holds: {listed(names)}"
 
 
-def suffix_of(path: Path) -> tuple[str, str, bool]:
-    """Stem and ending of a file's name without `.gz`, and whether that is there."""
-    gzipped = path.suffix.lower() == ".gz"
-    inner = path.with_suffix("") if gzipped else path
-    return inner.stem, inner.suffix.lower(), gzipped
-
-
-def format_of(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
-    """The format of a file by its name, and why it is not read; one of them is empty."""
-    _, suffix, gzipped = suffix_of(path)
-    found = formats.get(suffix, "")
-    if not found and roles_of(suffix):
-        found = formats.get(".conll", "")  # eng.train, eng.testa
-    if found and gzipped and not FORMATS[found].is_text:
-        return "", f"a {found.capitalize()} file in gzip is not read"
-    if not found:
-        kind = f"type {suffix}" if suffix else "a file without a type"
-        return "", f"{kind} is not read here, only {', '.join(formats)}"
-    return found, ""
-
-
 def _single(path: Path, formats: Mapping[str, str], chosen: Mapping[str, str]) -> Files:
     found, _ = format_of(path, formats)
     if not found:
@@ -110,7 +94,7 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
     lost: dict[str, str] = {}
     readable: list[Path] = []
     for entry in sorted(directory.iterdir(), key=lambda entry: natural(entry.name)):
-        if _is_hidden(entry):
+        if is_hidden(entry):
             continue
         if entry.is_dir():
             found = _of_folder(entry, formats, lost)
@@ -120,14 +104,14 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
                 parts.append(Part(name, roles_of(entry.name), (entry.name,)))
         elif format_of(entry, formats)[0]:
             readable.append(entry)
-        elif entry.suffix.lower() not in _NO_DATA and entry.is_file():
+        elif entry.suffix.lower() not in NO_DATA and entry.is_file():
             stem = suffix_of(entry)[0]
             why = format_of(entry, formats)[1]
-            parts.append(Part(entry.name, _roles(entry), (stem,), unreadable=why))
+            parts.append(Part(entry.name, file_roles(entry), (stem,), unreadable=why))
     for group in in_groups(readable):
         shards[group.name] = group
         stems = tuple(suffix_of(path)[0] for path in group.paths) if len(group.paths) == 1 else ()
-        parts.append(Part(group.name, _roles(group.paths[0]), stems))
+        parts.append(Part(group.name, file_roles(group.paths[0]), stems))
     assigned = assign(parts, chosen, source=str(directory), kind="file", strict=True)
     if "train" not in assigned.parts:
         names = sorted(entry.name for entry in directory.iterdir())
@@ -136,37 +120,14 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
             f"the directory holds: {listed(names)}{_way(directory, parts, formats)}"
         )
     files = {
-        split: _source_file(split, shards[name], formats) for split, name in assigned.parts.items()
+        split: source_file(split, shards[name], formats) for split, name in assigned.parts.items()
     }
     return Files(files, {**assigned.left_out, **lost})
 
 
-def _source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> SourceFile:
-    first, *more = shards.paths
-    kinds = {(format_of(path, formats)[0], suffix_of(path)[2]) for path in shards.paths}
-    if len(kinds) > 1:
-        raise InputError(
-            f"{first.parent}: files of different types for the {split} split "
-            f"({listed([path.name for path in shards.paths], 4)}); keep those of one type"
-        )
-    form, gzipped = kinds.pop()
-    return SourceFile(split, first, form, gzipped, tuple(more))
-
-
-def _roles(path: Path) -> frozenset[str]:
-    stem, suffix, _ = suffix_of(path)
-    return roles_of(stem) or roles_of(suffix)
-
-
-def _is_hidden(path: Path) -> bool:
-    """Whether a file is none of the data: hidden, left by an editor or a job, or about the data."""
-    stem = suffix_of(path)[0].lower()
-    return path.name.startswith((".", "_", "~")) or stem in _NO_DATA_STEMS
-
-
 def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -> Shards | None:
     """The files of a folder, all of them parts of one split; those not read go to `lost`."""
-    entries = [path for path in _entries(folder) if path.suffix.lower() not in _NO_DATA]
+    entries = [path for path in _entries(folder) if path.suffix.lower() not in NO_DATA]
     if not roles_of(folder.name):
         if any(format_of(path, formats)[0] not in ("", "json") for path in entries):
             lost[f"{folder.name}/"] = "the folder's name says neither train, valid nor test"
@@ -177,7 +138,7 @@ def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -
         if why:
             lost[f"{folder.name}/{path.name}"] = why
             continue
-        if _roles(path) - roles_of(folder.name):
+        if file_roles(path) - roles_of(folder.name):
             raise InputError(
                 f"{folder} holds {path.name}, whose name says another split than the folder's; "
                 "put it elsewhere"
@@ -188,7 +149,7 @@ def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -
 
 def _entries(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir(), key=lambda path: natural(path.name)):
-        if not _is_hidden(path):
+        if not is_hidden(path):
             yield path
 
 
@@ -196,7 +157,8 @@ def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
     """What to do where no file is train."""
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
         if any(
-            format_of(path, formats)[0] and _roles(path) == {"train"} for path in _entries(folder)
+            format_of(path, formats)[0] and file_roles(path) == {"train"}
+            for path in _entries(folder)
         ):
             return f"; did you mean data.source={shown(str(folder), 300)}?"
     whole = [part.name for part in parts if not part.unreadable and not part.roles]

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from nightloom.data.formats.known import ENDINGS, FORMATS
 from nightloom.data.sources import fetched, states
-from nightloom.data.sources.folders import format_of, look_into
+from nightloom.data.sources.file_names import format_of
+from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.states import State
 from nightloom.data.sources.unused import refuse_unused
