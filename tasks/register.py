@@ -22,7 +22,8 @@ register = Stage(
             "tokenizer.NEEDS",
             "serve.export",
             "serve.card",
-            "judge",
+            "judge.answers",
+            "judge.answers_of",
         ),
         finds="nightloom.records.known:writers",
     )

@@ -16,7 +16,7 @@ from tests.flows.conftest import SMALL, Done, Nightloom
 
 STAGES = ["download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register"]
 RUN = ("run", "classify-transformer", *SMALL)
-MENDED = {"serving/classifier.py": "export_classifier", "gate/judging.py": "judge_classifier"}
+MENDED = {"serving/classifier.py": "export_classifier", "gate/judging.py": "judge"}
 """What the package is given anew: a function that writes the SavedModel, and one that judges."""
 ANSWER = {"text", "label", "probabilities"}
 

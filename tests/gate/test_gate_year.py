@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.gate_year import SPLITS, former, levels, simulate
 from nightloom.gate import rule
-from nightloom.gate.judging import judge_classifier
+from tests.gate.judged import judge_classifier
 
 ROWS, APART, YEARS = 7600, 0.1, 150
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightloom.gate.judging import incomparable, judge_classifier, judge_tagger
+from nightloom.gate.judging import incomparable
 from nightloom.gate.paired import compare_classifiers, compare_taggers
 from nightloom.gate.rule import by_counts
+from tests.gate.judged import judge_classifier, judge_tagger
 
 
 def simulate(rng, labels, accuracy, classes=4):

@@ -164,7 +164,7 @@ TRAIN_NOTHING = {
     "how-heads-are-written": ("nightloom.encoders.heads", "nightloom.encoders.averaging"),
     "the-export-to-tf-hub": ("nightloom.tfhub.export:export_hub",),
     "the-saved-model": ("nightloom.serving.classifier:export_classifier",),
-    "the-gate": ("nightloom.gate.judging:judge_classifier",),
+    "the-gate": ("nightloom.gate.judging:judge",),
     "a-tokenizer": ("nightloom.text.pieces:adapt",),
     "a-download": ("nightloom.encoders.checkpoints:fetch_checkpoint",),
     "a-plot": ("nightloom.evaluation.plots:plot_confusion",),

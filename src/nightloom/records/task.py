@@ -25,7 +25,7 @@ class Task:
     evaluate: str
     """(context, settings, test examples, outputs) → metrics: writes tables and plots."""
     judge: str
-    """(context, settings, champion, anchor) → the gate's verdict."""
+    """`answers(context, settings)` and `answers_of(context, rival, own)` for the gate."""
     serve: str
     """`export(context, model, folder)` writes the SavedModel, `card(context, examples=)` tells
     MLflow about it."""
@@ -45,7 +45,7 @@ TEXT = Task(
     rows="nightloom.data.splits.texts:LabelledTexts",
     objective="nightloom.training.objective:classification",
     evaluate="nightloom.stages.evaluate_text:report",
-    judge="nightloom.stages.judge_text:judge",
+    judge="nightloom.stages.judge_text",
     serve="nightloom.stages.register_text",
     stages={"register": Part(reads=("data.text",))},  # MLflow's interface takes these columns
 )
@@ -56,7 +56,7 @@ ENTITIES = Task(
     rows="nightloom.data.splits.sentences:TaggedSentences",
     objective="nightloom.training.objective:entities",
     evaluate="nightloom.stages.evaluate_entities:report",
-    judge="nightloom.stages.judge_entities:judge",
+    judge="nightloom.stages.judge_entities",
     serve="nightloom.stages.register_entities",
 )
 TASKS = {task.name: task for task in (TEXT, ENTITIES)}

@@ -32,6 +32,7 @@ from nightloom.registry.versions import (
 from nightloom.registry.whole import told
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.export import changed, export, written
+from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
 
 EXAMPLES = 3
@@ -166,8 +167,7 @@ def _judge(
         anchor = registry.anchor(champion)
         if anchor.version != champion.version:
             anchored = rival(context, anchor, role="anchor")
-    verdict: Verdict = context.hook("judge")(context, settings, against, anchored)
-    return verdict
+    return judge(context, settings, against, anchored)
 
 
 def _held(registry: Registry, champion: Version, verdict: Verdict) -> Verdict:

@@ -7,7 +7,7 @@ as every artifact is: a new head on a frozen encoder need not wait for an encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from nightloom.cache.canonical import digest_of_file
 from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
-from nightloom.errors import NightloomError
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
@@ -24,7 +23,6 @@ from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
 if TYPE_CHECKING:
     import pandas
 
-T = TypeVar("T")
 EVALUATE = "evaluate"
 
 
@@ -63,15 +61,6 @@ def rival(context: BuildContext, version: Version, *, role: str) -> Rival:
         return model_files(context.home, version) / SAVED_MODEL
 
     return Rival(called, _evaluation(context, version), saved_model)
-
-
-def answers_of_anchor(answers: Callable[[], T | str]) -> tuple[T | None, str | None]:
-    """Its answers, or why they cannot be had: lost files of an old version end no night."""
-    try:
-        found = answers()
-    except NightloomError as error:
-        return None, str(error)
-    return (None, found) if isinstance(found, str) else (found, None)
 
 
 def digest_of_test_rows(context: BuildContext) -> str:

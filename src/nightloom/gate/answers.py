@@ -1,0 +1,115 @@
+"""Models' answers to the same test examples, and how two models' are compared.
+
+A model's answers come with what would be right, so that examples are chosen in one place for both.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from nightloom.evaluation.spans import Span, match_counts
+from nightloom.gate.paired import Comparison, compare_classifiers, compare_taggers
+from nightloom.gate.terms import Terms
+
+RESAMPLES = 2_000
+
+
+class Answers(ABC):
+    """The answers of one model to some test examples."""
+
+    unit: ClassVar[str]
+    """What examples are called."""
+    metric: str
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many examples there are."""
+
+    @abstractmethod
+    def compare(
+        self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Comparison:
+        """These answers against another model's, to the same examples."""
+
+    def value(self) -> float:
+        """The metric."""
+        return self.compare(self, Terms(), resamples=1).new
+
+    def _check(self, *shapes: tuple[int, ...]) -> None:
+        if len(set(shapes)) != 1 or not shapes[0][0]:
+            raise ValueError(
+                f"Expected arrays of one shape, of at least one example. Received: {list(shapes)}"
+            )
+
+
+@dataclass(frozen=True)
+class ClassAnswers(Answers):
+    """The classes that a classifier gives, by accuracy or macro F1."""
+
+    unit = "rows"
+    labels: np.ndarray
+    """int [rows]: what is right."""
+    predicted: np.ndarray
+    """int [rows]."""
+    metric: str = "accuracy"
+
+    def __len__(self) -> int:
+        """As Answers says."""
+        return len(self.labels)
+
+    def of(self, predicted: np.ndarray) -> Self:
+        """Another model's answers to the same rows."""
+        return replace(self, predicted=predicted)
+
+    def compare(
+        self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Comparison:
+        """As Answers says."""
+        self._check(*(np.shape(one) for one in (self.labels, self.predicted, other.predicted)))
+        return compare_classifiers(
+            labels=np.asarray(self.labels),
+            new=np.asarray(self.predicted),
+            champion=np.asarray(other.predicted),
+            metric=self.metric,
+            margin=terms.tolerance,
+            confidence=terms.confidence,
+            resamples=resamples,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class EntityAnswers(Answers):
+    """The entities that a tagger finds, by micro F1."""
+
+    unit = "sentences"
+    gold: Sequence[Sequence[Span]]
+    """What is right, by sentence."""
+    found: Sequence[Sequence[Span]]
+    metric: str = "f1"
+
+    def __len__(self) -> int:
+        """As Answers says."""
+        return len(self.gold)
+
+    def of(self, found: Sequence[Sequence[Span]]) -> Self:
+        """Another model's answers to the same sentences."""
+        return replace(self, found=found)
+
+    def compare(
+        self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Comparison:
+        """As Answers says."""
+        counts, theirs = (match_counts(one.gold, one.found) for one in (self, other))
+        self._check(counts.shape, theirs.shape)
+        return compare_taggers(
+            new=counts,
+            champion=theirs,
+            margin=terms.tolerance,
+            confidence=terms.confidence,
+            resamples=resamples,
+            seed=seed,
+        )
