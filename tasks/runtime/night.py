@@ -16,6 +16,7 @@ from nightloom.reporting.night_report import (
 )
 from nightloom.reporting.report import RunReport
 from nightloom.settings.nightly import NightlyModel, RunSettings
+from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
@@ -140,7 +141,7 @@ def _call(
 ) -> dict[str, Any]:
     from prefect import tags
 
-    settings = model.parsed()
+    settings = model.parsed().dated(night_of_run())
     if isinstance(flow, Recorded):
         flow = cast("Flow[..., Any]", flow.load())
     if is_planning():

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from nightloom.accelerators import Accelerator, idle_gpu
@@ -22,6 +23,7 @@ from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
+from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import engine
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
@@ -49,6 +51,8 @@ class Run:
     """What its stages that take a GPU are given: defaults depend on it."""
     keep_programs: bool = True
     """Whether what XLA compiles is kept for the next run."""
+    night: date = field(default_factory=night_of_run)
+    """The day for which it runs, from which settings count back."""
     facts: dict[str, Any] = field(default_factory=dict)
     entries: list[StageEntry] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
@@ -155,7 +159,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
     if run.gpu is None and "auto" in settings.train.devices and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
     if not plan:
-        given = settings.on(run.gpu).model_dump(mode="json")
+        given = settings.on(run.gpu).dated(run.night).model_dump(mode="json")
         run.facts = {
             "flow": flow,
             "flow_run_id": flow_run.id,

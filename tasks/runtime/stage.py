@@ -55,7 +55,7 @@ class Stage:
         In a plan, a `Planned` stands for an artifact that would have to be built.
         """
         run = current_run()
-        settings = settings.on(run.gpu)
+        settings = settings.on(run.gpu).dated(run.night)
         inputs = {name: inputs[name] for name in self.declaration.takes(settings) if name in inputs}
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:

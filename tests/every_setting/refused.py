@@ -8,7 +8,20 @@ from tests.every_setting.values import Values
 Rule = tuple[str, str, str, str]
 """Two settings, each with its values: files without their folder, `*` for all but none."""
 
+_DAYS = ("data.test_from", "data.since", "data.until")
+_TIMELESS = (("data.group", "*"), ("data.source", "sample sentences"))
+CUTS: tuple[Rule, ...] = (
+    ("data.group", "*", "data.time", "*"),
+    ("data.test_from", "*", "data.time", "none"),
+    ("data.since", "*", "data.time", "none"),
+    ("data.until", "*", "data.time", "none"),
+    ("data.source", "sample", "data.group", "*"),
+    ("data.source", "sample", "data.time", "*"),
+    # which need a time, that the other one refuses
+    *((*one, name, "*") for one in _TIMELESS for name in _DAYS),
+)
 TEXTS: tuple[Rule, ...] = (
+    *CUTS,
     ("data.label_base", "*", "data.label_names", "none"),
     ("data.label_base", "*", "data.label", "none"),
     ("data.label_base", "1", "data.label", "zero"),
@@ -28,6 +41,8 @@ CASED: Rule = ("model.checkpoint", "roberta", "model.lowercase", "true")
 SHARED: Rule = ("model.trainable", "top:1 top:2", "model.checkpoint", "albert")
 POOLER: Rule = ("model.pooling", "pooler", "model.checkpoint", "distilbert")
 ENTITIES: tuple[Rule, ...] = (
+    *CUTS,
+    ("data.source", "sentences", "data.time", "*"),
     ("data.source", "sample", "data.columns", "*"),
     ("data.source", "sentences.jsonl", "data.columns", "*"),
     ("data.source", "sample", "data.encoding", "cp1252"),

@@ -41,6 +41,10 @@ def table_for(flow: str, folder: Path) -> Table:
         "register.metric": ["none", *kind.family.task.metrics],
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "data.encoding": ["utf-8", "cp1252"],
+        "data.time": ["none", "day"],
+        "data.test_from": ["none", "2026-01-20"],
+        "data.since": ["none", "2026-01-03"],
+        "data.until": ["none", "2026-01-27"],
         "data.limit": ["4", "40", "none"],  # fewer than there are classes are refused
         "data.valid_fraction": ["0.02", "0.1", "0.5"],  # of ninety rows
         "data.test_fraction": ["0.02", "0.1", "0.4"],
@@ -83,7 +87,7 @@ def _checkpoint(folder: Path, family: str) -> Path:
 
 
 def _text_data(folder: Path) -> dict[str, list[str]]:
-    columns = ["text", "title", "label", "zero", "one"]
+    columns = ["text", "title", "label", "zero", "one", "thread", "day"]
     alone, split = folder / "alone.csv", folder / "split"
     if not split.exists():
         split.mkdir(parents=True)
@@ -98,6 +102,7 @@ def _text_data(folder: Path) -> dict[str, list[str]]:
     return {
         "data.source": [*map(str, files), "sample"],
         "data.columns": ["none", ",".join(columns)],
+        "data.group": ["none", "thread"],
         "data.text": ["none", "title,text"],
         "data.label": ["none", "zero", "one"],
         "data.label_names": ["none", ",".join(COLOURS)],
@@ -113,20 +118,29 @@ def _entity_data(folder: Path) -> dict[str, list[str]]:
             sentences = "\n".join(_conll(i) for i in range(number))
             (split / f"{name}.txt").write_text(sentences)
         lines = [
-            json.dumps({"tokens": ["the", *row.split()], "ner_tags": ["O", "B-COLOUR", "O"]})
-            for row in (f"{COLOURS[i % 3]} {THINGS[i % 8]}" for i in range(60))
+            json.dumps(
+                {
+                    "tokens": ["the", COLOURS[i % 3], THINGS[i % 8]],
+                    "ner_tags": ["O", "B-COLOUR", "O"],
+                    "document": i // 3,
+                    "day": f"2026-01-{i % 28 + 1:02d}",
+                }
+            )
+            for i in range(60)
         ]
         (folder / "sentences.jsonl").write_text("\n".join(lines) + "\n")
     return {
         "data.source": [str(split), str(folder / "sentences.jsonl"), "sample"],
         "data.columns": ["none", "word,tag"],
+        "data.group": ["none", "document"],
         "data.tag_names": ["none"],
     }
 
 
 def _conll(number: int) -> str:
     colour, thing = COLOURS[number % 3], THINGS[number % 8]
-    return f"the O\nvery B-COLOUR\n{colour} I-COLOUR\n{thing} B-THING\nfell O\n"
+    begins = "-DOCSTART- O\n\n" if number % 3 == 0 else ""
+    return f"{begins}the O\nvery B-COLOUR\n{colour} I-COLOUR\n{thing} B-THING\nfell O\n"
 
 
 def _rows(number: int) -> list[dict[str, Any]]:
@@ -137,6 +151,8 @@ def _rows(number: int) -> list[dict[str, Any]]:
             "label": COLOURS[i % 3],
             "zero": i % 3,
             "one": i % 3 + 1,
+            "thread": i // 3,
+            "day": f"2026-01-{i % 28 + 1:02d}",
         }
         for i in range(number)
     ]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from nightloom.data import SPLITS
 from nightloom.data.arrow import SplitWriter, StreamWriter, open_split, write_json
 from nightloom.data.sources.opened import Opened, open_source
-from nightloom.data.sources.unused import unused_fractions
+from nightloom.data.sources.unused import unused_cuts
 from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
@@ -25,6 +25,7 @@ from nightloom.errors import RunError
 from nightloom.facts import DataFacts
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings
+from nightloom.settings.data_values import microseconds
 
 
 def build_dataset(
@@ -68,17 +69,19 @@ def build_dataset(
         for line in (*source.notes.lines, *source.notes.read_as.values()):
             report.log(line)
         examples.resolve(parts)
+        cut = _cut(settings)
         partition = plan_partition(
             examples.counts(parts),
             lambda: (
-                (examples.class_of_code[batch["code"].to_numpy()], batch["content"].to_numpy())
-                for batch in open_split(parts["train"].path, ["code", "content"])
+                _deciding(batch, examples) for batch in open_split(parts["train"].path, _DECIDING)
             ),
-            Cut(settings.limit, settings.valid_fraction, settings.test_fraction, settings.seed),
+            cut,
             names=examples.class_names,
         )
         repeats = Repeats(staging / "repeats")
+        by = partition.facts(cut)
         written = _write_splits(out, parts, examples, partition, repeats, report)
+        examples.check_written(written, by)
         repeated = repeat_warnings(
             repeats.count(), row=examples.unit.removesuffix("s"), what=examples.equal
         )
@@ -91,14 +94,43 @@ def build_dataset(
         source=dict(source.facts),
         warnings=[
             *source.warnings,
-            *unused_fractions(settings, source.splits),
+            *unused_cuts(settings, source.splits),
             *examples.warnings(parts, written, repeated),
         ],
         notes=source.notes.lines or None,
-        more=examples.facts(written),
+        more={**examples.facts(written), **_asked(settings, by)},
     ).to_json()
     write_json(out / "dataset.json", facts)
     return facts
+
+
+_DECIDING = ("code", "content", "group", "time")
+
+
+def _deciding(batch: pa.RecordBatch, examples: Examples[Any, Any]) -> tuple[np.ndarray, ...]:
+    """What decides where rows go: their classes, content, groups and instants."""
+    code, *others = (batch[name].to_numpy() for name in _DECIDING)
+    return examples.class_of_code[code], *others
+
+
+def _asked(settings: DataSettings, by: Mapping[str, str]) -> dict[str, Any]:
+    """What decides of rows beside their text, where something does."""
+    days = {"since": settings.since, "until": settings.until}
+    within = {name: day for name, day in days.items() if day is not None}
+    return {name: told for name, told in (("cut", by), ("within", within)) if told}
+
+
+def _cut(settings: DataSettings) -> Cut:
+    test_from = settings.test_from
+    return Cut(
+        settings.limit,
+        settings.valid_fraction,
+        settings.test_fraction,
+        settings.seed,
+        group=settings.group,
+        time=settings.time,
+        test_from=None if test_from is None else microseconds(test_from),
+    )
 
 
 def _stage(
@@ -135,9 +167,8 @@ def _write_splits(
         for split, part in parts.items():
             start = 0
             for batch in open_split(part.path):
-                classes = examples.class_of_code[batch["code"].to_numpy()]
-                content = batch["content"].to_numpy()
-                where = partition.where(split, classes, content, start)
+                classes, content, group, time = _deciding(batch, examples)
+                where = partition.where(split, classes, content, start, group, time)
                 repeats.add(batch["hash"].to_numpy(), where)
                 columns = examples.decode(part, batch)
                 for number in np.unique(where[where != LEFT_OUT]):

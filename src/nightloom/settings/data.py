@@ -6,12 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from nightloom.settings.base import Settings
+from nightloom.settings.cutting import CutSettings
 from nightloom.settings.data_values import (
     DELIMITERS,
     Delimiter,
-    Fraction,
-    Limit,
     MissingLabels,
     Names,
     SplitName,
@@ -39,26 +37,8 @@ def _has_files(source: str) -> bool:
     return kind.has_files or not kind.prefix
 
 
-class _DataSettings(Settings):
+class _DataSettings(CutSettings):
     task: ClassVar[str]
-    limit: Limit = Field(
-        default=None,
-        description="Take at most this many training rows, a seeded part of them that keeps the "
-        "share of each class; the valid and test rows stay whole",
-    )
-    valid_fraction: Fraction = Field(
-        default=0.1,
-        description="Part of the training rows that becomes the validation split, where the "
-        "source has no file or split of its own for it",
-    )
-    test_fraction: Fraction = Field(
-        default=0.1,
-        description="Part of the training rows that becomes the test split, where the source has "
-        "no file or split of its own for it",
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=1, description="Seed of everything that is cut or drawn from the rows"
-    )
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
     offline: Literal["use", "fail"] = Field(
         default="use",
@@ -203,6 +183,11 @@ class TextDataSettings(_DataSettings):
                 f"data.label={self.label_column} is among data.text as well; "
                 "name another column in data.label or in data.text"
             )
+        for name in ("group", "time"):
+            if getattr(self, name) == self.label_column:
+                raise ValueError(
+                    f"data.{name}={self.label_column} is data.label as well; name another column"
+                )
         if self.label_names is not None and len(self.label_names) < 2:
             raise ValueError(
                 f"data.label_names={','.join(self.label_names)}: expected at least two classes"
@@ -226,8 +211,10 @@ class TextDataSettings(_DataSettings):
             for wanted, column in [
                 *(("text", name) for name in self.text_columns),
                 ("label", self.label_column),
+                ("group", self.group),
+                ("time", self.time),
             ]:
-                if column not in self.columns:
+                if column is not None and column not in self.columns:
                     hint = meant(column, self.columns)
                     raise ValueError(
                         f"data.{wanted}={shown(column, 40)} is not among data.columns "

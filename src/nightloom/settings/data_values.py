@@ -1,5 +1,7 @@
 """Kinds of values that only the settings of data have, as a terminal spells them."""
 
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -80,3 +82,55 @@ def _missing(value: Any) -> Any:
 
 
 MissingLabels = Annotated[tuple[str, ...] | None, BeforeValidator(_missing)]
+
+
+_AGO = re.compile(r"-(\d{1,6})\s*([dw])")
+_DAYS = {"d": 1, "w": 7}
+
+
+def _day(value: Any) -> Any:
+    """Read a day or a time of one in ISO 8601, or so many days or weeks before the night."""
+    value = absent(value)
+    if value is None:
+        return None
+    if isinstance(value, datetime | date):  # as YAML reads them
+        value = value.isoformat()
+    text = str(value).strip()
+    if match := _AGO.fullmatch(text.lower()):
+        return f"-{int(match[1])}{match[2]}"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            "expected a date such as 2026-11-26 or 2026-11-26T08:30, or days or weeks before the "
+            f"night such as -90d or -12w; got '{text}'"
+        ) from None
+    if moment.tzinfo is not None:
+        try:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ValueError(f"expected a date after the year 1, got '{text}'") from None
+    whole = moment == datetime(moment.year, moment.month, moment.day)
+    return moment.date().isoformat() if whole else moment.isoformat() + "Z"
+
+
+def on_night(day: str | None, night: date) -> str | None:
+    """A day that may count back from the night as one that does not."""
+    if day is None or not (match := _AGO.fullmatch(day)):
+        return day
+    try:
+        return (night - timedelta(days=int(match[1]) * _DAYS[match[2]])).isoformat()
+    except OverflowError:
+        return date.min.isoformat()
+
+
+def microseconds(day: str) -> int:
+    """A day that does not count back, in UTC, as microseconds since 1970."""
+    moment = datetime.fromisoformat(day)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+Day = Annotated[str | None, BeforeValidator(_day)]
+Column = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(absent)]

@@ -1,5 +1,6 @@
 """The settings of each flow: one tree of groups, with the defaults of its model."""
 
+from datetime import date
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -82,6 +83,11 @@ class FlowSettings(Settings):
     def on(self, gpu: Accelerator | None) -> Self:
         """With every setting resolved that depends on the device (see `TrainSettings.on`)."""
         return self.model_copy(update={"train": self.train.on(gpu)})
+
+    def dated(self, night: date) -> Self:
+        """With every day that counts back from the night as a date."""
+        data = self.data.dated(night)
+        return self if data is self.data else self.model_copy(update={"data": data})
 
     @property
     def task(self) -> Task:

@@ -3,8 +3,9 @@
 from nightloom.context import BuildContext, Built
 from nightloom.data.build import build_dataset
 
-_NAMES = frozenset({"dataset.json", "source", "warnings", "notes"})
-"""Holds names of files, which change nothing: the rows and labels are elsewhere as well."""
+_NAMES = frozenset({"dataset.json", "source", "warnings", "notes", "cut", "within"})
+"""Holds names of files and days that count on with the night, which change nothing: the rows and
+labels are elsewhere as well."""
 
 
 def build(context: BuildContext) -> Built:

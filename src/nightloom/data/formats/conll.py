@@ -7,6 +7,7 @@ from itertools import chain
 
 from nightloom.data.formats.conll_columns import Layout, Line, see_layout
 from nightloom.data.formats.conll_head import COUNTED
+from nightloom.data.formats.documents import with_documents
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.format import Format
 from nightloom.data.formats.notes import Notes
@@ -17,6 +18,7 @@ from nightloom.settings.spelling import quoted, shown
 
 _DOCUMENTS = ("-DOCSTART-", "-DOCEND-")
 _COLUMNS_OF_FILE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)")
+_NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 _KEY_AND_VALUE = re.compile(r"#\s+\S+\s+=\s")
 _WORDS_SEEN = 2_000
 
@@ -34,6 +36,8 @@ class ConllReader:
     names: tuple[str, ...] | None = None
     bare: bool = False
     notes: Notes = field(default_factory=Notes)
+    documents: bool = False
+    """Whether each sentence is told the document that it stands in, by what that begins with."""
     agreed: dict[int, Layout] = field(default_factory=dict)
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
@@ -47,7 +51,8 @@ class ConllReader:
         if layout is None:
             return
         body = _Body(file, layout, spelling)
-        yield from body.sentences(chain(head, lines))
+        found = body.sentences(chain(head, lines))
+        yield from with_documents(found, body.starts, file) if self.documents else found
         self.notes.warnings += body.warnings()
 
     def _see(
@@ -112,6 +117,8 @@ class _Body:
     inner_comments: int = 0
     first_comment: str = ""
     ranges: int = 0
+    starts: list[int] = field(default_factory=list)
+    """Lines at which documents start."""
 
     def sentences(self, lines: Iterator[Line]) -> Iterator[Sentences]:
         layout, known = self.layout, self.spelling.known
@@ -126,6 +133,8 @@ class _Body:
         for number, line in lines:
             line = line.rstrip("\r\n")
             if not line or line.isspace() or (line[0] == "-" and line.startswith(_DOCUMENTS)):
+                if line.startswith(_DOCUMENTS):
+                    self.starts.append(number)
                 if tokens:
                     batch.add(tokens, tags, start)
                     if where:
@@ -148,6 +157,7 @@ class _Body:
                 tag = self._tag(raw, word, number)
             if not tokens:
                 if word.startswith(_DOCUMENTS):
+                    self.starts.append(number)
                     continue
                 start = number
             if where is not None:
@@ -173,6 +183,8 @@ class _Body:
     ) -> bool:
         """Whether the line is a comment, a header, or counts what is no word; else it must fit."""
         if line[0] == "#" and not self._is_word(line, parts):
+            if _NEW_DOCUMENT.match(line):
+                self.starts.append(number)
             if inside:
                 self._comment_inside(number, line, parts)
             return True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nightloom.data import BYTES_PER_BATCH, ROWS_PER_BATCH
+from nightloom.data.formats.beside import Beside
 from nightloom.errors import InputError
 
 
@@ -13,7 +14,7 @@ class Sentences:
 
     `line_a_word` says whether each word has a line of its own; `lines` has the lines of the words
     of sentences between whose words other lines stand, by the line of the first; `place` is the
-    path of the file, where a split may have several.
+    path of the file, where a split may have several; `beside` is what else was asked for.
     """
 
     line_a_word: bool
@@ -23,6 +24,10 @@ class Sentences:
     starts: list[int] = field(default_factory=list)
     lines: dict[int, list[int]] = field(default_factory=dict)
     size: int = 0
+    beside: Beside = field(default_factory=Beside)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
 
     def add(self, tokens: list[str], tags: list[str], start: int) -> None:
         """Append one sentence."""
@@ -30,6 +35,24 @@ class Sentences:
         self.tags.append(tags)
         self.starts.append(start)
         self.size += 16 * len(tokens)
+
+    def only(self, kept: Sequence[int]) -> "Sentences":
+        """The sentences at some positions."""
+        starts = [self.starts[at] for at in kept]
+        return Sentences(
+            self.line_a_word,
+            self.place,
+            [self.tokens[at] for at in kept],
+            [self.tags[at] for at in kept],
+            starts,
+            {start: self.lines[start] for start in starts if start in self.lines},
+            beside=self.beside.only(kept),
+        )
+
+    @property
+    def numbers(self) -> list[int]:
+        """What rows call where they are."""
+        return self.starts
 
     @property
     def full(self) -> bool:

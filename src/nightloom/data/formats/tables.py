@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from nightloom.data.formats.beside import NOTHING, Beside, BesideColumns
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import TableOptions
 from nightloom.data.formats.files import SourceFile
@@ -20,13 +22,17 @@ from nightloom.settings.spelling import quoted, shown
 class Rows:
     """A batch of rows: their texts, their labels as written, and the line or row of each.
 
-    `place` is the file's path, or source and split.
+    `place` is the file's path, or source and split; `beside` what else was asked for.
     """
 
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     place: str = ""
+    beside: Beside = field(default_factory=Beside)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
     def add(self, text: str, label: str, number: int) -> None:
         """Append one row."""
@@ -34,13 +40,33 @@ class Rows:
         self.labels.append(label)
         self.numbers.append(number)
 
+    def only(self, kept: Sequence[int]) -> "Rows":
+        """The rows at some positions."""
+        return Rows(
+            [self.texts[at] for at in kept],
+            [self.labels[at] for at in kept],
+            [self.numbers[at] for at in kept],
+            self.place,
+            self.beside.only(kept),
+        )
+
+    def place_of(self, at: int) -> str:
+        """Where the row at a position is, for a person."""
+        return f"{self.place}:{self.numbers[at]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableColumns(TableOptions):
-    """What is read of a table: `text` columns joined by a space, and the `label` column."""
+    """What is read of a table: `text` columns joined by a space, the `label` column, and others."""
 
     text: tuple[str, ...]
     label: str
+    beside: BesideColumns = NOTHING
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All that are read, each once, the text's first."""
+        return tuple(dict.fromkeys((*self.text, self.label, *self.beside.names)))
 
 
 def read_records(
@@ -80,17 +106,25 @@ def read_table(
 
 def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Iterator[Rows]:
     path = str(file.path)
-    wanted = tuple(dict.fromkeys((*columns.text, columns.label)))
+    wanted = columns.wanted
+    label_at = wanted.index(columns.label)
     if batches := FORMATS[file.format].batches:
         expect(file, wanted, label=columns.label)
         yield from rows_of_batches(batches(file, wanted), columns, place=path)
         return
     for found in read_records(file, wanted, columns, label=columns.label, tally=tally):
         labels = [
-            label_as_text(row[-1], f"{path}:{number}", columns.label)
+            label_as_text(row[label_at], f"{path}:{number}", columns.label)
             for row, number in zip(found.rows, found.numbers, strict=True)
         ]
-        yield Rows(texts_of(found, columns.text, path), labels, found.numbers, path)
+        rows = Rows(texts_of(found, columns.text, path), labels, found.numbers, path)
+        rows.beside = columns.beside.of_values(partial(_values, found, wanted), rows.place_of)
+        yield rows
+
+
+def _values(found: Records, wanted: Sequence[str], name: str) -> list[Any]:
+    at = wanted.index(name)
+    return [row[at] for row in found.rows]
 
 
 def rows_of_batches(
@@ -180,4 +214,5 @@ def _rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, 
         for at, value in enumerate(batch.column(columns.label).to_pylist())
     ]
     numbers = list(range(start + 1, start + 1 + len(texts)))
-    return Rows(texts, labels, numbers, place)
+    beside = columns.beside.of_batch(batch, lambda at: f"{place}: row {start + at + 1}")
+    return Rows(texts, labels, numbers, place, beside)

@@ -1,11 +1,12 @@
 """Reader of rows with a list of words and a list of tags: JSONL, Parquet, and data sets of hubs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from nightloom.data.formats.beside import NOTHING, Beside, BesideColumns
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS, position
 from nightloom.data.formats.conll import CONLL, ConllReader
 from nightloom.data.formats.files import SourceFile
@@ -18,8 +19,8 @@ from nightloom.data.labels.tag_spelling import TagSpelling
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, meant, quoted, shown
 
-Row = tuple[str, int, Any, Any]
-"""Place, line or number of a row, its words and its tags."""
+Row = tuple[str, int, Any, Any, Beside]
+"""Place, line or number of a row, its words and its tags, and what else was asked for."""
 
 
 @dataclass
@@ -35,6 +36,7 @@ class TaggedRowReader:
     names: tuple[str, ...] | None = None
     bare: bool = False
     notes: Notes = field(default_factory=Notes)
+    beside: BesideColumns = NOTHING
     chosen: tuple[str, str] | None = None
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
@@ -47,7 +49,7 @@ class TaggedRowReader:
             schema = form.schema(file)
             columns = self._columns(schema.names, place, file.split)
             yield from self.read_batches(
-                form.batches(file, columns),
+                form.batches(file, tuple(dict.fromkeys((*columns, *self.beside.names)))),
                 schema.names,
                 place=place,
                 split=file.split,
@@ -72,24 +74,26 @@ class TaggedRowReader:
         """
         words, tags = self._columns(present, place, split)
         spelling = self._spelling(class_names.get(tags), tags, place)
-        yield from self._sentences(_batch_rows(batches, words, tags, place), spelling)
+        rows = _batch_rows(batches, words, tags, place, self.beside)
+        yield from self._sentences(rows, spelling)
 
     def _json_rows(self, file: SourceFile) -> Iterator[Row]:
         names: tuple[str, str] | None = None
         for number, value in read_objects(file, self.encoding):
             place = f"{file.path}:{number}"
             names = names or self._columns(list(value), place, file.split)
-            for name in names:
+            for name in (*names, *self.beside.names):
                 if name not in value:
                     raise _no_column(place, name, list(value))
-            yield place, number, value[names[0]], value[names[1]]
+            beside = self.beside.of_values(_only(value), _always(place))
+            yield place, number, value[names[0]], value[names[1]], beside
 
     def _columns(self, present: Sequence[str], place: str, split: str) -> tuple[str, str]:
         """The columns of words and tags; chosen once, and said for every split."""
         if self.chosen is None:
             self.chosen = self._choose(present, place)
         words, tags = self.chosen
-        for name in self.chosen:
+        for name in (*self.chosen, *self.beside.names):
             if name not in present:
                 raise _no_column(place, name, present)
         others = [name for name in TAG_COLUMNS if name in present and name != tags]
@@ -154,11 +158,12 @@ class TaggedRowReader:
             batch.tags = [_tags(marks, spelling, column(), place) for place, marks in pending]
             return batch
 
-        for place, number, words, marks in rows:
+        for place, number, words, marks, beside in rows:
             _check_words(words, place, self._word_column())
             _check_list(marks, column(), place)
             check_pair(words, marks, place)
             batch.add(words, [], number)
+            batch.beside.extend(beside)
             pending.append((place, marks))
             if batch.full:
                 yield finished()
@@ -174,14 +179,25 @@ class TaggedRowReader:
 
 
 def _batch_rows(
-    batches: Iterable[pa.RecordBatch], words: str, tags: str, place: str
+    batches: Iterable[pa.RecordBatch], words: str, tags: str, place: str, columns: BesideColumns
 ) -> Iterator[Row]:
-    number = 0
+    number, none = 0, Beside()
     for batch in batches:
+        first = number + 1
+        beside = columns.of_batch(batch, lambda at, first=first: f"{place}: row {first + at}")  # type: ignore[misc]
         pairs = zip(batch.column(words).to_pylist(), batch.column(tags).to_pylist(), strict=True)
-        for some, marks in pairs:
+        for at, (some, marks) in enumerate(pairs):
             number += 1
-            yield f"{place}: row {number}", number, some, marks
+            own = beside.only([at]) if columns.names else none
+            yield f"{place}: row {number}", number, some, marks, own
+
+
+def _only(value: Mapping[str, Any]) -> Callable[[str], list[Any]]:
+    return lambda name: [value[name]]
+
+
+def _always(place: str) -> Callable[[int], str]:
+    return lambda at: place
 
 
 def _check_words(words: Any, place: str, column: str) -> None:

@@ -63,6 +63,11 @@ def check(settings: DataSettings) -> None:
 
 def accepts(settings: Any) -> None:
     """Refuse columns and names where the sample has its own."""
+    for name in ("group", "time"):
+        if (column := getattr(settings, name)) is not None:
+            raise ValueError(
+                f"data.{name}={column}: the sample has no such column; leave it out, or name a file"
+            )
     if isinstance(settings, EntityDataSettings):
         if settings.columns is not None:
             raise ValueError("data.columns: the sample has words and tags only; leave it out")

@@ -5,13 +5,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from nightloom.data.formats.conll import ConllReader
+from nightloom.data.formats.beside import BesideColumns
+from nightloom.data.formats.conll import CONLL, ConllReader
+from nightloom.data.formats.documents import DOCUMENT
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.formats.tagged_rows import TaggedRowReader, read_sentences
 from nightloom.data.sources.opened import Reader
+from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
+from nightloom.settings.spelling import shown
 
 
 class SentenceReader(Reader[Sentences]):
@@ -26,13 +30,30 @@ class SentenceReader(Reader[Sentences]):
             settings.scheme == "io",
             self.notes,
         )
-        self._lines, self._rows = ConllReader(*how), TaggedRowReader(*how)
+        self._settings = settings
+        self._lines = ConllReader(*how, documents=settings.group == DOCUMENT)
+        self._rows = TaggedRowReader(*how, beside=BesideColumns(settings.group, settings.time))
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
         """As Reader says; each batch has the path of its file."""
+        if file.format == CONLL.name:
+            self._check_conll(file)
         for batch in read_sentences(file, lines=self._lines, rows=self._rows):
             batch.place = str(file.path)
             yield batch
+
+    def _check_conll(self, file: SourceFile) -> None:
+        """Raise InputError for what stands beside sentences elsewhere, but not in columns."""
+        if self._settings.time is not None:
+            raise InputError(
+                f"{file.path}: data.time={shown(self._settings.time, 40)}: CoNLL columns have no "
+                "times; give the sentences as JSONL or Parquet with such a column, or leave it out"
+            )
+        if self._settings.group not in (None, DOCUMENT):
+            raise InputError(
+                f"{file.path}: data.group={shown(self._settings.group or '', 40)}: sentences in "
+                f"CoNLL columns are of documents alone; expected data.group={DOCUMENT}"
+            )
 
     def read_batches(
         self, batches: Iterable[pa.RecordBatch], present: Sequence[str], **known: Any

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
+from nightloom.data.formats.beside import BesideColumns
 from nightloom.data.formats.delimited import Tally, missing_column
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.known import FORMATS
@@ -32,6 +33,7 @@ class TextReader(Reader[Rows]):
             encoding=settings.encoding,
             quoted=settings.quoted,
             delimiter=settings.delimiter_character,
+            beside=BesideColumns(settings.group, settings.time),
         )
 
     def read(self, file: SourceFile) -> Iterator[Rows]:
@@ -73,7 +75,7 @@ class TextReader(Reader[Rows]):
 
     def names_in_tables(self, tables: Tables, source: str) -> tuple[str, ...] | None:
         """As Reader says."""
-        for name in (*self._columns.text, self._columns.label):
+        for name in self._columns.wanted:
             if name not in tables.columns:
                 raise missing_column(source, name, tables.columns)
         return tables.class_names.get(self._columns.label)

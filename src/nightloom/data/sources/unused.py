@@ -35,8 +35,8 @@ def _unused(name: str, value: str, use: str, what: str) -> InputError:
     return InputError(f"data.{name}={value} is for {use}; {what}: leave it out")
 
 
-def unused_fractions(settings: DataSettings, splits: Collection[str]) -> list[str]:
-    """A line for each part that was to be cut, where the source has such a split itself."""
+def unused_cuts(settings: DataSettings, splits: Collection[str]) -> list[str]:
+    """A line for each setting of a part that was to be cut, where the source has that itself."""
     fields = type(settings).model_fields
     lines = []
     for split, fraction in (("valid", settings.valid_fraction), ("test", settings.test_fraction)):
@@ -46,4 +46,16 @@ def unused_fractions(settings: DataSettings, splits: Collection[str]) -> list[st
                 f"data.{name}={fraction} is not used, the source has its own {split} split; "
                 f"data.{split}_split=train leaves that out and cuts a part of train"
             )
+    others = []
+    if "test" in splits and settings.test_from is not None:
+        others.append(("test_from", settings.test_from, "test"))
+    elif "test" in splits and settings.time is not None and not (settings.since or settings.until):
+        others.append(("time", settings.time, "test"))
+    if {"valid", "test"} <= set(splits) and settings.group is not None:
+        others.append(("group", settings.group, "valid and test"))
+    lines += [
+        f"data.{name}={value} cuts nothing, the source has its own {split}; "
+        "data.test_split=train leaves that out and cuts a part of train"
+        for name, value, split in others
+    ]
     return lines

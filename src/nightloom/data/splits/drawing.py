@@ -1,8 +1,9 @@
 """Seeded drawing of rows that is the same on every machine and with every library version.
 
-Each row gets a 64-bit rank from SplitMix64 (Steele, Lea and Flood 2014) of seed and row number,
-and a draw is the rows of lowest rank of each class: a smaller draw lies within a larger one. What
-is kept of a draw is one rank a class, so rows are looked at some at a time and never held.
+Each row gets a 64-bit rank from SplitMix64 (Steele, Lea and Flood 2014) of seed and what it says,
+or its number, and a draw is the rows of lowest rank of each class: a smaller draw lies within a
+larger one. What is kept of a draw is one rank a class, so rows are looked at some at a time and
+never held.
 """
 
 import hashlib
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Chunk = tuple[int, np.ndarray, np.ndarray]
-"""Number of the first row, the rows' classes (integers) and which of them take part (bool)."""
+Chunk = tuple[int, np.ndarray, np.ndarray] | tuple[int, np.ndarray, np.ndarray, np.ndarray]
+"""Number of the first row, the rows' classes (integers), which of them take part (bool), and what
+they say (uint64) where that decides and not their number."""
 
 HIGHEST = np.uint64(2**64 - 1)
 
@@ -69,7 +71,8 @@ def shares(counts: Sequence[int], take: int, *, most: Sequence[int] | None = Non
 
 @dataclass(frozen=True)
 class Draw:
-    """Some rows of each class: those whose rank is at most the class's limit."""
+    """Some rows of each class: those whose rank is at most the class's limit, and of those that
+    have it (they say the same) the ones up to a number."""
 
     seed: int
     purpose: str
@@ -77,12 +80,30 @@ class Draw:
     """Highest rank of each class, uint64 of shape [classes]."""
     any_of: np.ndarray
     """Whether any row of the class is drawn, bool of shape [classes]."""
+    last: np.ndarray
+    """Number of the last row of each class that is drawn at its limit, int64 of shape [classes]."""
 
-    def holds(self, classes: np.ndarray, start: int) -> np.ndarray:
-        """Which of the rows from number `start` on are drawn, as a mask of shape [rows]."""
-        rank = ranks(len(classes), seed=self.seed, purpose=self.purpose, start=start)
-        held: np.ndarray = (rank <= self.limits[classes]) & self.any_of[classes]
+    def holds(
+        self, classes: np.ndarray, start: int, content: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Which of the rows from number `start` on are drawn, as a mask of shape [rows].
+
+        `content` is what they say, where the draw is by that.
+        """
+        rank = _ranks(len(classes), content, seed=self.seed, purpose=self.purpose, start=start)
+        numbers = np.arange(start, start + len(classes))
+        below = rank < self.limits[classes]
+        at_limit = (rank == self.limits[classes]) & (numbers <= self.last[classes])
+        held: np.ndarray = (below | at_limit) & self.any_of[classes]
         return held
+
+
+def _ranks(
+    rows: int, content: np.ndarray | None, *, seed: int, purpose: str, start: int
+) -> np.ndarray:
+    if content is None:
+        return ranks(rows, seed=seed, purpose=purpose, start=start)
+    return content_ranks(content, seed=seed, purpose=purpose)
 
 
 def draw_lowest(
@@ -101,29 +122,33 @@ def draw_lowest(
     """
     number, wanted = np.asarray(counts, dtype=np.float64), np.asarray(take, dtype=np.int64)
     limits = np.full(len(wanted), HIGHEST)
+    last = np.full(len(wanted), np.iinfo(np.int64).max)
     open_ = (wanted > 0) & (wanted < number)
     deviations = 6.0
     while open_.any():
         low, high = _band(wanted, number, deviations, among=open_)
         below = np.zeros(len(wanted), dtype=np.int64)
-        classes_inside, ranks_inside = [], []
-        for start, classes, among in chunks():
-            rank = ranks(len(classes), seed=seed, purpose=purpose, start=start)
+        classes_inside, ranks_inside, numbers_inside = [], [], []
+        for start, classes, among, *said in chunks():
+            content = said[0] if said else None
+            rank = _ranks(len(classes), content, seed=seed, purpose=purpose, start=start)
             lower = among & (rank < low[classes])
             below += np.bincount(classes[lower], minlength=len(wanted))
             inside = among & ~lower & (rank <= high[classes]) & open_[classes]
             classes_inside.append(classes[inside])
             ranks_inside.append(rank[inside])
+            numbers_inside.append(start + np.flatnonzero(inside))
         of_class, rank = np.concatenate(classes_inside), np.concatenate(ranks_inside)
-        order = np.lexsort((rank, of_class))
+        order = np.lexsort((rank, of_class))  # stable: rows of one rank stay in order
         of_class, rank = of_class[order], rank[order]
+        numbers = np.concatenate(numbers_inside)[order]
         first = np.searchsorted(of_class, np.arange(len(wanted) + 1))
         for c in np.flatnonzero(open_).tolist():
             at = first[c] + wanted[c] - below[c] - 1
             if first[c] <= at < first[c + 1]:
-                limits[c], open_[c] = rank[at], False
+                limits[c], last[c], open_[c] = rank[at], numbers[at], False
         deviations *= 16
-    return Draw(seed, purpose, limits, wanted > 0)
+    return Draw(seed, purpose, limits, wanted > 0, last)
 
 
 def _band(

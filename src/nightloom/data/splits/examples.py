@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data.sources.opened import Batch, Opened, Reader
+from nightloom.errors import InputError
 
 
 @dataclass(slots=True)
@@ -24,6 +25,14 @@ class Part:
     """Rows without any text or words."""
     rows_of_code: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Rows of each code, int64; codes first seen in later splits are missing."""
+    outside: int = 0
+    """Rows that are older or newer than asked for, and left out."""
+    undated: int = 0
+    """Rows without a time, where one was asked for."""
+    first_undated: str = ""
+    ungrouped: int = 0
+    """Rows without a group, where one was asked for."""
+    first_ungrouped: str = ""
 
     def count(self, codes: np.ndarray) -> None:
         """Add rows by their codes, int32 of shape [rows]."""
@@ -48,10 +57,11 @@ Kept = TypeVar("Kept", bound=Part)
 class Examples(ABC, Generic[Batch, Kept]):
     """The rows of one source as examples of a task, from reading to what is said of them.
 
-    `staged` are the columns of the staging file, among them `code` (int32: what decides which
-    class a row is of), `content` (uint64: what it says, whatever its label) and `hash` (int64:
-    equal in rows that repeat each other). `written` are two columns: what is read, and the numbers
-    of the labels.
+        `staged` are the columns of the staging file, among them `code` (int32: what decides which
+    class a row is of), `content` (uint64: what it says, whatever its label), `group` (uint64: equal
+    in rows that are to be on one side; else as content), `time` (int64: its instant, else 0) and
+    `hash` (int64: equal in rows that repeat each other). `written` are two columns: what is read,
+    and the numbers of the labels.
     """
 
     reader: "ClassVar[type[Reader[Any]]]"
@@ -110,6 +120,15 @@ class Examples(ABC, Generic[Batch, Kept]):
         self, parts: Mapping[str, Kept], written: Mapping[str, Written], repeated: list[str]
     ) -> list[str]:
         """Lines for a person, those of `repeated` rows among them."""
+
+    def check_written(self, written: Mapping[str, Written], by: Mapping[str, str]) -> None:
+        """Raise InputError where what decided the cuts (`by`) left nothing to learn from."""
+        if by and np.count_nonzero(written["train"].labels) < 2:
+            cut = " from ".join(f"{value}" for value in by.values())
+            raise InputError(
+                f"data.{next(iter(by))}={cut}: all that is left in train has one label; expected "
+                "at least two; take fewer rows for test (data.test_fraction) or name another column"
+            )
 
     def counts(self, parts: Mapping[str, Kept]) -> dict[str, np.ndarray]:
         """The rows of each class in each split of the source, int64 of shape [classes]."""

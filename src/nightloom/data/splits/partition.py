@@ -3,33 +3,29 @@
 Which part a row of train belongs to follows from what it says, the seed and the fraction alone, for
 classes of MANY rows or more: rows may come, go and change places, and none changes sides. Smaller
 classes have a quota instead, their rows of lowest rank, so that they are in every part; there some
-rows move where others come or go. What says the same is on the same side.
+rows move where others come or go. What says the same is on the same side. Where rows have groups,
+the group decides in the place of the text; where they have times, the newest are test.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from nightloom.data import SPLITS
-from nightloom.data.splits.drawing import (
-    HIGHEST,
-    Chunk,
-    Draw,
-    content_ranks,
-    draw_lowest,
-    shares,
-)
+from nightloom.data.formats.instants import told
+from nightloom.data.splits.cutting import MANY, Cutting, Keys
+from nightloom.data.splits.drawing import Chunk, Draw, draw_lowest, shares
+from nightloom.data.splits.groups import cut_groups
+from nightloom.data.splits.newest import newest_from
 from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted
 
 LEFT_OUT = 255
-MANY = 100
-"""Rows of a class from which on no row depends on others."""
-_Among = Callable[[], Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]]
-"""First number, classes, content, and which are not yet taken, of some rows at a time."""
-TrainingRows = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
-"""Classes (integers) and content (uint64) of the training rows in order, some at a time."""
+TrainingRows = Callable[[], Iterable[tuple[np.ndarray, ...]]]
+"""Classes (integers), content (uint64), and where they are needed group (uint64) and time (int64)
+of the training rows in order, some at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +36,35 @@ class Cut:
     valid_fraction: float
     test_fraction: float
     seed: int
+    group: str | None = None
+    """The column whose groups are to stay together, if any."""
+    time: str | None = None
+    """The column by whose times the newest rows are test, if any."""
+    test_from: int | None = None
+    """The instant from which on they are; None: as many as `test_fraction` says."""
+
+
+class PartOfTrain(Protocol):
+    """A part that is cut."""
+
+    @property
+    def split(self) -> str:
+        """What it becomes."""
+
+    def holds(self, rows: Keys) -> np.ndarray:
+        """Which of some rows are in it, as a mask of shape [rows]."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """The rows of a part that is cut: by what they say, of some classes by their number."""
+class Newest:
+    """The rows from an instant on."""
 
-    seed: int
     split: str
-    limits: np.ndarray
-    """Number of ranks of each class that are taken, from 0 on, uint64 of shape [classes]."""
-    numbered: Draw | None = None
-    """Rows of classes of which too many say the same."""
+    start: int
 
-    def holds(self, classes: np.ndarray, content: np.ndarray, start: int) -> np.ndarray:
-        """Which of the rows from number `start` on are taken, as a mask of shape [rows]."""
-        rank = content_ranks(content, seed=self.seed, purpose=self.split)
-        found: np.ndarray = rank < self.limits[classes]
-        if self.numbered is not None:
-            found |= self.numbered.holds(classes, start)
+    def holds(self, rows: Keys) -> np.ndarray:
+        """Which of some rows are from then on, as a mask of shape [rows]."""
+        found: np.ndarray = rows.time >= self.start
         return found
 
 
@@ -66,26 +72,61 @@ class Taken:
 class Partition:
     """Where each row of the source goes: what is cut from train, and which of the rest is kept."""
 
-    cuts: tuple[Taken, ...] = ()
+    cuts: tuple[PartOfTrain, ...] = ()
+    dropped: np.ndarray | None = None
+    """Rows of train that are left out, by number (bool)."""
     kept: Draw | None = None
 
-    def where(self, split: str, classes: np.ndarray, content: np.ndarray, start: int) -> np.ndarray:
+    def where(
+        self,
+        split: str,
+        classes: np.ndarray,
+        content: np.ndarray,
+        start: int,
+        group: np.ndarray | None = None,
+        time: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Where the rows of `split` from number `start` on go: numbers in SPLITS, or LEFT_OUT.
 
         `classes` are the rows' classes, integers of shape [rows], and `content` what they say,
-        uint64; returns uint8 of that shape.
+        uint64, as is `group`, of rows that are to be on one side, where that is not the content;
+        `time` are their instants. Returns uint8 of that shape.
         """
-        goes = np.full(len(classes), SPLITS.index(split), np.uint8)
         if split != "train":
-            return goes
-        rest = np.ones(len(classes), dtype=bool)
-        for taken in self.cuts:
-            part = rest & taken.holds(classes, content, start)
-            goes[part] = SPLITS.index(taken.split)
+            return np.full(len(classes), SPLITS.index(split), np.uint8)
+        return self.of_train(_keys(start, classes, content, group, time))
+
+    def of_train(self, rows: Keys) -> np.ndarray:
+        """Where some rows of train go, as `where` says."""
+        goes = np.zeros(len(rows.classes), np.uint8)
+        rest = np.ones(len(goes), dtype=bool)
+        for cut in self.cuts:
+            part = rest & cut.holds(rows)
+            goes[part] = SPLITS.index(cut.split)
             rest &= ~part
+        if self.dropped is not None:
+            goes[rest & self.dropped[rows.start : rows.start + len(goes)]] = LEFT_OUT
         if self.kept is not None:
-            goes[rest & ~self.kept.holds(classes, start)] = LEFT_OUT
+            goes[rest & ~self.kept.holds(rows.classes, rows.start, rows.content)] = LEFT_OUT
         return goes
+
+    def facts(self, cut: Cut) -> dict[str, str]:
+        """By what the parts are cut where it is not the text, and the first day of the newest."""
+        newest = [told(part.start) for part in self.cuts if isinstance(part, Newest)]
+        if newest and cut.time:
+            return {"time": cut.time, "test_from": newest[0]}
+        return {"group": cut.group} if cut.group and self.cuts else {}
+
+
+def _keys(
+    start: int,
+    classes: np.ndarray,
+    content: np.ndarray,
+    group: np.ndarray | None = None,
+    time: np.ndarray | None = None,
+) -> Keys:
+    time = np.zeros(len(classes), dtype=np.int64) if time is None else time
+    return Keys(start, classes, content, content if group is None else group, time)
 
 
 def plan_partition(
@@ -94,41 +135,60 @@ def plan_partition(
     cut: Cut,
     *,
     names: Sequence[str] | None,
+    drop: Callable[[Partition], np.ndarray | None] = lambda plan: None,
 ) -> Partition:
     """Plan where the rows go, from the rows of each class in each split that the source has.
 
     Rows of valid and test stay. From train a part is cut for test, then one for valid, each only
-    where the source has no such split; then `limit` of the rest are kept. Every class is in every
-    part. With `names` None the rows have no classes (all zeros). Raises InputError where a class
-    has too few rows for that.
+    where the source has no such split; what `drop` then says, by the numbers of training rows, is
+    left out; then `limit` of the rest are kept. Every class is in every part, unless groups or
+    times cut. With `names` None the rows have no classes (all zeros). Raises InputError where there
+    are too few rows for that.
     """
     missing = [split for split in ("test", "valid") if split not in counts]
-    _check_enough(counts["train"], missing, names)
+    if not (cut.group or cut.time):
+        _check_enough(counts["train"], missing, names)
     plan = Partition()
     rest = counts["train"].copy()
 
-    def among() -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    def among() -> Iterator[tuple[Keys, np.ndarray]]:
         start = 0
-        for classes, content in training_rows():
-            goes = plan.where("train", classes, content, start)
-            yield start, classes, content, goes == SPLITS.index("train")
-            start += len(classes)
+        for rows in training_rows():
+            keys = _keys(start, *rows)
+            yield keys, plan.of_train(keys) == SPLITS.index("train")
+            start += len(keys.classes)
 
     def chunks() -> Iterator[Chunk]:
-        for start, classes, _, free in among():
-            yield start, classes, free
+        for keys, free in among():
+            yield keys.start, keys.classes, free, keys.content
 
+    def counted() -> np.ndarray:
+        found = np.zeros(len(rest), dtype=np.int64)
+        for keys, free in among():
+            found += np.bincount(keys.classes[free], minlength=len(found))
+        return found
+
+    part: PartOfTrain
     for left, split in enumerate(missing):
-        cutting = _Cutting(
-            seed=cut.seed,
-            split=split,
-            fraction=cut.test_fraction if split == "test" else cut.valid_fraction,
-            keep=len(missing) - left,
-            rest=rest,
-        )
-        taken, rows = cutting.taken(among, counts["train"] >= MANY)
-        rest = rest - rows
-        plan = Partition((*plan.cuts, taken))
+        fraction = cut.test_fraction if split == "test" else cut.valid_fraction
+        keep = len(missing) - left
+        if cut.time and split == "test":
+            part = _newest(training_rows, cut, rows=int(rest.sum()))
+        elif cut.group:
+            part = cut_groups(
+                among, column=cut.group, seed=cut.seed, split=split, fraction=fraction, keep=keep
+            )
+        else:
+            cutting = Cutting(seed=cut.seed, split=split, fraction=fraction, keep=keep, rest=rest)
+            part, _ = cutting.taken(among, counts["train"] >= MANY)
+        plan = replace(plan, cuts=(*plan.cuts, part))
+        before, rest = rest, counted()
+        if rest.sum() < keep or rest.sum() == before.sum():
+            raise InputError(_too_few(cut, split, int(before.sum())))
+    dropped = drop(plan)
+    if dropped is not None:
+        plan = replace(plan, dropped=dropped)
+        rest = counted()
     classes = int((rest > 0).sum())
     if cut.limit is not None and cut.limit < rest.sum():
         if cut.limit < classes:
@@ -138,85 +198,39 @@ def plan_partition(
             )
         take = shares(rest.tolist(), cut.limit)
         kept = draw_lowest(chunks, rest.tolist(), take, seed=cut.seed, purpose="limit")
-        plan = Partition(plan.cuts, kept)
+        plan = replace(plan, kept=kept)
     return plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Cutting:
-    """One part to be cut of what is left of train, of which `keep` rows a class have to stay."""
+def _newest(training_rows: TrainingRows, cut: Cut, *, rows: int) -> Newest:
+    """The part of the newest rows; raises InputError where that is none or all of them."""
 
-    seed: int
-    split: str
-    fraction: float
-    keep: int
-    rest: np.ndarray
-    """Rows of each class that are left, int64 of shape [classes]."""
+    def times() -> Iterator[np.ndarray]:
+        return (some[3] for some in training_rows())
 
-    def taken(self, among: _Among, is_many: np.ndarray) -> tuple[Taken, np.ndarray]:
-        """What is taken, and how many rows of each class; `is_many` are classes without a quota."""
-        threshold = np.uint64(min(int(self.fraction * 2.0**64), int(HIGHEST)))
-        rows = np.zeros(len(self.rest), dtype=np.int64)
-        few: list[tuple[np.ndarray, np.ndarray]] = []
-        for _, classes, content, free in among():
-            rank = content_ranks(content[free], seed=self.seed, purpose=self.split)
-            classes = classes[free]
-            many = is_many[classes]
-            rows += np.bincount(classes[many & (rank < threshold)], minlength=len(rows))
-            few.append((classes[~many], rank[~many]))
-        fits = (rows > 0) & (self.rest - rows >= self.keep)
-        if (is_many & ~fits & (self.rest > 0)).any():  # a tiny fraction, or rows that say the same
-            return self.taken(among, is_many & fits)
-        limits = np.where(is_many, threshold, np.uint64(0))
-        quota = self._quotas((self.rest > 0) & ~is_many)
-        self._by_rank(few, quota, limits, rows)
-        return Taken(self.seed, self.split, limits, self._by_number(among, quota, rows)), rows
-
-    def _quotas(self, of: np.ndarray) -> np.ndarray:
-        """How many rows to take of some classes."""
-        quota = np.zeros(len(of), dtype=np.int64)
-        if of.any():
-            rest, classes = self.rest[of], int(of.sum())
-            take = min(
-                max(round(int(rest.sum()) * self.fraction), classes),
-                int(rest.sum()) - self.keep * classes,
+    if cut.test_from is not None:
+        found = sum(int((some >= cut.test_from).sum()) for some in times())
+        if not 0 < found < rows:
+            raise InputError(
+                f"data.test_from={told(cut.test_from)}: {found} of {rows} training rows are from "
+                f"then on by {quoted(cut.time or '', 40)}; expected some, and others before"
             )
-            quota[of] = shares(rest.tolist(), take, most=(rest - self.keep).tolist())
-        return quota
-
-    def _by_rank(
-        self,
-        few: list[tuple[np.ndarray, np.ndarray]],
-        quota: np.ndarray,
-        limits: np.ndarray,
-        rows: np.ndarray,
-    ) -> None:
-        """Take about the quota of rows of lowest rank, those that say the same together."""
-        classes, rank = (np.concatenate(one) for one in zip(*few, strict=True))
-        order = np.lexsort((rank, classes))
-        classes, rank = classes[order], rank[order]
-        edges = np.searchsorted(classes, np.arange(len(quota) + 1))
-        for number in np.flatnonzero(quota).tolist():
-            own = rank[edges[number] : edges[number + 1]]
-            others = np.flatnonzero(np.diff(own)) + 1  # where what is said is another
-            others = others[: max(len(others) + 1 - self.keep, 0)]
-            if len(others):
-                at = others[np.abs(others - quota[number]).argmin()]
-                limits[number], rows[number] = own[at], at
-
-    def _by_number(self, among: _Among, quota: np.ndarray, rows: np.ndarray) -> Draw | None:
-        """Take the quota of rows of classes in which all say the same, whichever they are."""
-        same = (quota > 0) & (rows == 0)
-        if not same.any():
-            return None
-        rows[same] = quota[same]
-        return draw_lowest(
-            lambda: ((start, classes, free & same[classes]) for start, classes, _, free in among()),
-            np.where(same, self.rest, 0).tolist(),
-            np.where(same, quota, 0).tolist(),
-            seed=self.seed,
-            purpose=self.split,
+        return Newest("test", cut.test_from)
+    start = newest_from(times, max(int(rows * cut.test_fraction + 0.5), 1))
+    if start is None:
+        raise InputError(
+            f"data.time={quoted(cut.time or '', 40)}: all {rows} training rows are from one "
+            "instant, so none are the newest; expected several, or give a test split"
         )
+    return Newest("test", start)
+
+
+def _too_few(cut: Cut, split: str, rows: int) -> str:
+    by = f"data.time={cut.time}" if cut.time else f"data.group={cut.group}"
+    return (
+        f"{by} leaves {rows} training rows, too few to cut a part for {split}; add rows, or give "
+        f"{split}.* beside train.*"
+    )
 
 
 def _check_enough(counts: np.ndarray, missing: Sequence[str], names: Sequence[str] | None) -> None:

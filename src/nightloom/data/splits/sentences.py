@@ -20,6 +20,7 @@ from nightloom.data.sources.opened import Opened
 from nightloom.data.sources.sentence_reader import SentenceReader
 from nightloom.data.splits.content import content_numbers
 from nightloom.data.splits.examples import Examples, Part, Written
+from nightloom.data.splits.sides import Sides
 from nightloom.data.splits.tag_reader import TagReader
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
@@ -67,6 +68,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
             ("start", pa.int64()),
             ("code", pa.int32()),
             ("content", pa.uint64()),
+            ("group", pa.uint64()),
+            ("time", pa.int64()),
             ("hash", pa.int64()),
         ]
     )
@@ -75,6 +78,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
 
     def __init__(self, settings: EntityDataSettings, source: Opened[Sentences]) -> None:
         self._settings, self._source = settings, source
+        self._sides = Sides(settings, source, unit=self.unit)
         self._readers: dict[str, TagReader] = {}
         self._number_of: dict[str, int] = {}
 
@@ -84,15 +88,16 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
 
     def stage(self, part: SentencePart, batch: Sentences) -> pa.RecordBatch:
         """As Examples says."""
+        batch = self._sides.within(part, batch)
         part.line_a_word = batch.line_a_word
         place = batch.place or part.place
         for start, lines in batch.lines.items():
             part.lines[part.mark(place, start)] = [part.mark(place, line) for line in lines]
+        worded = [at for at, tokens in enumerate(batch.tokens) if tokens]
+        part.empty += len(batch) - len(worded)
+        batch = batch.only(worded) if len(worded) < len(batch) else batch
         kept = Sentences(batch.line_a_word)
         for tokens, tags, start in zip(batch.tokens, batch.tags, batch.starts, strict=True):
-            if not tokens:
-                part.empty += 1
-                continue
             part.scheme.add(tags)
             kept.add(tokens, tags, part.mark(place, start))
         part.types.update(
@@ -102,7 +107,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         part.count(codes)
         hashes = _hashes(kept, part)
         content = content_numbers(" ".join(tokens) for tokens in kept.tokens)
-        columns = [kept.tokens, kept.tags, kept.starts, codes, content, hashes]
+        sides = self._sides.numbers(part, batch, content)
+        columns = [kept.tokens, kept.tags, kept.starts, codes, content, *sides, hashes]
         return pa.RecordBatch.from_arrays(
             [pa.array(one, kind) for one, kind in zip(columns, self.staged.types, strict=True)],
             schema=self.staged,
@@ -110,6 +116,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
 
     def check_part(self, part: SentencePart) -> None:
         """As Examples says."""
+        self._sides.check(part)
         if part.rows == 0:
             raise InputError(f"{part.place}: no sentences; expected tagged words for {part.split}")
         if part.split == "train" and not part.types:
@@ -167,6 +174,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
     ) -> list[str]:
         """What the readers said, sentences left out or repaired, and types that a split lacks."""
         found = list(self._source.notes.warnings)
+        for part in parts.values():
+            found += self._sides.warnings(part)
         of_train = self._readers["train"].scheme
         for split, reader in self._readers.items():
             if empty := parts[split].empty:

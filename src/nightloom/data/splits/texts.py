@@ -31,6 +31,7 @@ from nightloom.data.sources.opened import Opened
 from nightloom.data.sources.text_reader import TextReader
 from nightloom.data.splits.content import content_numbers
 from nightloom.data.splits.examples import Examples, Part, Written
+from nightloom.data.splits.sides import Sides
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 from nightloom.settings.spelling import listed, quoted
@@ -57,6 +58,8 @@ class LabelledTexts(Examples[Rows, TextPart]):
             ("text", pa.string()),
             ("code", pa.int32()),
             ("content", pa.uint64()),
+            ("group", pa.uint64()),
+            ("time", pa.int64()),
             ("hash", pa.int64()),
         ]
     )
@@ -65,6 +68,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
 
     def __init__(self, settings: TextDataSettings, source: Opened[Rows]) -> None:
         self._settings, self._source = settings, source
+        self._sides = Sides(settings, source, unit=self.unit)
         names = settings.label_names or source.label_names
         self._vocabulary = LabelVocabulary(missing_labels(settings.missing_labels, names))
         self._counts: dict[str, np.ndarray] = {}
@@ -76,15 +80,18 @@ class LabelledTexts(Examples[Rows, TextPart]):
 
     def stage(self, part: TextPart, batch: Rows) -> pa.RecordBatch:
         """As Examples says; labels that are new go to the vocabulary."""
+        batch = self._sides.within(part, batch)
         codes = self._vocabulary.encode(batch.labels, batch.numbers, batch.place)
         if (codes == MISSING).any():
             self._note_missing(part, batch, np.flatnonzero(codes == MISSING).tolist())
-            batch, codes = _labelled(batch, codes), codes[codes != MISSING]
+            batch = batch.only(np.flatnonzero(codes != MISSING).tolist())
+            codes = codes[codes != MISSING]
         # str hashes differ between processes, which of them are equal does not.
         hashes = np.array([hash(text) for text in batch.texts], dtype=np.int64)
         texts = _checked(batch)
         content = content_numbers(batch.texts)
-        arrays = [texts, pa.array(codes), pa.array(content), pa.array(hashes)]
+        sides = self._sides.numbers(part, batch, content)
+        arrays = [texts, *map(pa.array, (codes, content, *sides, hashes))]
         part.count(codes)
         rows = zip(batch.texts, batch.numbers, strict=True)
         blank = [number for text, number in rows if not text or text.isspace()]
@@ -110,6 +117,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
 
     def check_part(self, part: TextPart) -> None:
         """As Examples says."""
+        self._sides.check(part)
         if part.rows == 0 and part.missing:
             said = without_labels(part.split, part.place, part.missing, self._source.splits)
             raise InputError(said)
@@ -207,13 +215,17 @@ class LabelledTexts(Examples[Rows, TextPart]):
     ) -> list[str]:
         """Classes that a split lacks, rows without a label, labels that may be none or be the same,
         and texts that are empty."""
-        del written
         found = []
+        of_train = self._counts["train"] > 0
         for split, rows in self._counts.items():
-            absent = [name for name, count in zip(self.label_names, rows, strict=True) if not count]
-            if absent:
+            if absent := self._named(rows == 0):
                 found.append(f"no {split} row of class {listed(absent)}")
+        for split, one in written.items():
+            absent = self._named((one.labels == 0) & of_train)
+            if absent and (split == "train" or split not in self._counts):
+                found.append(f"no {split} row of class {listed(absent)}, as the rows were cut")
         for split, part in parts.items():
+            found += self._sides.warnings(part)
             if part.missing:
                 forms = ", ".join(f"{count} {form}" for form, count in part.missing.most_common(6))
                 found.append(
@@ -231,6 +243,10 @@ class LabelledTexts(Examples[Rows, TextPart]):
                 )
         return found + repeated
 
+    def _named(self, among: np.ndarray) -> list[str]:
+        """The classes of a mask."""
+        return [name for name, one in zip(self.label_names, among, strict=True) if one]
+
     def _doubts(self) -> list[str]:
         """What labels that nobody named may mean."""
         rows = np.sum(list(self._counts.values()), axis=0).tolist()
@@ -247,17 +263,6 @@ class LabelledTexts(Examples[Rows, TextPart]):
 
 def _form(label: str) -> str:
     return quoted(label, 20) if label.strip() else "empty"
-
-
-def _labelled(batch: Rows, codes: np.ndarray) -> Rows:
-    """The rows that have a label."""
-    kept = np.flatnonzero(codes != MISSING).tolist()
-    return Rows(
-        [batch.texts[at] for at in kept],
-        [batch.labels[at] for at in kept],
-        [batch.numbers[at] for at in kept],
-        batch.place,
-    )
 
 
 def without_labels(

@@ -1,0 +1,121 @@
+"""When a row is from: the values of a column of times, in whatever form a source has them.
+
+An instant is a number of microseconds since 1970 in UTC. Times without a zone are taken as UTC.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from nightloom.errors import InputError
+from nightloom.settings.spelling import quoted, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNDATED = -(2**63)
+"""What stands for the time of a row that has none: it is older than all others."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NONE = frozenset(("", "nan", "nat", "null", "none", "n/a", "na", "<na>"))
+_SECONDS = 10**11
+"""Numbers from here on are no seconds but milliseconds, a thousand times as far microseconds, then
+nanoseconds."""
+FORMS = (
+    "a date such as 2026-11-26, 2026-11-26T08:30:00+01:00 or Thu, 26 Nov 2026 08:30:00 GMT, or "
+    "seconds, milliseconds, microseconds or nanoseconds since 1970"
+)
+
+
+def instant(value: Any) -> int:
+    """The instant that a value tells, UNDATED where it is missing; raises ValueError for others."""
+    if value is None or value != value:
+        return UNDATED
+    if isinstance(value, str):
+        return _of_text(value.strip())
+    if isinstance(value, datetime):
+        return of_datetime(value)
+    if isinstance(value, date):
+        return of_datetime(datetime(value.year, value.month, value.day))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _of_number(value)
+    raise ValueError(f"{type(value).__name__} {value}")
+
+
+def of_datetime(moment: datetime) -> int:
+    """The instant of a point in time, which is UTC where it has no zone."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def told(at: int) -> str:
+    """An instant in ISO 8601, as short as it may be."""
+    moment = _EPOCH + at * _MICROSECOND
+    if not at % (86_400 * 10**6):
+        return f"{moment:%Y-%m-%d}"
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+def _of_text(text: str) -> int:
+    if text.lower() in _NONE:
+        return UNDATED
+    with suppress(ValueError):
+        return _of_number(int(text) if text.lstrip("+-").isdecimal() else float(text))
+    with suppress(ValueError):
+        return of_datetime(datetime.fromisoformat(text.replace("/", "-", 2)))
+    with suppress(ValueError):
+        return of_datetime(datetime.fromisoformat(f"{text}-01"))
+    with suppress(ValueError, TypeError):
+        return of_datetime(parsedate_to_datetime(text))
+    raise ValueError(f"'{text}'")
+
+
+def _of_number(number: float) -> int:
+    """A year, a day as YYYYMMDD, or a count whose unit follows from its size."""
+    if isinstance(number, int):
+        if 1000 <= number <= 2999:
+            return of_datetime(datetime(number, 1, 1))
+        if 1000_01_01 <= number <= 2999_12_31:
+            with suppress(ValueError):
+                return of_datetime(datetime.strptime(str(number), "%Y%m%d"))
+    if abs(number) < _SECONDS:
+        return round(number * 10**6)
+    if abs(number) < _SECONDS * 10**3:
+        return round(number * 10**3)
+    if abs(number) < _SECONDS * 10**6:
+        return round(number)
+    if abs(number) < _SECONDS * 10**9:
+        return int(number // 1000)
+    raise ValueError(str(number))
+
+
+def instants(values: Iterable[Any], column: str, place_of: Callable[[int], str]) -> list[int]:
+    """The instants of some rows; `place_of` tells where the row of that position is.
+
+    Raises InputError with place and value for what is no time.
+    """
+    found = []
+    for at, value in enumerate(values):
+        try:
+            found.append(instant(value))
+        except (ValueError, OverflowError):
+            raise InputError(
+                f"{place_of(at)}: {quoted(column, 40)} must hold {FORMS}, got "
+                f"{type(value).__name__} {shown(str(value), 40)}; mend it, leave it empty, or name "
+                "another column in data.time"
+            ) from None
+    return found
+
+
+def instants_of_array(array: "pa.Array", column: str, place_of: Callable[[int], str]) -> list[int]:
+    """The instants of an Arrow column; raises InputError as `instants` does."""
+    import pyarrow as pa
+
+    if not pa.types.is_timestamp(array.type):
+        return instants(array.to_pylist(), column, place_of)
+    as_microseconds = array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
+    numbers = as_microseconds.cast(pa.int64()).to_pylist()
+    return [UNDATED if number is None else number for number in numbers]

@@ -1,0 +1,52 @@
+"""The day from which on rows are the newest, found without holding the rows' times."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from nightloom.data.formats.instants import UNDATED
+
+Times = Callable[[], Iterable[np.ndarray]]
+"""The instants (int64) of all rows, some at a time; called again as often as needed."""
+_BINS = 1 << 16
+
+
+def newest_from(times: Times, wanted: int) -> int | None:
+    """The latest instant from which on at least `wanted` rows are, of those that have a time.
+
+    Rows of one instant stay together. Where no row would be older, it is the instant after the
+    oldest; None where there is none, so that all rows are from one instant.
+    """
+    low, high, dated, undated = _range(times)
+    if not dated:
+        return None
+    oldest = low
+    wanted = min(wanted, dated)
+    while low < high:
+        width = (high - low) // _BINS + 1
+        edges = low + width * np.arange(_BINS, dtype=np.int64)
+        counts = np.zeros(_BINS, dtype=np.int64)
+        above = 0
+        for some in times():
+            above += int((some > high).sum())
+            inside = some[(some >= low) & (some <= high)]
+            counts += np.bincount((inside - low) // width, minlength=_BINS)
+        at_least = above + counts[::-1].cumsum()[::-1]
+        at = int(np.flatnonzero(at_least >= wanted)[-1])
+        low, high = int(edges[at]), min(int(edges[at]) + width - 1, high)
+    if low > oldest or undated:
+        return low
+    later = [int(some[some > oldest].min()) for some in times() if (some > oldest).any()]
+    return min(later, default=None)
+
+
+def _range(times: Times) -> tuple[int, int, int, int]:
+    """The oldest and newest instant, and how many rows have one and have none."""
+    low, high, dated, rows = 2**63 - 1, UNDATED, 0, 0
+    for some in times():
+        rows += len(some)
+        some = some[some != UNDATED]
+        if len(some):
+            low, high = min(low, int(some.min())), max(high, int(some.max()))
+            dated += len(some)
+    return low, high, dated, rows - dated

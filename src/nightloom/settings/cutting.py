@@ -1,0 +1,89 @@
+"""Settings of the data stage that decide which rows are taken, and which part each belongs to."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from nightloom.settings.base import Settings
+from nightloom.settings.data_values import Column, Day, Fraction, Limit, microseconds, on_night
+from nightloom.settings.spelling import shown
+
+_DAYS = ("since", "until", "test_from")
+"""Settings that may count back from the night."""
+
+
+class CutSettings(Settings):
+    """How rows become train, valid and test."""
+
+    limit: Limit = Field(
+        default=None,
+        description="Take at most this many training rows, a seeded part of them that keeps the "
+        "share of each class; the valid and test rows stay whole",
+    )
+    valid_fraction: Fraction = Field(
+        default=0.1,
+        description="Part of the training rows that becomes the validation split, where the "
+        "source has no file or split of its own for it",
+    )
+    test_fraction: Fraction = Field(
+        default=0.1,
+        description="Part of the training rows that becomes the test split, where the source has "
+        "no file or split of its own for it",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
+        default=1, description="Seed of everything that is cut or drawn from the rows"
+    )
+    group: Column = Field(
+        default=None,
+        description="Column of what rows belong to (a customer, a thread): rows of one group are "
+        "on one side of a cut. Of CoNLL files: document, where -DOCSTART- lines begin them",
+    )
+    time: Column = Field(
+        default=None,
+        description="Column of the time that a row is from: where a test split is cut from train, "
+        "it is the newest rows",
+    )
+    test_from: Day = Field(
+        default=None,
+        description="With time: the test split is the rows from this day on (2026-11-26, or -30d "
+        "before the night); not given: the newest test_fraction of the rows",
+    )
+    since: Day = Field(
+        default=None,
+        description="With time: take only rows from this day on (2026-11-26, or -90d before the "
+        "night)",
+    )
+    until: Day = Field(
+        default=None,
+        description="With time: take only rows before this day (2026-11-26, or -1d before the "
+        "night)",
+    )
+
+    def dated(self, night: date) -> Self:
+        """With every day that counts back from the night as a date."""
+        days = {name: on_night(getattr(self, name), night) for name in _DAYS}
+        changed = {name: day for name, day in days.items() if day != getattr(self, name)}
+        return self.model_copy(update=changed) if changed else self
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        for name in _DAYS:
+            if self.time is None and (day := getattr(self, name)) is not None:
+                raise ValueError(
+                    f"data.{name}={day} needs data.time, the column of the rows' times; give that "
+                    f"as well, or leave out data.{name}"
+                )
+        if self.time is not None and self.group is not None:
+            raise ValueError(
+                f"data.group={shown(self.group, 40)} and data.time={shown(self.time, 40)} cannot "
+                "both say on which side a row is: a group may have rows on both sides of a day; "
+                "give one of them"
+            )
+        since, until = self.since or "-", self.until or "-"
+        dated = since[0] != "-" != until[0]
+        if dated and microseconds(since) >= microseconds(until):
+            raise ValueError(
+                f"data.since={since} is not before data.until={until}; expected an earlier day"
+            )
+        return self
