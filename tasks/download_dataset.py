@@ -5,9 +5,11 @@ A local file counts by its content, wherever it lies; a hub's data set by its co
 
 from typing import Any
 
+from nightloom.home import Home
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.observer import observers
+from nightloom.tasks.runtime.run import run_here
 from nightloom.tasks.runtime.stage import Stage
 
 download_dataset = Stage(
@@ -18,6 +20,7 @@ download_dataset = Stage(
         uses=("data.source", "data.offline"),
         external="nightloom.tasks.download_dataset:source",
         code="nightloom.tasks.download_dataset:code",
+        changed="nightloom.tasks.download_dataset:changed",
         check="nightloom.tasks.download_dataset:check",
         by="task",
         calls=("data", "rows"),
@@ -33,6 +36,8 @@ def source(settings: FlowSettings) -> dict[str, Any]:
     identity = source_identity(settings.data)
     if told := source_named(settings.data.source).told(settings.data):
         observers().warn(told)
+        if run := run_here():
+            run.notes.append(told)
     return {"data.source": identity}
 
 
@@ -41,6 +46,13 @@ def code(settings: FlowSettings) -> tuple[str, ...]:
     from nightloom.sources import modules_of
 
     return modules_of(settings.data.source)
+
+
+def changed(settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
+    """What is new since the champion's data; else since those that were read last."""
+    from nightloom.stages.data_changes import told_changes
+
+    return told_changes(settings, home, parts)
 
 
 def check(settings: FlowSettings) -> None:

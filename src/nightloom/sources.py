@@ -40,6 +40,9 @@ class Source:
     of a network it asks one short question."""
     told: Callable[[Any], str] = lambda settings: ""
     """What a person should know of the state of a source, for example that it is an earlier one."""
+    changed: Callable[[Any, Mapping[str, Any]], str] = lambda settings, before: ""
+    """From settings and the facts of an earlier source to what is new in it, in a few words; empty
+    where the difference of the identities tells it."""
     check: Callable[[Any], None] = lambda settings: None
     """Raises InputError for what can be seen to be wrong for a plan, without a network."""
     accepts: Callable[[Any], None] = lambda settings: None

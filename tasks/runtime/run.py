@@ -57,6 +57,8 @@ class Run:
     entries: list[StageEntry] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     """What each stage gave, by stage."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of it beside its stages."""
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -120,6 +122,7 @@ class Run:
             state=state,
             seconds=round(time.monotonic() - self.began, 3),
             stages=self.entries,
+            notes=self.notes,
         )
 
 

@@ -76,7 +76,12 @@ class Stage:
         refresh = name in run.refresh
         holding = run.lease.hold(name, key.digest()) if run.lease else nullcontext()
         with holding:
-            found = look_up(run.store, key, refresh=refresh)
+            found = look_up(
+                run.store,
+                key,
+                refresh=refresh,
+                changed=lambda parts: self.declaration.told_change(settings, run.home, parts),
+            )
         if found.artifact:
             broken = self.declaration.broken(run.home, found.artifact)
             if broken:

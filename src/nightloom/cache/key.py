@@ -72,7 +72,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     old, new = before.get("external", {}), after["external"]
     for name in sorted({**old, **new}):
         if old.get(name) != new.get(name):
-            found.append(f"{name} changed{_inside(old.get(name), new.get(name))}")
+            found.append(f"{name} changed{inside(old.get(name), new.get(name))}")
     old, new = before.get("inputs", {}), after["inputs"]
     for name in sorted({**old, **new}):
         if old.get(name) != new.get(name):
@@ -92,7 +92,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return found
 
 
-def _inside(old: Any, new: Any) -> str:
+def inside(old: Any, new: Any) -> str:
     """What changed in something outside, where it is a few words or a list of files."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return ""

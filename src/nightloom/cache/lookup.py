@@ -1,6 +1,7 @@
 """Look-ups that explain themselves: a hit or a miss, and why."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,17 @@ class LookUp:
         return self.artifact is not None
 
 
-def look_up(store: ArtifactStore, key: StageKey, *, refresh: bool = False) -> LookUp:
-    """Find the artifact for `key`, or say what changed since the nearest earlier one."""
+def look_up(
+    store: ArtifactStore,
+    key: StageKey,
+    *,
+    refresh: bool = False,
+    changed: Callable[[dict[str, Any]], str] = lambda parts: "",
+) -> LookUp:
+    """Find the artifact for `key`, or say what changed since the nearest earlier one.
+
+    changed: from the key's parts to what changed, where somebody knows better; else empty.
+    """
     parts, digest = key.parts(), key.digest()
     if refresh:
         return LookUp(key.stage, digest, parts, None, "refresh was asked for", True)
@@ -40,7 +50,8 @@ def look_up(store: ArtifactStore, key: StageKey, *, refresh: bool = False) -> Lo
     if found.artifact:
         why = f"built {age(found.artifact.built_at)} ago, saves {span(found.artifact.seconds)}"
         return LookUp(key.stage, digest, parts, found.artifact, why)
-    return LookUp(key.stage, digest, parts, None, found.damage or _changed(store, parts))
+    why = found.damage or changed(parts) or _changed(store, parts)
+    return LookUp(key.stage, digest, parts, None, why)
 
 
 def _changed(store: ArtifactStore, parts: dict[str, Any]) -> str:
@@ -54,8 +65,13 @@ def _changed(store: ArtifactStore, parts: dict[str, Any]) -> str:
             nearest = found
     if nearest is None:
         return "nothing was built before"
-    more = f"; and {len(nearest) - 3} more differences" if len(nearest) > 3 else ""
-    return "; ".join(nearest[:3]) + more
+    return in_short(nearest)
+
+
+def in_short(found: Sequence[str]) -> str:
+    """The most telling differences on one line."""
+    more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
+    return "; ".join(found[:3]) + more
 
 
 def age(moment: float) -> str:

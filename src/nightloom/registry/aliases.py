@@ -15,7 +15,7 @@ from urllib.parse import quote
 from nightloom.errors import InputError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
-from nightloom.registry.versions import Version
+from nightloom.registry.versions import CHAMPION, Version
 
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
@@ -38,6 +38,15 @@ def list_models(tracking_uri: str) -> dict[str, list[Version]]:
     for entry in sorted(_versions(tracking_uri, None), key=lambda one: (one.name, -one.version)):
         models.setdefault(entry.name, []).append(entry)
     return models
+
+
+def champion_of(tracking_uri: str, name: str) -> Version | None:
+    """The version of a model that is its champion, if one is.
+
+    Raises as `read_version` does.
+    """
+    found = (one for one in _versions(tracking_uri, name) if CHAMPION in one.aliases)
+    return next(found, None)
 
 
 def model_url(tracking_uri: str, entry_name: str, version: int) -> str | None:

@@ -22,6 +22,8 @@ class RunReport:
     """Scores on the test rows, where they are known."""
     model: ModelFacts | None = None
     """What was registered, where it is known."""
+    notes: Sequence[str] = ()
+    """What a person should know of it beside its stages."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "RunReport":
@@ -34,6 +36,7 @@ class RunReport:
             stages=[StageEntry(**entry) for entry in given["stages"]],
             metrics=given.get("metrics"),
             model=ModelFacts.of(given["model"]) if given.get("model") else None,
+            notes=given.get("notes", ()),
         )
 
     @property
@@ -52,7 +55,7 @@ class RunReport:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
-        found = {
+        found: dict[str, Any] = {
             "flow": self.flow,
             "flow_run_id": self.flow_run_id,
             "state": self.state,
@@ -60,6 +63,8 @@ class RunReport:
             "seconds_saved": self.seconds_saved,
             "stages": [asdict(entry) for entry in self.stages],
         }
+        if self.notes:
+            found["notes"] = list(self.notes)
         if self.failed:
             return found
         model = self.model.to_json() if self.model else None

@@ -38,6 +38,7 @@ def run_report(facts: RunFacts) -> str:
     parts = [
         f"# {facts.run.flow}: {headline(facts)}",
         _failure(facts),
+        _notes(facts),
         _gate(facts),
         _stages(facts),
         _metrics(facts),
@@ -95,6 +96,10 @@ def _failure(facts: RunFacts) -> str:
         "What was built before stays in the cache, and a training that was cut off goes on at its "
         "last checkpoint: retry this run, or start the same command again."
     )
+
+
+def _notes(facts: RunFacts) -> str:
+    return "\n".join(f"- ⚠ {escape_long(note)}" for note in facts.run.notes)
 
 
 def _gate(facts: RunFacts) -> str:

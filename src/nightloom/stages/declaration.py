@@ -57,6 +57,9 @@ class StageDeclaration:
     """`module:function` from settings to more that it calls, `module:name` by what it calls it."""
     still_holds: str = ""
     """`module:function` from the home and an artifact's facts to why it no longer holds."""
+    changed: str = ""
+    """`module:function` from settings, the home and the key's parts to what changed, on a miss;
+    empty where the nearest earlier key tells it."""
     check: str = ""
     """`module:function` from settings: raises InputError for what a plan can see would fail."""
 
@@ -139,6 +142,10 @@ class StageDeclaration:
     def broken(self, home: Home, artifact: Artifact) -> str:
         """Why an artifact that verifies is no hit all the same; empty where it is one."""
         return self._broken(home, artifact.facts) if self._broken else ""
+
+    def told_change(self, settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
+        """What changed, as the stage itself tells it; empty where it does not."""
+        return str(load(self.changed)(settings, home, parts)) if self.changed else ""
 
     def check_planned(self, settings: FlowSettings) -> None:
         """Look at what a build would read, as far as that is cheap.

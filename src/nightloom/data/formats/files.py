@@ -161,7 +161,7 @@ def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterato
 
 def _line_end(file: SourceFile) -> str | None:
     r"""What ends the lines of a file, as `open` takes it: `\n`, or any where there is only `\r`."""
-    with _open_bytes(file) as stream:
+    with open_bytes(file) as stream:
         start = stream.read(_START)
     return None if b"\r" in start and b"\n" not in start else "\n"
 
@@ -180,7 +180,7 @@ def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after:
     """What cannot be decoded, and where; in encodings whose lines cannot be told, only roughly."""
     if not encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
         # Compressed data may be broken further on, where the reader did not come to.
-        with contextlib.suppress(OSError, EOFError, zlib.error), _open_bytes(file) as stream:
+        with contextlib.suppress(OSError, EOFError, zlib.error), open_bytes(file) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     line.decode(encoding)
@@ -197,5 +197,6 @@ def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after:
     )
 
 
-def _open_bytes(file: SourceFile) -> gzip.GzipFile | BufferedReader:
+def open_bytes(file: SourceFile) -> gzip.GzipFile | BufferedReader:
+    """The bytes of a file, unpacked."""
     return gzip.open(file.path, "rb") if file.gzipped else file.path.open("rb")

@@ -1,11 +1,14 @@
 """Files and folders of this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from nightloom.data.formats.files import files_identity
+from nightloom.data.formats.counting import rows_of
+from nightloom.data.formats.files import SourceFile, files_identity
 from nightloom.data.formats.known import ENDINGS
+from nightloom.data.sources.changes import told_change
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.unused import refuse_unused
@@ -20,7 +23,13 @@ def find(settings: DataSettings, report: Report | None = None) -> Files:
     del report
     found = look_into(settings.source, ENDINGS[settings.task], settings.chosen_splits)
     refuse_unused(settings, {file.format for file in found.files.values()})
-    return found
+    return replace(found, rows=counter(settings))
+
+
+def counter(settings: DataSettings) -> Callable[[SourceFile], int | None]:
+    """Counts the rows of a file as these settings have it read."""
+    quoted = getattr(settings, "quoted", None) is not False
+    return lambda file: rows_of(file, header=settings.columns is None, quoted=quoted)
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
@@ -39,4 +48,9 @@ def check(settings: DataSettings) -> None:
                 pass
 
 
-RECORD = Source(prefix="", open=find, identity=identity, check=check)
+def changed(settings: DataSettings, before: Mapping[str, Any]) -> str:
+    """Which files are new, and how many rows those have that are others by the same name."""
+    return told_change(find(settings), before.get("files", ()))
+
+
+RECORD = Source(prefix="", open=find, identity=identity, changed=changed, check=check)

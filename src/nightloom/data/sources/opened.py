@@ -135,6 +135,8 @@ class Files:
     """What a key holds for them, where that is not their content."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What is told of the source beside its files."""
+    rows: Callable[[SourceFile], int | None] = lambda file: None
+    """How many rows a file has, where that is quickly known."""
 
     def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
         """The splits through the reader of a task; the files are read later, and watched."""
@@ -149,13 +151,20 @@ class Files:
         return Opened(
             splits={split: reader.read_split(file) for split, file in self.files.items()},
             places={split: str(file.path) for split, file in self.files.items()},
-            facts={**self.facts, **told},
+            facts={**self.facts, "files": self._counted(told["files"])},
             identity=known,
             label_names=reader.names_in_files(self.files),
             warnings=tuple(left_out_warnings(self.left_out, "file")),
             notes=reader.notes,
             watch=watch,
         )
+
+    def _counted(self, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        counts = (self.rows(part) for file in self.files.values() for part in file.parts)
+        return [
+            one if rows is None else {**one, "rows": rows}
+            for one, rows in zip(described, counts, strict=True)
+        ]
 
 
 def open_source(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from nightloom.data.formats.known import ENDINGS, FORMATS
 from nightloom.data.sources import fetched, states
 from nightloom.data.sources.file_names import format_of
+from nightloom.data.sources.files import counter
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.data.sources.states import State
@@ -155,7 +156,12 @@ def open_web(settings: DataSettings, report: Report = SILENT) -> Files:
     report.log(f"{name} was fetched to {file}")
     found = look_into(str(file), ENDINGS[settings.task], settings.chosen_splits)
     refuse_unused(settings, {one.format for one in found.files.values()})
-    return replace(found, identity={"address": name, **(known or {})}, facts={"address": name})
+    return replace(
+        found,
+        identity={"address": name, **(known or {})},
+        facts={"address": name},
+        rows=counter(settings),
+    )
 
 
 def _fetch(settings: DataSettings, folder: Path, report: Report) -> tuple[Path, Answer]:
