@@ -1,4 +1,4 @@
-"""What makes flows run unattended: the local stack, and what is set up on a Prefect server."""
+"""Unattended operation: the local stack, and the setup of a Prefect server."""
 
 if __name__ != "nightloom.deployments":
-    raise ImportError("expected nightloom.deployments: deployments/ is a part of that package")
+    raise ImportError("expected nightloom.deployments: deployments/ is part of that package")

@@ -1,6 +1,6 @@
-"""The automations on the server: made where missing; of those there, what is named is changed.
+"""The automations on the server: created if missing; named settings are changed in existing ones.
 
-What an operator edited (a trigger, a text, another action, switched off) stays.
+What an operator edited (trigger, text, other actions, disabled) stays.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KIND = "automation"
 WITHIN = {RERUN: "rerun.wait_seconds", SILENT: "rerun.silent_seconds"}
-"""The setting of an automation's patience."""
+"""The setting for an automation's delay."""
 FIELDS = (
     "name", "description", "enabled", "tags", "trigger", "actions", "actions_on_trigger",
     "actions_on_resolve",
@@ -34,7 +34,7 @@ FIELDS = (
 
 
 def there_already(client: "SyncPrefectClient") -> dict[str, list[Any]]:
-    """The automations of ours on the server, by name."""
+    """Our automations on the server, by name."""
     names = [one.name for one in automations(RerunSettings(), None)]
     return {name: client.read_automations_by_name(name) for name in names}
 
@@ -48,7 +48,7 @@ def automation_steps(
     """A step for each automation.
 
     Raises:
-        InputError: A setting cannot be given to what an operator made of an automation.
+        InputError: A setting does not fit an automation as an operator edited it.
     """
     for name, found in there.items():
         if found:
@@ -73,7 +73,7 @@ def _made(
 
 
 def _rerun(wanted: Wanted, there: Mapping[str, list["AutomationCore"]]) -> RerunSettings:
-    """The settings that a new automation is made with: named, or those of the others."""
+    """The settings for a new automation: named ones, else those of existing automations."""
     seconds = {
         WITHIN[name].partition(".")[2]: wanted.get(
             WITHIN[name], _seconds(there[name][0]) if there[name] else None
@@ -99,8 +99,8 @@ def _kept(
             changes += _told(name, there.actions, actions, telling)
     twins = [one for one in others if (one.trigger, one.actions) == (there.trigger, there.actions)]
     if twins:
-        changes.append(Change(f"{KIND} {name}", f"there {len(twins) + 1} times", "once"))
-    note = "" if there.enabled or "enabled" in update else "switched off on the server"
+        changes.append(Change(f"{KIND} {name}", f"exists {len(twins) + 1} times", "once"))
+    note = "" if there.enabled or "enabled" in update else "disabled on the server"
     if not changes:
         return Step(KIND, name, note=note)
 
@@ -118,7 +118,7 @@ def _kept(
 def _update(
     wanted: Wanted, name: str, there: "AutomationCore"
 ) -> tuple[dict[str, Any], list[Change]]:
-    """What the settings that are named make of it."""
+    """The automation with the named settings applied."""
     update: dict[str, Any] = {}
     changes: list[Change] = []
     if name == RERUN and wanted.get("rerun.crashed", there.enabled) != there.enabled:
@@ -130,7 +130,7 @@ def _update(
     before, after = _seconds(there), wanted.get(setting)
     if before is None:
         raise InputError(
-            f"expected a trigger with a time in the automation {name} for {setting}, but it was "
+            f"expected a trigger with a time in automation {name} for {setting}, but it was "
             "rebuilt in Prefect's UI; delete it there and deploy again, or leave the setting out"
         )
     if before != after:
@@ -142,7 +142,7 @@ def _update(
 
 
 def _said(action: Any, before: int, after: int) -> Any:
-    """An action whose message names the seconds, with the new ones."""
+    """An action whose message names the seconds, with the new value."""
     if getattr(action, "message", None) == silent_message(before):
         return action.model_copy(update={"message": silent_message(after)})
     return action
@@ -151,12 +151,12 @@ def _said(action: Any, before: int, after: int) -> Any:
 def _told(name: str, old: list[Any], new: list[Any], telling: Telling) -> list[Change]:
     before, after = telling.names(old), telling.names(new)
     if before != after:
-        return [Change(f"{name}: tells by", before or "nobody", after or "nobody")]
+        return [Change(f"{name}: notifies", before or "nobody", after or "nobody")]
     texts = [
         ["; ".join(one.body.splitlines()) for one in actions if hasattr(one, "body")]
         for actions in (old, new)
     ]
-    return [Change.of(f"{name}: says", *("; ".join(one) for one in texts))]
+    return [Change.of(f"{name}: text", *("; ".join(one) for one in texts))]
 
 
 def _seconds(there: "AutomationCore") -> int | None:
@@ -165,7 +165,7 @@ def _seconds(there: "AutomationCore") -> int | None:
 
 
 def _whole(there: "AutomationCore", update: Mapping[str, Any]) -> "AutomationCore":
-    """All that the server would else set to its defaults."""
+    """Everything the server would otherwise reset to defaults."""
     from prefect.events.schemas.automations import AutomationCore
 
     values = {name: getattr(there, name) for name in FIELDS} | dict(update)

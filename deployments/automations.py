@@ -1,4 +1,4 @@
-"""The automations: who is told of what, and what happens to a run whose process is gone."""
+"""The automations: notifications, and handling of runs whose process died."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ SILENT = "nightloom: run fell silent"
 ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")
 
 LINK = "{% if flow_run|ui_url %}\n{{ flow_run|ui_url }}{% endif %}"
-"""A line of its own, where the server knows the address of its UI (PREFECT_UI_URL)."""
+"""A separate line, if the server knows the address of its UI (PREFECT_UI_URL)."""
 RED = (
     "{{ flow_run.name }} of {{ flow.name }} is {{ flow_run.state.name }}",
     "{{ flow_run.state.message }}" + LINK,
@@ -37,7 +37,7 @@ TOLD = {
     "nightloom: run is late": LATE,
     "nightloom: champion changed": CHAMPION,
 }
-"""What the automations that tell say: subject and body."""
+"""Subject and body of each notification."""
 FORMER = {
     RED: ((RED[0], "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}"),),
     LATE: (
@@ -49,11 +49,11 @@ FORMER = {
     ),
     CHAMPION: ((CHAMPION[0], "{{ event.payload.reason }}"),),
 }
-"""What they said in earlier versions: brought up to date; any other text is an operator's."""
+"""Texts of earlier versions, which are updated; any other text is an operator's."""
 
 
 def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCore]":
-    """All automations; without a block to tell by, they show in the event feed alone."""
+    """All automations; without a notification block they only appear in the event feed."""
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
 
@@ -73,18 +73,18 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         state=StateType.SCHEDULED,
         force=False,
         name="AwaitingRetry",
-        message="crashed; run again once, a training resumes at its last checkpoint",
+        message="crashed; rerun once, training resumes at its last checkpoint",
     )
     return [
         _automation(
             "nightloom: run failed or crashed",
-            "Tells that a run of ours failed or crashed.",
+            "Notifies that a nightloom run failed or crashed.",
             {"expect": _events("Failed", "Crashed", "TimedOut"), **_ours()},
             told(RED),
         ),
         _automation(
             SILENT,
-            "Marks a run as crashed that sends no heartbeats any more.",
+            "Marks a run that stopped sending heartbeats as crashed.",
             {
                 "after": _events("heartbeat"),
                 "expect": _events("heartbeat", *ENDS),
@@ -96,7 +96,7 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         ),
         _automation(
             RERUN,
-            "Runs a crashed run again, once, unless somebody else did before.",
+            "Reruns a crashed run, once, unless someone already has.",
             {
                 "after": _events("Crashed"),
                 "expect": _events("Scheduled", "AwaitingRetry", "Pending", "Running"),
@@ -109,13 +109,13 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
         ),
         _automation(
             "nightloom: run is late",
-            "Tells that a run has not started when it should have.",
+            "Notifies that a run has not started on time.",
             {"expect": _events("Late"), **_ours()},
             told(LATE),
         ),
         _automation(
             "nightloom: champion changed",
-            "Tells that another version of a model became the champion.",
+            "Notifies that another version of a model became champion.",
             {
                 "expect": {CHAMPION_CHANGED},
                 "match": {"prefect.resource.id": "nightloom.model.*"},
@@ -126,7 +126,7 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
 
 
 def silent_message(seconds: int) -> str:
-    """What the state of a run says that was silent for so long."""
+    """The state message of a run that was silent for this long."""
     return f"no heartbeat for {seconds} s: its process or machine is gone"
 
 
@@ -151,7 +151,7 @@ def _events(*states: str) -> set[str]:
 
 
 def _ours(*more: str, first: bool = False) -> dict[str, Any]:
-    """Runs with our tag (or one of `more`); only in their first try, where `first` is set."""
+    """Runs with our tag (or one of `more`); with `first`, only on their first attempt."""
     tags = [f"prefect.tag.{tag}" for tag in (TAG, *more)]
     match: dict[str, Any] = {"prefect.resource.id": f"{RUN}.*"}
     if first:

@@ -1,4 +1,4 @@
-"""The deployments that `prefect.yaml` declares, with the settings of `nightloom deploy` in them."""
+"""The deployments declared in `prefect.yaml`, with the settings of `nightloom deploy` applied."""
 
 import importlib
 from dataclasses import dataclass, replace
@@ -45,23 +45,23 @@ def declared(settings: DeploySettings) -> list[Declared]:
     """All deployments.
 
     Raises:
-        InputError: The models of the night are not what they should be.
+        InputError: The night's models are invalid.
     """
     return [_scheduled(one, settings) if one.name == NIGHTLY else one for one in unscheduled()]
 
 
 def unscheduled() -> list[Declared]:
-    """All deployments as they are declared: the night in the file, one for each family's flow."""
+    """All deployments as declared: the file's night, and one for each family's flow."""
     return [*(one for one in in_file() if one.name == NIGHTLY), *map(_recorded, usable()[0])]
 
 
 def in_file() -> list[Declared]:
-    """Those in the file, which Prefect's own command reads."""
+    """Those in the file, which Prefect's own command also reads."""
     return [_read(one) for one in read_yaml(PREFECT_YAML)["deployments"]]
 
 
 def usable() -> tuple[list[Flow], list[str]]:
-    """The flows of all families that can be loaded; a line for each that cannot."""
+    """The flows of all families that can be loaded, and a line for each that cannot."""
     flows, lines = [], list(found().broken)
     for family in families().values():
         try:
@@ -127,7 +127,7 @@ def _check_cron(cron: str) -> None:
 
 
 def _models(path: Path) -> dict[str, Any]:
-    """A night from a file, checked, with paths that hold wherever the worker runs."""
+    """A night from a file, validated, with paths that hold wherever the worker runs."""
     night = parse_settings(NightlySettings, config=path)
     settings = night.model_dump(mode="json", exclude_unset=True)
     for parsed, model in zip(night.models, settings["models"], strict=True):

@@ -1,7 +1,7 @@
-"""A deployment on the server: made where missing, else brought in line in what is ours or named.
+"""A deployment on the server: created if missing, else updated in what is ours or named.
 
-Ours is what the code alone knows: the entry point and the form. Everything else (parameters,
-schedule, pool, description, tags, limits, variables) somebody may have edited in the UI.
+Ours is what follows from the code: the entry point and the form. Everything else (parameters,
+schedule, pool, description, tags, limits, variables) may have been edited in the UI.
 """
 
 import json
@@ -25,7 +25,7 @@ MODELS = "nightly.models"
 
 
 def read_deployment(client: "SyncPrefectClient", one: Declared) -> Any:
-    """The deployment on the server, None where there is none."""
+    """The deployment on the server, None if there is none."""
     from prefect.exceptions import ObjectNotFound
 
     try:
@@ -37,9 +37,9 @@ def read_deployment(client: "SyncPrefectClient", one: Declared) -> Any:
 def deployment_step(
     client: "SyncPrefectClient", wanted: Wanted, one: Declared, there: Any, *, pool: str
 ) -> Step:
-    """What is to be done to a deployment.
+    """The step for a deployment.
 
-    pool: of those that have none, and of all where `pool.name` is named.
+    pool: for deployments without one, and for all if `pool.name` is named.
 
     Raises:
         InputError: A setting does not fit what is on the server.
@@ -108,7 +108,7 @@ def _made(
 
 
 def _ours(one: Declared, flow: Any) -> dict[str, Any]:
-    """What the code alone knows of a deployment."""
+    """The parts of a deployment that follow from the code."""
     schema = json.loads(_schema(flow))
     ours = {"entrypoint": one.entrypoint, "parameter_openapi_schema": schema}
     return {**ours, "path": None, "pull_steps": None}
@@ -144,7 +144,7 @@ def _form(schema: Mapping[str, Any]) -> set[str]:
 
 
 def _model_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """What differs between the nights of two sets of parameters, model by model."""
+    """The differences between two sets of a night's parameters, model by model."""
     before, after = _night(old), _night(new)
     titles = [list(night["models"]) for night in (before, after)]
     changes = [Change.of(MODELS, *(", ".join(one) or None for one in titles))]
@@ -157,7 +157,7 @@ def _model_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Chang
 
 
 def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The models by title, with settings in groups, however they are spelled."""
+    """The models by title, with settings in groups, however they were written."""
     settings = parameters.get("settings")
     settings = settings if isinstance(settings, Mapping) else {}
     models: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What deploying would change on the server: steps that say old and new before they are taken."""
+"""What deploying would change on the server: steps that show old and new before they run."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +16,13 @@ class Change:
     """One value that differs."""
 
     what: str
-    """A setting's name, or what else it is."""
+    """A setting's name, or a description."""
     old: str
     new: str
 
     @classmethod
     def of(cls, what: str, old: Any, new: Any) -> "Change":
-        """A change with values as a person reads them."""
+        """A change with human-readable values."""
         return cls(what, shown(old), shown(new))
 
     def __str__(self) -> str:
@@ -31,27 +31,27 @@ class Change:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing on the server, how it differs, and what brings it in line."""
+    """One object on the server, how it differs, and the action that updates it."""
 
     kind: str
     name: str
     changes: tuple[Change, ...] = ()
     take: Callable[[], None] | None = None
-    """None: it is as it should be."""
+    """None: it is up to date."""
     is_new: bool = False
     note: str = ""
-    """What somebody should know of it."""
+    """A remark for the user."""
 
     @property
     def change(self) -> Literal["created", "updated", "unchanged"]:
-        """What taking the step comes to."""
+        """The outcome of the step."""
         if self.take is None:
             return "unchanged"
         return "created" if self.is_new else "updated"
 
 
 def shown(value: Any) -> str:
-    """A value as settings are spelled, on one line, without secrets."""
+    """A value as written in settings, on one line, with secrets masked."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -62,7 +62,7 @@ def shown(value: Any) -> str:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Everything in nested mappings, by dotted paths; empty mappings and lists are values."""
+    """All leaves of nested mappings, by dotted path; empty mappings and lists are values."""
     if isinstance(value, Mapping) and value:
         for name, item in value.items():
             yield from leaves(item, f"{path}.{name}" if path else str(name))
@@ -71,7 +71,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def differing(old: Any, new: Any, prefix: str) -> list[Change]:
-    """Every leaf in which two nested values differ, in the order of `new`."""
+    """Every leaf that differs between two nested values, in the order of `new`."""
     before, after = dict(leaves(old, prefix)), dict(leaves(new, prefix))
     return [
         Change.of(path, before.get(path), after.get(path))

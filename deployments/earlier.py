@@ -1,4 +1,4 @@
-"""Deployments that another version of nightloom made: `nightloom deploy` brings them up to date."""
+"""Deployments from another version of nightloom, which `nightloom deploy` updates."""
 
 import json
 import urllib.request
@@ -8,9 +8,9 @@ from nightloom.deployments.declared import in_file
 
 
 def of_other_versions(api_url: str) -> list[str]:
-    """Names of those deployments on the server whose entry points this version does not have.
+    """Names of deployments on the server whose entry points do not exist in this version.
 
-    Asked without Prefect's client, which is slow to import.
+    Does without Prefect's client, which is slow to import.
     """
     return [
         one.name
@@ -20,7 +20,7 @@ def of_other_versions(api_url: str) -> list[str]:
 
 
 def _read(api_url: str, name: str) -> dict[str, Any] | None:
-    """A deployment, None where the server has none or does not answer."""
+    """A deployment, None if the server has none or does not answer."""
     try:
         with urllib.request.urlopen(
             f"{api_url}/deployments/name/{name}/{name}", timeout=5

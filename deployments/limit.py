@@ -13,7 +13,7 @@ SETTING = "gpu.slots"
 
 
 def limit_step(client: "SyncPrefectClient", wanted: Wanted, *, is_first: bool) -> Step:
-    """The limit, where it is named or nothing was deployed before: it may have been deleted."""
+    """The limit, if named or on a first deployment: later it may have been deleted on purpose."""
     from prefect.exceptions import ObjectNotFound
 
     there = None
@@ -21,7 +21,7 @@ def limit_step(client: "SyncPrefectClient", wanted: Wanted, *, is_first: bool) -
         there = client.read_global_concurrency_limit_by_name(LIMIT)
     except ObjectNotFound:
         if not is_first and not wanted.has(SETTING):
-            note = f"none on the server, trainings are not counted; {SETTING}=1 makes one"
+            note = f"none on the server, trainings are not limited; {SETTING}=1 creates one"
             return Step("concurrency limit", LIMIT, note=note)
     slots = wanted.get(SETTING, there.limit if there else None)
     if there and there.limit == slots:

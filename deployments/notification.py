@@ -1,4 +1,4 @@
-"""Who is told: the block that the automations name, and what of that is to change."""
+"""Notifications: the block that the automations use, and how that should change."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 
 BLOCK = "nightloom"
 WEBHOOK = f"custom-webhook/{BLOCK}"
-"""The block that `notify.webhook` makes."""
+"""The block that `notify.webhook` creates."""
 GONE = "a block that is gone"
 NOT_YET = UUID(int=0)
-"""Stands for a block that is still to be made."""
+"""Placeholder for a block still to be created."""
 
 
 @dataclass
 class Telling:
-    """Which blocks the automations tell by, and which they should."""
+    """Which blocks the automations use, and which they should."""
 
     slugs: dict[UUID, str] = field(default_factory=dict)
-    """Of the blocks that they tell by now."""
+    """Slugs of the blocks they use now."""
     target: str | None = None
-    """The block that all are to tell by; None: each by what it does now."""
+    """The block that all should use; None: each keeps its own."""
     id: UUID | None = None
-    """Of `target`."""
+    """Slug of `target`."""
     removed: frozenset[str] = frozenset()
-    """Blocks that none is to tell by any more."""
+    """Blocks that none should use any longer."""
     step: Step | None = None
 
     def block(self) -> UUID | None:
-        """By what a new automation tells: as the others do."""
+        """The block for a new automation: the others' block."""
         if self.target:
             return self.id or NOT_YET
         left = [one for one, slug in self.slugs.items() if slug not in {*self.removed, GONE}]
         return left[0] if left else None
 
     def actions(self, name: str, there: list[Any]) -> list[Any]:
-        """The actions that an automation that tells should have, by those that it has."""
+        """The actions that a notifying automation should have, given those it has."""
         from prefect.events.actions import DoNothing, SendNotification
 
         found: list[Any] = []
@@ -61,7 +61,7 @@ class Telling:
         return found or [DoNothing()]
 
     def names(self, actions: Iterable[Any]) -> str | None:
-        """The blocks that these actions tell by; None: nobody is told."""
+        """The blocks that these actions use; None: nobody is notified."""
         ids = [getattr(one, "block_document_id", None) for one in actions]
         known = {**self.slugs, self.id or NOT_YET: self.target or ""}
         return ", ".join(sorted({known.get(one, GONE) for one in ids if one})) or None
@@ -78,12 +78,12 @@ class Telling:
 
 
 def telling(client: "SyncPrefectClient", wanted: Wanted, there: Mapping[str, list[Any]]) -> Telling:
-    """What the automations tell by, and what they should.
+    """The blocks that the automations use, and those they should.
 
     there: the automations on the server, by name.
 
     Raises:
-        InputError: The block that is named is not on the server.
+        InputError: The named block is not on the server.
     """
     found = Telling(_slugs(client, there))
     webhook, block = wanted.get("notify.webhook"), wanted.get("notify.block")
@@ -98,7 +98,7 @@ def telling(client: "SyncPrefectClient", wanted: Wanted, there: Mapping[str, lis
         named = _find(client, block)
         if named is None:
             raise InputError(
-                f"expected a notification block {block} on the server; make it in the UI "
+                f"expected a notification block {block} on the server; create it in the UI "
                 "(Blocks), or set notify.webhook"
             )
         found.target, found.id, after = block, named.id, (None, block)
@@ -171,7 +171,7 @@ def _find(client: "SyncPrefectClient", slug: str) -> Any:
 
 
 def _save(client: "SyncPrefectClient", ours: Any, url: str) -> UUID:
-    """Make the block, or give it the URL; what else was set in it stays."""
+    """Create the block, or set its URL; its other settings stay."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.client.schemas.actions import BlockDocumentUpdate
 

@@ -1,4 +1,4 @@
-"""The night's schedule: what is named is changed, the rest is as somebody left it."""
+"""The night's schedule: named settings are changed, the rest stays as it is."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ Take = Callable[[], None]
 def schedule_changes(
     client: "SyncPrefectClient", wanted: Wanted, one: Declared, there: Any
 ) -> tuple[list[Change], Take | None]:
-    """What differs in the schedule of a deployment that is there, and what brings it in line.
+    """How an existing deployment's schedule differs, and what updates it.
 
     Raises:
-        InputError: It is not clear which schedule is meant, or what it should be.
+        InputError: It is unclear which schedule is meant, or what it should be.
     """
     if one.cron is None or not wanted.has(*SETTINGS):
         return [], None
@@ -59,7 +59,7 @@ def schedule_changes(
 
 
 def new_schedules(wanted: Wanted, one: Declared) -> list[Any]:
-    """The schedules of a deployment that is not there yet."""
+    """The schedules of a new deployment."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
     if one.cron is None:
@@ -70,7 +70,7 @@ def new_schedules(wanted: Wanted, one: Declared) -> list[Any]:
 
 
 def spelled(schedule: Any) -> str:
-    """A schedule as a person reads it; a cron schedule as in the settings."""
+    """A human-readable schedule; a cron schedule as in the settings."""
     for name in ("cron", "rrule"):
         if found := getattr(schedule, name, None):
             return str(found)
@@ -79,12 +79,12 @@ def spelled(schedule: Any) -> str:
 
 
 def _ours(there: Any) -> Any:
-    """The schedule of the night; None: there is none any more."""
+    """The night's schedule; None: it was deleted."""
     named = [each for each in there.schedules if each.slug == SCHEDULE]
     found = named or there.schedules
     if len(found) > 1:
         raise InputError(
-            f"expected one schedule of the deployment {there.name}, or one with the slug "
+            f"expected one schedule in deployment {there.name}, or one with the slug "
             f"{SCHEDULE}, but there are {len(found)}; delete some in Prefect's UI, or leave out "
             f"{', '.join(SETTINGS)}"
         )
@@ -94,14 +94,14 @@ def _ours(there: Any) -> Any:
 def _again(
     client: "SyncPrefectClient", wanted: Wanted, there: Any
 ) -> tuple[list[Change], Take | None]:
-    """A schedule where somebody deleted the one that was."""
+    """A new schedule for one that was deleted."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
     if not wanted.has("nightly.cron"):
         given = next(name for name in SETTINGS if wanted.has(name))
         raise InputError(
-            f"expected nightly.cron beside {given}: the deployment {there.name} has no schedule "
-            "on the server any more"
+            f"expected nightly.cron with {given}: deployment {there.name} no longer has a schedule "
+            "on the server"
         )
     named = [wanted.get(setting) for setting in SETTINGS]
     schedule = _cron(named[0], named[1])

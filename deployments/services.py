@@ -1,4 +1,4 @@
-"""The services of the local stack: how each is started, and how one sees that it serves."""
+"""The services of the local stack: how each is started and checked."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from nightloom.worker.client import ENVIRONMENT as QUIET
 
 HOST = "127.0.0.1"
 HEARTBEAT_SECONDS = 30
-"""Prefect's least: a run that is silent for three of them is taken for dead."""
+"""Prefect's minimum; a run that misses three of them is considered dead."""
 QUERY_SECONDS = 3
-"""How often the worker looks for runs that are due."""
+"""How often the worker polls for due runs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the stack listens."""
+    """The stack's addresses."""
 
     prefect_port: int
     mlflow_port: int
@@ -44,7 +44,7 @@ class Addresses:
 
     @property
     def mlflow(self) -> str:
-        """MLflow's UI, which is its API as well."""
+        """MLflow's UI, also its API."""
         return f"http://{HOST}:{self.mlflow_port}"
 
 
@@ -68,10 +68,10 @@ def prefect_server(home: Home, at: Addresses) -> Service:
 
 
 def mlflow_server(home: Home, at: Addresses) -> Service:
-    """The registry, over the very store that runs without a server use.
+    """The registry, over the same store that runs without a server use.
 
-    Files keep plain paths in the home, so that a store written through the server can be read
-    without it, and the other way round.
+    Files keep plain paths in the home, so a store written through the server can be read without
+    it, and vice versa.
     """
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(at.mlflow_port)),
@@ -86,7 +86,7 @@ def mlflow_server(home: Home, at: Addresses) -> Service:
 
 
 def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
-    """The worker that runs what is due, each flow run in a process of its own."""
+    """The worker, which runs each due flow run in its own process."""
     environment = {
         **_environment(home),
         "PREFECT_API_URL": f"{at.prefect}/api",
@@ -104,7 +104,7 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
 
 
 def answers(url: str, *, seconds: float = 2) -> bool:
-    """Whether a URL is served."""
+    """Whether a URL responds."""
     try:
         with urllib.request.urlopen(url, timeout=seconds) as answer:
             return bool(answer.status == 200)
@@ -116,11 +116,11 @@ _LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
 _DATABASE = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")
-"""Where Prefect's database is, and its password: nothing for flow runs to inherit."""
+"""Location and password of Prefect's database, which flow runs must not inherit."""
 
 
 def _environment(home: Home, *, database: bool = False) -> dict[str, str]:
-    """What every service is started with; the home as an absolute path."""
+    """The environment of every service, with the home as an absolute path."""
     given = {
         name: value
         for name, value in os.environ.items()

@@ -1,7 +1,7 @@
-"""Sets up a Prefect server: pool, limit, notification, deployments, automations. May be repeated.
+"""Sets up a Prefect server: pool, limit, notification, deployments, automations. Repeatable.
 
-First everything is read and compared, then it is said what differs, then it is brought in line.
-What is not named stays as it is on the server.
+Everything is read and compared first, then the differences are shown, then they are applied.
+Settings that are not named stay as they are on the server.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
-    """Everything that `nightloom deploy` looks after, compared with the server; changes nothing.
+    """Compare everything that `nightloom deploy` manages with the server; changes nothing.
 
     Raises:
         InputError: A setting does not fit what is on the server.
@@ -45,7 +45,7 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
 
 
 def take(found: list[Step]) -> Iterator[Step]:
-    """Bring the server in line, one thing after the other; gives each when it is done."""
+    """Update the server step by step; yields each step when it is done."""
     for step in found:
         if step.take:
             step.take()

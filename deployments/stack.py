@@ -1,4 +1,4 @@
-"""Which local stack runs in a home: a small file that says so, and a lock that proves it.
+"""Which local stack runs in a home: a small file that describes it, and a lock that proves it.
 
 The lock belongs to the process that keeps the stack up, and dies with it; the file alone proves
 nothing.
@@ -17,12 +17,12 @@ from nightloom.cache.locks import open_lock_file
 from nightloom.home import Home
 
 WAIT = 0.2
-"""Seconds to wait for the lock: somebody may only be looking whether it is held."""
+"""Seconds to wait for the lock: another process may only be testing it."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that runs, or is starting."""
+    """A stack that is running or starting."""
 
     pid: int
     prefect_url: str
@@ -42,7 +42,7 @@ class Stack:
 
 
 def running_stack(home: Home) -> Stack | None:
-    """The stack of this home, None where none runs."""
+    """The running stack of this home, or None."""
     if not _is_held(home):
         return None
     try:
@@ -52,7 +52,7 @@ def running_stack(home: Home) -> Stack | None:
 
 
 def write_state(home: Home, stack: Stack) -> None:
-    """Say what runs; all at once."""
+    """Record the running stack, atomically."""
     path = _state(home)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(asdict(stack), indent=1) + "\n", encoding="utf-8")
@@ -60,13 +60,13 @@ def write_state(home: Home, stack: Stack) -> None:
 
 
 def forget_state(home: Home) -> None:
-    """Nothing runs any more."""
+    """Record that nothing is running."""
     _state(home).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def only_stack(home: Home) -> Iterator[bool]:
-    """Hold the lock of this home's stack; gives whether it could be had."""
+    """Hold the lock of this home's stack; yields whether it was acquired."""
     home.root.mkdir(parents=True, exist_ok=True)
     handle = open_lock_file(_lock(home))
     try:
@@ -76,7 +76,7 @@ def only_stack(home: Home) -> Iterator[bool]:
 
 
 def wait_until_down(home: Home, *, seconds: float) -> bool:
-    """Wait until no stack of this home runs; whether that came true."""
+    """Wait until no stack of this home is running; returns whether it stopped."""
     deadline = time.monotonic() + seconds
     while _is_held(home):
         if time.monotonic() > deadline:
@@ -122,9 +122,9 @@ def _lock(home: Home) -> Path:
 
 
 def use_stack(home: Home) -> Stack | None:
-    """Point Prefect and MLflow of this process at this home's stack, where one runs and answers.
+    """Point this process's Prefect and MLflow at this home's stack, if one is running and responds.
 
-    Before either is imported. What the environment says already is left as it is.
+    To be called before either is imported. Variables already in the environment are kept.
     """
     stack = running_stack(home)
     if stack is None or not stack.ready:

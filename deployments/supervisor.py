@@ -17,13 +17,13 @@ START_SECONDS = 180
 STOP_SECONDS = 20
 POLL_SECONDS = 0.2
 MOST_RESTARTS = 5
-"""A service that ends so often within `RESTART_WINDOW` will not come up again."""
+"""After this many exits within `RESTART_WINDOW` a service is given up."""
 RESTART_WINDOW = 300
 LAST_LINES = 5
 
 
 def check_port(port: int, *, service: str, option: str) -> None:
-    """See that nothing listens on a port.
+    """Check that nothing listens on a port.
 
     Raises:
         InputError: Something does.
@@ -41,11 +41,11 @@ def check_port(port: int, *, service: str, option: str) -> None:
 
 
 class Asked(Exception):
-    """Somebody asked to stop before all services were up."""
+    """A stop was requested before all services were up."""
 
 
 class Supervisor:
-    """Starts services, watches them, stops them in the reverse order."""
+    """Starts services, watches them, stops them in reverse order."""
 
     def __init__(self, logs: Path, say: Callable[[str], None]) -> None:
         self._logs = logs
@@ -61,11 +61,11 @@ class Supervisor:
         return {name: process.pid for name, process in self._processes.items()}
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start services side by side, and wait until all of them serve.
+        """Start services in parallel, and wait until all of them respond.
 
         Raises:
-            RunError: One ended, or does not serve in time; the message has its last lines.
-            Asked: Somebody asked to stop meanwhile.
+            RunError: One exited, or did not respond in time; the message has its last lines.
+            Asked: A stop was requested meanwhile.
         """
         for service in services:
             self._services.append(service)
@@ -82,15 +82,15 @@ class Supervisor:
             if time.monotonic() > deadline:
                 names = ", ".join(service.name for service in waiting)
                 raise RunError(
-                    f"expected {names} to serve within {START_SECONDS} s: {self._last(waiting[0])}"
+                    f"expected {names} to respond in {START_SECONDS} s: {self._last(waiting[0])}"
                 )
             self._pause()
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Until asked to stop, start again what ends by itself; `changed` is told of new pids.
+        """Restart services that exit, until asked to stop; `changed` is called with new pids.
 
         Raises:
-            RunError: A service ends again and again.
+            RunError: A service keeps exiting.
         """
         while not self._asked_to_stop:
             for service in self._services:
@@ -101,7 +101,7 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End the services, the last started first; what does not go in time is killed."""
+        """Stop the services, last started first; kill those that do not exit in time."""
         for service in reversed(self._services):
             process = self._processes.get(service.name)
             if process is None:
@@ -115,7 +115,7 @@ class Supervisor:
         self._processes.clear()
 
     def ask_to_stop(self) -> None:
-        """End `start` or `watch` soon; from a signal's handler too."""
+        """End `start` or `watch` soon; safe to call from a signal handler."""
         self._asked_to_stop = True
 
     def _pause(self) -> None:
@@ -132,7 +132,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is ours to pass on, in order
+                start_new_session=True,  # we pass on the terminal's Ctrl-C ourselves, in order
                 preexec_fn=_end_with_parent,
             )
 
@@ -167,7 +167,7 @@ def _signal(process: "subprocess.Popen[bytes]", number: int, *, group: bool) -> 
 
 
 def _end_with_parent() -> None:
-    """Linux: ask to be ended when the supervisor is gone, however it went (prctl(2))."""
+    """Linux: be killed when the supervisor dies, however it dies (prctl(2))."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 

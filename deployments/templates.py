@@ -1,4 +1,4 @@
-"""Base job templates of work pools: how a run's process is made, by type of pool."""
+"""Base job templates of work pools: how runs are executed, by type of pool."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
     """The template of a pool, with its image and home as defaults; None: Prefect's own.
 
     Raises:
-        InputError: The file that the settings name cannot be read.
+        InputError: The file named in the settings cannot be read.
     """
     if pool.template:
         return _read(Path(pool.template))
@@ -30,7 +30,7 @@ def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
 def fill_in(
     template: dict[str, Any], *, image: str | None, home: str | None, where: str
 ) -> dict[str, Any]:
-    """The template with image and home as defaults of its variables; None leaves one as it is.
+    """The template with image and home as defaults of its variables; None leaves a default as is.
 
     Raises:
         InputError: It has no such variable; says `where`.

@@ -1,7 +1,7 @@
-"""What a call of `nightloom deploy` names, and what it therefore leaves alone.
+"""Which settings a call of `nightloom deploy` names; it leaves all others alone.
 
-A setting that is not named stays as it is on the server. A file names all of them: those that it
-does not have are at their defaults.
+A setting that is not named stays as it is on the server. A file names all of them: those it lacks
+have their defaults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,18 +21,18 @@ DEFAULTS = {name: at_path(DeploySettings(), name) for name in NAMES}
 
 @dataclass(frozen=True)
 class Wanted:
-    """The settings that are named, by dotted names."""
+    """The named settings, by dotted name."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
-    """Those that somebody wrote down, unlike those that a file has by leaving them out."""
+    """Those written explicitly, unlike those that a file sets by omission."""
 
     def has(self, *settings: str) -> bool:
         """Whether one of the settings is named."""
         return any(name in self.values for name in settings)
 
     def get(self, name: str, there: Any = None) -> Any:
-        """The value that is named, else what is there already, else the default."""
+        """The named value, else the existing one, else the default."""
         if name in self.values:
             return self.values[name]
         return DEFAULTS[name] if there is None else there
@@ -41,13 +41,13 @@ class Wanted:
 def parse_wanted(
     assignments: Iterable[str] = (), *, config: Path | None = None, unset: Iterable[str] = ()
 ) -> Wanted:
-    """What the words of a command line and a file name.
+    """The settings that a command line and a file name.
 
-    assignments: `a.b=value`, win over the file. unset: names of settings that go back to their
+    assignments: `a.b=value`, override the file. unset: names of settings to reset to their
     defaults.
 
     Raises:
-        InputError: A setting is unknown, given and unset, or its value is not what it takes.
+        InputError: A setting is unknown, both given and unset, or its value is invalid.
     """
     settings = parse_settings(DeploySettings, assignments, config=config)
     spoken = {

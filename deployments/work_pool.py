@@ -1,4 +1,4 @@
-"""The work pool: which one, and its base job template, of which only what is named is changed."""
+"""The work pool and its base job template; only named settings of it are changed."""
 
 import copy
 import shlex
@@ -20,15 +20,15 @@ SETTINGS = {
     f"{TEMPLATE}.variables.properties.image.default": "pool.image",
     f"{TEMPLATE}.variables.properties.home.default": "pool.home",
 }
-"""Where a template keeps them."""
+"""Where a template stores them."""
 FOLLOWS_HOME = f"{TEMPLATE}.variables.properties.env.default.NIGHTLOOM_HOME"
 
 
 def pool_step(client: "SyncPrefectClient", wanted: Wanted, name: str) -> Step:
-    """The pool of that name, made where it is missing.
+    """The step for the named pool, created if missing.
 
     Raises:
-        InputError: What is named does not fit the pool.
+        InputError: A named setting does not fit the pool.
     """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
@@ -67,13 +67,13 @@ def _has_worker(client: "SyncPrefectClient", name: str) -> bool:
 
 
 def _idle(name: str, kind: str) -> str:
-    """Nothing that is deployed there runs; who moved it should know."""
+    """A warning that nothing deployed to this pool will run."""
     command = f"prefect worker start --pool {shlex.quote(name)} --type {kind}"
-    return f"no worker takes runs from it; start one: {command}"
+    return f"no worker is polling it; start one: {command}"
 
 
 def _template_of(there: Any) -> dict[str, Any]:
-    """The template on the server; a worker takes an empty one for the default."""
+    """The template on the server; workers treat an empty one as the default."""
     if there.type == PROCESS and not there.base_job_template:
         return _process_template()
     return dict(there.base_job_template)
@@ -96,9 +96,9 @@ def _brought_in_line(
 
 
 def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[str, Any] | None:
-    """A template from its file, or the one that comes with the type; None: Prefect's own.
+    """A template from its file, or the type's default; None: Prefect's own.
 
-    before: the one on the server; its image and home stay, where the file has none of its own.
+    before: the one on the server; its image and home are kept if the file has none.
     """
     template = base_job_template(pool)
     if template is None or not pool.template:
@@ -114,7 +114,7 @@ def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[s
 
 
 def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any] | None) -> PoolSettings:
-    """The settings of a pool of that type; what is not named is taken from its template.
+    """The settings of a pool of that type; those not named come from its template.
 
     before: the template on the server; None: the pool is new.
     """
@@ -126,18 +126,18 @@ def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any] | Non
         raise InputError(f"pool.type={typed} needs pool.image, the image of nightloom")
     if typed != kind:
         raise InputError(
-            f"expected the work pool {name} to be of the type {typed}, got {kind}; "
+            f"expected work pool {name} to have type {typed}, got {kind}; "
             f"choose another pool.name, say pool.type={kind}, or delete the pool"
         )
     if wanted.has(TEMPLATE) and not template and kind not in KINDS:
         raise InputError(
-            f"expected a file in pool.template, for {name} is of the type {kind}, for which there "
+            f"expected a file in pool.template: {name} has type {kind}, for which there "
             "is no template here; `prefect work-pool get-default-base-job-template` writes one"
         )
     for setting in ("pool.image", "pool.home"):
         if kind == PROCESS and setting in wanted.spoken and wanted.get(setting) is not None:
             raise InputError(
-                f"{setting} is for pools of the type docker or kubernetes, but {name} is of the "
+                f"{setting} is for pools of type docker or kubernetes, but {name} has "
                 "type process; leave it out, or choose another pool.name and pool.type"
             )
     values = {
@@ -156,7 +156,7 @@ def _process_template() -> dict[str, Any]:
 
 
 def _by_settings(changes: list[Change]) -> list[Change]:
-    """By the names of settings, where there are some."""
+    """By the names of settings, if there are any."""
     found = [Change(SETTINGS.get(one.what, one.what), one.old, one.new) for one in changes]
     if any(one.what == "pool.home" for one in found):
         found = [one for one in found if one.what != FOLLOWS_HOME]

@@ -30,7 +30,7 @@ def classify_bert(
 
     Args:
         settings: Where the rows come from, the encoder, its training, and the gate.
-        refresh: Stages to build again even where nothing changed.
+        refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("classify-bert", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)

@@ -1,4 +1,4 @@
-"""`classify-transformer`: a transformer from Keras layers, trained from scratch to classify texts.
+"""`classify-transformer`: a transformer of Keras layers, trained from scratch to classify texts.
 
 nightloom run classify-transformer                            AG News (TensorFlow Datasets)
 nightloom run classify-transformer data.source=sample         made-up news, no network
@@ -28,7 +28,7 @@ def classify_transformer(
 
     Args:
         settings: Where the rows come from, the model, its training, and the gate.
-        refresh: Stages to build again even where nothing changed.
+        refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("classify-transformer", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)

@@ -28,7 +28,7 @@ def ner_bert(
 
     Args:
         settings: Where the sentences come from, the encoder, its training, and the gate.
-        refresh: Stages to build again even where nothing changed.
+        refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("ner-bert", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)

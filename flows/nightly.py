@@ -1,7 +1,7 @@
-"""`nightly`: retrains a list of models and tells in the morning how it went.
+"""`nightly`: retrains a list of models and reports in the morning how it went.
 
 nightloom run nightly --config nightly.yaml                   the models, one after the other
-nightloom run nightly --config nightly.yaml run.engine=ray    side by side, on a Ray cluster
+nightloom run nightly --config nightly.yaml run.engine=ray    in parallel, on a Ray cluster
 """
 
 from typing import Annotated, Any
@@ -20,11 +20,11 @@ from nightloom.tasks.runtime.night import Night, engine_of, night_name, retrain
 def nightly(
     settings: Annotated[NightlySettings, InOneLine], refresh: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Models → each retrained as a flow of its own → one summary; failed when any failed.
+    """Models → each retrained in its own flow → one summary; fails if any model failed.
 
     Args:
-        settings: The models of the night, each a flow, its settings and a name; where they run.
-        refresh: Stages to build again even where nothing changed.
+        settings: The night's models, each a flow, its settings and a name; where they run.
+        refresh: Stages to rebuild even if nothing changed.
     """
 
     def one(model: NightlyModel) -> ModelOfNight:

@@ -1,11 +1,11 @@
-"""One file a stage: thin Prefect tasks around the library."""
+"""One file per stage: thin Prefect tasks around the library."""
 
 import os
 
 from nightloom.tasks.runtime.on_import import on_import
 
 if __name__ != "nightloom.tasks":
-    raise ImportError("expected nightloom.tasks: tasks/ is a part of that package")
+    raise ImportError("expected nightloom.tasks: tasks/ is part of that package")
 
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",

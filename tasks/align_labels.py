@@ -1,4 +1,4 @@
-"""`align_labels`: sentences with a tag a word → piece ids with a label a piece, in windows."""
+"""`align_labels`: sentences with a tag per word → piece ids with a label per piece, in windows."""
 
 from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage

@@ -1,6 +1,6 @@
-"""`download_dataset`: rows from wherever they are → train, valid and test splits in Arrow.
+"""`download_dataset`: rows from any source → train, valid and test splits in Arrow.
 
-A local file counts by its content, wherever it lies; a hub's data set by its commit.
+A local file is identified by its content, wherever it is; a hub's data set by its commit.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def source(settings: FlowSettings) -> dict[str, Any]:
 
 
 def code(settings: FlowSettings) -> tuple[str, ...]:
-    """The modules of the kind of source."""
+    """The modules of this kind of source."""
     from nightloom.sources import modules_of
 
     return modules_of(settings.data.source)
@@ -56,7 +56,7 @@ def changed(settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
 
 
 def check(settings: FlowSettings) -> None:
-    """Whether the first rows can be read, for a plan."""
+    """Check, for a plan, that the first rows can be read."""
     from nightloom.data.sources.opened import check_source
 
     check_source(settings.data)

@@ -1,4 +1,4 @@
-"""`draw_attentions`: attention maps of chosen texts from the trained model, a head each."""
+"""`draw_attentions`: the trained model's attention maps for chosen texts, one per head."""
 
 from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.stage import Stage

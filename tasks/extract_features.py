@@ -1,4 +1,4 @@
-"""`extract_features`: a frozen encoder over every row, once → a vector a row in Arrow.
+"""`extract_features`: a frozen encoder over every row, once → one vector per row in Arrow.
 
 Any number of heads, rates and epochs train on them without touching the encoder again.
 """

@@ -1,6 +1,6 @@
-"""`fetch_checkpoint`: a pretrained encoder → its files, checked, on this machine.
+"""`fetch_checkpoint`: a pretrained encoder → its verified files on this machine.
 
-A local directory counts by the content of its files, a hub's model by name and revision.
+A local directory is identified by the content of its files, a hub's model by name and revision.
 """
 
 from typing import Any, cast
@@ -14,13 +14,13 @@ from nightloom.tasks.runtime.stage import Stage
 
 
 class FetchCheckpoint(Stage):
-    """Says at once what the settings ask of a checkpoint that it cannot do."""
+    """Refuses settings that the checkpoint does not support before any training."""
 
     def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
         """The stage's artifact.
 
         Raises:
-            InputError: A setting does not go with this checkpoint.
+            InputError: A setting does not fit this checkpoint.
         """
         artifact = super().__call__(settings, **inputs)
         if isinstance(artifact, Artifact):  # a plan may have none

@@ -1,7 +1,7 @@
 """`register`: model and scores → a version in MLflow, promoted to champion or not, and why.
 
-A hit stands as long as the version is in the registry and its files are whole; the decision is not
-taken again.
+A hit stands as long as the version is in the registry and its files are intact; the decision is not
+repeated.
 """
 
 from nightloom.stages.declaration import StageDeclaration

@@ -1,4 +1,4 @@
-"""`train`: the examples of the training split → the weights of the best epoch, and the history."""
+"""`train`: the training split's examples → the weights of the best epoch, and the history."""
 
 from nightloom.settings.train import RESULT_NEUTRAL
 from nightloom.stages.declaration import StageDeclaration

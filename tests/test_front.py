@@ -62,7 +62,7 @@ def test_a_night_takes_objects_for_what_was_set_in_them():
         ),
         ("classify-bert", {"train.epoch": 3}, "did you mean train.epochs?"),
         ("classify-bert", {"train": {"epochs": 0}}, "train.epochs: .* got 0"),
-        ("classify-bert", {"train": TrainSettings(), "train.epochs": 1}, "train stands twice"),
+        ("classify-bert", {"train": TrainSettings(), "train.epochs": 1}, "train is set twice"),
         ("classify-bert", {3: 4}, "expected names of settings in settings, got 3"),
         ("classify-bert", "no-such.yaml", "cannot read the settings file no-such.yaml"),
         (

@@ -1,1 +1,1 @@
-"""What runs the stages: declared stages as Prefect tasks, a run and who watches it, its reports."""
+"""Runs the stages: declared stages as Prefect tasks, runs and their observers, reports."""

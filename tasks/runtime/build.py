@@ -1,6 +1,6 @@
 """The body of a stage's task: what Prefect runs on a miss, with the key's lock held.
 
-The call carries what it needs, so that it runs in the flow's process and on a cluster alike.
+The call carries everything it needs, so it runs in the flow's process as well as on a cluster.
 """
 
 import shutil
@@ -22,11 +22,11 @@ from nightloom.tasks.runtime.slots import slot
 from nightloom.worker.client import Worker
 
 SAID_SECONDS = 30.0
-"""Time between two lines of a stage that waits."""
+"""Time between two log lines of a waiting stage."""
 
 
 class Waiting:
-    """Says now and then that somebody else builds a stage."""
+    """Logs from time to time that another run is building a stage."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -40,7 +40,7 @@ class Waiting:
 
 
 def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
-    """The artifact that was published meanwhile, else one built and published now."""
+    """The artifact, if published meanwhile; else build and publish it."""
     store = ArtifactStore(call.home)
     checkpoints = call.home.checkpoints / f"{call.stage}-{call.key[:24]}"
     if not call.rebuild:
@@ -80,9 +80,9 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
 
 @contextmanager
 def _worker(call: StageCall) -> Iterator[Worker]:
-    """The run's own child, which its stages share; on a cluster one for this stage alone.
+    """The run's own child, which its stages share; on a cluster, one for this stage only.
 
-    There the stage is watched from where it is built: its progress and its lines go to Prefect.
+    There the stage is observed where it is built: its progress and log lines go to Prefect.
     """
     run = run_here()
     if run is not None:

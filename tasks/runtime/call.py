@@ -1,4 +1,4 @@
-"""One call of a stage, as Prefect, an engine and a cluster hand it on."""
+"""One call of a stage, as passed between Prefect, an engine and a cluster."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,25 +20,25 @@ class StageCall:
     builder: str
     """`module:function`."""
     limit: str | None = None
-    """The global concurrency limit of which building takes a slot."""
+    """The global concurrency limit, if building takes a slot of one."""
     rebuild: bool = False
-    """Build it even where an artifact is there."""
+    """Build even if an artifact exists."""
     hooks: dict[str, str] = field(repr=False)
-    """The code of the family that the builder calls, by what it calls it."""
+    """The family's code that the builder calls, by hook name."""
     parts: dict[str, Any] = field(repr=False)
     home: Home = field(repr=False)
     run: dict[str, Any] = field(repr=False)
     """Facts about the run."""
     keep_programs: bool = field(default=True, repr=False)
-    """Whether what XLA compiles is kept for the next run."""
+    """Whether programs compiled by XLA are kept for the next run."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """A stage's task and what it is called with: what an engine is asked for."""
+    """A stage's task and its call: what an engine runs."""
 
     task: "Task[..., Artifact]"
     call: StageCall
     inputs: dict[str, Artifact]
     gpu: bool
-    """Where there are some, with one of its own."""
+    """Whether it gets a GPU of its own, if there are any."""

@@ -1,7 +1,7 @@
-"""A run that is stopped from outside: its training saves, the server hears that it is cancelled.
+"""A run stopped from outside: training saves a checkpoint, the server is told it is cancelled.
 
-While a process ends, its flows' threads must not tell the server anything else: what they ask the
-server for goes through a gate, which is closed first.
+While a process ends, its flows' threads must not report anything else to the server: their
+requests go through a gate, which is closed first.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ from nightloom.worker.client import interrupt_all
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GATE_SECONDS = 0.7
-"""How long a request that is under way may take."""
+"""How long a pending request may take."""
 TELL_SECONDS = 4.0
-"""From the wish to stop: then the server has had its time."""
+"""Time after the stop request when waiting for the server ends."""
 ANSWER_SECONDS = 2.0
 SETTLE_SECONDS = 1.0
-"""The server learns of a stage that has just begun from an event, a moment later."""
+"""The server learns of a stage that has just begun from an event, slightly later."""
 
 interrupts: "set[Callable[[], None]]" = set()
-"""Called beside what this process itself builds: ends what is built elsewhere for it."""
+"""Called on a stop, in addition to ending local builds: end builds running elsewhere."""
 
 
 class _Gate:
-    """Requests to the server, counted; none begins any more once it is closed."""
+    """Counts requests to the server; none begins once it is closed."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -65,7 +65,7 @@ _gate = _Gate()
 
 @contextlib.contextmanager
 def recorded() -> Iterator[None]:
-    """Inside, flow runs of this thread and those it starts are known to `stop`."""
+    """Inside, `stop` knows the flow runs of this thread and those it starts."""
     from prefect.context import SyncClientContext
 
     with SyncClientContext.get_or_create() as context:
@@ -95,10 +95,10 @@ def recorded() -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancellable() -> Iterator[None]:
-    """Inside, in a process that a Prefect worker started, signals cancel the run.
+    """Inside, in a process started by a Prefect worker, signals cancel the run.
 
     A worker sends SIGTERM for *Cancel* in the UI, and when it is stopped itself. Prefect's handler
-    would break off whatever goes on, and call the run crashed where nobody asked to cancel it.
+    would abort everything, and call the run crashed unless *Cancel* was used.
     """
     root = os.environ.get("PREFECT__FLOW_RUN_ID")
     if not root or threading.current_thread() is not threading.main_thread():
@@ -120,14 +120,14 @@ def _end(number: int, frame: object) -> None:
         os._exit(128 + number)
     told = stop(f"stopped by {signal.Signals(number).name}")
     kill_below(os.getpid())
-    os._exit(0 if told else 128 + number)  # whatever is not 0 is a crash to the worker
+    os._exit(0 if told else 128 + number)  # the worker takes anything but 0 for a crash
 
 
 def stop(why: str) -> bool:
-    """End what this process runs; to be called by the thread that ends the process afterwards.
+    """End what this process runs; to be called by the thread that then ends the process.
 
-    Takes some four seconds at most: for a checkpoint, and for a server that is slow. Gives whether
-    the server knows that all flow runs are cancelled.
+    Takes about four seconds at most, for a checkpoint and a slow server. Returns whether the
+    server knows that all flow runs are cancelled.
     """
     begin_to_end()
     saved, told = threading.Event(), threading.Event()
@@ -166,7 +166,7 @@ def _tell(why: str, saved: threading.Event, told: threading.Event) -> None:
 
 
 def cancel_flow_runs(client: Any, ids: list[UUID], why: str, since: datetime) -> None:
-    """Mark flow runs as cancelled that go on, or broke off `since`; the last one made first."""
+    """Mark flow runs that are running, or ended `since`, as cancelled; latest first."""
     from prefect.states import Cancelled
 
     for one in reversed(ids):
@@ -175,7 +175,7 @@ def cancel_flow_runs(client: Any, ids: list[UUID], why: str, since: datetime) ->
 
 
 def cancel_task_runs(client: Any, ids: list[UUID], why: str, since: datetime) -> None:
-    """Mark the task runs of flow runs as cancelled that go on, or broke off `since`."""
+    """Mark task runs of flow runs that are running, or ended `since`, as cancelled."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.states import Cancelled
 
@@ -186,7 +186,7 @@ def cancel_task_runs(client: Any, ids: list[UUID], why: str, since: datetime) ->
 
 
 def _goes_on(state: Any, since: datetime) -> bool:
-    """Whether a run is not over, or was broken off by the very signal that cancels it."""
+    """Whether a run is still active, or was ended by the signal that cancels it."""
     if state is None or not state.is_final():
         return True
     return bool(state.is_crashed() and state.timestamp >= since)

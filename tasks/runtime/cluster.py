@@ -1,7 +1,7 @@
-"""`run.engine=ray`: a night on a Ray cluster, models side by side, stages where there is room.
+"""`run.engine=ray`: a night on a Ray cluster, models in parallel, stages wherever there is room.
 
-The stage cache works between machines as it does between processes, through the shared home. What
-Ray adds: a stage whose process or machine is lost is called again, and a training resumes.
+The stage cache works across machines as it does across processes, through the shared home. Ray
+adds that a stage whose process or machine is lost is retried, and training resumes.
 """
 
 import contextlib
@@ -38,17 +38,17 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }
-"""Set before Ray is imported, unless the user set them: no telemetry, no warning about GPUs, no
-cluster but the one that is asked for."""
+"""Set before Ray is imported, unless the user set them: no telemetry, no warning about GPUs, only
+the requested cluster."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 INTERRUPT_SECONDS = 3.8
-"""How long stages on the cluster may take to save and end."""
+"""How long stages on the cluster may take to save and exit."""
 REACH_SECONDS = 10.0
 """How long a cluster may take to answer a call."""
 
 
 class RayEngine(Engine):
-    """Each model's flow in a thread of this process, each stage that is built on the cluster."""
+    """Runs each model's flow in a thread of this process, and builds stages on the cluster."""
 
     def __init__(self, ray: ModuleType, settings: RunSettings) -> None:
         self._ray = ray
@@ -57,7 +57,7 @@ class RayEngine(Engine):
         self._gpus = ray.cluster_resources().get("GPU", 0) >= 1
 
     def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
-        """All at once; when this process is told to stop, what runs on the cluster stops too."""
+        """All in parallel; when this process is stopped, so is its work on the cluster."""
         items = list(items)
         with ThreadPoolExecutor(len(items), thread_name_prefix="model") as threads:
             running = [threads.submit(contextvars.copy_context().run, work, one) for one in items]
@@ -65,11 +65,11 @@ class RayEngine(Engine):
                 return [one.result() for one in running]
             except BaseException:
                 self.interrupt()
-                self._ray.shutdown()  # or the threads would wait for their stages
+                self._ray.shutdown()  # else the threads would wait for their stages
                 raise
 
     def interrupt(self) -> None:
-        """Let what runs on the cluster save and end; kill what does not within seconds."""
+        """Let stages on the cluster save and exit; kill those that do not within seconds."""
         running = list(self._running)
         with contextlib.suppress(Exception):
             for one in running:
@@ -80,13 +80,13 @@ class RayEngine(Engine):
                 self._ray.cancel(one, force=True)
 
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
-        """With Ray as what runs its tasks."""
+        """The flow with Ray as its task runner."""
         from prefect_ray import RayTaskRunner
 
         return flow.with_options(task_runner=RayTaskRunner())
 
     def gpu(self) -> Accelerator | None:
-        """Those of the cluster."""
+        """The cluster's GPUs."""
         if not self._gpus:
             return None
         kind = "accelerator_type:"
@@ -94,7 +94,7 @@ class RayEngine(Engine):
         return of_ray(sorted(name.removeprefix(kind) for name in there if name.startswith(kind)))
 
     def call(self, order: Order) -> "State[Artifact]":
-        """Run it on the cluster; again where its process or machine is lost."""
+        """Run it on the cluster; retry if its process or machine is lost."""
         from prefect_ray.context import remote_options
 
         with remote_options(
@@ -114,7 +114,7 @@ class RayEngine(Engine):
         return self._lost(order.call.stage, future) if state.is_crashed() else state
 
     def _lost(self, stage: str, future: "PrefectFuture[Artifact]") -> "State[Artifact]":
-        """The state of a stage that the cluster gave up, also on the server."""
+        """The state of a stage that the cluster gave up, also sent to the server."""
         from prefect.client.orchestration import get_client
         from prefect.states import Crashed
 
@@ -130,16 +130,16 @@ class RayEngine(Engine):
 
 @contextlib.contextmanager
 def cluster(settings: RunSettings) -> Iterator[RayEngine]:
-    """Connect to the cluster, or make one of this machine alone; leave it at the end.
+    """Connect to the cluster, or start a local one; disconnect at the end.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster where one was named.
+        InputError: Ray is not installed, or the named cluster does not exist.
     """
     address = settings.address or os.environ.get("RAY_ADDRESS") or "local"
     ray = _ray(address, settings.retries)
     api = _api()
     with contextlib.ExitStack() as connected:
-        # Ray says what it notices on standard output, where a run's result belongs
+        # Ray prints its messages on standard output, where a run's result belongs
         connected.enter_context(contextlib.redirect_stdout(sys.stderr))
         with _same_handler():
             _connect(ray, address, api)
@@ -155,7 +155,7 @@ def cluster(settings: RunSettings) -> Iterator[RayEngine]:
 
 
 def _ray(address: str, retries: int) -> ModuleType:
-    """The package, set up for this address: it reads its environment when it is imported."""
+    """The package, set up for this address: it reads its environment on import."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_task_oom_retries", str(retries))
@@ -172,11 +172,11 @@ def _ray(address: str, retries: int) -> ModuleType:
 
 
 def _is_here_alone(address: str) -> bool:
-    """Whether a cluster listens on 127.0.0.1 alone: Ray would look for it at this machine's own
-    address. A variable that is named after other systems makes it take the address as it stands.
+    """Whether a cluster listens on 127.0.0.1 only: Ray would look for it at this machine's own
+    address. A variable named after other systems makes it take the address as is.
 
     Raises:
-        InputError: Nothing listens there; Ray itself would ask for many minutes.
+        InputError: Nothing listens there; Ray itself would retry for many minutes.
     """
     if address in ("auto", "local"):
         return address == "local"
@@ -193,7 +193,7 @@ def _is_here_alone(address: str) -> bool:
 
 
 def _own_address() -> str:
-    """This machine's address, as others see it."""
+    """This machine's address as seen from outside."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing
@@ -218,7 +218,7 @@ def _no_cluster(address: str, said: str) -> InputError:
 
 
 def _api() -> str:
-    """The Prefect server of this run, an ephemeral one included."""
+    """The Prefect server of this run, possibly ephemeral."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -227,7 +227,7 @@ def _api() -> str:
 
 @contextlib.contextmanager
 def _same_handler() -> Iterator[None]:
-    """Ray takes SIGTERM for itself, in the main thread."""
+    """Restore our SIGTERM handler, which Ray replaces in the main thread."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -252,7 +252,7 @@ def _connect(ray: ModuleType, address: str, api: str) -> None:
 
 
 def _environment(api: str) -> dict[str, str]:
-    """What the cluster's processes must know of this one: the same home, the same servers."""
+    """Environment for the cluster's processes: the same home, the same servers."""
     home = Home.current()
     passed = {name: value for name, value in os.environ.items() if name.startswith("NIGHTLOOM_")}
     return {
@@ -264,9 +264,9 @@ def _environment(api: str) -> dict[str, str]:
 
 
 def _check_reach(api: str, machines: set[str]) -> None:
-    """A server of this machine alone is of no use to another one."""
+    """Refuse a server that only this machine can reach if the cluster has others."""
     if len(machines) > 1 and urlsplit(api).hostname in LOOPBACK:
         raise InputError(
-            f"expected a Prefect server that {len(machines)} machines reach, got {api}; "
+            f"expected a Prefect server that {len(machines)} machines can reach, got {api}; "
             "set PREFECT_API_URL"
         )

@@ -1,4 +1,4 @@
-"""Where the stages of a run are built: in this process, unless a cluster takes them."""
+"""Where the stages of a run are built: in this process, or on a cluster."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +20,10 @@ Done = TypeVar("Done")
 
 
 class Engine:
-    """Runs the flows of a night's models, and their stages: all in this process."""
+    """Runs the flows of a night's models and their stages, all in this process."""
 
     def each(self, work: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
-        """What `work` makes of each of the items, in their order."""
+        """The results of `work` for all items, in order."""
         return [work(item) for item in items]
 
     def flow(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
@@ -31,11 +31,11 @@ class Engine:
         return flow
 
     def gpu(self) -> Accelerator | None:
-        """What a stage that takes a GPU is given."""
+        """The GPUs for a stage that uses them."""
         return accelerator()
 
     def call(self, order: Order) -> "State[Artifact]":
-        """Run a stage's task to its end."""
+        """Run a stage's task to completion."""
         wait_for_server(observers())
         state = order.task(order.call, order.inputs, return_state=True)
         return cast("State[Artifact]", state)

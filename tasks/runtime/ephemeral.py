@@ -1,7 +1,7 @@
-"""Prefect's server for a process that names none: one for all of its threads, ended by it alone.
+"""Prefect's server for a process that names none: one for all its threads, which only it ends.
 
-Prefect's own starts twice, or is used before it is there, where two threads begin at once; and it
-dies of the very Ctrl-C after which a run has to say how it ended.
+Prefect's own starts twice, or is used before it is ready, if two threads start together; and it
+dies of the same Ctrl-C after which a run has to report how it ended.
 """
 
 import atexit
@@ -19,21 +19,21 @@ STOP_SECONDS = 5.0
 
 
 class EphemeralServer(SubprocessASGIServer):
-    """Takes the place of the one that `get_client` starts."""
+    """Replaces the one that `get_client` starts."""
 
     _starting = threading.RLock()
 
     def __new__(cls, port: int | None = None) -> "EphemeralServer":
-        """A new one; the base would give the one that is there."""
+        """A new one; the base class would return the existing one."""
         return object.__new__(cls)
 
     def start(self, timeout: int | None = None) -> None:
-        """Start it, once; every caller comes back when it serves."""
+        """Start it once; every caller returns when it is ready."""
         with self._starting:
             super().start(timeout)
 
     def stop(self) -> None:
-        """Close the pipe that keeps it; it may be started again."""
+        """Close the pipe that keeps it alive; it can be started again."""
         with self._starting:
             atexit.unregister(self.stop)
             process, self.server_process = self.server_process, None
@@ -50,7 +50,7 @@ class EphemeralServer(SubprocessASGIServer):
                 process.wait()
 
     def kill(self) -> None:
-        """End it at once; waits for nobody."""
+        """End it at once, without waiting."""
         process = self.server_process
         if process is not None:
             process.kill()
@@ -71,11 +71,11 @@ class EphemeralServer(SubprocessASGIServer):
 
 
 def install() -> None:
-    """Let Prefect use this one, unless it has one already."""
+    """Make Prefect use this one, unless it already has one."""
     SubprocessASGIServer._instances.setdefault(None, EphemeralServer())
 
 
 def server_here() -> EphemeralServer | None:
-    """The one of this process, where it runs."""
+    """This process's server, if it is running."""
     found = SubprocessASGIServer._instances.get(None)
     return found if isinstance(found, EphemeralServer) and found.server_process else None

@@ -1,7 +1,7 @@
 """The ephemeral server's process: Prefect's API on 127.0.0.1 until standard input ends.
 
-That is when its parent ends, however it does. A terminal's signals reach this process as well, and
-those for a whole container; it leaves them to the parent.
+That is when its parent ends, however it ends. Signals from a terminal, or to a whole container,
+also reach this process; it leaves them to the parent.
 """
 
 import os
@@ -32,7 +32,7 @@ def main(port: int) -> None:
 
     def serve() -> None:
         try:
-            server.run()  # outside the main thread it takes no signals for itself
+            server.run()  # outside the main thread it installs no signal handlers
         finally:
             os._exit(0 if server.started else NOT_STARTED)
 

@@ -1,12 +1,12 @@
-"""Links into Prefect's UI, where one is known."""
+"""Links into Prefect's UI, if its address is known."""
 
 from nightloom.masking import without_login
 
 
 def flow_run_url() -> str | None:
-    """The page of the run that this call belongs to; None outside one, or without a UI.
+    """The page of the current run; None outside a run, or without a UI.
 
-    Prefect's own `flow_run.ui_url` says `None/flow-runs/...` there.
+    Prefect's own `flow_run.ui_url` would be `None/flow-runs/...` then.
     """
     from prefect.runtime import flow_run
     from prefect.settings import PREFECT_UI_URL

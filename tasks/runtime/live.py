@@ -1,6 +1,6 @@
-"""Live progress of long stages in Prefect's UI: a progress artifact for each.
+"""Live progress of long stages in Prefect's UI: one progress artifact each.
 
-Written by a thread of its own, the newest state only: a slow server must not slow a training down.
+A separate thread writes only the latest state: a slow server must not slow down training.
 """
 
 import contextvars
@@ -15,7 +15,7 @@ from nightloom.tasks.runtime.pace import Pace, spoken
 from nightloom.tasks.runtime.reporting import slug
 
 FIRST_SECONDS = 3.0
-"""A stage that is over sooner gets no artifact."""
+"""A shorter stage gets no artifact."""
 UPDATE_SECONDS = 5.0
 
 
@@ -26,7 +26,7 @@ class _State:
 
 
 class LiveProgress(NullObserver):
-    """Shows one flow run's stages as they go; Prefect shows tasks and logs itself."""
+    """Shows progress of one flow run's stages; Prefect itself shows tasks and logs."""
 
     def __init__(self, flow_run_id: str, name: str) -> None:
         self._flow_run_id = UUID(flow_run_id)
@@ -41,7 +41,7 @@ class LiveProgress(NullObserver):
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
-        """Note how far a stage is; returns at once."""
+        """Record a stage's progress; returns at once."""
         left = self._pace.remaining(what, done, total)
         began = self._since.setdefault(what, time.monotonic())
         if not total or time.monotonic() - began < FIRST_SECONDS:
@@ -57,7 +57,7 @@ class LiveProgress(NullObserver):
             self._thread.start()
 
     def end(self, *, seconds: float = 5.0) -> None:
-        """Write what is left, for at most so many seconds."""
+        """Write what is left, for at most this many seconds."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -80,7 +80,7 @@ class LiveProgress(NullObserver):
                     try:
                         self._send(client, written, what, state)
                     except Exception:
-                        continue  # the next state says it all again
+                        continue  # the next state includes it
                 if not self._closed:
                     with self._changed:
                         self._changed.wait_for(lambda: self._closed, timeout=UPDATE_SECONDS)

@@ -1,4 +1,4 @@
-"""A night: models retrained as subflows, each on its own, and what became of all of them."""
+"""A night: models retrained as independent subflows, and the outcome of all of them."""
 
 import contextlib
 import time
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 keep_to_one_line()
 
 MODEL_TAG = "nightloom-model"
-"""On the runs of single models in a night."""
+"""Tag of the runs of single models in a night."""
 
 
 class NightFailed(RunError):
@@ -42,7 +42,7 @@ class NightFailed(RunError):
 
 @contextlib.contextmanager
 def engine_of(settings: RunSettings) -> Iterator[Engine]:
-    """The engine that `settings` ask for, inside; a plan needs none but this process.
+    """Inside, use the engine of `settings`; a plan only needs this process.
 
     Raises:
         InputError: Ray is not installed, or there is no cluster where one was named.
@@ -59,9 +59,9 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
 def retrain(
     flow: "Flow[..., Any] | Recorded", model: NightlyModel, *, refresh: tuple[str, ...] = ()
 ) -> ModelOfNight:
-    """Run a model's flow as a subflow; what it came to, also where it failed.
+    """Run a model's flow as a subflow; returns the outcome, even if it failed.
 
-    flow: or its record, whose package may turn out to be broken only when it is loaded.
+    flow: the flow, or its record, whose package may turn out to be broken when loaded.
     """
     observers().log(f"model {model.title}")
     stages = _Stages()
@@ -89,7 +89,7 @@ def retrain(
 
 
 def night_name() -> str:
-    """What the run of a night is called: its hour, as the clock of this machine has it."""
+    """The name of a night's run: its local start time."""
     from prefect.runtime import flow_run
 
     begins = flow_run.scheduled_start_time.astimezone()
@@ -97,14 +97,14 @@ def night_name() -> str:
 
 
 class Night:
-    """The models of a night, as they come in."""
+    """The models of a night, as they finish."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._models: list[ModelOfNight] = []
 
     def add(self, *models: ModelOfNight) -> None:
-        """Note what became of models."""
+        """Record the outcome of models."""
         self._models += models
 
     def over(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _plan(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> di
 
 
 def _has_work(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> bool:
-    """Whether a stage is not in the cache; where that cannot be told, the run itself will say."""
+    """Whether a stage is not cached; if that is unknown, the run itself will report why."""
     try:
         with planning(), unwatched():
             plan = _plan(flow, settings, refresh)
@@ -169,9 +169,9 @@ def _has_work(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -
 
 @contextlib.contextmanager
 def _no_heartbeats() -> Iterator[None]:
-    """Inside, Prefect's runs send no heartbeats: each waits up to a second for its own to end.
+    """Inside, Prefect's runs send no heartbeats: stopping them takes each run up to a second.
 
-    For runs that are over in less; those of the night, around them, go on.
+    For shorter runs; the night's own run continues to send them.
     """
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -180,21 +180,21 @@ def _no_heartbeats() -> Iterator[None]:
 
 
 def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
-    """The summary as artifacts; a server that does not take them fails no night."""
+    """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     headline, report = night_headline(models), night_report(models, seconds=seconds)
     try:
         create_markdown_artifact(report, key="nightly-report", description=headline)
         create_table_artifact(
-            night_rows(models), key="nightly-models", description="One row a model"
+            night_rows(models), key="nightly-models", description="One row per model"
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")
 
 
 class _Stages(NullObserver):
-    """Notes the stages of one model's run: what is known of one that fails."""
+    """Records the stages of one model's run, for the report if it fails."""
 
     def __init__(self) -> None:
         self.entries: list[StageEntry] = []
@@ -202,7 +202,7 @@ class _Stages(NullObserver):
         self.flow_run_url: str | None = None
 
     def stage(self, entry: StageEntry) -> None:
-        """Note it, and whose it is."""
+        """Record a stage and the model it belongs to."""
         from prefect.runtime import flow_run
 
         if self.flow_run_id is None and flow_run.id:

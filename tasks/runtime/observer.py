@@ -1,4 +1,4 @@
-"""Who watches a run: Prefect's logs always, the terminal where there is one."""
+"""Observers of a run: always Prefect's logs, the terminal if there is one."""
 
 import contextlib
 import logging
@@ -12,11 +12,11 @@ from nightloom.reporting.entry import StageEntry
 from nightloom.tasks.runtime.pace import Pace, spoken
 
 READABLE_SECONDS = 15.0
-"""Time between two lines of progress in the logs."""
+"""Time between two progress lines in the logs."""
 
 
 class Observer(Protocol):
-    """Sees what happens in a run. Also a `Report` for builders."""
+    """Receives what happens in a run. Also a `Report` for builders."""
 
     def stage(self, entry: StageEntry) -> None:
         """A stage was looked up, or has been built."""
@@ -24,17 +24,17 @@ class Observer(Protocol):
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
-        """A builder came further."""
+        """A builder made progress."""
 
     def log(self, message: str) -> None:
         """A line of information."""
 
     def warn(self, message: str) -> None:
-        """A line that someone should look at."""
+        """A warning."""
 
 
 class NullObserver(Silent):
-    """Takes no notice; what others that care for a part only begin with."""
+    """Ignores everything; a base class for observers of only some events."""
 
     def stage(self, entry: StageEntry) -> None:
         """Nothing."""
@@ -58,13 +58,13 @@ class LogObserver:
             return logging.getLogger("nightloom")
 
     def stage(self, entry: StageEntry) -> None:
-        """One line a stage."""
+        """One line per stage."""
         self._logger.info(str(entry))
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
-        """A line now and then."""
+        """A line from time to time."""
         now = time.monotonic()
         left = self._pace.remaining(what, done, total)
         if now - self._said < READABLE_SECONDS:
@@ -112,13 +112,13 @@ _observers: ContextVar[Observer] = ContextVar("nightloom_observers", default=_LO
 
 
 def observers() -> Observer:
-    """Everybody who watches this run."""
+    """All observers of this run."""
     return _observers.get()
 
 
 @contextlib.contextmanager
 def watched_by(observer: Observer) -> Iterator[None]:
-    """Let `observer` see what happens inside, beside Prefect's logs and who watches already."""
+    """Add `observer` inside, alongside Prefect's logs and existing observers."""
     token = _observers.set(_All(_observers.get(), observer))
     try:
         yield
@@ -128,7 +128,7 @@ def watched_by(observer: Observer) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unwatched() -> Iterator[None]:
-    """Inside, nobody watches, Prefect's logs neither."""
+    """Inside, there are no observers, not even Prefect's logs."""
     token = _observers.set(NullObserver())
     try:
         yield

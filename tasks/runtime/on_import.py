@@ -1,4 +1,4 @@
-"""Something to do as soon as a module has been imported, by whomever: for heavy ones."""
+"""An action to run as soon as a heavy module is imported, by anyone."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def on_import(name: str, action: Callable[[], None]) -> None:
-    """Call `action` after the module `name` was imported; now, where it is already."""
+    """Call `action` after module `name` is imported; now, if it already is."""
     if name in sys.modules:
         action()
     else:

@@ -1,6 +1,6 @@
-"""Errors that were raised on purpose, in Prefect's logs: their one line, without a traceback.
+"""Expected errors in Prefect's logs: one line, without a traceback.
 
-The line says what to do; forty lines of Prefect and pydantic above it hide that.
+The line says what to do; forty lines of Prefect and pydantic above it would bury it.
 """
 
 import logging
@@ -25,14 +25,14 @@ class _OneLine(logging.Filter):
 
 
 def _is_expected(error: BaseException) -> bool:
-    """Whether the message is all there is to know: nothing unforeseen lies beneath it."""
+    """Whether the message says it all, with no unexpected error as its cause."""
     if isinstance(error, InputError):
         return True
     return isinstance(error, NightloomError) and error.__cause__ is None
 
 
 def keep_to_one_line() -> None:
-    """For all runs of this process; may be called again."""
+    """Install for all runs of this process; can be called repeatedly."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(one, _OneLine) for one in logger.filters):

@@ -1,4 +1,4 @@
-"""How fast a stage goes, in the words that logs and the UI use."""
+"""A stage's pace, worded for logs and the UI."""
 
 import time
 
@@ -6,14 +6,14 @@ from nightloom.cache.lookup import span
 
 
 class Pace:
-    """How fast something goes, and when it will be over."""
+    """The pace of something, and its remaining time."""
 
     def __init__(self) -> None:
         self._what = ""
         self._began = self._first = self._last = 0.0
 
     def remaining(self, what: str, done: float, total: float | None) -> float | None:
-        """Seconds until the end at the pace so far; None where that cannot be said yet."""
+        """Estimated seconds until the end; None if unknown."""
         now = time.monotonic()
         if what != self._what or done < self._last:
             self._what, self._began, self._first = what, now, done
@@ -24,7 +24,7 @@ class Pace:
 
 
 def spoken(facts: dict[str, float | str], left: float | None) -> list[str]:
-    """A builder's facts and the time that is left, as short phrases."""
+    """A builder's facts and the remaining time, as short phrases."""
     said = [
         f"{name.replace('_per_', '/').replace('_', ' ')} {value}" for name, value in facts.items()
     ]

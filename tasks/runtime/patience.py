@@ -1,4 +1,4 @@
-"""Waiting for Prefect's server where it is gone for a while: a night's work is worth minutes."""
+"""Waiting for Prefect's server while it is down: a night's work is worth minutes."""
 
 import os
 import socket
@@ -12,11 +12,11 @@ PAUSE_SECONDS = 1.0
 
 
 def wait_for_server(observer: Observer, *, seconds: float = PATIENCE_SECONDS) -> bool:
-    """Wait until the server takes connections; whether it does.
+    """Wait until the server accepts connections; returns whether it does.
 
-    Prefect's client tries again when an answer is late or broken off, not when nobody listens, and
-    would end a run as failed for it. An ephemeral server ends with this process, and one behind a
-    proxy cannot be looked for: no waiting then.
+    Prefect's client retries if an answer is late or cut off, but not if nothing listens, and would
+    then fail the run. There is no waiting for an ephemeral server, which ends with this process,
+    or one behind a proxy, which cannot be probed.
     """
     from prefect.settings import PREFECT_API_URL
 
@@ -32,7 +32,7 @@ def wait_for_server(observer: Observer, *, seconds: float = PATIENCE_SECONDS) ->
             if time.monotonic() >= deadline:
                 return False
             if not said:
-                observer.warn(f"Prefect's server is gone, waiting up to {seconds / 60:.0f} min")
+                observer.warn(f"Prefect's server is down, waiting up to {seconds / 60:.0f} min")
                 said = True
             time.sleep(PAUSE_SECONDS)
         else:

@@ -1,4 +1,4 @@
-"""Whether pipelines run, or only say what they would do."""
+"""Whether pipelines run, or only show what they would do."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ _planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
 
 @dataclass(frozen=True)
 class Planned:
-    """Stands for the artifact of a stage that would have to be built."""
+    """Placeholder for the artifact of a stage that would have to be built."""
 
     stage: str
 
 
 @contextlib.contextmanager
 def planning() -> Iterator[None]:
-    """Inside, pipelines only say what they would do."""
+    """Inside, pipelines only show what they would do."""
     token = _planning.set(True)
     try:
         yield
@@ -26,5 +26,5 @@ def planning() -> Iterator[None]:
 
 
 def is_planning() -> bool:
-    """Whether pipelines only say what they would do."""
+    """Whether pipelines only show what they would do."""
     return _planning.get()

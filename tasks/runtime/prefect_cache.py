@@ -1,8 +1,8 @@
 """The stage cache as Prefect sees it: policy, result serializer, lock manager.
 
-Keys are computed by the library before a task is called: Prefect swallows an error inside a
-policy and would go on without a cache. Result records are derived from the artifact store and
-never trusted: a record exists for Prefect exactly while its artifact verifies.
+Keys are computed by the library before a task is called: Prefect swallows errors in a policy and
+would carry on without a cache. Result records are derived from the artifact store and never
+trusted: a record exists for Prefect exactly as long as its artifact verifies.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from nightloom.home import Home
 
 @dataclass
 class StageCachePolicy(CachePolicy):
-    """The key that the library computed; nothing to go wrong here."""
+    """The key that the library computed; this cannot fail."""
 
     key: str = ""
 
@@ -44,12 +44,12 @@ class StageCachePolicy(CachePolicy):
 
 
 class ArtifactSerializer(Serializer):
-    """References as JSON; reading one verifies the artifact, so that a broken one is a miss."""
+    """References as JSON; reading one verifies the artifact, so a broken one is a miss."""
 
     type: Literal["nightloom-artifact"] = "nightloom-artifact"
 
     def dumps(self, obj: Any) -> bytes:
-        """Write a reference; of an exception, only what it says."""
+        """Write a reference; of an exception, only its message."""
         if isinstance(obj, Artifact):
             return json.dumps(obj.to_json(), sort_keys=True).encode()
         return json.dumps({"error": f"{type(obj).__name__}: {obj}"}).encode()
@@ -84,7 +84,7 @@ class FlockManager:
         acquire_timeout: float | None = None,
         hold_timeout: float | None = None,
     ) -> bool:
-        """Take the lock; `hold_timeout` has no meaning, the kernel frees what the dead held."""
+        """Take the lock; `hold_timeout` is ignored, the kernel frees a dead holder's locks."""
         return self._locks.acquire(key, holder, timeout=acquire_timeout, waiting=self._waiting)
 
     async def aacquire_lock(
@@ -98,15 +98,15 @@ class FlockManager:
         return await asyncio.to_thread(self.acquire_lock, key, holder, acquire_timeout)
 
     def release_lock(self, key: str, holder: str) -> None:
-        """Let the lock go."""
+        """Release the lock."""
         self._locks.release(key, holder)
 
     def is_locked(self, key: str) -> bool:
-        """Whether anybody holds the lock."""
+        """Whether anyone holds the lock."""
         return self._locks.is_locked(key)
 
     def is_lock_holder(self, key: str, holder: str) -> bool:
-        """Whether this holder does."""
+        """Whether this holder holds the lock."""
         return self._locks.is_holder(key, holder)
 
     def wait_for_lock(self, key: str, timeout: float | None = None) -> bool:
@@ -125,16 +125,16 @@ class FlockManager:
         return self  # Prefect copies policies; a lock has one owner
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _elsewhere, (self._locks.folder, self._waiting)  # what is held here stays here
+        return _elsewhere, (self._locks.folder, self._waiting)  # locks held here are not passed on
 
 
 def _elsewhere(folder: Path, waiting: Any) -> FlockManager:
-    """The same locks in another process, of which it holds none yet."""
+    """The same locks in another process, which holds none yet."""
     return FlockManager(FileLocks(folder), waiting)
 
 
 def policy(key: str, locks: FileLocks, waiting: Any) -> StageCachePolicy:
-    """The cache policy for one stage of one run; `waiting` is called while others build it."""
+    """The cache policy for a stage of a run; `waiting` is called while another run builds it."""
     return StageCachePolicy(
         key=key,
         isolation_level=IsolationLevel.SERIALIZABLE,
@@ -143,10 +143,10 @@ def policy(key: str, locks: FileLocks, waiting: Any) -> StageCachePolicy:
 
 
 def mirror(folder: Path, key: str, artifact: Artifact | None) -> None:
-    """Make Prefect's record of a stage say what the artifact store says.
+    """Make Prefect's record of a stage match the artifact store.
 
-    Whatever else lies there (cut short, of another run, or planted with a serializer that runs
-    code) is replaced unread, or removed where there is no artifact.
+    Any other content (truncated, from another run, or planted with a serializer that runs code) is
+    replaced unread, or removed if there is no artifact.
     """
     path = folder / key
     if artifact is None:

@@ -1,6 +1,6 @@
-"""What operators see in Prefect's UI, made by the flow at its end: a cached night shows it too.
+"""What operators see in Prefect's UI, created at the end of the flow: cached nights have it too.
 
-Nothing here may fail a run: what goes wrong is logged. It reads facts and small JSON files.
+Nothing here may fail a run: errors are logged. It reads facts and small JSON files.
 """
 
 import re
@@ -21,13 +21,13 @@ PLOTS = {
     "reliability": "Reliability: confidence against accuracy",
     "scores": "Scores by class or type of entity",
 }
-"""Plots that `evaluate` leaves with the MLflow run, shown where a server gives them."""
+"""Plots that `evaluate` stores with the MLflow run, shown if a server serves them."""
 
 
 def show_result(report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str) -> None:
-    """Show a finished run: its report, tables, pictures; say that the champion changed.
+    """Show a finished run: report, tables, pictures; announce a change of champion.
 
-    built: what each stage gave, by stage.
+    built: the artifacts, by stage.
     """
     _safely(lambda: _show(report, built, tracking_uri, ""))
     _safely(lambda: _announce(report, tracking_uri))
@@ -36,12 +36,12 @@ def show_result(report: RunReport, built: Mapping[str, ArtifactFiles], tracking_
 def show_failure(
     report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: BaseException
 ) -> None:
-    """Show how far a failed run came, and why it stopped."""
+    """Show how far a failed run got, and why it stopped."""
     _safely(lambda: _show(report, built, tracking_uri, said(error)))
 
 
 def slug(*parts: str) -> str:
-    """An artifact's key: Prefect takes lower-case letters, digits and dashes."""
+    """An artifact's key: Prefect allows lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
@@ -64,7 +64,7 @@ def _show(
     facts = _facts(report, built, tracking_uri, error)
     name = report.model.name if report.model else report.flow
     create_markdown_artifact(
-        run_report(facts), key=slug(name, "report"), description="What ran, and what came of it"
+        run_report(facts), key=slug(name, "report"), description="What ran, and the outcome"
     )
     evaluated = built.get("evaluate")
     if error or evaluated is None:
@@ -115,7 +115,7 @@ def _url(model: ModelFacts, tracking_uri: str) -> str | None:
 
 
 def _announce(report: RunReport, tracking_uri: str) -> None:
-    """Emit `nightloom.champion.changed` where this run made another version the champion."""
+    """Emit `nightloom.champion.changed` if this run made another version champion."""
     model = report.model
     if model is None or not model.promoted or not report.has("register", "built"):
         return

@@ -1,4 +1,4 @@
-"""A run of a pipeline: what its stages share, and what became of each."""
+"""A run of a pipeline: what its stages share, and the outcome of each."""
 
 import contextlib
 import time
@@ -36,7 +36,7 @@ from nightloom.worker.client import Worker
 keep_to_one_line()
 
 TAG = "nightloom"
-"""On every task run, and on the runs of deployments: the automations leave all others alone."""
+"""Tag of every task run and of deployments' runs; automations ignore all others."""
 
 
 @dataclass
@@ -48,17 +48,17 @@ class Run:
     refresh: frozenset[str]
     plan: bool
     gpu: Accelerator | None = None
-    """What its stages that take a GPU are given: defaults depend on it."""
+    """The GPUs for its stages that use them; defaults depend on this."""
     keep_programs: bool = True
-    """Whether what XLA compiles is kept for the next run."""
+    """Whether programs compiled by XLA are kept for the next run."""
     night: date = field(default_factory=night_of_run)
-    """The day for which it runs, from which settings count back."""
+    """The day it runs for, from which settings count back."""
     facts: dict[str, Any] = field(default_factory=dict)
     entries: list[StageEntry] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
-    """What each stage gave, by stage."""
+    """The artifacts, by stage."""
     notes: list[str] = field(default_factory=list)
-    """What a person should know of it beside its stages."""
+    """Remarks for the user besides its stages."""
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -70,24 +70,24 @@ class Run:
 
     @property
     def observer(self) -> Observer:
-        """Whoever watches: the terminal, Prefect's logs."""
+        """The observers: the terminal, Prefect's logs."""
         return observers()
 
     def enter(self, entry: StageEntry) -> None:
-        """Note what became of a stage."""
+        """Record the outcome of a stage."""
         self.entries.append(entry)
         self.observer.stage(entry)
 
     def close(self) -> None:
-        """Give back the worker and the lease."""
+        """Release the worker and the lease."""
         self.worker.close()
         if self.lease:
             self.lease.end()
 
     def result(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> dict[str, Any]:
-        """The run as plain JSON, with what `evaluate` and `register` gave.
+        """The run as plain JSON, with the results of `evaluate` and `register`.
 
-        Shown in Prefect's UI as well.
+        Also shown in Prefect's UI.
         """
         report = replace(
             self._report("planned" if self.plan else "completed"),
@@ -100,7 +100,7 @@ class Run:
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
-        """Show in Prefect's UI how far the run came."""
+        """Show in Prefect's UI how far the run got."""
         if not self.plan:
             report = self._report("failed")
             reporting.show_failure(report, self._built(), self.home.tracking_uri, error)
@@ -109,7 +109,7 @@ class Run:
         return {stage: self.store.files(one) for stage, one in self.artifacts.items()}
 
     def _registered(self, version: Artifact | Planned) -> ModelFacts | None:
-        """What `register` says, with the aliases of now."""
+        """The result of `register`, with current aliases."""
         if isinstance(version, Planned):
             return None
         model = RegisteredFacts.of(version.facts).version
@@ -130,12 +130,12 @@ _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)
 
 
 def run_here() -> Run | None:
-    """The run that this call belongs to, where its flow runs in this process."""
+    """The current run, if its flow runs in this process."""
     return _current.get()
 
 
 def current_run() -> Run:
-    """The run that this call belongs to.
+    """The current run.
 
     Raises:
         RuntimeError: A stage was called outside `pipeline(...)`.
@@ -148,7 +148,7 @@ def current_run() -> Run:
 
 @contextlib.contextmanager
 def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()) -> Iterator[Run]:
-    """A run of the stages called inside; ends with the worker and the lease given back."""
+    """A run of the stages called inside; releases the worker and the lease at the end."""
     from prefect.runtime import flow_run
 
     plan = is_planning()

@@ -1,8 +1,8 @@
 """A slot of a global concurrency limit, held while a stage is built.
 
-`nightloom deploy` makes the limit; where it is not there (an ephemeral server, a plain run) nothing
-is held. A slot that is lost in between never ends a stage that runs: the limit may then be exceeded
-for a while, which costs less than a night's training.
+`nightloom deploy` creates the limit; without one (an ephemeral server, a plain run) nothing is
+held. Losing a slot never ends a running stage: the limit may then be exceeded for a while, which
+costs less than a night's training.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ from nightloom.tasks.runtime.observer import Observer
 
 GPU = "gpu"
 LEASE_SECONDS = 60.0
-"""The server's least: how long a slot stays taken whose holder was killed."""
+"""The server's minimum: how long a killed holder's slot stays taken."""
 
 
 @contextlib.contextmanager
 def slot(limit: str | None, observer: Observer) -> Iterator[None]:
-    """Hold one slot of `limit`, waiting for it where none is free."""
+    """Hold one slot of `limit`, waiting for a free one."""
     held = contextlib.ExitStack()
     if limit is not None:
         _take(held, limit, observer)
@@ -28,7 +28,7 @@ def slot(limit: str | None, observer: Observer) -> Iterator[None]:
         try:
             held.close()
         except Exception as error:
-            observer.warn(f"a slot of {limit} could not be given back: {error}")
+            observer.warn(f"a slot of {limit} could not be released: {error}")
 
 
 def _take(held: contextlib.ExitStack, limit: str, observer: Observer) -> None:
@@ -61,7 +61,7 @@ def _read(limit: str, observer: Observer) -> Any:
     except ObjectNotFound:
         return None
     except Exception as error:
-        observer.warn(f"the limit {limit} cannot be read, going on without a slot: {error}")
+        observer.warn(f"the limit {limit} cannot be read, continuing without a slot: {error}")
         return None
 
 

@@ -31,9 +31,9 @@ class Stage:
     def __init__(
         self, declaration: StageDeclaration, *, limit: str | None = None, gpu: bool = False
     ) -> None:
-        """`limit`: a global concurrency limit, of which building takes a slot.
+        """`limit`: a global concurrency limit; building takes a slot of it.
 
-        `gpu`: on a cluster that has some, it is built where one is free.
+        `gpu`: on a cluster with GPUs, it is built where one is free.
         """
         self.declaration = declaration
         self.limit = limit
@@ -45,14 +45,13 @@ class Stage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         name = self.declaration.name
-        return load, (f"nightloom.tasks.{name}:{name}",)  # one file a stage
+        return load, (f"nightloom.tasks.{name}:{name}",)  # one file per stage
 
     def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
         """The stage's artifact: from the cache, or built now.
 
-        Of `inputs` it takes those that it reads for these settings and leaves the others alone.
-
-        In a plan, a `Planned` stands for an artifact that would have to be built.
+        Uses those of `inputs` that it reads for these settings and ignores the others. In a plan, a
+        `Planned` is a placeholder for an artifact that would have to be built.
         """
         run = current_run()
         settings = settings.on(run.gpu).dated(run.night)
@@ -121,8 +120,8 @@ class Stage:
             keep_programs=run.keep_programs,
         )
         where = LOCAL if found.hit else engine()
-        # a task asks the server for slots of its tags, rarely for those it asked for before: tags
-        # of its flow or model would cost a cached run more than all else
+        # a task asks the server for slots of tags it has not asked for recently: tags of its flow
+        # or model would cost a cached run more than everything else
         with TagsContext(current_tags=set()):
             state = where.call(Order(task, call, inputs, self.gpu))
         seconds = time.monotonic() - began

@@ -188,7 +188,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
         rerun = ("rerun.wait_seconds=15", "rerun.silent_seconds=90")
         deployed = one.nightloom("deploy", f"notify.webhook={hook.url}", "gpu.slots=3", *rerun)
         assert deployed.code == 0, deployed.err
-        assert "no worker takes runs" not in deployed.out
+        assert "no worker is polling it" not in deployed.out
         yield one
     finally:
         one.nightloom("up", "--down")
@@ -434,7 +434,7 @@ def test_a_busy_port_is_refused_in_one_line(stack, tmp_path):
 def test_a_stack_that_runs_is_told_not_started_twice(stack):
     again = stack.nightloom("up", "-d")
     assert again.code == 0
-    assert "runs already" in again.err
+    assert "already running" in again.err
     assert stack.nightloom("up", "-d", *stack.ports).code == 0
     other = stack.nightloom("up", "-d", "--pool", "boxes")
     assert other.code == 2
@@ -482,7 +482,7 @@ def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it
     assert not (stack.home / "stack.json").exists()
     again = stack.nightloom("up", "--down")
     assert again.code == 0
-    assert "no stack runs" in again.err
+    assert "no stack is running" in again.err
 
 
 def _answers(url: str) -> bool:

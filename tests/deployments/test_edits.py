@@ -96,7 +96,7 @@ def test_a_schedule_that_was_deleted_stays_so_until_its_hours_are_named(deployed
     night = night_of(client)
     client.delete_deployment_schedule(night.id, night.schedules[0].id)
     assert deployed() == {}
-    with pytest.raises(InputError, match="expected nightly.cron beside nightly.timezone"):
+    with pytest.raises(InputError, match="expected nightly.cron with nightly.timezone"):
         deployed("nightly.timezone=Asia/Tokyo")
     every = IntervalSchedule(interval=timedelta(hours=6), timezone="UTC")
     client.create_deployment_schedules(night.id, [(every, True)])
@@ -104,7 +104,7 @@ def test_a_schedule_that_was_deleted_stays_so_until_its_hours_are_named(deployed
     assert night_of(client).schedules[0].schedule.interval == timedelta(hours=6)
     assert deployed("nightly.cron=1 2 * * *") == {"nightly.cron": ("every 21600 s", "1 2 * * *")}
     client.create_deployment_schedules(night.id, [(every, True)])
-    with pytest.raises(InputError, match="expected one schedule of the deployment nightly"):
+    with pytest.raises(InputError, match="expected one schedule in deployment nightly"):
         deployed("nightly.cron=5 5 * * *")
     for one in night_of(client).schedules:
         client.delete_deployment_schedule(night.id, one.id)
@@ -147,7 +147,7 @@ def test_automations_as_they_were_edited(deployed, client):
     assert deployed("notify.webhook=http://127.0.0.1:9/new") == {
         "notify.webhook": ("none", "http://127.0.0.1:9/new"),
         **{
-            f"{name}: tells by": ("nobody", "custom-webhook/nightloom")
+            f"{name}: notifies": ("nobody", "custom-webhook/nightloom")
             for name in (RED_NAME, LATE_NAME, "nightloom: champion changed")
         },
     }
@@ -161,8 +161,8 @@ def test_texts_of_former_versions_are_brought_up_to_date_and_twins_removed(deplo
     edited(client, RED_NAME, actions=[former])
     client.create_automation(without_id(automation(client, LATE_NAME)))
     said = deployed()
-    assert set(said) == {f"{RED_NAME}: says", f"automation {LATE_NAME}"}
-    assert said[f"automation {LATE_NAME}"] == ("there 2 times", "once")
+    assert set(said) == {f"{RED_NAME}: text", f"automation {LATE_NAME}"}
+    assert said[f"automation {LATE_NAME}"] == ("exists 2 times", "once")
     assert automation(client, RED_NAME).actions[0].body == RED[1]
     assert automation(client, LATE_NAME)
     assert LATE[1] != FORMER[LATE][0][1]
@@ -202,5 +202,5 @@ def test_a_pool_and_a_block_as_they_were_edited(deployed, client):
     for words in ({"unset": ("pool.template",)}, {"unset": ("pool.image",)}):
         with pytest.raises(InputError, match="of the type ecs|needs pool.image"):
             deployed(**words)
-    with pytest.raises(InputError, match="pool.image is for pools of the type docker"):
+    with pytest.raises(InputError, match="pool.image is for pools of type docker"):
         deployed("pool.name=elsewhere", "pool.image=x:1")

@@ -24,7 +24,7 @@ WITH = {
 }
 """What comes with a setting: one is told by a webhook or by a block; another pool is another."""
 REFUSED = {
-    "pool.type": "expected the work pool boxes to be of the type process, got docker",
+    "pool.type": "expected work pool boxes to have type process, got docker",
     "pool.image": "pool.type=docker needs pool.image",
 }
 """What cannot be taken away from the pool of the examples."""
@@ -131,7 +131,7 @@ def test_a_second_deploy_leaves_what_it_does_not_name(name, everything, on_serve
         assert on_server() == before
         return
     said = deploy(word)
-    owners = {owner(what) for what in said if not what.endswith(": tells by")}
+    owners = {owner(what) for what in said if not what.endswith(": notifies")}
     assert name in owners <= {name, *WITH.get(name, ())}
     assert all(old != new for old, new in said.values())
     after = on_server()
@@ -173,7 +173,7 @@ def test_a_file_is_the_whole_truth_and_unset_takes_one_away(everything, folder, 
     said = everything(config=some, dry=True)
     assert on_server() == before
     expected = {name for name in TOGETHER if name not in kept}
-    assert {owner(what) for what in said if not what.endswith(": tells by")} == expected
+    assert {owner(what) for what in said if not what.endswith(": notifies")} == expected
     everything(config=some)
     assert everything(config=some, dry=True) == {}
     assert everything(f"nightly.cron={EXAMPLES['nightly.cron']}", "gpu.slots=1", dry=True) == {}

@@ -81,7 +81,7 @@ def test_the_state_says_it_in_one_line_and_no_log_has_a_traceback(
         (
             nightly,
             {"models": [{"flow": "ner-bert"}, {"flow": "ner-bert"}]},
-            "ner-bert stands more than once; give each a name",
+            "ner-bert is listed more than once; give each a name",
         ),
         (nightly, {"models": [{"flow": "ner"}]}, "models.0.flow: expected one of classify-"),
         (ner_bert, {"train": {"epoch": 1}}, "unknown setting train.epoch; did you mean"),

@@ -60,7 +60,7 @@ def test_it_is_listed(extended):
     assert (settings["model.width"], settings["train.learning_rate"]) == (32, 0.01)
     wrong = extended("run", "classify-average", "model.depth=2", "--plan")
     assert wrong.code == 2
-    assert "classify-transformer has it, classify-average has not" in wrong.err
+    assert "classify-transformer has it, classify-average does not" in wrong.err
 
 
 def test_a_plan_says_what_would_run(extended):

@@ -104,7 +104,7 @@ def test_a_worker_that_is_killed_is_reported_as_out_of_memory(nightloom, environ
     assert run.returncode == 1
     assert "probably ran out of memory" in err
     assert "train.batch_size" in err
-    assert "to go on where this stopped: nightloom run" in err
+    assert "to resume: nightloom run" in err
 
 
 def test_a_result_record_of_prefect_is_never_trusted(nightloom, tmp_path):

@@ -86,7 +86,7 @@ def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
     assert len({one["flow_run_id"] for one in report["models"]} - {None}) == 3
     [error] = [line for line in first.err.splitlines() if line.startswith("error: ")]
     assert "broken" in error
-    assert "to go on where this stopped: nightloom run nightly" in first.err
+    assert "to resume: nightloom run nightly" in first.err
 
 
 def test_prefect_shows_the_night_as_failed_with_its_summary(first, prefect_api):
@@ -154,10 +154,13 @@ def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
     [
         ([], "expected at least one model"),
         ([{"flow": "classify-tranformer"}], "expected one of classify-transformer"),
-        ([{"flow": "classify-bert"}] * 2, "classify-bert stands more than once; give each a name"),
+        (
+            [{"flow": "classify-bert"}] * 2,
+            "classify-bert is listed more than once; give each a name",
+        ),
         ([{"flow": "ner-bert", "settings": {"train.epoch": 3}}], "did you mean train.epochs?"),
         ([{"flow": "ner-bert", "settings": {"train": {"epochs": 0}}}], "model ner-bert: "),
-        ([{"flow": "ner-bert", "settings": {"train": 3}}], "settings of the group train"),
+        ([{"flow": "ner-bert", "settings": {"train": 3}}], "settings in group train"),
         ([{"flow": "ner-bert", "name": "a b"}], "models.0.name"),
         ([{"flow": "ner-bert", "model": "x"}], "models.0: unknown setting model"),
     ],

@@ -82,7 +82,7 @@ def test_ctrl_c_in_training_saves_first_and_says_how_to_go_on(tmp_path):
         shown.until("epoch 1/")
         shown.press_ctrl_c()
         ended_well(shown, "Ctrl-C")
-        hint = f"to go on where this stopped: nightloom {' '.join(RUN)}"
+        hint = f"to resume: nightloom {' '.join(RUN)}"
         assert shown.lines[-1].endswith(hint)
     [latest] = (tmp_path / "home" / "checkpoints").glob("train-*/latest.json")
     step = json.loads(latest.read_text())["position"]["step"]

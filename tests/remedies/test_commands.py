@@ -151,12 +151,12 @@ CASES: list[tuple[str, str, Remedy]] = [
     ("run nightly --plan", r"(--config) FILE", also("{}", "good.yaml")),
     (
         f"{NER} tokenizer.adapt_rows=9",
-        r"(classify-transformer) has it, ner-bert has not",
+        r"(classify-transformer) has it, ner-bert does not",
         instead("ner-bert"),
     ),
     (
         f"{NER} data.unlabelled=refuse",
-        r"(classify-transformer), .* have it, ner-bert has not",
+        r"(classify-transformer), .* have it, ner-bert does not",
         instead("ner-bert"),
     ),
 ]

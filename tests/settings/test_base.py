@@ -125,7 +125,10 @@ def test_batches_that_are_asked_for_are_taken_as_they_are():
         ({"train": {"epoch": 3}}, r"unknown setting train.epoch; did you mean train.epochs\?"),
         ({"trian": {}}, r"unknown setting trian; did you mean train\?"),
         ({"data": {"source ": "x"}}, r"unknown setting 'data.source '; did you mean data.source\?"),
-        ({"train.epochs": 3}, r"train.epochs; it stands in its group, {'train': {'epochs': ...}}"),
+        (
+            {"train.epochs": 3},
+            r"train.epochs; write it inside its group, {'train': {'epochs': ...}}",
+        ),
     ],
 )
 def test_from_python_an_unknown_setting_is_named_with_the_nearest(

@@ -1,1 +1,1 @@
-"""The command `nightloom`: the outermost ring. May import flows, lazily."""
+"""The `nightloom` command: the outermost layer. May import flows, lazily."""

@@ -22,28 +22,28 @@ class Writer(Protocol):
     """Writes answers in one format."""
 
     def write(self, answers: Sequence[Answer], ids: Sequence[Any]) -> None:
-        """Append answers; `ids` has one for each, or none at all."""
+        """Append answers; `ids` has one for each, or is empty."""
 
     def close(self) -> None:
         """Write what is left."""
 
 
 def format_of(output: str | None) -> str:
-    """The format that the ending of a file's name asks for; JSON lines for all that ask for none.
+    """The format for a file name's extension; JSON lines by default.
 
-    Raises InputError for an ending of something that is not written.
+    Raises InputError for an extension of a format that cannot be written.
     """
     ending = Path(output or "").suffix.lower()
     if ending in _NOT_WRITTEN:
         raise InputError(
-            f"--output {output}: expected a name that ends in .jsonl, .csv, .tsv or .parquet, got "
-            f"{quoted(ending)}; a spreadsheet opens .csv"
+            f"--output {output}: expected a file name ending in .jsonl, .csv, .tsv or .parquet, "
+            f"got {quoted(ending)}; a spreadsheet opens .csv"
         )
     return _BY_ENDING.get(ending, JSON_LINES)
 
 
 def open_writer(form: str, stream: BinaryIO, *, id_name: str | None, id_type: type) -> Writer:
-    """The writer of a format; `id_name`: of the column that was carried through, of `id_type`."""
+    """The writer of a format; `id_name`: the id column to carry through, of `id_type`."""
     if form == PARQUET:
         return _Parquet(stream, id_name, id_type)
     if form == JSON_LINES:
@@ -52,7 +52,7 @@ def open_writer(form: str, stream: BinaryIO, *, id_name: str | None, id_type: ty
 
 
 def taken_names() -> tuple[str, ...]:
-    """Names that the columns of answers have already."""
+    """Column names that answers already use."""
     return ("text", "label", "probability", "probabilities", "entities")
 
 
@@ -69,17 +69,17 @@ class _JsonLines:
         self._stream.flush()
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Nothing is buffered."""
 
 
 class _Table:
-    """CSV or TSV: a line a text, with a column for each class; entities as JSON."""
+    """CSV or TSV: one line per text, one column per class; entities as JSON."""
 
     def __init__(self, stream: BinaryIO, id_name: str | None, delimiter: str) -> None:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
         self._id_name = id_name
         self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
-        # Python leaves a lone return bare, which readers take for the end of a row
+        # Python does not quote a lone carriage return, which readers take for a row's end
         self._quoting = csv.writer(
             self._text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
@@ -158,14 +158,14 @@ class _Parquet:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if self._writer is None:  # no answer at all
+        if self._writer is None:  # no answers at all
             schema = pa.schema([("text", pa.string())])
             self._writer = pq.ParquetWriter(self._stream, schema)
         self._writer.close()
 
 
 def _flat(answer: Answer, id_name: str | None, id_value: Any) -> Answer:
-    """An answer as one row: the probability of the label, then that of each class."""
+    """An answer as a row: the label's probability, then that of each class."""
     known = {} if id_name is None else {id_name: id_value}
     if "probabilities" not in answer:
         return {**known, **answer}
@@ -184,5 +184,5 @@ def _flat(answer: Answer, id_name: str | None, id_value: Any) -> Answer:
 
 
 def _plain(value: Any) -> Any:
-    """An id as JSON has it: dates, decimals and bytes as text."""
+    """An id as a JSON value: dates, decimals and bytes as text."""
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

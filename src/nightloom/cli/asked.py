@@ -1,4 +1,4 @@
-"""How files to be predicted on are read: as `--set` and `--id` say, else as in training."""
+"""How prediction inputs are read: by `--set` and `--id`, else as in training."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ FORMATS = {
     "quoted": DELIMITED,
     "delimiter": DELIMITED,
 }
-"""In which formats each setting says something."""
+"""The formats to which each setting applies."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says of how files are read."""
+    """The command line's options for reading files."""
 
     data: InputDataSettings
     id: str | None
 
     @classmethod
     def of(cls, settings: Iterable[str], id_name: str | None) -> "Asked":
-        """From `--set` and `--id`. Raises InputError for what is unknown, or cannot be."""
+        """From `--set` and `--id`. Raises InputError for unknown or impossible ones."""
         if id_name in taken_names():
             raise InputError(
-                f"--id {id_name}: the answers have a {quoted(id_name or '')} of their own; give "
+                f"--id {id_name}: the answers already have a column {quoted(id_name or '')}; give "
                 "the column another name in the file"
             )
         if id_name == "":
@@ -49,7 +49,7 @@ class Asked:
         return cls(parse_settings(InputSettings, settings).data, id_name)
 
     def check(self, formats: Sequence[str]) -> None:
-        """Raise InputError for what says nothing of inputs in these formats."""
+        """Raise InputError for options that do not apply to these formats."""
         given = {f"--set data.{name}": FORMATS[name] for name in self.data.model_fields_set}
         if self.id is not None:
             given["--id"] = TABLES
@@ -63,7 +63,7 @@ class Asked:
                 )
 
     def reading(self, home: Home, version: Version) -> Callable[[str], Reading]:
-        """How a file of a format is read; the registry is asked for tables alone."""
+        """How a file of a format is read; the registry is asked only for tables."""
 
         @cache
         def trained() -> Reading:
@@ -79,8 +79,8 @@ class Asked:
             trained = validate(InputDataSettings, told)
         except InputError as error:
             raise InputError(
-                f"the version's tag {READING_TAG} says how its training files were read, but: "
-                f"{error}; mend the tag in MLflow, or remove it"
+                f"the version's tag {READING_TAG}, how its training files were read, is wrong: "
+                f"{error}; fix the tag in MLflow, or remove it"
             ) from error
 
         def either(name: str) -> Any:

@@ -20,14 +20,14 @@ SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
     "nightloom cache gc --older-than 30d --max-size 20GB --dry-run"
 )
 def cache() -> None:
-    """Look at the stage cache, check it, tidy it up."""
+    """List, verify and clean up the stage cache."""
 
 
 @cache.command("ls", epilog="Examples: nightloom cache ls; nightloom cache ls train --json")
 @click.argument("stage", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_artifacts(stage: str | None, as_json: bool) -> None:
-    """List the artifacts, the one last used first."""
+    """List the artifacts, most recently used first."""
     from nightloom.cache.housekeeping import listing
     from nightloom.cache.lookup import age, span
 
@@ -50,9 +50,9 @@ def list_artifacts(stage: str | None, as_json: bool) -> None:
 @cache.command("verify", epilog="Examples: nightloom cache verify; nightloom cache verify --json")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def verify(as_json: bool) -> None:
-    """Hash every file of every artifact; broken ones are put aside and rebuilt by the next run.
+    """Hash every file of every artifact; broken ones go to quarantine and are rebuilt when needed.
 
-    Exit status 1 where one was broken.
+    Exit status 1 if any was broken.
     """
     from nightloom.cache.housekeeping import Broken, verify_all
 
@@ -76,15 +76,19 @@ def verify(as_json: bool) -> None:
 @cache.command(
     "gc", epilog="Examples: nightloom cache gc --older-than 30d; nightloom cache gc --max-size 5GB"
 )
-@click.option("--older-than", metavar="AGE", help="Not used for so long: 90min, 12h, 30d, 4w.")
-@click.option("--max-size", metavar="SIZE", help="Remove the longest unused until it fits: 5GB.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--older-than", metavar="AGE", help="Remove what has not been used for: 90min, 12h, 30d, 4w."
+)
+@click.option(
+    "--max-size", metavar="SIZE", help="Remove the longest unused until the rest fits: 5GB."
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json: bool) -> None:
-    """Remove what nobody needs; never what a registered model or a running flow does.
+    """Remove artifacts that no registered model or running flow needs.
 
-    Left-overs of killed runs, logs of workers that failed and what was put aside as broken go in
-    any case, an hour after.
+    Always removes what is an hour old of killed runs' leftovers, logs of failed workers and
+    quarantined artifacts.
     """
     from nightloom.cache.housekeeping import needed_by_models, sweep
     from nightloom.registry.aliases import read_version
@@ -110,7 +114,7 @@ def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json
     for one in swept.kept:
         click.echo(f"kept {one.stage} {one.key[:8]}: {one.why_kept} needs it")
     click.echo(
-        f"{would} {len(swept.artifacts)} artifacts and {swept.leftovers} left-overs, "
+        f"{would} {len(swept.artifacts)} artifacts and {swept.leftovers} leftovers, "
         f"{_readable(swept.size)}"
     )
 

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a run: a line a stage, a bar for the long ones."""
+"""A run as seen at a terminal: one line per stage, a progress bar for long ones."""
 
 import sys
 from dataclasses import asdict
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """An observer of runs on standard error; a progress bar only where that is a terminal."""
+    """Shows runs on standard error; a progress bar only if that is a terminal."""
 
     def __init__(self) -> None:
         self.stages: list[dict[str, Any]] = []
@@ -62,11 +62,11 @@ class Console:
         self.say(f"        {message}")
 
     def warn(self, message: str) -> None:
-        """A line that someone should look at."""
+        """A warning."""
         self.say(f"warning: {message}")
 
     def summary(self, report: dict[str, Any]) -> None:
-        """The end of a run: metrics, decision of the gate, time saved."""
+        """The end of a run: metrics, the gate's decision, time saved."""
         from nightloom.reporting.summary import summary
 
         if report["state"] != "planned":

@@ -1,4 +1,4 @@
-"""`nightloom deploy`: everything a Prefect server needs to run the flows unattended."""
+"""`nightloom deploy`: sets up a Prefect server to run the flows unattended."""
 
 import json
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nightloom.deployments.wanted import Wanted
 
 WOULD_CHANGE = 3
-"""Exit status of --dry-run where something would change."""
+"""Exit status of --dry-run if something would change."""
 
 
 @click.command(
@@ -32,16 +32,16 @@ WOULD_CHANGE = 3
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file that is the whole truth: settings that it does not have go back to their "
-    "defaults; those on the command line win.",
+    help="YAML file that determines all settings: those it lacks return to their defaults; those "
+    "on the command line win.",
 )
 @click.option(
-    "--unset", multiple=True, metavar="SETTING", help="Put this setting back to its default."
+    "--unset", multiple=True, metavar="SETTING", help="Reset this setting to its default."
 )
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Only say what would change; exit status 0 where nothing would, 3 where something would.",
+    help="Only show what would change; exit status 0 if nothing would, 3 if something would.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def deploy(
@@ -53,10 +53,10 @@ def deploy(
 ) -> None:
     """Set up work pool, concurrency limit, deployments, schedule and automations.
 
-    On the server that PREFECT_API_URL or Prefect's profile names, else on this home's stack. May be
-    repeated: what is not named stays as it is on the server, edits in Prefect's UI as well; what
-    changes is shown as old → new before it is done. SETTING= (where none is allowed) and --unset
-    SETTING take something away. Settings: `nightloom flows deploy`.
+    On the server named by PREFECT_API_URL or Prefect's profile, else on this home's stack. Can be
+    repeated: settings that are not named stay as they are on the server, as do edits in Prefect's
+    UI; each change is shown as old → new before it is made. --unset SETTING, or SETTING= where none
+    is allowed, resets a setting. `nightloom flows deploy` lists the settings.
     """
     from nightloom.deployments.stack import use_stack
     from nightloom.deployments.wanted import parse_wanted
@@ -84,7 +84,7 @@ def deploy(
 
 
 def _deploy(wanted: "Wanted", url: str, *, dry_run: bool, as_json: bool) -> bool:
-    """Compare, say, and bring in line; whether something differed."""
+    """Compare, show and apply changes; returns whether anything differed."""
     from prefect.client.orchestration import get_client
 
     from nightloom.deployments.setup import steps, take
@@ -123,7 +123,7 @@ def _line(step: "Step", *, dry_run: bool) -> str:
 
 @contextmanager
 def _server(url: str) -> Iterator[None]:
-    """Inside, what the server refuses or does not answer is one line."""
+    """Turn the server's refusals and silence into one-line errors."""
     import httpx
     from prefect.exceptions import PrefectHTTPStatusError
 

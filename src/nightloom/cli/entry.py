@@ -1,4 +1,4 @@
-"""Where the command `nightloom` begins: signals are taken before anything else is imported."""
+"""The entry point of `nightloom`: installs signal handlers before importing anything else."""
 
 import os
 import signal

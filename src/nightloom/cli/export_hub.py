@@ -23,12 +23,12 @@ from nightloom.home import Home
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--revision", help="Branch, tag or commit of a Hugging Face id.")
 @click.option(
-    "--length", type=click.IntRange(3), help="Pieces of a text; 128, or what the encoder takes."
+    "--length", type=click.IntRange(3), help="Pieces per text; 128, or the encoder's limit."
 )
 @click.option(
     "--lowercase/--keep-case",
     default=None,
-    help="Whether texts are lower-cased; by default what the checkpoint's files or vocabulary say.",
+    help="Whether texts are lower-cased; by default as the checkpoint's files or vocabulary say.",
 )
 def export_hub(
     checkpoint: str,
@@ -40,12 +40,11 @@ def export_hub(
     """Write CHECKPOINT as DIRECTORY/preprocess and DIRECTORY/encoder.
 
     CHECKPOINT is a Hugging Face id, a local directory, or minilm. The pair has the signature of
-    TF Hub's BERT models and needs TensorFlow alone.
+    TF Hub's BERT models and needs only TensorFlow.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(
-            f"expected a directory that is empty or not there yet, got {directory}; "
-            "remove it, or choose another"
+            f"expected an empty or new directory, got {directory}; remove it, or choose another"
         )
     from nightloom.serving.quiet import quiet_start
     from nightloom.worker.client import ENVIRONMENT
@@ -86,7 +85,7 @@ def export_hub(
             pair.replace(target)
         except OSError as error:
             raise InputError(
-                f"expected {directory} to be empty still, but {(error.strerror or '').lower()}; "
-                "something was written there meanwhile, choose another directory"
+                f"expected {directory} to be still empty, but {(error.strerror or '').lower()}; "
+                "something was written there meanwhile: choose another directory"
             ) from error
     click.echo(f"{directory / 'preprocess'}\n{directory / 'encoder'}")

@@ -15,7 +15,7 @@ from nightloom.records import known
 @click.argument("flow", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def flows(flow: str | None, as_json: bool) -> None:
-    """List the flows, or one FLOW's settings with their defaults; `deploy`: those of deploy."""
+    """List the flows, or a FLOW's settings with defaults; `deploy` lists those of deploy."""
     if flow is None:
         for line in (*known.found().broken, *known.formats().broken):
             say(f"note: {line}")

@@ -1,4 +1,4 @@
-"""What `nightloom predict` answers: texts of the command line, standard input, files."""
+"""The inputs of `nightloom predict`: texts on the command line, standard input, files."""
 
 import contextlib
 import re
@@ -17,17 +17,17 @@ from nightloom.errors import InputError
 from nightloom.settings.spelling import quoted, shown
 
 STANDARD = "-"
-ARGUMENTS = "a text of the command line"
+ARGUMENTS = "a text on the command line"
 _SETTING = re.compile(r"\bdata\.(text|columns|encoding|quoted|delimiter)\b")
 
 
 How = Callable[[str], Reading]
-"""From a format to how a file of it is read."""
+"""Maps a format to how its files are read."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One of the things to be answered, in a format; it can be read more than once."""
+    """One input, in a format; it can be read more than once."""
 
     format: str
     read: Callable[[], Iterator[Given]]
@@ -39,17 +39,17 @@ def open_inputs(
 ) -> Iterator[list[Input]]:
     """The inputs in the order of the command line, texts first; `-` is standard input.
 
-    What can be read only once (standard input, pipes) is kept in a temporary file meanwhile.
-    `say` takes each line of what is read otherwise than in training once. Raises InputError for
-    what is not there.
+    Inputs that can be read only once (standard input, pipes) are copied to a temporary file. `say`
+    gets each note about reading differently from training once. Raises InputError for missing
+    files.
     """
     if form is not None and not sources and STANDARD not in texts:
         raise InputError(
-            f"--format {form} says how a file or standard input is read, got only texts of the "
+            f"--format {form} is for files and standard input, got only texts on the "
             "command line; leave it out, or name a file in --input"
         )
     if [*texts, *sources].count(STANDARD) > 1:
-        raise InputError("expected standard input (-) once, for it can be read only once")
+        raise InputError("expected standard input (-) once: it can be read only once")
     _no_files_among(texts, sources, say)
     told: set[str] = set()
 
@@ -75,7 +75,7 @@ def open_inputs(
 
 
 def _no_files_among(texts: Sequence[str], sources: Sequence[str], say: Say) -> None:
-    """A shell writes `--input *.csv` out as one input and several texts."""
+    """A shell expands `--input *.csv` to one input and several texts."""
     for text in texts:
         if text == STANDARD or len(text) > 1000 or not _is_file(text):
             continue
@@ -88,18 +88,18 @@ def _no_files_among(texts: Sequence[str], sources: Sequence[str], say: Say) -> N
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
-    except (OSError, ValueError):  # longer than a name may be, or no name at all
+    except (OSError, ValueError):  # too long for a file name, or not one at all
         return False
 
 
 def _check_argument(text: str) -> None:
-    """Bytes of the command line that are no UTF-8 come as halves of surrogate pairs."""
+    """Bytes on the command line that are not UTF-8 arrive as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
             f"expected texts in UTF-8, got {shown(text)}, whose character {error.start + 1} is "
-            "none; put the text into a file, --input FILE --set data.encoding=cp1252"
+            "not; put the text in a file, --input FILE --set data.encoding=cp1252"
         ) from error
 
 
@@ -114,7 +114,7 @@ def _of_file(
     if source == STANDARD:
         called = "standard input"
         if sys.stdin.isatty():
-            say("reading texts from the terminal, one a line; end with Ctrl-D")
+            say("reading texts from the terminal, one per line; end with Ctrl-D")
         path = _spooled(sys.stdin.buffer, stack)
     elif path.exists() and not path.is_file() and not path.is_dir():
         called = source
@@ -140,7 +140,7 @@ def _spooled(stream: Any, stack: contextlib.ExitStack) -> Path:
 
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
-    """A file that has no name where that can be: nothing is left of it after `kill -9` either."""
+    """A file without a name, if possible: nothing is left of it, even after `kill -9`."""
     handles = Path("/proc/self/fd")
     if handles.is_dir():
         with tempfile.TemporaryFile() as unnamed:
@@ -156,7 +156,7 @@ def _renamed(message: str, file: SourceFile, called: str) -> str:
 
 @contextlib.contextmanager
 def _told(file: SourceFile, called: str) -> Iterator[None]:
-    """Messages of the readers, in the words of this command."""
+    """The readers' messages, in terms of this command."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""`nightloom`: the commands, each in a module of its own that is loaded when it is named."""
+"""`nightloom`: the commands, each in its own module, loaded on use."""
 
 import os
 import sys
@@ -26,9 +26,9 @@ COMMANDS = {
     "deploy": "nightloom.cli.deploy:deploy",
     "export-hub": "nightloom.cli.export_hub:export_hub",
 }
-"""Loaded when named, so that `--help` is quick."""
+"""Loaded on use, so `--help` is quick."""
 LONGEST = 8000
-"""Characters of a message; nobody reads more."""
+"""Maximum length of a message, in characters."""
 
 
 class _Lazy(click.Group):
@@ -107,21 +107,19 @@ def main() -> None:
 
 
 def _as_setting(error: click.NoSuchOption) -> str:
-    """A setting that was written as an option is written without dashes."""
+    """Advice for a setting written as an option."""
     name = error.option_name.lstrip("-")
     command = error.ctx.info_name if error.ctx else ""
     if command not in ("run", "deploy") or error.possibilities or not name[1:]:
         return ""
-    return (
-        f" Settings are written without dashes, as {name if '.' in name else 'GROUP.' + name}=VALUE"
-    )
+    return f" Settings are written without dashes: {name if '.' in name else 'GROUP.' + name}=VALUE"
 
 
 def _use_utf8() -> None:
-    """Start over in Python's UTF-8 mode where the locale is another one.
+    """Restart in Python's UTF-8 mode if the locale is not UTF-8.
 
     Paths and texts go through JSON to servers and workers, which read UTF-8; a plain C locale would
-    hand over their bytes as halves of characters.
+    turn their bytes into lone surrogates.
     """
     if sys.getfilesystemencoding().lower() == "utf-8" or sys.flags.utf8_mode:
         return
@@ -130,7 +128,7 @@ def _use_utf8() -> None:
 
 
 def say(message: str) -> None:
-    """A line on standard error; characters that it cannot show are escaped."""
+    """Print a line on standard error, escaping characters it cannot show."""
     message = "".join(letter if letter in "\n\t" else visible(letter) for letter in message)
     encoding = sys.stderr.encoding or "ascii"
     print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`nightloom predict`: a registered model's answers to texts, lines and files."""
+"""`nightloom predict`: a registered model's answers for texts and files."""
 
 import contextlib
 import sys
@@ -33,25 +33,28 @@ FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
     "sources",
     multiple=True,
     metavar="FILE",
-    help="CSV, TSV, JSONL, Parquet (also .gz), else a text a line; - for standard input. May be "
-    "repeated.",
+    help="CSV, TSV, JSONL, Parquet (also .gz), else one text per line; - for standard input. May "
+    "be repeated.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Of the input; not given: by its ending."
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="The input's format; by default by extension.",
 )
-@click.option("--id", "id_name", metavar="COLUMN", help="Carry it through; id where there is one.")
+@click.option("--id", "id_name", metavar="COLUMN", help="Column to carry through; by default id.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="SETTING=VALUE",
     help="How files are read: data.text, data.columns, data.encoding, data.quoted, data.delimiter; "
-    "not given: as the training files were.",
+    "by default like the training files.",
 )
 @click.option(
     "--output",
     metavar="FILE",
-    help="Write there, all or nothing: .csv, .tsv, .parquet, else JSON lines.",
+    help="Output file, written completely or not at all: .csv, .tsv, .parquet, else JSON lines.",
 )
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
 def predict(
@@ -64,11 +67,11 @@ def predict(
     output: str | None,
     batch_size: int,
 ) -> None:
-    """Answer each TEXT with MODEL: name, name@alias or name/version.
+    """Predict each TEXT with MODEL: name, name@alias or name/version.
 
     A plain name means the champion. Files are read as for training, by the columns that the
-    version was trained on; `-` is standard input, a text a line. Gives as many answers as texts,
-    in their order.
+    version was trained on; `-` is standard input, one text per line. There is one answer per
+    text, in order.
     """
     from nightloom.cli.answers import format_of
     from nightloom.cli.asked import Asked
@@ -107,7 +110,7 @@ def predict(
             if done != count.texts:
                 raise RunError(
                     f"expected {count.texts} answers, got {done}; a file changed while it was "
-                    "read, run again"
+                    "being read: run again"
                 )
 
 
@@ -119,14 +122,14 @@ def _check_output(output: Path, sources: Iterable[str]) -> None:
         with contextlib.suppress(OSError):
             if output.is_file() and output.samefile(Path(source).expanduser()):
                 raise InputError(
-                    f"--output {output} is the file that --input names; name another one, for its "
+                    f"--output {output} is also an --input; name another file, or its "
                     "texts would be lost"
                 )
 
 
 @dataclass
 class _Count:
-    """What a first look at the inputs found: all of them can be read."""
+    """What a first pass over the inputs found: all of them can be read."""
 
     texts: int = 0
     has_ids: bool = False
@@ -134,7 +137,7 @@ class _Count:
 
     @property
     def id_kind(self) -> type:
-        """The type of all ids; text where they differ, or are neither numbers nor truth values."""
+        """The type of all ids; text if they differ, or are neither numbers nor booleans."""
         kinds = self.id_kinds
         return next(iter(kinds)) if len(kinds) == 1 and kinds <= {int, float, bool} else str
 

@@ -1,4 +1,4 @@
-"""`nightloom run`: one flow, from the terminal."""
+"""`nightloom run`: runs a flow from the terminal."""
 
 import contextvars
 import json
@@ -19,7 +19,7 @@ from nightloom.cli.main import say
 from nightloom.errors import NightloomError, RunError
 from nightloom.records.known import find_flow
 
-ON = "to go on where this stopped"
+ON = "to resume"
 
 
 @click.command(
@@ -34,8 +34,8 @@ ON = "to go on where this stopped"
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file with settings; those on the command line win.",
 )
-@click.option("--plan", is_flag=True, help="Say what would run, and why; run nothing.")
-@click.option("--refresh", multiple=True, metavar="STAGE", help="Build this stage again.")
+@click.option("--plan", is_flag=True, help="Show what would run, and why; run nothing.")
+@click.option("--refresh", multiple=True, metavar="STAGE", help="Rebuild this stage.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def run(
     flow: str,
@@ -45,9 +45,9 @@ def run(
     refresh: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Run FLOW; stages that nothing changed for come from the cache.
+    """Run FLOW; unchanged stages come from the cache.
 
-    SETTING=VALUE changes one setting, as train.epochs=3; `nightloom flows FLOW` lists them.
+    SETTING=VALUE changes a setting, such as train.epochs=3; `nightloom flows FLOW` lists them.
     """
     from nightloom.settings.parse import parse_settings
 
@@ -88,12 +88,12 @@ def run(
 
 
 def _quiet() -> None:
-    """Keep Prefect's own lines from the terminal; they go to its server all the same."""
+    """Keep Prefect's own log lines off the terminal; its server still gets them."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
 def _use_stack() -> None:
-    """A stack of this home that runs spares the price of a server for this run alone."""
+    """Use the home's running stack, if any, instead of starting a server for this run."""
     from nightloom.deployments.stack import use_stack
     from nightloom.home import Home
 
@@ -101,7 +101,7 @@ def _use_stack() -> None:
 
 
 def _stoppable(flow: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run a flow in a thread, so that the main one takes signals at any moment.
+    """Run a flow in a thread, so that the main thread can handle signals at any moment.
 
     In a thread, Prefect also leaves SIGTERM to us.
     """

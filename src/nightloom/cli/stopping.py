@@ -1,10 +1,9 @@
 """Ctrl-C, SIGTERM and SIGHUP at any moment: one line, nothing left running, status 128 + number.
 
-Installed before anything heavy is imported. What a signal does depends on what goes on: at first
-the process ends where it is, as after `kill -9`; `unwinding` lets a command put things away;
-`ending_by` hands the end to somebody who knows what is running. However long they take, and
-whatever the main thread is stuck in, the process is gone within seconds; a second signal ends it at
-once.
+Installed before anything heavy is imported. By default a signal ends the process where it is, as
+`kill -9` would; `unwinding` lets a command clean up; `ending_by` delegates the shutdown to code
+that knows what is running. However long that takes, and whatever the main thread is stuck in, the
+process is gone within seconds; a second signal ends it at once.
 """
 
 import atexit
@@ -22,12 +21,12 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 MOST_SECONDS = 4.6
-"""From the first signal to the end."""
+"""Seconds from the first signal to the end."""
 ON = "to start it again"
 
 
 class Stopped(BaseException):
-    """A signal came inside `unwinding`; `said` is what the last line tells of it."""
+    """A signal arrived inside `unwinding`; `said` goes into the last line."""
 
     def __init__(self, number: int, said: str = "") -> None:
         super().__init__(f"signal {number}")
@@ -36,7 +35,7 @@ class Stopped(BaseException):
 
 
 class _State:
-    """What this process does when a signal comes."""
+    """What this process does on a signal."""
 
     def __init__(self) -> None:
         self.installed = False
@@ -48,15 +47,15 @@ class _State:
         self.seconds = MOST_SECONDS
         self.code: int | None = None
         self.terminal = 2
-        """Standard error, also while libraries are kept from it."""
+        """Standard error, even while libraries are kept off it."""
 
 
 def install() -> None:
-    """Take the signals, but for those that somebody had this process ignore (`nohup`)."""
+    """Handle the signals, except those already ignored (`nohup`)."""
     if _state.installed or threading.current_thread() is not threading.main_thread():
         return
     _state.installed = True
-    atexit.register(_exit)  # the first to be registered is the last to be called
+    atexit.register(_exit)  # registered first, called last
     with contextlib.suppress(OSError):
         _state.terminal = os.dup(2)
     reading, writing = os.pipe()
@@ -74,9 +73,9 @@ def install() -> None:
 
 
 def exit_with(code: object) -> None:
-    """End with this status as soon as everything that waits for the end has been called.
+    """End with this status as soon as all exit handlers have been called.
 
-    Python takes the signals' handlers down before it takes the modules down, which takes a while.
+    Python removes signal handlers before it tears down modules, which takes a while.
     """
     _state.code = 0 if code is None else code if isinstance(code, int) else 1
 
@@ -88,21 +87,21 @@ def _exit() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            return  # Python says how that ends
+            return  # left to Python
     os._exit(_state.code)
 
 
 def stopped() -> int | None:
-    """The signal that came, if one did."""
+    """The signal that arrived, if any."""
     return _state.first
 
 
 @contextlib.contextmanager
 def unwinding() -> Iterator[None]:
-    """Inside, a signal raises `Stopped`, so that what was half written is put away.
+    """Inside, a signal raises `Stopped`, so that partial output is cleaned up.
 
     Raises:
-        Stopped: A signal came.
+        Stopped: A signal arrived.
     """
 
     def unwind(number: int) -> None:
@@ -114,14 +113,14 @@ def unwinding() -> Iterator[None]:
         except Stopped:
             raise
         except BaseException as error:
-            if _state.first is not None:  # what broke is what the signal broke
+            if _state.first is not None:  # the error is the signal's doing
                 raise Stopped(_state.first) from error
             raise
 
 
 @contextlib.contextmanager
 def removing(path: Path) -> Iterator[None]:
-    """Inside, `path` goes also where there is no time to unwind."""
+    """Inside, `path` is removed even if there is no time to unwind."""
     _state.remove.append(path)
     try:
         yield
@@ -133,9 +132,9 @@ def removing(path: Path) -> Iterator[None]:
 def ending_by(
     action: Callable[[int], None], *, hint: str = ON, seconds: float = MOST_SECONDS
 ) -> Iterator[None]:
-    """Inside, `action` is called with a signal's number, in the main thread, for so long at most.
+    """Inside, a signal calls `action` with its number, in the main thread, for at most this long.
 
-    `hint` says what the command in the last line is good for.
+    `hint` says what the command in the last line is for.
     """
     before = _state.action, _state.hint, _state.seconds
     _state.action, _state.hint, _state.seconds = action, hint, seconds
@@ -147,7 +146,7 @@ def ending_by(
 
 
 def leave(number: int, *, said: str = "") -> None:
-    """End now: what runs below this process, then the line, then this process."""
+    """End now: child processes, then the last line, then this process."""
     with contextlib.suppress(Exception):
         _end_children()
     for path in _state.remove:
@@ -168,7 +167,7 @@ def _take(number: int, frame: FrameType | None) -> None:
 
 
 def _watch(reading: int) -> None:
-    """See to it that the process ends, where the main thread is too busy to."""
+    """End the process even if the main thread is too busy to."""
     taken: list[int] = []
     while not taken:
         taken = [number for number in os.read(reading, 64) if number in SIGNALS]
@@ -208,7 +207,7 @@ def _again() -> str:
 
 
 def _write(line: str) -> None:
-    """On standard error, past all locks: the main thread may hold any."""
+    """Write to standard error without taking locks: the main thread may hold any."""
     with contextlib.suppress(OSError, ValueError):
         clear = "\r\x1b[K" if os.isatty(_state.terminal) else ""
         os.write(

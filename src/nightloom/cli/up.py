@@ -26,23 +26,23 @@ POOL = "nightloom"
 BACKGROUND_SECONDS = 240
 DOWN_SECONDS = 90
 STOP_SECONDS = 80.0
-"""What runs on the stack saves first; a second Ctrl-C ends all at once."""
+"""Runs on the stack save first; a second Ctrl-C ends everything at once."""
 
 
 @click.command(
     epilog="Examples: nightloom up; nightloom up -d; nightloom up --down; "
     "nightloom up --prefect-port 4300 --mlflow-port 5300"
 )
-@click.option("-d", "--detach", is_flag=True, help="Leave it running in the background.")
-@click.option("--down", is_flag=True, help="Stop the one that runs.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background.")
+@click.option("--down", is_flag=True, help="Stop the running one.")
 @click.option("--prefect-port", default=4200, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--pool", default=POOL, show_default=True, help="Work pool of the worker.")
 def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str) -> None:
     """Start Prefect, MLflow and a worker on 127.0.0.1; Ctrl-C stops them.
 
-    Everything they keep lies under NIGHTLOOM_HOME and is there again at the next start.
-    `nightloom run` and `nightloom deploy` find a stack that runs and use it.
+    They keep their data under NIGHTLOOM_HOME, so it is still there at the next start.
+    `nightloom run` and `nightloom deploy` find a running stack and use it.
     """
     from nightloom.deployments.stack import only_stack, running_stack
 
@@ -53,7 +53,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
     found = running_stack(home)
     if found:
         _check_same(found, click.get_current_context())
-        say(f"a stack runs already, process {found.pid}; `nightloom up --down` stops it")
+        say(f"a stack is already running, process {found.pid}; `nightloom up --down` stops it")
         _tell(found)
         return
     from nightloom.deployments.services import Addresses
@@ -78,10 +78,10 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
 
 
 def _check_same(found: "Stack", context: click.Context) -> None:
-    """See that the stack that runs is what the options ask for.
+    """Check the running stack against the options.
 
     Raises:
-        InputError: It is another one.
+        InputError: They differ.
     """
     runs = {
         "prefect_port": found.prefect_url.rpartition(":")[2],
@@ -93,7 +93,7 @@ def _check_same(found: "Stack", context: click.Context) -> None:
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and asked != value:
             raise InputError(
-                f"a stack runs already, process {found.pid}, with --{name.replace('_', '-')} "
+                f"a stack is already running, process {found.pid}, with --{name.replace('_', '-')} "
                 f"{value}, not {asked}; stop it first, `nightloom up --down`"
             )
 
@@ -134,7 +134,7 @@ def _foreground(home: Home, at: "Addresses", pool: str) -> None:
 
 
 def _make_store(home: Home) -> None:
-    """Make MLflow's store where there is none, in a process that ends: MLflow is heavy."""
+    """Create MLflow's store if missing, in a short-lived process: MLflow is heavy."""
     if (home.root / "mlflow.db").exists():
         return
     code = "import sys; from nightloom.registry.store import open_client; open_client(sys.argv[1])"
@@ -144,7 +144,7 @@ def _make_store(home: Home) -> None:
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RunError(f"MLflow's store {uri} could not be made: {last}")
+        raise RunError(f"MLflow's store {uri} could not be created: {last}")
 
 
 def _background(home: Home, at: "Addresses", pool: str) -> None:
@@ -183,7 +183,7 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", log: Path, before: int, h
         stack = running_stack(home)
         if stack and stack.ready:
             _tell(stack)
-            say(f"runs in the background, process {stack.pid}; `nightloom up --down` stops it")
+            say(f"running in the background, process {stack.pid}; `nightloom up --down` stops it")
             return
         time.sleep(0.2)
     raise RunError(f"expected the stack to be up within {BACKGROUND_SECONDS} s; see {log}")
@@ -194,7 +194,7 @@ def _down(home: Home) -> None:
 
     stack = running_stack(home)
     if stack is None:
-        say(f"no stack runs in {home.root}")
+        say(f"no stack is running in {home.root}")
         return
     os.kill(stack.pid, signal.SIGTERM)
     if not wait_until_down(home, seconds=DOWN_SECONDS):
@@ -205,11 +205,11 @@ def _down(home: Home) -> None:
 def _tell(stack: "Stack") -> None:
     click.echo(f"Prefect   {stack.prefect_url}  (export PREFECT_API_URL={stack.api_url})")
     click.echo(f"MLflow    {stack.mlflow_url}")
-    click.echo(f"worker    of the pool {stack.pool}; logs in {stack.logs}")
+    click.echo(f"worker    of pool {stack.pool}; logs in {stack.logs}")
     from nightloom.deployments.earlier import of_other_versions
 
     if others := of_other_versions(stack.api_url):
         say(
-            f"deployments of another version of nightloom: {', '.join(others)}; their runs would "
-            "fail: run `nightloom deploy`, which brings them up to date"
+            f"deployments from another version of nightloom: {', '.join(others)}; their runs would "
+            "fail: run `nightloom deploy` to update them"
         )

@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all, however the process that writes it ends."""
+"""A file that is written completely or not at all, however the writing process ends."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from nightloom.settings.spelling import shown
 
 
 def check_target(path: Path) -> None:
-    """Raise InputError where no file can be written at `path`, before anything is done for it."""
+    """Raise InputError if no file can be written at `path`, before any work is done."""
     given = shown(str(path), 300)
     if path.is_dir():
         raise InputError(
@@ -23,24 +23,25 @@ def check_target(path: Path) -> None:
         )
     folder = _real(path).parent
     if is_url(path):
-        raise InputError(f"--output {given} is not uploaded; name a file here, and copy it there")
+        raise InputError(
+            f"--output {given} cannot be uploaded to; name a local file, and copy it there"
+        )
     if not folder.is_dir():
         raise InputError(
-            f"--output {given}: there is no folder {shown(str(folder), 300)}; make it, or name a "
+            f"--output {given}: there is no folder {shown(str(folder), 300)}; create it, or name a "
             "file elsewhere"
         )
     if not os.access(path if path.exists() and not path.is_file() else folder, os.W_OK):
-        raise InputError(f"--output {given}: {shown(str(folder), 300)} cannot be written")
+        raise InputError(f"--output {given}: {shown(str(folder), 300)} is not writable")
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content is at `path` once the block ends without an error.
+    """A stream whose content appears at `path` when the block ends without an error.
 
-    Until then the file has no name, so that nothing is left of a process that is killed; where
-    the file system has no such files it has a name of its own, which is removed after an error.
-    A link is followed; a pipe or device is written to as it is. Raises InputError where it cannot
-    be written.
+    Until then the file has no name, so a killed process leaves nothing; if the file system does
+    not support that, it has a temporary name, removed after an error. Links are followed; pipes
+    and devices are written directly. Raises InputError if it cannot be written.
     """
     try:
         if path.exists() and not path.is_file():
@@ -75,7 +76,7 @@ def _real(path: Path) -> Path:
 
 
 def _open(temporary: Path) -> tuple[int, bool]:
-    """A new file, and whether it has that name already."""
+    """A new file, and whether it already has that name."""
     without_name = getattr(os, "O_TMPFILE", None)
     if without_name is not None and Path("/proc/self/fd").exists():
         with contextlib.suppress(OSError):
@@ -84,10 +85,10 @@ def _open(temporary: Path) -> tuple[int, bool]:
 
 
 def _name(handle: int, path: Path) -> None:
-    """Give a file without a name one."""
+    """Give an unnamed file its name."""
     source = f"/proc/self/fd/{handle}"
     try:
-        # without a folder's handle Python links the link itself
+        # without a directory handle Python would link the symlink itself
         os.link(source, path, src_dir_fd=handle, follow_symlinks=True)
     except OSError:  # some file systems of containers
         shutil.copyfile(source, path)

@@ -1,4 +1,4 @@
-"""Charts as Mermaid text, which Prefect's UI draws; it shows no pictures that lie in the text.
+"""Charts as Mermaid text, which Prefect's UI renders; it shows no inline images.
 
 Syntax: mermaid.js.org, `xychart-beta` for curves and `block-beta` for a grid of shaded cells.
 """
@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_CLASSES = 12
-"""More cannot be read in a grid."""
+"""A larger grid is unreadable."""
 MOST_EPOCHS = 30
-"""More points are thinned out: the axis has a label for each."""
+"""Beyond this, points are thinned out: the axis labels each one."""
 LONGEST_LABEL = 24
 PALETTE = ("#2f6db3", "#d9822b")
 PLAIN = "fill:#ffffff,color:#222222,stroke:#ffffff"
@@ -18,9 +18,9 @@ RIGHT, WRONG = (47, 109, 179), (217, 130, 43)
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The loss, and the scores on the validation part, over the epochs.
+    """Loss and validation scores over the epochs.
 
-    history: one row an epoch, with `epoch`, `loss` and `valid_...`. A single epoch is no curve.
+    history: one row per epoch, with `epoch`, `loss` and `valid_...`. One epoch makes no curve.
     """
     rows = _thinned([row for row in history if row.get("epoch") is not None])
     if len(rows) < 2:
@@ -35,9 +35,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def confusion_grid(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """Confusion matrix, counts gold by predicted, shaded by the share of the gold class.
+    """Confusion matrix: counts, gold by predicted, shaded by share of the gold class.
 
-    Empty where there are more classes than can be read.
+    Empty if there are too many classes.
     """
     size = len(labels)
     if not 2 <= size <= MOST_CLASSES:
@@ -96,7 +96,7 @@ def _thinned(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
 
 
 def _quoted(name: str) -> str:
-    """A label: Mermaid has no escape for a quote, and reads some characters as its own."""
+    """A label: Mermaid cannot escape quotes, and gives some characters a meaning."""
     plain = " ".join(name.split())
     plain = plain if len(plain) <= LONGEST_LABEL else plain[: LONGEST_LABEL - 1] + "…"
     return '"' + "".join(f"#{ord(c)};" if c in '"#<>`&;' else c for c in plain) + '"'

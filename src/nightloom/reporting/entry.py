@@ -1,4 +1,4 @@
-"""What became of a stage in a run, and the line that says so."""
+"""The outcome of a stage in a run, and the line that reports it."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ class StageEntry:
     key: str = ""
     digest: str = ""
     seconds: float = 0.0
-    """How long it took in this run."""
+    """Its duration in this run, in seconds."""
     why: str = ""
     saved: float = 0.0
-    """Seconds that building it took, where it was a hit."""
+    """Seconds that building it took, if it was a hit."""
 
     def __str__(self) -> str:
         """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""

@@ -1,4 +1,4 @@
-"""Markdown that shows what it is given: cells and texts are escaped."""
+"""Markdown with cells and texts escaped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ LONGEST_CELL = 300
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a markdown table, with the first row's names as columns; '' without rows."""
+    """Rows as a markdown table; columns are the first row's keys; '' without rows."""
     if not rows:
         return ""
     names = list(rows[0])
@@ -17,7 +17,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value on one line of a table; numbers to four places, long texts cut."""
+    """A value for a table cell; numbers to four places, long texts shortened."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -28,7 +28,7 @@ def cell(value: Any) -> str:
 
 
 def escape(text: str) -> str:
-    """A text that markdown leaves as it is, on one line."""
+    """A text on one line, escaped for markdown."""
     line = " ".join(text.split())
     if len(line) > LONGEST_CELL:
         line = line[: LONGEST_CELL - 1] + "…"
@@ -48,7 +48,7 @@ def code(text: str) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign, to four places."""
+    """A difference with sign, to four places."""
     return f"{value:+.4f}"
 
 

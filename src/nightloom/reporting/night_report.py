@@ -1,4 +1,4 @@
-"""The report of a night: one line a model, and why each of the failed ones failed."""
+"""The report of a night: one line per model, and why each failed one failed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from nightloom.reporting.run_report import decision, standing
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOfNight:
-    """What became of one model of a night."""
+    """The outcome of one model of a night."""
 
     name: str
     flow: str
@@ -45,22 +45,22 @@ class ModelOfNight:
         )
 
     def in_state(self, state: str) -> list[str]:
-        """The stages that came to a state."""
+        """The stages that reached a state."""
         return [entry.stage for entry in self.stages if entry.state == state]
 
     @property
     def failed(self) -> bool:
-        """Whether it ended in an error."""
+        """Whether it failed."""
         return self.state == "failed"
 
     @property
     def promoted(self) -> bool:
-        """Whether a new version became the champion."""
+        """Whether a new version became champion."""
         return bool(self.model and self.model.promoted and "register" in self.in_state("built"))
 
     @property
     def seconds_saved(self) -> float:
-        """What the cache saved."""
+        """Seconds saved by the cache."""
         return round(sum(entry.saved for entry in self.stages), 3)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _decision(one: ModelOfNight) -> str:
 
 
 def night_rows(models: Sequence[ModelOfNight]) -> list[dict[str, Any]]:
-    """One row a model, for a table; plain JSON."""
+    """One row per model, for a table; plain JSON."""
     return [
         {
             "model": one.name,
@@ -109,7 +109,7 @@ def _built(one: ModelOfNight) -> str:
 
 
 def night_headline(models: Sequence[ModelOfNight]) -> str:
-    """How the night went, in a line that names what failed."""
+    """The night's outcome in one line that names the failures."""
     failed = [one.name for one in models if one.failed]
     if failed:
         return f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}"
@@ -120,12 +120,12 @@ def night_headline(models: Sequence[ModelOfNight]) -> str:
 
 
 def night_report(models: Sequence[ModelOfNight], *, seconds: float) -> str:
-    """The whole report as markdown; seconds: how long the night took."""
+    """The whole report as markdown; seconds: the night's duration."""
     saved = sum(one.seconds_saved for one in models)
     parts = [
         f"# Night: {escape_long(night_headline(models))}",
         table(night_rows(models)),
-        f"{span(seconds)} in all, the cache saved {span(saved)}.",
+        f"{span(seconds)} in total; the cache saved {span(saved)}.",
     ]
     for one in models:
         name = escape(one.name)

@@ -1,4 +1,4 @@
-"""The report of a run: what `nightloom run --json` prints, and what Prefect's UI is shown."""
+"""The report of a run: what `nightloom run --json` prints and Prefect's UI shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,11 +19,11 @@ class RunReport:
     seconds: float
     stages: Sequence[StageEntry]
     metrics: Mapping[str, Any] | None = None
-    """Scores on the test rows, where they are known."""
+    """Scores on the test rows, if known."""
     model: ModelFacts | None = None
-    """What was registered, where it is known."""
+    """The registered version, if known."""
     notes: Sequence[str] = ()
-    """What a person should know of it beside its stages."""
+    """Remarks for the user besides its stages."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "RunReport":
@@ -41,16 +41,16 @@ class RunReport:
 
     @property
     def seconds_saved(self) -> float:
-        """What the cache saved."""
+        """Seconds saved by the cache."""
         return round(sum(entry.saved for entry in self.stages), 3)
 
     @property
     def failed(self) -> bool:
-        """Whether it ended in an error."""
+        """Whether it failed."""
         return self.state == "failed"
 
     def has(self, stage: str, state: str) -> bool:
-        """Whether a stage came to a state."""
+        """Whether a stage reached a state."""
         return any((entry.stage, entry.state) == (stage, state) for entry in self.stages)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows of the tables that a run shows: scores, confusion, mistakes. Plain JSON values."""
+"""Table rows of a run: scores, confusion, mistakes. Plain JSON values."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ SCORES = ("precision", "recall", "f1", "support")
 
 
 def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a class or a type of entity: precision, recall, f1, support."""
+    """One row per class or entity type: precision, recall, f1, support."""
     for key, column in (("by_class", "class"), ("by_type", "type")):
         if metrics.get(key):
             return [
@@ -22,7 +22,7 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def confusion_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The confusion matrix, one row a gold class; empty where the metrics have none."""
+    """The confusion matrix, one row per gold class; empty if the metrics have none."""
     confusion = metrics.get("confusion")
     if not confusion:
         return []
@@ -34,7 +34,7 @@ def confusion_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows that a stage left as JSON; empty where it left none."""
+    """The rows a stage stored as JSON; empty if there are none."""
     try:
         rows = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -43,7 +43,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """The first of them, ready to be shown."""
+    """The first of them, ready for display."""
     return [_short(row) for row in read_rows(path)[:MOST_ROWS]]
 
 

@@ -1,4 +1,4 @@
-"""The report of one run as markdown: what ran, why, how good the model is, what became of it."""
+"""The report of a run as markdown: what ran and why, the model's quality, the decision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report is written from; everything but the run itself may be missing."""
+    """The data of a report; everything but the run itself may be missing."""
 
     run: RunReport
     data: DataFacts | None = None
     training: TrainedFacts | None = None
     history: Sequence[Mapping[str, Any]] = ()
-    """One row an epoch."""
+    """One row per epoch."""
     model_url: str | None = None
     error: str = ""
     """Why the run failed."""
@@ -62,7 +62,7 @@ def headline(facts: RunFacts) -> str:
 
 
 def decision(model: ModelFacts, *, built: bool) -> str:
-    """What was decided about a model; where nothing was built for it, what it is."""
+    """The decision about a model; if nothing was built for it, its status."""
     if built:
         return model.decision
     who = "is the champion" if CHAMPION in model.aliases else "is not the champion"
@@ -70,7 +70,7 @@ def decision(model: ModelFacts, *, built: bool) -> str:
 
 
 def standing(model: ModelFacts | None) -> str:
-    """The metric of the gate against the champion's, with its interval, on one line."""
+    """The gate's metric against the champion's, with its interval, in one line."""
     if model is None or model.metric is None or model.value is None:
         return ""
     text = f"{model.metric} {model.value:.4f}"
@@ -93,8 +93,8 @@ def _failure(facts: RunFacts) -> str:
         return ""
     return (
         f"> {escape(facts.error)}\n\n"
-        "What was built before stays in the cache, and a training that was cut off goes on at its "
-        "last checkpoint: retry this run, or start the same command again."
+        "What was built stays in the cache, and interrupted training resumes at its last "
+        "checkpoint: retry this run, or start the same command again."
     )
 
 
@@ -124,7 +124,7 @@ def _stages(facts: RunFacts) -> str:
         }
         for entry in run.stages
     ]
-    total = f"{span(run.seconds)} in all, the cache saved {span(run.seconds_saved)}."
+    total = f"{span(run.seconds)} in total; the cache saved {span(run.seconds_saved)}."
     return f"## Stages\n\n{table(rows)}\n\n{total}" if rows else ""
 
 

@@ -1,4 +1,4 @@
-"""The end of a run in a few lines: scores, decision of the gate, time saved."""
+"""The end of a run in a few lines: scores, the gate's decision, time saved."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from nightloom.reporting.night_report import ModelOfNight, night_rows
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
-    """Lines for the JSON of a run, of a night or of a plan."""
+    """Lines for the JSON of a run, a night or a plan."""
     if report["state"] == "planned":
         for part in report.get("models", [report]):
             if "models" in report:

@@ -1,1 +1,1 @@
-"""Settings: frozen pydantic models that forbid unknown keys; one tree a flow."""
+"""Settings: frozen pydantic models that forbid unknown keys; one tree per flow."""

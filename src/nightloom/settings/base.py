@@ -1,4 +1,4 @@
-"""What all settings share: frozen, closed, forgiving about how a terminal spells values."""
+"""What all settings share: frozen, closed, tolerant of how values are written on a command line."""
 
 import json
 import types
@@ -14,8 +14,8 @@ from nightloom.settings.names import public_fields as public_fields
 from nightloom.settings.names import unknown_in, unknown_setting
 
 SECRET = (
-    "expected no password or token in it, for settings are written to keys, logs and the registry; "
-    "give it through the environment"
+    "expected no password or token in it: settings are written to keys, logs and the registry; "
+    "pass it through the environment"
 )
 SECRET_IN_ADDRESS = (
     f"{SECRET}: ${{NAME}} in an address stands for its variable NAME, and data.source=sql:NAME for "
@@ -38,9 +38,9 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_given(cls, values: Any) -> Any:
-        """Read what a command line can only say as text: `none`, and lists with commas.
+        """Parse what a command line can only pass as text: `none`, and comma-separated lists.
 
-        A group of which some settings are given keeps this tree's defaults for the others.
+        If only some settings of a group are given, the others keep this tree's defaults.
         """
         if not isinstance(values, dict):
             return values
@@ -66,9 +66,9 @@ class Settings(BaseModel):
 
 
 def as_given(value: Any, *, kind: type[BaseModel]) -> Any:
-    """A settings object as the tree of what was set in it, so that it means what a dict means.
+    """A settings object as a tree of only what was set in it, so that it means the same as a dict.
 
-    Anything else as it is. Raises ValueError where it is not of `kind`.
+    Anything else is returned as is. Raises ValueError if it is not of `kind`.
     """
     if not isinstance(value, BaseModel):
         return value
@@ -78,7 +78,7 @@ def as_given(value: Any, *, kind: type[BaseModel]) -> Any:
 
 
 def _refuse_unknown(kind: type[BaseModel], values: dict[Any, Any]) -> None:
-    """Name each setting that there is not, and the nearest that there is, from the root down."""
+    """Report each unknown setting, from the root down, with the nearest known one."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError(
@@ -110,7 +110,7 @@ def _allows(annotation: Any, kind: type) -> bool:
 
 
 def _read(value: Any, annotation: Any) -> Any:
-    """A value as it is meant, where text or YAML's yes and no leave room for another reading."""
+    """A value as meant, if text or YAML's yes and no are ambiguous."""
     if isinstance(value, bool) and not _allows(annotation, bool):
         # pydantic takes true for 1
         if _allows(annotation, int) or _allows(annotation, float):
@@ -157,7 +157,7 @@ def _plain(value: Any) -> Any:
 
 
 def flat(settings: BaseModel, paths: tuple[str, ...]) -> dict[str, Any]:
-    """The settings below `paths`, by their full dotted names."""
+    """The settings below `paths`, by full dotted name."""
     found: dict[str, Any] = {}
 
     def walk(path: str, value: Any) -> None:

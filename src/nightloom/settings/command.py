@@ -1,4 +1,4 @@
-"""Settings as the command that gives them again."""
+"""Settings as the command that reproduces them."""
 
 import json
 import shlex
@@ -10,21 +10,21 @@ from nightloom.errors import InputError
 from nightloom.records.known import settings_of
 
 PATHS = ("data.source", "model.checkpoint", "model.encoder", "model.preprocess")
-"""Settings that may name a file or folder."""
+"""Settings that can be a file or folder."""
 OURS = ("sample", "minilm")
-"""Values of theirs that stand for what comes with the package."""
+"""Values of these that mean something shipped with the package."""
 
 
 def run_command(flow: str, settings: Mapping[str, Any]) -> str:
-    """`nightloom run FLOW SETTING=VALUE …`, with the settings that are not the flow's defaults.
+    """`nightloom run FLOW SETTING=VALUE …`, with the settings that differ from the defaults.
 
-    settings: a flow's, as plain JSON. Paths that are there are made absolute, so that the command
-    works in every directory.
+    settings: a flow's, as plain JSON. Existing paths are made absolute, so that the command works
+    in any directory.
     """
     try:
         kind = settings_of(flow)
         defaults = dict(_flat(kind.model_validate({}).model_dump(mode="json")))
-    except InputError:  # of a package that is not here any more
+    except InputError:  # of a package that is no longer installed
         defaults = {}
     given = [
         f"{name}={_text(name, value)}"

@@ -1,4 +1,4 @@
-"""Settings of the data stage: where rows come from, what is read of them, how they are cut."""
+"""Settings of the data stage: where rows come from, what is read, how they are split."""
 
 import codecs
 from difflib import get_close_matches
@@ -20,14 +20,14 @@ from nightloom.settings.spelling import listed, meant, shown
 from nightloom.sources import forms, source_named, sources
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
-"""What Python calls text encodings but no text editor writes."""
+"""Text encodings of Python that no text editor writes."""
 
 _ROWS = {"text": "labelled texts", "entities": "tagged sentences"}
 """What the sources of a task hold."""
 
 
 def is_local(source: str) -> bool:
-    """Whether `source` is a path, that is neither a hub's data set nor the sample."""
+    """Whether `source` is a path, rather than a hub's data set or the sample."""
     return not source_named(source).prefix
 
 
@@ -42,29 +42,29 @@ class _DataSettings(CutSettings):
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
     offline: Literal["use", "fail"] = Field(
         default="use",
-        description="Where a source elsewhere cannot be asked what its newest rows are: use those "
-        "that were last known, with a warning, or fail",
+        description="If a remote source cannot be reached to check for new rows: use the last known "
+        "ones, with a warning, or fail",
     )
     train_split: SplitName = Field(
         default=None,
-        description="File, folder or split of the source that is train; not given: seen from the "
-        "names",
+        description="File, folder or split of the source that is train; by default detected from "
+        "the names",
     )
     valid_split: SplitName = Field(
         default=None,
         description="File, folder or split of the source that is the validation split, or train "
-        "for a part that is cut from it (data.valid_fraction); not given: seen from the names",
+        "to cut it from train (data.valid_fraction); by default detected from the names",
     )
     test_split: SplitName = Field(
         default=None,
         description="File, folder or split of the source that is the test split (validation, "
-        "where the labels of test are kept secret), or train for a part that is cut from it "
-        "(data.test_fraction); not given: seen from the names",
+        "if the labels of test are secret), or train to cut it from train "
+        "(data.test_fraction); by default detected from the names",
     )
 
     @property
     def chosen_splits(self) -> dict[str, str]:
-        """What is asked for as train, valid and test by its name in the source."""
+        """The source's names for train, valid and test, if given."""
         chosen = {"train": self.train_split, "valid": self.valid_split, "test": self.test_split}
         return {split: name for split, name in chosen.items() if name is not None}
 
@@ -97,8 +97,8 @@ class _DataSettings(CutSettings):
             known = False
         if not known:
             raise ValueError(
-                f"data.encoding={self.encoding} is not a text encoding of Python; "
-                "expected for example utf-8, cp1252, utf-16"
+                f"data.encoding={self.encoding} is not a text encoding known to Python; "
+                "expected one such as utf-8, cp1252 or utf-16"
             )
         return self
 
@@ -113,44 +113,44 @@ class TextDataSettings(_DataSettings):
         "or directory (train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
     )
     columns: Names = Field(
-        default=None, description="Names of the columns of a CSV or TSV file without a header"
+        default=None, description="Column names of a CSV or TSV file without a header"
     )
     text: Names = Field(
         default=None,
-        description="Column of the text, or several that are joined by a space; "
+        description="Column of the text, or several, joined by a space; "
         "title,description for tfds:ag_news_subset, else text",
     )
-    label: str | None = Field(default=None, description="Column of the label; 'label' if not given")
+    label: str | None = Field(default=None, description="Column of the label; by default 'label'")
     label_names: Names = Field(
         default=None,
-        description="Names of the classes in their order; rows then hold these names, or integers "
-        "counted from 0 or from 1. Not given: the source's own names, or the sorted values",
+        description="Names of the classes, in order; rows then hold these names, or integers "
+        "counted from 0 or 1. By default the source's own names, or the sorted values",
     )
     label_base: Annotated[Literal[0, 1] | None, BeforeValidator(absent)] = Field(
         default=None,
-        description="The integer that stands for the first of label_names; not given: seen from "
-        "the rows, where they leave no doubt",
+        description="The integer that means the first of label_names; by default detected from "
+        "the rows, if they are unambiguous",
     )
     missing_labels: MissingLabels = Field(
         default=None,
-        description="Labels that stand for a missing one, beside the empty one; [] for no others. "
-        "Not given: what tools write so (nan, NULL, N/A, NA, None, ...), unless label_names has it",
+        description="Labels that mean a missing one, besides the empty one; [] for no others. By "
+        "default what tools write (nan, NULL, N/A, NA, None, ...), unless label_names has it",
     )
     unlabelled: Literal["leave_out", "refuse"] = Field(
         default="leave_out",
-        description="What to do with rows whose label is missing: leave them out and say how "
-        "many, or stop at the first",
+        description="What to do with rows without a label: leave them out and report how many, "
+        "or stop at the first",
     )
     quoted: bool | None = Field(
         default=None,
-        description="Whether double quotes enclose fields in CSV and TSV files; false takes a "
-        "quote as a character like any other. Not given: they do, and reading stops where one "
-        "would join lines that look like rows",
+        description="Whether double quotes enclose fields in CSV and TSV files; with false a "
+        "quote is an ordinary character. By default they do, and reading stops if one would join "
+        "lines that look like rows",
     )
     delimiter: Delimiter = Field(
         default=None,
-        description="What separates the fields of CSV and TSV files: comma, semicolon, tab, bar, "
-        "or any other character. Not given: seen from the header or the first rows",
+        description="Separator of fields in CSV and TSV files: comma, semicolon, tab, bar, or any "
+        "other character. By default detected from the header or the first rows",
     )
 
     @model_validator(mode="before")
@@ -162,25 +162,25 @@ class TextDataSettings(_DataSettings):
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """The columns that make the text, defaults filled in."""
+        """The columns of the text, with defaults filled in."""
         known = source_named(self.source).text_columns.get(self.source, ("text",))
         return known if self.text is None else self.text
 
     @property
     def label_column(self) -> str:
-        """The column of the label, default filled in."""
+        """The column of the label, with the default filled in."""
         return self.label or "label"
 
     @property
     def delimiter_character(self) -> str | None:
-        """The character that separates fields, where one is given."""
+        """The separator character, if set."""
         return self.delimiter and DELIMITERS.get(self.delimiter, self.delimiter)
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         if self.label_column in self.text_columns:
             raise ValueError(
-                f"data.label={self.label_column} is among data.text as well; "
+                f"data.label={self.label_column} is also in data.text; "
                 "name another column in data.label or in data.text"
             )
         for name in ("group", "time"):
@@ -194,8 +194,8 @@ class TextDataSettings(_DataSettings):
             )
         if self.label_base is not None and self.label_names is None:
             raise ValueError(
-                "data.label_base says how integers count data.label_names: give both, or leave out "
-                "data.label_base"
+                "data.label_base is the integer of the first of data.label_names: give both, or "
+                "leave out data.label_base"
             )
         for name in ("quoted", "delimiter"):
             if getattr(self, name) is not None and not _has_files(self.source):
@@ -205,8 +205,8 @@ class TextDataSettings(_DataSettings):
         if self.columns is not None:
             if not _has_files(self.source):
                 raise ValueError(
-                    f"data.columns is for files without a header; {self.source} names its "
-                    "columns; leave out data.columns"
+                    f"data.columns is for files without a header; {self.source} has named "
+                    "columns: leave out data.columns"
                 )
             for wanted, column in [
                 *(("text", name) for name in self.text_columns),
@@ -217,14 +217,14 @@ class TextDataSettings(_DataSettings):
                 if column is not None and column not in self.columns:
                     hint = meant(column, self.columns)
                     raise ValueError(
-                        f"data.{wanted}={shown(column, 40)} is not among data.columns "
+                        f"data.{wanted}={shown(column, 40)} is not in data.columns "
                         f"({listed(self.columns)}){hint}"
                     )
         return self
 
 
 class EntityDataSettings(_DataSettings):
-    """Where sentences with entity tags come from and how they are read."""
+    """Where sentences with entity tags come from, and how they are read."""
 
     task: ClassVar[str] = "entities"
     source: str = Field(
@@ -236,32 +236,32 @@ class EntityDataSettings(_DataSettings):
     columns: Names = Field(
         default=None,
         description="CoNLL: names of all columns, of which 'word' or 'token' and 'ner' or 'tag' "
-        "are read; JSONL, Parquet and hubs: the column of the words and that of the tags "
-        "(tokens,ner_tags). Not given: seen from the first sentences, or from the names",
+        "are read; JSONL, Parquet and hubs: the columns of the words and the tags "
+        "(tokens,ner_tags). By default detected from the first sentences, or from the names",
     )
     tag_names: Names = Field(
         default=None,
-        description="Names of the tags in their order (O,B-PER,I-PER), where the rows hold "
-        "integers counted from 0; rows with names must hold these",
+        description="Names of the tags, in order (O,B-PER,I-PER), if the rows hold integers "
+        "counted from 0; rows with names must use these",
     )
     scheme: Annotated[
         Literal["auto", "iob1", "iob2", "bilou", "ioe1", "ioe2", "io"], BeforeValidator(scheme_name)
     ] = Field(
         default="auto",
-        description="How the tags mark entities; auto sees it from the training rows. bilou "
-        "includes its other spellings BIOES, BMES and BMEWO; io takes types without a prefix, "
-        "neighbours of one type being one entity",
+        description="How the tags mark entities; auto detects it from the training rows. bilou "
+        "includes its variants BIOES, BMES and BMEWO; io takes types without a prefix, and "
+        "adjacent words of one type are one entity",
     )
     invalid_tags: Literal["repair", "refuse"] = Field(
         default="repair",
-        description="What to do with tag sequences that the scheme does not allow: read them as "
-        "the CoNLL scorer does and warn, or stop",
+        description="What to do with tag sequences that the scheme does not allow: repair them "
+        "like the CoNLL scorer and warn, or stop",
     )
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         if self.columns is not None and len(self.columns) < 2:
-            raise ValueError("data.columns: expected at least two, the word's and the tag's")
+            raise ValueError("data.columns: expected at least two, the words' and the tags'")
         if self.tag_names is not None and len(self.tag_names) < 2:
             raise ValueError("data.tag_names: expected at least two (O,B-PER)")
         return self

@@ -1,4 +1,4 @@
-"""Kinds of values that only the settings of data have, as a terminal spells them."""
+"""Types of values that only data settings have, as written on a command line."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -10,14 +10,14 @@ from nightloom.settings.spelling import listed
 
 
 def absent(value: Any) -> Any:
-    """Read the command line's ways of writing 'not given' as None."""
+    """Parse the command line's spellings of 'not given' as None."""
     if isinstance(value, str) and value.strip().lower() in ("", "none", "null"):
         return None
     return value
 
 
 def _names(value: Any) -> Any:
-    """Read `a,b` as the two names a and b."""
+    """Parse `a,b` as the two names a and b."""
     value = absent(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
@@ -26,12 +26,12 @@ def _names(value: Any) -> Any:
             raise ValueError(f"expected names separated by commas, none of them empty; got {value}")
         twice = sorted({name for name in value if list(value).count(name) > 1})
         if twice:
-            raise ValueError(f"expected different names; {listed(twice)} stands more than once")
+            raise ValueError(f"expected distinct names; {listed(twice)} is repeated")
     return value
 
 
 def scheme_name(value: Any) -> Any:
-    """Read other names of a scheme."""
+    """Parse aliases of a scheme."""
     return _SCHEMES.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
@@ -52,7 +52,7 @@ DELIMITERS = {
 
 
 def _delimiter(value: Any) -> Any:
-    """Read a delimiter, by name or as the character, as its name where it has one."""
+    """Parse a delimiter, a name or a character, to its name if it has one."""
     value = absent(value) if value not in ("\t", " ") else value
     if not isinstance(value, str):
         return value
@@ -60,7 +60,7 @@ def _delimiter(value: Any) -> Any:
     if len(character) != 1 or character in '"\r\n\0\ufeff' or character.isalnum():
         raise ValueError(
             f"expected {', '.join(name for name in DELIMITERS if name.isalpha())}, or one "
-            f"character that is no letter, digit or quote; got {value!r}"
+            f"character other than a letter, digit or quote; got {value!r}"
         )
     return next((name for name, known in DELIMITERS.items() if known == character), character)
 
@@ -72,7 +72,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _missing(value: Any) -> Any:
-    """Read `a,b` as two labels that stand for none, and an empty list as no others than empty."""
+    """Parse `a,b` as two labels that mean missing; an empty list adds none to the empty label."""
     value = absent(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]

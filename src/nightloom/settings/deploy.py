@@ -1,7 +1,7 @@
 """Settings of `nightloom deploy`: what is set up on a Prefect server.
 
-What settings have to do with each other depends on the server as well: `deployments/` checks that.
-The examples are values that differ from the defaults; tests deploy each of them.
+How settings interact also depends on the server: `deployments/` checks that. The examples are
+values that differ from the defaults; tests deploy each of them.
 """
 
 from typing import ClassVar, Literal, Self
@@ -16,14 +16,14 @@ LEAST_SILENCE = 90
 
 
 class PoolSettings(Settings):
-    """The work pool that runs are taken from."""
+    """The work pool that workers take runs from."""
 
     name: str = Field(default="nightloom", pattern=r"^[^/%&<>]{1,100}$", examples=["boxes"])
-    """Its name; the worker of `nightloom up` looks in `nightloom`, or in `--pool`."""
+    """Its name; the worker of `nightloom up` polls `nightloom`, or its `--pool`."""
     type: Literal["process", "docker", "kubernetes"] = "process"
-    """Where a run's process is made; docker and kubernetes need a worker of that kind."""
+    """Where runs are executed; docker and kubernetes need a worker of that type."""
     template: str | None = Field(default=None, examples=["pool.json"])
-    """JSON file with the pool's base job template; none: the one that comes with the type."""
+    """JSON file with the pool's base job template; none: the type's default."""
     image: str | None = Field(default=None, examples=["registry.example.org/nightloom:2"])
     """Image with nightloom in it, for docker and kubernetes."""
     home: str = Field(default="/nightloom", examples=["/srv/home"])
@@ -31,16 +31,16 @@ class PoolSettings(Settings):
 
 
 class ScheduleSettings(Settings):
-    """When the night is."""
+    """When the night runs."""
 
     cron: str = Field(default="0 2 * * *", examples=["30 1 * * 1-5"])
     """Minute, hour, day, month, weekday."""
     timezone: str = Field(default="UTC", examples=["Europe/Berlin"])
-    """Name of the time zone that the hours are of, such as Europe/Berlin."""
+    """Time zone of the schedule, such as Europe/Berlin."""
     active: bool | None = True
-    """Whether the schedule runs; none: as it is on the server, at first yes."""
+    """Whether the schedule is active; none: as on the server, initially yes."""
     models: str | None = Field(default=None, examples=["nightly.yaml"])
-    """YAML file with the models of the night; none: those of deployments/prefect.yaml."""
+    """YAML file with the night's models; none: those of deployments/prefect.yaml."""
 
     @field_validator("timezone")
     @classmethod
@@ -60,23 +60,23 @@ class ScheduleSettings(Settings):
 
 
 class GpuSettings(Settings):
-    """How many trainings may run at once, over all machines."""
+    """How many trainings may run at once, across all machines."""
 
     slots: int = Field(default=1, ge=1, le=10_000)
     """Slots of the global concurrency limit `gpu`; a training takes one."""
 
 
 class NotifySettings(Settings):
-    """Who is told."""
+    """Who is notified."""
 
     webhook: str | None = Field(
         default=None, pattern=r"^https?://\S+$", examples=["http://127.0.0.1:8000/hook"]
     )
-    """URL that gets `subject` and `body` as JSON."""
+    """URL to post `subject` and `body` to, as JSON."""
     block: str | None = Field(
         default=None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$", examples=["custom-webhook/ops"]
     )
-    """A notification block that is on the server already: slack-webhook/ops, sendgrid-email/ops."""
+    """An existing notification block on the server: slack-webhook/ops, sendgrid-email/ops."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -86,14 +86,14 @@ class NotifySettings(Settings):
 
 
 class RerunSettings(Settings):
-    """What happens to a run whose process is gone."""
+    """What happens to a run whose process died."""
 
     crashed: bool = True
-    """Whether a crashed run is run again, once; its training resumes."""
+    """Whether a crashed run is rerun, once; its training resumes."""
     wait_seconds: int = Field(default=30, ge=15, le=86_400)
-    """Time from the crash until then: Prefect's worker may report it twice, some seconds apart."""
+    """Delay from crash to rerun: Prefect's worker may report a crash twice, seconds apart."""
     silent_seconds: int = Field(default=120, ge=LEAST_SILENCE, le=86_400)
-    """Without a heartbeat for so long, a run is marked as crashed."""
+    """A run without a heartbeat for this long is marked as crashed."""
 
 
 class DeploySettings(Settings):

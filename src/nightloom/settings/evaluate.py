@@ -9,6 +9,6 @@ class EvaluateSettings(Settings):
     """How a trained model is scored on the test split."""
 
     batch_size: int = Field(default=256, ge=1, le=1_000_000)
-    """Examples that go through the model at once."""
+    """Examples per forward pass."""
     worst: int = Field(default=20, ge=0, le=1000)
-    """How many of the worst mistakes are kept for a look."""
+    """How many of the worst mistakes are kept for inspection."""

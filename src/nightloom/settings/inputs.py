@@ -1,4 +1,4 @@
-"""Settings of how files to be predicted on are read; those of the training data where not given."""
+"""How prediction inputs are read; like the training data unless set."""
 
 from typing import ClassVar, Self
 
@@ -10,13 +10,13 @@ from nightloom.settings.data_values import Delimiter, Names
 
 
 class InputDataSettings(Settings):
-    """How a file is read; named and spelled as for training."""
+    """How a file is read; same names and values as for training."""
 
     text: Names = Field(default=None, description="Column of the text, or several, joined")
-    columns: Names = Field(default=None, description="Names of the columns, where no header is")
+    columns: Names = Field(default=None, description="Column names, if there is no header")
     encoding: str | None = Field(default=None, description="Encoding of text files")
     quoted: bool | None = Field(default=None, description="Whether quotes enclose fields")
-    delimiter: Delimiter = Field(default=None, description="What separates fields")
+    delimiter: Delimiter = Field(default=None, description="Separator of fields")
 
     @model_validator(mode="after")
     def _check_encoding(self) -> Self:
@@ -26,12 +26,12 @@ class InputDataSettings(Settings):
 
     @property
     def delimiter_character(self) -> str | None:
-        """The character that separates fields, where one is given."""
+        """The separator character, if set."""
         return TextDataSettings(delimiter=self.delimiter).delimiter_character
 
 
 class InputSettings(Settings):
-    """What `nightloom predict --set` takes."""
+    """What `nightloom predict --set` accepts."""
 
     listed_by: ClassVar[str] = "nightloom predict --help"
 

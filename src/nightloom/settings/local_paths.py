@@ -1,4 +1,4 @@
-"""Relative paths in settings: they mean one thing in this folder and another in a worker's."""
+"""Relative paths in settings, which mean something else in a worker's folder."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ from nightloom.settings.data import is_local
 from nightloom.settings.nightly import NightlySettings
 
 CHECKPOINTS = ("checkpoint", "encoder", "preprocess")
-"""Settings of `model` that may name a folder."""
+"""Settings of `model` that can be a folder."""
 PACKAGED = "minilm"
 
 
 def relative_paths(settings: Any) -> dict[str, str]:
-    """The settings of a flow that hold relative paths, by dotted names."""
+    """A flow's settings that are relative paths, by dotted name."""
     found = {}
     source = getattr(settings.data, "source", "")
     if is_local(source) and _is_relative(source):
@@ -25,10 +25,10 @@ def relative_paths(settings: Any) -> dict[str, str]:
 
 
 def notes_on_paths(night: NightlySettings) -> list[str]:
-    """One line for each relative path of a night: what it means here, and when deployed."""
+    """One line for each relative path in a night: what it means here, and when deployed."""
     return [
         f"model {model.title}: {name}={value} is read from this folder, as "
-        f"{Path(value).absolute()}; `nightloom deploy` takes absolute paths alone"
+        f"{Path(value).absolute()}; `nightloom deploy` needs absolute paths"
         for model in night.models
         for name, value in relative_paths(model.parsed()).items()
     ]

@@ -1,4 +1,4 @@
-"""The names of settings, and what may have been meant by one that there is not."""
+"""The names of settings, and suggestions for unknown ones."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -10,12 +10,12 @@ from nightloom.settings.spelling import shown
 
 
 def public_fields(kind: type[BaseModel]) -> dict[str, str]:
-    """Attribute of each setting, by the name that users spell."""
+    """Attribute of each setting, by its user-facing name."""
     return {field.alias or name: name for name, field in kind.model_fields.items()}
 
 
 def inside(kind: type[BaseModel], attribute: str) -> type[BaseModel] | None:
-    """The group that an attribute is, None where it is a setting."""
+    """The group that an attribute holds, None if it is a setting."""
     annotation = kind.model_fields[attribute].annotation
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
@@ -37,11 +37,11 @@ def groups(kind: type[BaseModel]) -> set[str]:
 
 
 def meant_by(name: str, kind: type[BaseModel]) -> str:
-    """What to do about a setting that a tree does not have: the nearest, or where all are."""
+    """Advice on a setting that a tree lacks: the nearest one, or where to find all."""
     known = [*names(kind), *sorted(groups(kind))]
     if name in known:
         group, _, last = name.rpartition(".")
-        return f"it stands in its group, {{'{group}': {{'{last}': ...}}}}"
+        return f"write it inside its group, {{'{group}': {{'{last}': ...}}}}"
     wanted = name[:100].lower()
     close = get_close_matches(wanted, known, n=1, cutoff=0.6) or [
         other for other in known if other.rpartition(".")[2] == wanted.rpartition(".")[2]
@@ -51,14 +51,14 @@ def meant_by(name: str, kind: type[BaseModel]) -> str:
 
 
 def unknown_setting(name: str, kind: type[BaseModel]) -> str:
-    """The line for a dotted name in a tree of values that stands for no setting."""
+    """The message for a dotted name that is not a setting."""
     return f"unknown setting {shown(name, 100)}; {meant_by(name, kind)}"
 
 
 def unknown_in(
     kind: type[BaseModel], values: Mapping[Any, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Path and value of everything in a tree of values that stands for no setting."""
+    """Path and value of everything in a tree of values that is not a setting."""
     fields = {**public_fields(kind), **{name: name for name in kind.model_fields}}
     for name, value in values.items():
         if not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Settings of `nightly`: which models are retrained, each with settings of its own, and where."""
+"""Settings of `nightly`: which models are retrained, each with its own settings, and where."""
 
 from typing import Any, Literal, Self
 
@@ -13,20 +13,20 @@ from nightloom.settings.spelling import listed
 
 
 def _name_flows(schema: dict[str, Any]) -> None:
-    schema["description"] = f"Which flow trains it: {listed(families())}."
+    schema["description"] = f"The flow that trains it: {listed(families())}."
 
 
 class NightlyModel(Settings):
-    """One model of the night."""
+    """A model of the night."""
 
     flow: str = Field(json_schema_extra=_name_flows)
-    """Which flow trains it, such as classify-bert."""
+    """The flow that trains it, such as classify-bert."""
     name: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
     )
-    """Its name, in reports and in the registry; none: the flow's."""
+    """Its name in reports and in the registry; none: the flow's."""
     settings: dict[str, Any] = Field(default={})
-    """Settings of the flow, in groups or by dotted names, such as train.epochs: 3."""
+    """Settings of the flow, in groups or by dotted name, such as train.epochs: 3."""
 
     @field_validator("flow")
     @classmethod
@@ -40,8 +40,8 @@ class NightlyModel(Settings):
     @field_validator("settings", mode="before")
     @classmethod
     def _as_tree(cls, value: Any, others: ValidationInfo) -> Any:
-        """Objects as what was set in them: these settings are stored and read again as JSON."""
-        if "flow" not in others.data:  # which is told already
+        """Reduce objects to what was set in them: these settings are stored as JSON."""
+        if "flow" not in others.data:  # already reported
             return value
         kind = settings_of(others.data["flow"])
         value = as_given(value, kind=kind)
@@ -54,14 +54,14 @@ class NightlyModel(Settings):
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Its name, or the flow's."""
         return self.name or self.flow
 
     def parsed(self) -> FlowSettings:
         """The flow's settings.
 
         Raises:
-            InputError: One is unknown, or its value is not what it takes.
+            InputError: A setting is unknown or its value is invalid.
         """
         try:
             kind: type[FlowSettings] = settings_of(self.flow)
@@ -74,25 +74,25 @@ class NightlyModel(Settings):
 
 
 class RunSettings(Settings):
-    """Where the stages of a night are built."""
+    """Where a night's stages are built."""
 
     engine: Literal["local", "ray"] = "local"
-    """local: here, one model after the other; ray: on a Ray cluster, the models side by side."""
+    """local: here, one model after the other; ray: on a Ray cluster, models in parallel."""
     address: str | None = Field(
         default=None, pattern=r"^(auto|local|(ray://)?[^\s/:]+:\d+)$", examples=["127.0.0.1:6379"]
     )
-    """The cluster's, such as 127.0.0.1:6379 or ray://head:10001; none: RAY_ADDRESS, or where that
-    is not set a cluster of this machine alone, for this night."""
+    """The cluster's, such as 127.0.0.1:6379 or ray://head:10001; none: RAY_ADDRESS, or if that is
+    not set, a local cluster for this night."""
     retries: int = Field(default=3, ge=0, le=100)
-    """How often a stage is built again whose process or machine the cluster lost."""
+    """How many times a stage is retried when the cluster lost its process or machine."""
 
 
 class NightlySettings(Settings):
     """The models of a night, and where they are trained."""
 
     models: tuple[NightlyModel, ...]
-    """What is retrained, in this order: each a flow, its settings and, where two are of one flow,
-    a name. One that fails does not keep the others back."""
+    """What is retrained, in this order: each a flow, its settings and, if two share a flow, a name.
+    If one fails, the others still run."""
     run: RunSettings = RunSettings()
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class NightlySettings(Settings):
         titles = [model.title for model in self.models]
         twice = sorted({title for title in titles if titles.count(title) > 1})
         if twice:
-            raise ValueError(f"{', '.join(twice)} stands more than once; give each a name")
+            raise ValueError(f"{', '.join(twice)} is listed more than once; give each a name")
         for model in self.models:
             model.parsed()
         return self

@@ -1,4 +1,4 @@
-"""Settings as a flow's parameter: what does not fit is one line, also in the state of its run."""
+"""Settings as a flow's parameter, with one-line errors, also in the run's state."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from nightloom.settings.parse import explained
 class InOneLine:
     """Marks a parameter: `Annotated[Settings, InOneLine]`.
 
-    A form lets through what it cannot check; Prefect would put pydantic's many lines into the
+    A form lets through what it cannot check; Prefect would put pydantic's multi-line error into the
     run's state.
     """
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The parameter's own, around which the error is told anew."""
+        """The parameter's own schema, with its error rewritten."""
 
         def read(values: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Any:
             try:

@@ -27,7 +27,7 @@ def parse_settings(
     """Settings of type `kind`: its defaults, then the file, then `a.b=value` assignments.
 
     Raises:
-        InputError: A setting is unknown, or its value is not what it takes; names each of them.
+        InputError: Settings are unknown or their values invalid; names each of them.
     """
     values = _from_file(kind, config) if config else {}
     _merge(values, nested(_assigned(kind, assignments)))
@@ -35,13 +35,13 @@ def parse_settings(
 
 
 def settings_of(kind: type[Tree], given: object) -> Tree:
-    """Settings of type `kind`, however a caller in Python has them.
+    """Settings of type `kind`, however a Python caller passes them.
 
     given: None, an object of `kind`, a YAML file's path, or a mapping of groups and dotted names to
-    values, of which a group may be an object too.
+    values; a group may be an object too.
 
     Raises:
-        InputError: As `parse_settings`; or it is none of these.
+        InputError: As in `parse_settings`; or `given` is none of these.
     """
     if given is None:
         return validate(kind, {})
@@ -72,7 +72,7 @@ def validate(kind: type[Tree], values: Mapping[str, Any]) -> Tree:
 
 
 def explained(kind: type[BaseModel], error: ValidationError) -> str:
-    """What is wrong with settings of type `kind`, on one line."""
+    """What is wrong with settings of type `kind`, in one line."""
     return "; ".join(_explain(kind, one) for one in error.errors())
 
 
@@ -102,7 +102,7 @@ def _no_assignment(assignment: str, known: Iterable[str]) -> str:
 
 def _is_a_group(kind: type[BaseModel], name: str, came: str) -> str:
     inside = ", ".join(other for other in names(kind) if other.startswith(name + "."))
-    return f"expected settings of the group {name}, got {came}; it has {inside}"
+    return f"expected settings in group {name}, got {came}; it has {inside}"
 
 
 def _unknown(name: str, kind: type[BaseModel]) -> str:
@@ -111,14 +111,14 @@ def _unknown(name: str, kind: type[BaseModel]) -> str:
 
 
 def _flows_with(name: str, kind: type[BaseModel]) -> str:
-    """Which other flows have a setting that this one has not."""
+    """Which other flows have a setting that this one lacks."""
     here = getattr(getattr(kind, "family", None), "flow", None)
     if here is None:
         return ""
     there = [flow for flow, one in usable_settings().items() if name in names(one)]
     if not there or here.name in there:
         return ""
-    return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here.name} has not"
+    return f"{', '.join(there)} {'has' if len(there) == 1 else 'have'} it, {here.name} does not"
 
 
 def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:
@@ -132,22 +132,21 @@ def _from_file(kind: type[BaseModel], path: Path) -> dict[str, Any]:
 
 
 def tree_of(kind: type[BaseModel], values: Mapping[Any, Any], where: str) -> dict[str, Any]:
-    """Settings as a tree, where a group may also be spelled in a dotted name.
+    """Settings as a tree; dotted names become groups.
 
     Raises:
-        InputError: A name is unknown, stands twice, or is a group's and has no settings; says
-            `where`.
+        InputError: A name is unknown, repeated, or is a group's and has no settings; says `where`.
     """
     tree: dict[str, Any] = {}
     for name, value in values.items():
         if not isinstance(name, str):
             raise InputError(
-                f"expected names of settings in {where}, got {spelled(name)}; a name that YAML "
-                "takes for something else has to be quoted"
+                f"expected names of settings in {where}, got {spelled(name)}; quote a name that "
+                "YAML takes for something else"
             )
         again = _merge(tree, nested({name: value}))
         if again:
-            raise InputError(f"{where}: {on_one_line(again)} stands twice; keep one of them")
+            raise InputError(f"{where}: {on_one_line(again)} is set twice; keep one of them")
     for name in tree:
         if name not in public_fields(kind):
             raise InputError(f"{where}: {_unknown(name, kind)}")
@@ -161,7 +160,7 @@ def tree_of(kind: type[BaseModel], values: Mapping[Any, Any], where: str) -> dic
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> str:
-    """Put the values of `over` into `base`; the dotted name of one that it replaced, or ''."""
+    """Merge the values of `over` into `base`; returns the dotted name of one it replaced, or ''."""
     replaced = ""
     for name, value in over.items():
         if isinstance(value, Mapping) and isinstance(base.get(name), dict):
@@ -178,7 +177,7 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     parts = [str(part) for part in error["loc"] if not str(part).startswith("function-")]
     name = ".".join(parts)
     if error["type"] == "extra_forbidden" and any(isinstance(part, int) for part in error["loc"]):
-        return f"{'.'.join(parts[:-1])}: {error['msg']}"  # within a list it was named on its own
+        return f"{'.'.join(parts[:-1])}: {error['msg']}"  # within a list it was named separately
     if error["type"] == "extra_forbidden":
         return _unknown(name, kind)
     if error["type"] == "invalid_key":
@@ -193,7 +192,7 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         if name.startswith("models."):
             message += ", such as {flow: classify-transformer}"
     if error["type"] == "tuple_type" and isinstance(error.get("input"), dict):
-        message = "expected a list, each of its items after a dash, got NAME: VALUE"
+        message = "expected a list, each item after a dash, got NAME: VALUE"
     if error["type"] == "missing":
         message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
@@ -221,31 +220,31 @@ def _is_no_list_of_texts(kind: type[BaseModel], name: str, error: Any) -> bool:
 
 
 def _not_text(given: Any) -> str:
-    """What YAML reads otherwise than it was meant, and what to do about it."""
+    """What YAML probably misread, and what to do about it."""
     if isinstance(given, bool):
         words, example = ("yes, on and true", "YES") if given else ("no, off and false", "NO")
-        what = f"got {given}, for which YAML takes {words} (of any case)"
+        what = f"got {given}, which YAML reads from {words} (in any case)"
         return f'expected text, {what}; quote it, as in "{example}"'
     if given is None:
-        what = "got nothing, for which YAML takes null and ~"
+        what = "got nothing, which YAML reads from null and ~"
     elif isinstance(given, date):
         what = f"got the date {given}"
     elif isinstance(given, int | float):
         what = f"got the number {given}"
     else:
         return f"expected text, got {spelled(given)}"
-    return f"expected text, {what}; quote it as it stands in the file"
+    return f"expected text, {what}; quote the value in the file"
 
 
 def _in_words(kind: type[BaseModel], name: str) -> str:
-    """What a text must look like, by examples rather than by its pattern."""
+    """What a text must look like, by examples rather than a pattern."""
     field = _field(kind, name)
     examples = " or ".join(map(str, field.examples or ())) if field else ""
     return f"expected a value such as {examples} ({_described(kind, name)})"
 
 
 def _described(kind: type[BaseModel], name: str) -> str:
-    """What a setting is for, as its field says."""
+    """A setting's description."""
     field = _field(kind, name)
     return " ".join((field.description or "").split()) if field else ""
 

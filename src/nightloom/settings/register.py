@@ -26,32 +26,32 @@ FormatName = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_cho
 
 
 class RegisterSettings(Settings):
-    """When a model is registered and when it becomes the champion."""
+    """How a model is registered, and when it becomes champion."""
 
     name: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
     )
-    """Name of the registered model; none: the name of the flow."""
+    """Name of the registered model; none: the flow's name."""
     metric: str | None = None
-    """Metric of the gate and of the best epoch: accuracy (none) or macro_f1; f1 for entities."""
+    """Metric of the gate and the best epoch: accuracy (none) or macro_f1; f1 for entities."""
     min_metric: float | None = Field(default=None, ge=0, le=1)
-    """A model whose metric is below is never promoted."""
+    """A model with a lower metric is never promoted."""
     tolerance: float = Field(default=0.0, ge=0, le=1)
     """How much worse than the champion, on the same test rows, is still good enough."""
     slack: float = Field(default=0.02, ge=0, le=1)
-    """How much more may be lost to chance: to the champion, and over all nights to the anchor, the
-    best model that was ever proved."""
+    """How much more may be lost to chance: against the champion, and over all nights against the
+    anchor, the last model proved to be an improvement."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
     formats: tuple[FormatName, ...] | None = None
-    """In which formats a version holds its weights: saved_model, which answers, huggingface, and
-    what is installed; none: all that the flow's models can be written in."""
+    """Formats in which a version stores its weights: saved_model (required), huggingface, and those
+    of installed packages; none: all that the flow's models support."""
 
     @field_validator("formats")
     @classmethod
     def _answering_formats(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value is not None and SAVED_MODEL not in value:
             raise ValueError(
-                f"expected {SAVED_MODEL} among them: predict, the gate and MLflow answer with it"
+                f"expected {SAVED_MODEL} among them: predict, the gate and MLflow use it"
             )
         return None if value is None else tuple(one for one in formats().records if one in value)

@@ -1,4 +1,4 @@
-"""Values and text as they fit into a message of one line, so that what is odd in them is seen."""
+"""Values and text for one-line messages, with anything odd made visible."""
 
 import re
 import reprlib
@@ -13,27 +13,27 @@ _REPR.maxlevel = 2
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z]")
 _ALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f]")
-"""Greek, Cyrillic and Armenian: within a Latin word they pass for letters of it."""
+"""Greek, Cyrillic and Armenian: within a Latin word they pass for Latin letters."""
 
 
 def spelled(value: Any) -> str:
-    """A value as Python spells it, shortened, whatever its size."""
+    """A value's repr, shortened, whatever its size."""
     return on_one_line(_REPR.repr(value))
 
 
 def on_one_line(text: str, length: int = 500) -> str:
     """A message on one line that a terminal can print, shortened to `length` characters.
 
-    Line breaks and runs of spaces become one space; what cannot be seen is escaped.
+    Line breaks and runs of spaces become one space; invisible characters are escaped.
     """
     line = "".join(visible(letter) for letter in re.sub("[ \t\r\n\v\f]+", " ", text).strip(" "))
     return line if len(line) <= length else line[: length - 1] + "\u2026"
 
 
 def shown(text: str, length: int = 60) -> str:
-    r"""A value of the user's as it fits into a message of one line.
+    r"""A user's value for a one-line message.
 
-    Plain where it is what it looks like; else in quotes and with escapes: spaces at its ends,
+    Plain if it is what it looks like; else quoted, with escapes for spaces at its ends,
     tabs, invisible and control characters, decomposed and look-alike letters.
     """
     plain = text and text == text.strip(" ") and text == "".join(_letters(text))
@@ -41,23 +41,23 @@ def shown(text: str, length: int = 60) -> str:
 
 
 def quoted(text: str, length: int = 60) -> str:
-    """The same, in quotes in any case."""
+    """The same, always quoted."""
     letters = list(_letters(text))
-    if "".join(letters) != text:  # then a backslash of its own is told from those of escapes
+    if "".join(letters) != text:  # then a literal backslash must differ from an escape's
         letters = ["\\\\" if letter == "\\" else letter for letter in letters]
     mark = '"' if "'" in text and '"' not in text else "'"
     return f"{mark}{_cut(letters, length)}{mark}"
 
 
 def listed(values: Iterable[str], most: int = 12, length: int = 40) -> str:
-    """Names with commas between, the first few of many."""
+    """Comma-separated names, the first few if there are many."""
     names = list(values)
     line = ", ".join(shown(name, length) for name in names[:most]) or "nothing"
     return line + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def meant(name: str, names: Iterable[str], length: int = 40) -> str:
-    """`; did you mean 'NAME'?`, the nearest of `names`; empty where none is near."""
+    """`; did you mean 'NAME'?` for the nearest of `names`; empty if none is near."""
     close = get_close_matches(name, list(names), n=1)
     return f"; did you mean {quoted(close[0], length)}?" if close else ""
 
@@ -72,7 +72,7 @@ def _cut(letters: Iterable[str], length: int) -> str:
 
 
 def _letters(text: str) -> Iterator[str]:
-    """Each letter of a text, escaped where it does not show what it is."""
+    """Each letter of a text, escaped if it is not what it looks like."""
     alike = {
         at
         for word in _WORD.finditer(text)
@@ -85,7 +85,7 @@ def _letters(text: str) -> Iterator[str]:
         if at in alike or (not composed and _decomposed(letter)):
             yield _escape(letter)
         elif text[at - 1 : at + 1] == "  ":
-            yield "\\x20"  # of two spaces in a row
+            yield "\\x20"  # the second of two spaces
         else:
             yield visible(letter)
 
@@ -95,7 +95,7 @@ def _decomposed(letter: str) -> bool:
 
 
 def visible(letter: str) -> str:
-    """A letter, or its escape where a terminal would not show it."""
+    """A letter, or its escape if a terminal would not show it."""
     return letter if letter.isprintable() else _escape(letter)
 
 

@@ -1,4 +1,4 @@
-"""How a model is trained: the same settings for every family, with defaults of its own."""
+"""How a model is trained: the same settings for every family, each with its own defaults."""
 
 import math
 from typing import Any, Literal
@@ -9,66 +9,66 @@ from nightloom.accelerators import Accelerator
 from nightloom.settings.base import Settings
 
 LEAST_BATCH = 32
-"""Smaller batches than this are made only where they are asked for."""
+"""Smaller batches are made only on request."""
 LARGE_BATCH = 1024
-"""Batches of up to this size are made as they are asked for, with however few rows."""
+"""Requested batch sizes up to this are used as they are, however few the rows."""
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
 
 DETERMINISTIC = {"cpu": True, "gpu": True}
-"""What `train.deterministic=auto` is on each kind of device. On an H200 steps of MiniLM took 6 %
-longer than with all that XLA tunes without it, and compiling 16 s less."""
+"""What `train.deterministic=auto` means on each kind of device. On an H200, steps of MiniLM took
+6 % longer than with XLA's full autotuning, and compilation 16 s less."""
 
 
 class TrainSettings(Settings):
     """Optimizer, schedule, batches, devices, stopping."""
 
     epochs: int = Field(default=3, ge=1, le=10_000)
-    """How many times training goes over the training split, at the most."""
+    """Maximum number of passes over the training split."""
     batch_size: int = Field(default=128, ge=1, le=1_000_000)
-    """Examples in one step of the optimizer (on average, where batches are bounded by tokens)."""
+    """Examples per optimizer step (on average, if batches are bounded by tokens)."""
     learning_rate: float | None = Field(default=1e-3, gt=0, le=10)
-    """Peak learning rate; none: 3e-5 to fine-tune an encoder, 1e-3 for a head on frozen ones."""
+    """Peak learning rate; none: 3e-5 to fine-tune an encoder, 1e-3 for a head on a frozen one."""
     optimizer: Literal["adam", "adamw"] = "adam"
-    """`adamw` decays weights apart from the gradient (none on biases and layer norms)."""
+    """`adamw` decouples weight decay from the gradient (none on biases and layer norms)."""
     weight_decay: float = Field(default=0.0, ge=0, le=1)
-    """Decoupled weight decay per step, times the learning rate; for `adamw`."""
+    """Decoupled weight decay per step, multiplied by the learning rate; for `adamw`."""
     schedule: Literal["constant", "linear"] = "constant"
     """`linear` falls from the peak to zero over all steps."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
-    """Share of all *batches* over which the rate rises linearly from zero."""
+    """Share of all *batches* over which the learning rate rises linearly from zero."""
     clip_norm: float | None = Field(default=None, gt=0)
-    """Gradients are scaled down to this global norm; none: they are not."""
+    """Clip gradients to this global norm; none: no clipping."""
     least_steps: int = Field(default=1, ge=1, le=100_000)
-    """Steps that an epoch has at least: where the rows are too few for that, batches are smaller
-    (of 32 at least), and the rate falls with the square root of their size. 1 where `batch_size` is
-    given and this is not."""
+    """Minimum number of steps per epoch: with too few rows, batches get smaller (down to 32), and
+    the learning rate falls with the square root of their size. 1 if only `batch_size` is
+    given."""
     accumulate: int = Field(default=1, ge=1, le=10_000)
-    """Batches whose gradients are added up before one step: large batches on small devices."""
+    """Number of batches whose gradients are summed per step: large batches on small devices."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of each target spread evenly over all classes."""
+    """Share of each target that is spread evenly over all classes."""
     patience: int | None = Field(default=None, ge=1)
-    """Stop after so many epochs without a better score on the validation part; none: never."""
+    """Stop after this many epochs without a better validation score; none: never."""
     seed: int = Field(default=1, ge=0, lt=2**31)
-    """Seed of initial weights, order of examples and dropout."""
+    """Seed for initial weights, order of examples and dropout."""
     precision: Precision = "auto"
-    """Arithmetic of the layers; weights stay float32. `auto`: mixed_bfloat16 on a GPU that has it,
-    else float32."""
+    """Arithmetic of the layers; weights stay float32. `auto`: mixed_bfloat16 on a GPU that supports
+    it, else float32."""
     jit_compile: bool = True
-    """Compile each step with XLA, once for each of a handful of shapes."""
+    """Compile each step with XLA, once per shape of batch."""
     devices: tuple[str, ...] = ("auto",)
-    """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list as cpu:0,cpu:1 (mirrored)."""
+    """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list such as cpu:0,cpu:1 (mirrored)."""
     deterministic: bool | Literal["auto"] = "auto"
-    """The same run gives the same weights, to the bit. `auto`: on a CPU and on a GPU alike."""
+    """Make the same run give bit-identical weights. `auto`: yes, on CPU and GPU."""
     checkpoint_seconds: float = Field(default=30.0, ge=0)
-    """Time between checkpoints inside an epoch; 0: after every step. Does not change the result."""
+    """Time between checkpoints; 0: after every step. Does not change the result."""
     keep_programs: bool = True
-    """What XLA compiled is kept in the home for the next run. Does not change the result."""
+    """Keep what XLA compiled in the home for the next run. Does not change the result."""
 
     def on(self, gpu: Accelerator | None) -> "TrainSettings":
-        """With everything resolved that depends on the device: precision, determinism, devices.
+        """Resolve what depends on the device: precision, determinism, devices.
 
-        gpu: what `train.devices=auto` gets, None for the CPU.
+        gpu: what `train.devices=auto` means here, None for the CPU.
         """
         named = [device for device in self.devices if device != "auto"]
         kind = "cpu" if gpu is None or any(one.startswith("cpu") for one in named) else "gpu"
@@ -83,7 +83,7 @@ class TrainSettings(Settings):
         return self.model_copy(update=found) if found else self
 
     def fitted(self, rows: int) -> "TrainSettings":
-        """With the batch size and the rate that fit a training split of so many rows."""
+        """Adapt batch size and learning rate to a training split of this many rows."""
         if self.batch_size > holding(rows):
             return self.model_copy(update={"batch_size": holding(rows)}).fitted(rows)
         size = min(self.batch_size, max(LEAST_BATCH, rows // self.least_steps))
@@ -106,9 +106,9 @@ class TrainSettings(Settings):
 
 
 def holding(rows: int) -> int:
-    """The largest batch worth making of so many rows: a larger one would be padding, and memory."""
+    """The largest useful batch for this many rows: a larger one would only pad and take memory."""
     return max(LARGE_BATCH, rows)
 
 
 RESULT_NEUTRAL = ("train.checkpoint_seconds", "train.keep_programs")
-"""Settings that a training stage uses and whose value cannot change its result."""
+"""Settings that the training stage uses but that cannot change its result."""

@@ -1,4 +1,4 @@
-"""YAML files of settings: plain values only, and no name twice."""
+"""YAML settings files: plain values only, no duplicate names."""
 
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,25 @@ def read_yaml(path: Path) -> Any:
     """The plain values in a YAML file; None for an empty one.
 
     Raises:
-        InputError: The file cannot be read, or is no YAML in UTF-8.
+        InputError: The file cannot be read, or is not YAML in UTF-8.
     """
     try:
         return _parse(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(
-            f"cannot read the settings file {path}: {error.strerror}; name a YAML file that is "
-            "there"
+            f"cannot read the settings file {path}: {error.strerror}; name an existing YAML file"
         ) from error
-    # PyYAML lets through whatever its constructors raise on values such as `!!int x`.
+    # PyYAML propagates whatever its constructors raise on values such as `!!int x`.
     except Exception as error:
         what = on_one_line(str(error), 300) or type(error).__name__
-        raise InputError(f"expected YAML in UTF-8 in {path}, got: {what}; mend it") from error
+        raise InputError(f"expected YAML in UTF-8 in {path}, got: {what}; fix it") from error
 
 
 def _parse(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Reads values, never objects; refuses what PyYAML would drop without a word."""
+        """Reads values, never objects; refuses what PyYAML would silently drop."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             seen: set[str] = set()
@@ -38,7 +37,7 @@ def _parse(text: str) -> Any:
                 name = str(key.value)
                 if name in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"{name!r} stands twice", key.start_mark
+                        None, None, f"{name!r} is set twice", key.start_mark
                     )
                 seen.add(name)
             return super().construct_mapping(node, deep)

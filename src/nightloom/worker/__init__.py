@@ -1,1 +1,1 @@
-"""The worker: a child process in which stages are built, so that the flow's own stays light."""
+"""The worker: a child process that builds stages, to keep the flow's own process light."""

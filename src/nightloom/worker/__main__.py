@@ -1,7 +1,7 @@
-"""The child's side: builds what it is told on standard input, a JSON line a request.
+"""The child's side: builds what it is told on standard input, one JSON line per request.
 
-Replies go to what was standard output at the start; afterwards both standard streams are the
-log, so that nothing a library prints can garble a reply.
+Replies go to the original standard output; both standard streams are then redirected to the log,
+so nothing a library prints can garble a reply.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from nightloom.masking import masked
 from nightloom.worker.protocol import STOP
 
 PROGRESS_SECONDS = 0.2
-"""Least time between two progress messages."""
+"""Minimum time between two progress messages."""
 
 
 class _Replies:
@@ -58,9 +58,9 @@ class _Replies:
 
 
 def main() -> None:
-    """Serve requests until standard input ends: with the parent, however it ends."""
+    """Serve requests until standard input closes, as it does however the parent ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # the parent gets it as well and decides what it means; children of ours shall not ignore it
+        # the parent gets it too and decides what it means; our children must not ignore it
         signal.signal(number, lambda *_: None)
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
@@ -85,14 +85,14 @@ def main() -> None:
 
 
 def _crash(error: Exception) -> dict[str, str]:
-    """The reply for an error that nobody raised on purpose."""
+    """The reply for an unexpected error."""
     if what := exhausted(error):
         return {"reply": "exhausted", "message": what}
     said = str(error)
     if type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in said:
         return {"reply": "memory", "message": said.splitlines()[0][:300]}
     message = " ".join(masked(str(error)).split())
-    if len(message) > 500:  # what TensorFlow says of a graph ends with what was wrong
+    if len(message) > 500:  # TensorFlow puts the error at the end
         message = f"{message[:150].rstrip()} ... {message[-340:].lstrip()}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
@@ -103,7 +103,7 @@ def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
     from nightloom.context import BuildContext, Built
 
     context = BuildContext.from_json(request["context"], replies)
-    # temporary files of libraries go with the build's own folder, also after a kill
+    # libraries' temporary files are removed with the build's folder, even after a kill
     scratch = context.out.parent / "tmp"
     scratch.mkdir(exist_ok=True)
     tempfile.tempdir = str(scratch)
@@ -113,9 +113,9 @@ def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
 
 
 def _listen(stream: IO[str], requests: "queue.Queue[str]", replies: _Replies) -> None:
-    """Pass requests on; when the pipe ends, so does this process, whatever it is doing.
+    """Pass requests on; when the pipe closes, this process ends, whatever it is doing.
 
-    Asked to stop, it ends after a checkpoint where it trains, at once where it does not.
+    On a stop request it ends after a checkpoint if training, else at once.
     """
     for line in stream:
         if line != STOP:
@@ -126,7 +126,7 @@ def _listen(stream: IO[str], requests: "queue.Queue[str]", replies: _Replies) ->
 
 
 def _end() -> None:
-    """At once, with all that a builder may have started."""
+    """Exit at once, with everything a builder may have started."""
     kill_below(os.getpid())
     os._exit(0)
 

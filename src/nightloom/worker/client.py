@@ -1,4 +1,4 @@
-"""The parent's side: one child, started when first needed, shared by successive stages."""
+"""The parent's side: one child, started on first use, shared by successive stages."""
 
 import contextlib
 import json
@@ -44,20 +44,20 @@ SMALLER = {
 }
 """What needs less memory, by stage."""
 STEP_SECONDS = 2.0
-"""How long the step under way may take before an asked child is killed."""
+"""How long the current step may take before a child asked to stop is killed."""
 SAVE_SECONDS = 1.8
-"""How long the checkpoint after it may take."""
+"""How long the following checkpoint may take."""
 LOOK_SECONDS = 0.25
-"""Python notices a wish to stop between two looks at the child's pipe."""
+"""Interval at which the child's pipe is polled; stop requests are noticed in between."""
 
 
 _live: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 _named: set[Path | None] = set()
-"""Logs that an error sends its reader to: they stay, though other children end well."""
+"""Logs named in an error: they are kept even if other children end well."""
 
 
 def interrupt_all() -> None:
-    """Interrupt every worker of this process, side by side."""
+    """Interrupt all workers of this process in parallel."""
     threads = [threading.Thread(target=one.interrupt, daemon=True) for one in list(_live)]
     for thread in threads:
         thread.start()
@@ -71,7 +71,7 @@ class Worker:
     def __init__(
         self, logs: Path, *, programs: Path | None = None, gpu: Accelerator | None = None
     ) -> None:
-        """`programs`: where what XLA compiles is kept, for `gpu` or the CPU; None: nowhere."""
+        """`programs`: where to keep XLA's compiled programs, for `gpu` or the CPU; None: nowhere."""
         self._logs = logs
         self._programs_root = programs
         self._gpu = gpu
@@ -91,7 +91,7 @@ class Worker:
         Raises:
             InputError: The builder found wrong input.
             RunError: The builder failed, or the child died; the message says how.
-            Interrupted: Somebody called `interrupt`.
+            Interrupted: `interrupt` was called.
         """
         with self._lock:
             process = self._running()
@@ -105,7 +105,7 @@ class Worker:
                 raise self._death(context.stage) from None
             except Exception:
                 raise
-            except BaseException:  # Ctrl-C, a signal, a cancelled task: all of them end this run
+            except BaseException:  # Ctrl-C, a signal, a cancelled task: each ends this run
                 self.interrupt()
                 raise
 
@@ -115,9 +115,9 @@ class Worker:
             self._stop(kill=False)
 
     def interrupt(self) -> None:
-        """Let a training write a checkpoint, for some seconds; end the child and what it started.
+        """Give training some seconds to write a checkpoint, then end the child and its children.
 
-        From any thread; a build in another one ends as `Interrupted`.
+        Callable from any thread; a build in another thread ends with `Interrupted`.
         """
         self._asked = True
         process = self._process
@@ -135,7 +135,7 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """End the child and what it started, at once."""
+        """End the child and its children at once."""
         self._asked = True
         process = self._process
         if process is not None:
@@ -164,7 +164,7 @@ class Worker:
         return self._process
 
     def _compiling(self) -> dict[str, str]:
-        """How the child compiles: for a GPU, and on from the programs of earlier ones."""
+        """How the child compiles: for a GPU or not, reusing earlier programs."""
         plain = {} if self._gpu is None else {"XLA_FLAGS": compiler_flags()}
         if self._programs_root is None:
             return plain
@@ -221,7 +221,7 @@ class Worker:
                     yield line
 
     def _look(self, process: "subprocess.Popen[bytes]") -> None:
-        """See whether a child that was asked to end saves, where no build reads its replies."""
+        """Watch whether a child asked to stop is saving, if no build reads its replies."""
         if not self._reading.acquire(timeout=0.05):
             return
         try:
@@ -236,7 +236,7 @@ class Worker:
             self._reading.release()
 
     def _death(self, stage: str) -> RunError:
-        """The child is gone: say how."""
+        """The error for a child that died."""
         assert self._process
         code = self._process.wait()
         self._process = None
@@ -274,12 +274,12 @@ class Worker:
 
 
 def _home() -> dict[str, str]:
-    """A home that was given to this call, which the child cannot know of."""
+    """The environment for a home given to this call, which the child cannot know."""
     return {VARIABLE: str(Home.current().root)}
 
 
 def _ends_without_memory(log: Path) -> bool:
-    """Whether native code gave up for want of memory, as the end of the log says."""
+    """Whether native code ran out of memory, according to the end of the log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4096))

@@ -1,10 +1,10 @@
-"""What XLA compiled, kept in the home: tonight's training runs last night's programs.
+"""Programs compiled by XLA, kept in the home: tonight's training reuses last night's programs.
 
-TensorFlow reads and writes such programs in a folder that it is told of. They are machine code, so
-nothing is read that was not written here: a worker gets a folder of its own with copies of those
-files whose content still has the digest in its name (`<digest>-<TensorFlow's name>`), and what it
-adds is taken over only when it ended well. Folders are apart for each build of TensorFlow and
-processor, or card and driver; XLA's own key covers the program.
+TensorFlow reads and writes such programs in a given folder. They are machine code, so nothing is
+read that was not written here: a worker gets its own folder with copies of those files whose
+content still has the digest in their name (`<digest>-<TensorFlow's name>`), and what it adds is
+kept only if it ended well. There is one folder per TensorFlow build and processor, or GPU and
+driver; XLA's own key covers the program.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from nightloom.accelerators import Accelerator, compiler_flags
 from nightloom.cache.canonical import digest_of_file
 
 ROOM = 512 * 2**20
-"""Bytes that the programs of one build and processor may take; the oldest go first."""
+"""Maximum bytes of programs per build and processor; the oldest are removed first."""
 OPEN = ".open-"
 AUTOTUNED = "autotuned"
-"""Folder in which XLA keeps how it tuned each part of a program for a card."""
+"""Folder of XLA's autotuning results for a GPU."""
 
 
 class Programs:
-    """The programs of one home for this machine, handed to one worker."""
+    """A home's programs for this machine, as given to one worker."""
 
     def __init__(self, root: Path, gpu: Accelerator | None) -> None:
-        """`root`: the home's folder for all machines; made with mode 0700 where it is not there."""
+        """`root`: the home's folder for all machines; created with mode 0700 if missing."""
         self._gpu = gpu
         root.mkdir(mode=0o700, exist_ok=True)
         root.chmod(0o700)
@@ -47,7 +47,7 @@ class Programs:
         self._given = {name for path in self._files() if (name := self._give(path))}
 
     def environment(self) -> dict[str, str]:
-        """What makes TensorFlow use them, before what the user set."""
+        """Flags that make TensorFlow use them, followed by the user's."""
         kind = "CPU" if self._gpu is None else "GPU"
         mine = (
             f"--tf_xla_persistent_cache_directory={self._folder} "
@@ -61,7 +61,7 @@ class Programs:
         return found
 
     def close(self, *, keep: bool) -> None:
-        """Give the folder back; `keep`: take over what the worker compiled."""
+        """Release the folder; `keep`: keep what the worker compiled."""
         with contextlib.suppress(OSError):  # a full disk costs a compilation, not the run
             if keep:
                 self._take()
@@ -73,7 +73,7 @@ class Programs:
         return [path for path in self._kept.iterdir() if path.is_file()]
 
     def _give(self, path: Path) -> str:
-        """Copy a program to the worker's folder; its name there, empty where it was altered."""
+        """Copy a program to the worker's folder; returns its name there, empty if altered."""
         digest, _, name = path.name.partition("-")
         target = self._folder / name.replace("+", "/", 1)
         try:
@@ -102,7 +102,7 @@ class Programs:
                 path.unlink(missing_ok=True)
 
     def _forget_left_over(self) -> None:
-        """Folders of workers that were killed: nobody holds their lock."""
+        """Folders of killed workers: their lock is free."""
         for folder in self._kept.glob(f"{OPEN}*"):
             with contextlib.suppress(OSError), _held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -110,7 +110,7 @@ class Programs:
 
 @contextlib.contextmanager
 def _held(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Raises BlockingIOError where somebody else holds it, or waits."""
+    """Take the lock, or wait; raises BlockingIOError if not waiting and it is held."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -120,7 +120,7 @@ def _held(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def machine(gpu: Accelerator | None) -> str:
-    """A name for what programs are compiled by and for: TensorFlow, processor, card and driver."""
+    """A name for what programs depend on: TensorFlow, processor, GPU and driver."""
     parts = [platform.machine(), platform.python_version(), _tensorflow(), _processor()]
     if gpu is not None:
         parts += [gpu.name, gpu.driver]
@@ -129,7 +129,7 @@ def machine(gpu: Accelerator | None) -> str:
 
 
 def _tensorflow() -> str:
-    """The build, by the digests of its files where they are listed."""
+    """The build, identified by the digests of its files if they are listed."""
     try:
         found = distribution("tensorflow")
     except PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""Lines between parent and child that are no request and no reply to one."""
+"""Lines between parent and child other than requests and replies."""
 
 STOP = '"stop"\n'
-"""To the child: end soon, after a checkpoint where you train."""
+"""To the child: stop soon, after a checkpoint if training."""
 SAVING = b'{"reply": "saving"}'
 """From the child: the step is done, the checkpoint is being written."""
