@@ -115,7 +115,7 @@ def checkpoints(drill: Drill) -> list[Outcome]:
     for path in origin.iterdir():
         HARMS["one bit flipped"](path, path)
     ran = drill.run(home)
-    again = drill.same(ran, "checkpoint harmed") and "not whole" in ran.err
+    again = drill.same(ran, "checkpoint harmed") and "damaged" in ran.err
     drill.forget(home)
     return [
         Outcome("checkpoint file harmed: refused, and said", refused, times),

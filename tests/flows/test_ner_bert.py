@@ -255,7 +255,7 @@ def test_predict_reads_a_text_longer_than_the_model_takes(nightloom, first, tmp_
     ("setting", "expected"),
     [
         ("model.overlap=30", "model.overlap=30: expected less than 30"),
-        ("model.length=600", "model.length=600: this checkpoint takes 64 pieces at most"),
+        ("model.length=600", "model.length=600: this checkpoint takes at most 64 pieces"),
         ("register.metric=accuracy", "register.metric=accuracy: expected f1"),
         ("data.source=tfds:conll", "expected hf:NAME, sample or a path"),
     ],

@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         with pytest.raises(InputError, match=message) as caught:
             aligner("bert", **given_)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="expected a tag I-X for the tag B-X"):
+    with pytest.raises(InputError, match="expected a tag I-X for tag B-X"):
         later_labels(["O", "B-X"])
 
 

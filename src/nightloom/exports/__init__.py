@@ -1,4 +1,4 @@
-"""The formats that trained models are written in: a record each, with the code that writes.
+"""Export formats of trained models: a record each, with the code that writes it.
 
-A format knows which models it can write; families know of no format.
+A format knows which models it can write; families know nothing of formats.
 """

@@ -17,7 +17,7 @@ HUGGING_FACE = Format(name="huggingface", write=f"{__name__}:write", models=("en
 def write(
     context: "BuildContext", model: "EncoderClassifier | EncoderTagger", folder: Path
 ) -> None:
-    """A model for the classification of texts, or of tokens."""
+    """A model for text or token classification."""
     import numpy as np
 
     from nightloom.encoders.huggingface import export_sequence_classifier, export_token_classifier

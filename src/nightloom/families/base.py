@@ -1,4 +1,4 @@
-"""What a family's models are to the stages."""
+"""The interface between a family's models and the stages."""
 
 import json
 from pathlib import Path
@@ -17,23 +17,23 @@ WEIGHTS = "weights.safetensors"
 
 
 class Hooks(Protocol):
-    """What a learner's module has; its family's record names it.
+    """The hooks of a learner's module, which its family's record names.
 
-    One whose features may be extracted (the `learner` of a family with a `head`) also has
+    If its features can be extracted (the `learner` of a family with a `head`), it also has
     `body(context)`: its encoder, with `size` and `features(batch)`.
     """
 
     SIDE_BY_SIDE: int
-    """Into how many batches a CPU best divides a step."""
+    """The number of batches into which a CPU divides a step."""
 
     def describe(self, context: BuildContext) -> dict[str, Any]:
-        """What `restore` needs beside the weights, as plain JSON; written to `model.json`."""
+        """What `restore` needs besides the weights, as plain JSON; written to `model.json`."""
 
     def create(self, context: BuildContext) -> "Model":
         """A new model, pretrained or with initial weights, for the settings and inputs given."""
 
     def restore(self, description: dict[str, Any], context: BuildContext) -> "Model":
-        """A model of the shape that `describe` described; its weights are loaded afterwards."""
+        """A model of the shape from `describe`; its weights are loaded afterwards."""
 
     def layout(
         self, description: dict[str, Any], lengths: np.ndarray, *, batch_size: int
@@ -56,7 +56,7 @@ def store_model(model: "Model", description: dict[str, Any], folder: Path) -> No
 def restore_model(context: BuildContext) -> tuple[Any, dict[str, Any]]:
     """The trained model of the input `model`, and its description.
 
-    It computes in float32, as the exported one does, whatever it was trained in.
+    It computes in float32, like the exported one, whatever it was trained in.
     """
     from nightloom.models.contract import load_weights
     from nightloom.training.devices import computing_in

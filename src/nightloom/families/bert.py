@@ -19,8 +19,8 @@ from nightloom.training.batches import Layout, packed
 
 SIDE_BY_SIDE = 2
 WIDTH = 128
-"""Tokens of a row that several examples share: XLA compiles one program, nearly all of whose
-arithmetic is useful, and attention over such a row costs little beside the dense maps."""
+"""Tokens per packed row: XLA compiles one program, nearly all of whose arithmetic is useful, and
+attention over such a row is cheap compared to the dense layers."""
 
 
 def body(context: BuildContext) -> EncoderBody:
@@ -35,7 +35,7 @@ def body(context: BuildContext) -> EncoderBody:
 
 
 def describe(context: BuildContext) -> dict[str, Any]:
-    """The encoder's shape, pooling, what is trained, classes."""
+    """The encoder's shape, pooling, trainable part and classes."""
     config = json.loads((context.inputs["checkpoint"].path / "config.json").read_text("utf-8"))
     return {
         "encoder": json.loads(encoder_config(config).to_json()),
@@ -45,7 +45,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
 
 
 def create(context: BuildContext) -> EncoderClassifier:
-    """The pretrained encoder under a new head; what is frozen is frozen."""
+    """The pretrained encoder with a new head; frozen as the settings say."""
     description = describe(context)
     pretrained = body(context)
     pretrained.encoder.freeze(description["trainable"])
@@ -53,7 +53,7 @@ def create(context: BuildContext) -> EncoderClassifier:
 
 
 def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
-    """A model of the shape described."""
+    """A model of the described shape."""
     config = EncoderConfig.from_json(json.dumps(description["encoder"]))
     pooling = description["pooling"]
     encoder = Encoder(config, with_pooler=pooling == "pooler", initializer="zeros", name="encoder")
@@ -62,12 +62,12 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassi
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """Several texts a row, each seeing itself alone."""
+    """Several texts per row, each attending only to itself."""
     return packed(lengths, batch_size=batch_size, width=WIDTH)
 
 
 def complete(context: BuildContext) -> EncoderClassifier:
-    """The trained model; it has no other parts."""
+    """The trained model, which is complete."""
     model: EncoderClassifier = restore_model(context)[0]
     return model
 

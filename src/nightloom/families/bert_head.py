@@ -17,5 +17,5 @@ __all__ = [
 
 
 def complete(context: BuildContext) -> EncoderClassifier:
-    """The encoder as it was fetched, under the trained head."""
+    """The encoder as fetched, with the trained head."""
     return EncoderClassifier(bert.body(context), restore_model(context)[0])

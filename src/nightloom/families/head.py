@@ -1,4 +1,4 @@
-"""A classification head alone, on features that a frozen encoder gave once."""
+"""Only a classification head, on features extracted once from a frozen encoder."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SIDE_BY_SIDE = 1
 
 
 def describe(context: BuildContext) -> dict[str, Any]:
-    """Sizes, and the share that is dropped in training."""
+    """Sizes and dropout rate."""
     facts = context.facts("examples", ExampleFacts)
     return {
         "size": facts.size,
@@ -28,12 +28,12 @@ def create(context: BuildContext) -> ClassificationHead:
 
 
 def restore(description: dict[str, Any], context: BuildContext) -> ClassificationHead:
-    """A head of the shape described."""
+    """A head of the described shape."""
     return ClassificationHead(
         size=description["size"], classes=description["classes"], rate=description["dropout"]
     )
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """A vector a row."""
+    """One vector per row."""
     return single(batch_size=batch_size)

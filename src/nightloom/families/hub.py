@@ -14,13 +14,13 @@ from nightloom.tfhub.layer import SavedModelLayer
 from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 3
-"""Widths of batches; a SavedModel knows no packed rows, and each width costs a compilation."""
+"""Number of row widths; a SavedModel cannot take packed rows, and each width is compiled."""
 MODULE = "encoder"
 SIDE_BY_SIDE = 1
 
 
 def body(context: BuildContext) -> HubBody:
-    """The module as it was fetched, frozen, with its pooling."""
+    """The module as fetched, frozen, with its pooling."""
     return _body(context, pooling=context.settings["model"]["pooling"], trainable=False)
 
 
@@ -34,12 +34,12 @@ def describe(context: BuildContext) -> dict[str, Any]:
 
 
 def create(context: BuildContext) -> EncoderClassifier:
-    """The pretrained module under a new head."""
+    """The pretrained module with a new head."""
     return restore(describe(context), context)
 
 
 def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
-    """The module under a head of the shape described."""
+    """The module with a head of the described shape."""
     hosted = _body(context, pooling=description["pooling"], trainable=True)
     head = ClassificationHead(
         size=hosted.size, classes=description["classes"], rate=description["dropout"]
@@ -48,13 +48,13 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassi
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """One text a row, rows of a few widths; how many positions the module has is not known."""
+    """One text per row, in a few row widths; the module's number of positions is unknown."""
     most = max(1, int(lengths.max(initial=1)))
     return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)
 
 
 def complete(context: BuildContext) -> EncoderClassifier:
-    """The trained model; it has no other parts."""
+    """The trained model, which is complete."""
     model: EncoderClassifier = restore_model(context)[0]
     return model
 

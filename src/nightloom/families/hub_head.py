@@ -17,5 +17,5 @@ __all__ = [
 
 
 def complete(context: BuildContext) -> EncoderClassifier:
-    """The module as it was fetched, under the trained head."""
+    """The module as fetched, with the trained head."""
     return EncoderClassifier(hub.body(context), restore_model(context)[0])

@@ -1,9 +1,9 @@
-"""`tagger`: a Hugging Face encoder that gives every piece of a sentence a tag.
+"""`tagger`: a Hugging Face encoder that tags every piece of a sentence.
 
-A frozen encoder (`model.trainable=head`) runs forward in every epoch all the same. What it gives
-is a vector a *piece*, where a classifier needs one a text: kept on disk, those of CoNLL-2003 are
-430 MB for an encoder as narrow as 384, against 1 MB of piece ids, and a head on frozen vectors is
-no good tagger. With `top:N`, the lower layers run forward for the same reason.
+A frozen encoder (`model.trainable=head`) still runs forward in every epoch. Its output is one
+vector per *piece*, rather than per text: stored on disk, those of CoNLL-2003 take 430 MB for an
+encoder only 384 wide, against 1 MB of piece ids, and a head on frozen vectors is not a good tagger.
+With `top:N`, the lower layers run forward for the same reason.
 """
 
 import json
@@ -23,11 +23,11 @@ from nightloom.training.batches import STEP, Layout, packed
 
 SIDE_BY_SIDE = 2
 WIDTH = 128
-"""Pieces, more or less, of a row that several sentences share (see `families.bert`)."""
+"""Approximate number of pieces per packed row (see `families.bert`)."""
 
 
 def describe(context: BuildContext) -> dict[str, Any]:
-    """The encoder's shape, what is trained, tags."""
+    """The encoder's shape, trainable part and tags."""
     config = json.loads((context.inputs["checkpoint"].path / "config.json").read_text("utf-8"))
     return {
         "encoder": json.loads(encoder_config(config).to_json()),
@@ -37,7 +37,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
 
 
 def create(context: BuildContext) -> EncoderTagger:
-    """The pretrained encoder under a new head; what is frozen is frozen."""
+    """The pretrained encoder with a new head; frozen as the settings say."""
     description = describe(context)
     encoder = load_encoder(context.inputs["checkpoint"].path, with_pooler=False, name="encoder")
     encoder.freeze(description["trainable"])
@@ -45,15 +45,16 @@ def create(context: BuildContext) -> EncoderTagger:
 
 
 def restore(description: dict[str, Any], context: BuildContext) -> EncoderTagger:
-    """A model of the shape described."""
+    """A model of the described shape."""
     config = EncoderConfig.from_json(json.dumps(description["encoder"]))
     return _tagger(Encoder(config, initializer="zeros", name="encoder"), description)
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """Several sentences a row, each seeing itself alone: batches bounded by pieces, not rows.
+    """Several sentences per row, each attending only to itself; batches are bounded by pieces.
 
-    Batches of a tagger are small, so the width is what makes whole rows of `batch_size` sentences.
+    A tagger's batches are small, so the width is chosen to fill whole rows with `batch_size`
+    sentences.
     """
     pieces = batch_size * float(lengths.mean()) if len(lengths) else WIDTH
     rows = max(1, round(pieces / WIDTH))
@@ -61,7 +62,7 @@ def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int)
 
 
 def complete(context: BuildContext) -> EncoderTagger:
-    """The trained model; it has no other parts."""
+    """The trained model, which is complete."""
     model: EncoderTagger = restore_model(context)[0]
     return model
 

@@ -1,4 +1,4 @@
-"""`transformer`: a small classifier from scratch on a vocabulary of words."""
+"""`transformer`: a small classifier trained from scratch on a word vocabulary."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from nightloom.settings.model import TransformerSettings
 from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 4
-"""Widths of batches, each of which XLA compiles a program for."""
+"""Number of row widths; XLA compiles a program for each."""
 SIDE_BY_SIDE = 4
-"""The parts of a step are small enough for a core's cache, and keep both of two cores busy."""
+"""The parts of a step fit a core's cache, and keep two cores busy."""
 
 
 def describe(context: BuildContext) -> dict[str, Any]:
-    """Settings of the model, sizes of vocabulary and classes."""
+    """The model's settings, sizes of vocabulary and classes."""
     return {
         "model": context.group("model", TransformerSettings).model_dump(mode="json"),
         "vocabulary": context.inputs["tokenizer"].facts["vocabulary"],
@@ -32,7 +32,7 @@ def create(context: BuildContext) -> TransformerClassifier:
 
 
 def restore(description: dict[str, Any], context: BuildContext) -> TransformerClassifier:
-    """A model of the shape described."""
+    """A model of the described shape."""
     return TransformerClassifier(
         TransformerSettings.model_validate(description["model"]),
         vocabulary=description["vocabulary"],
@@ -41,12 +41,12 @@ def restore(description: dict[str, Any], context: BuildContext) -> TransformerCl
 
 
 def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
-    """One text a row, rows of a few widths: attention is most of the work in so small a model."""
+    """One text per row, in a few row widths: attention dominates in so small a model."""
     most = description["model"]["length"]
     return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)
 
 
 def complete(context: BuildContext) -> TransformerClassifier:
-    """The trained model; it has no other parts."""
+    """The trained model, which is complete."""
     model: TransformerClassifier = restore_model(context)[0]
     return model

@@ -1,1 +1,1 @@
-"""The models of each family, behind one contract (`contract.py`)."""
+"""The models of each family, behind one interface (`contract.py`)."""

@@ -1,10 +1,9 @@
-"""Self-attention of small models: few operations, and no transposed copy of anything.
+"""Self-attention of small models: few operations, and no transposed copies.
 
-A head's scores are `(x Wq + bq) (x Wk + bk)'`. What `bk` adds to them is the same for all words
-that a word looks at, so the softmax does not see it; and the weights that a head gives sum to one,
-so the bias of its values can be added at the end. Where a head is as wide as the tokens (as in the
-teaching notebook), the products `Wq Wk'` and `Wv Wo` of the weights take the place of four maps of
-every word by two: formed once a step, they cost nothing.
+A head's scores are `(x Wq + bq) (x Wk + bk)'`. The contribution of `bk` is the same for all words
+attended to, so the softmax cancels it; and a head's weights sum to one, so the bias of its values
+can be added at the end. If a head is as wide as the tokens, the products `Wq Wk'` and `Wv Wo` of
+the weights reduce four maps of every word to two: computed once per step, they cost nothing.
 """
 
 import tensorflow as tf
@@ -54,7 +53,7 @@ def self_attention(
 
 
 def _weighted(scores: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """softmax(scores) @ values, divided once the sums are narrow."""
+    """softmax(scores) @ values, dividing after the sum, where there are fewer values."""
     highest = tf.stop_gradient(tf.reduce_max(scores, axis=-1, keepdims=True))
     powers = tf.exp(scores - highest)
     total = tf.reduce_sum(powers, axis=-1, keepdims=True)

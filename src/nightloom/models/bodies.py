@@ -1,4 +1,4 @@
-"""Encoders as bodies of classifiers: a batch of tokens → one vector of features an example."""
+"""Encoders as bodies of classifiers: a batch of tokens → one feature vector per example."""
 
 import keras
 import tensorflow as tf
@@ -26,7 +26,7 @@ def token_vectors(
 
 
 class EncoderBody(keras.layers.Layer):
-    """One of our encoders and how its vectors are pooled."""
+    """One of our encoders with its pooling."""
 
     def __init__(self, encoder: Encoder, *, pooling: str) -> None:
         super().__init__(name="body")
@@ -37,7 +37,7 @@ class EncoderBody(keras.layers.Layer):
 
     @property
     def table(self) -> keras.Variable:
-        """The embeddings of the vocabulary."""
+        """The embedding table."""
         return self.encoder.words
 
     def look_up(self, batch: Batch) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The contract of all models: what a batch holds, what a model gives, how it is stored."""
+"""The interface of all models: what a batch holds, what a model returns, how it is stored."""
 
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,8 @@ Batch = dict[str, tf.Tensor]
 - `ids`, `segments`, `positions`: int32 [rows, width]; segment 0 is padding, 1, 2, ... number the
   examples inside a row, positions restart at 0 with each of them.
 - `first`: int32 [examples, 2]: row and column of each example's first token.
-- `features`: float32 [examples, size], in the place of all these for a head alone.
-- `labels`: int32 [examples], or [rows, width] for tagging; `IGNORED` where nothing is scored.
+- `features`: float32 [examples, size], instead of all these for a head only.
+- `labels`: int32 [examples], or [rows, width] for tagging; `IGNORED` if not scored.
 """
 
 
@@ -39,20 +39,20 @@ class Model(Scoring, Protocol):
         """Scores [examples, classes], or [rows, width, classes] for tagging, in float32.
 
         `seed` (uint32 scalar) drives dropout; without one nothing is dropped. A model with a large
-        embedding table names it `table` and has `look_up(batch)`; training then hands in what that
-        gave as `embedded`.
+        embedding table calls it `table` and has `look_up(batch)`, whose result training passes as
+        `embedded`.
         """
 
 
 class Body(Protocol):
     """What a classifier needs of an encoder.
 
-    One that holds more than variables names it `resources`, one with a large embedding table has
-    `table` and `look_up` as a model has.
+    One that holds more than variables calls that `resources`; one with a large embedding table has
+    `table` and `look_up`, like a model.
     """
 
     size: int
-    """Length of a vector of features."""
+    """Length of a feature vector."""
 
     def features(
         self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
@@ -68,15 +68,15 @@ def state(model: Model) -> dict[str, np.ndarray]:
     """
     found = {variable.path: np.asarray(variable.value) for variable in model.variables}
     if len(found) != len(model.variables):
-        raise ValueError(f"expected {len(model.variables)} different names, got {len(found)}")
+        raise ValueError(f"expected {len(model.variables)} distinct names, got {len(found)}")
     return found
 
 
 def load_state(model: Model, values: dict[str, np.ndarray]) -> None:
-    """Assign what `state` gave.
+    """Assign the arrays from `state`.
 
     Raises:
-        ValueError: A variable is missing or has another shape.
+        ValueError: A variable is missing or has a different shape.
     """
     for variable in model.variables:
         value = values.get(variable.path)

@@ -1,4 +1,4 @@
-"""A classification head: dropout and a dense map, on the features of an encoder."""
+"""A classification head: dropout and a dense layer, on an encoder's features."""
 
 import keras
 import tensorflow as tf
@@ -8,11 +8,11 @@ from nightloom.encoders.initial import next_seed
 from nightloom.models.contract import Batch
 
 SEED = 1_000
-"""Number of its dropout among those that a step's seed is for."""
+"""The index of its dropout among those that share a step's seed."""
 
 
 class ClassificationHead(keras.Model):
-    """features [examples, size] → scores [examples, classes]; a model of its own where frozen."""
+    """features [examples, size] → scores [examples, classes]; the whole model if frozen."""
 
     def __init__(self, *, size: int, classes: int, rate: float) -> None:
         super().__init__(name="head")

@@ -1,4 +1,4 @@
-"""Modules of TF Hub as bodies of classifiers."""
+"""TF Hub modules as bodies of classifiers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from nightloom.tfhub.layer import SavedModelLayer
 
 
 class HubBody(keras.layers.Layer):
-    """An encoder of TF Hub; one example a row."""
+    """A TF Hub encoder; one example per row."""
 
     def __init__(self, layer: SavedModelLayer, *, pooling: str, size: int) -> None:
         super().__init__(name="body")
@@ -22,7 +22,7 @@ class HubBody(keras.layers.Layer):
 
     @property
     def resources(self) -> list[Any]:
-        """The module itself: it may hold tables and files beside its variables."""
+        """The module itself, which may hold tables and files besides variables."""
         return [self.layer.module]
 
     def features(

@@ -10,7 +10,7 @@ from nightloom.models.head import ClassificationHead
 
 
 class EncoderTagger(keras.Model):
-    """encoder → a vector a piece → head → scores of the tags."""
+    """encoder → a vector per piece → head → tag scores."""
 
     def __init__(self, encoder: Encoder, head: ClassificationHead) -> None:
         super().__init__(name="tagger")
@@ -20,7 +20,7 @@ class EncoderTagger(keras.Model):
 
     @property
     def table(self) -> keras.Variable:
-        """The embeddings of the vocabulary."""
+        """The embedding table."""
         return self.encoder.words
 
     def look_up(self, batch: Batch) -> tf.Tensor:

@@ -1,8 +1,8 @@
-"""A small transformer classifier from scratch: the first model of the teaching notebook.
+"""A small transformer classifier, trained from scratch.
 
 Token and learned position embedding → post-norm transformer blocks → average over the words →
-dropout → hidden relu layer → dropout → classes. Unlike the notebook's, attention and average leave
-the padding out.
+dropout → hidden relu layer → dropout → classes. Attention and average ignore padding. The layers
+follow the teaching notebook that nightloom grew out of (a Keras transformer for AG News).
 """
 
 import keras
@@ -24,19 +24,19 @@ def _dense(inputs: int, units: int, *, name: str) -> Dense:
 
 
 def _relu(values: tf.Tensor) -> tf.Tensor:
-    """Rectified, where NaN stays NaN: `tf.nn.relu` is fused with the product before it, which makes
-    zero of it, and the loss of a training that diverged would look well."""
+    """Rectified, keeping NaN: `tf.nn.relu`, fused with the product before it, turns NaN into zero,
+    and the loss of a diverged training would look fine."""
     return tf.maximum(values, tf.zeros((), values.dtype))
 
 
 class Block(keras.layers.Layer):
-    """Self-attention and feed-forward, each with dropout, residual sum and layer norm after it."""
+    """Self-attention and feed-forward, each followed by dropout, residual sum and layer norm."""
 
     def __init__(self, settings: TransformerSettings, *, name: str) -> None:
         super().__init__(name=name)
         self.settings = settings
         inner = settings.heads * (settings.head_size or settings.width)
-        with keras.name_scope(name):  # else the weights of all blocks have the same names
+        with keras.name_scope(name):  # else all blocks' weights have the same names
             self.qkv = _dense(settings.width, 3 * inner, name="qkv")
             self.merge = _dense(inner, settings.width, name="merge")
             self.up = _dense(settings.width, settings.feed_forward, name="up")
@@ -65,7 +65,7 @@ class Block(keras.layers.Layer):
 
 
 class TransformerClassifier(keras.Model):
-    """The whole model; `logits` is its contract."""
+    """The whole model, used through `logits`."""
 
     def __init__(self, settings: TransformerSettings, *, vocabulary: int, classes: int) -> None:
         super().__init__(name="transformer")
@@ -89,7 +89,7 @@ class TransformerClassifier(keras.Model):
     def logits(
         self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Scores [rows, classes]; one example a row."""
+        """Scores [rows, classes]; one example per row."""
         depth, rate = self.settings.depth, self.settings.dropout
         seeds = [] if seed is None else [derived_seed(seed, n) for n in range(2 * depth + 3)]
         there = tf.cast(batch["segments"] > 0, tf.float32)

@@ -1,8 +1,8 @@
 """Tags of words → labels of pieces, and back.
 
-The first piece of a word has the word's tag; later ones `I-` of its type, or no label. Tags are
-told by name, so their numbers can be in any order. A sentence longer than the model takes becomes
-several rows (`windows`); in column `words`, the one piece that decides a word's tag names it.
+The first piece of a word has the word's tag; later ones the `I-` tag of its type, or no label. Tags
+are matched by name, so their numbers can be in any order. A sentence too long for the model becomes
+several rows (`windows`); the column `words` marks the one piece that decides a word's tag.
 """
 
 from collections.abc import Sequence
@@ -25,22 +25,22 @@ SCHEMA = pa.schema(
         ("words", pa.list_(pa.int32())),
     ]
 )
-"""A row is a window: piece ids with special tokens, their labels (`IGNORED` where none), the number
-of the sentence in its split, and for each piece the word whose tag it decides, or -1."""
+"""A row is a window: piece ids with special tokens, their labels (`IGNORED` if none), the number of
+the sentence in its split, and for each piece the word whose tag it decides, or -1."""
 
 
 class Aligned(NamedTuple):
-    """Windows of some sentences, and what was noticed."""
+    """Windows of some sentences, and remarks on them."""
 
     rows: pa.RecordBatch
     dropped: int
-    """Words that the tokenizer drops; they stand as the unknown piece, with their tag."""
+    """Words that the tokenizer drops; they become the unknown piece and keep their tag."""
     cut: int
-    """Sentences of more than one window."""
+    """Sentences with more than one window."""
 
 
 class Aligner:
-    """Aligns the sentences of one data set with the pieces of one tokenizer."""
+    """Aligns a data set's sentences with a tokenizer's pieces."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Aligner:
         self._cutter = WordCutter(tokenizer)
         if length > self._cutter.limit:
             raise InputError(
-                f"model.length={length}: this checkpoint takes {self._cutter.limit} pieces at "
-                "most; longer sentences are cut into windows, so a smaller length loses nothing"
+                f"model.length={length}: this checkpoint takes at most {self._cutter.limit} "
+                "pieces; longer sentences are split into windows, so a smaller length loses nothing"
             )
         specials = len(self._cutter.before) + len(self._cutter.after)
         self._room = room_of(length, specials=specials, overlap=overlap)
@@ -110,7 +110,7 @@ class Aligner:
         words: np.ndarray,
         sentence: np.ndarray,
     ) -> pa.RecordBatch:
-        """Rows of windows whose pieces are given one after the other, special tokens put round."""
+        """Rows of windows from consecutive pieces, with special tokens added."""
         before, after = self._cutter.before, self._cutter.after
         offsets = np.zeros(len(sizes) + 1, np.int32)
         np.cumsum(sizes + len(before) + len(after), out=offsets[1:])
@@ -140,6 +140,6 @@ def later_labels(names: Sequence[str]) -> np.ndarray:
     for name in names:
         later = "I-" + name[2:] if name.startswith("B-") else name
         if later not in number:
-            raise InputError(f"expected a tag {later} for the tag {name}, got {', '.join(names)}")
+            raise InputError(f"expected a tag {later} for tag {name}, got {', '.join(names)}")
         found.append(number[later])
     return np.array(found, np.int64)

@@ -1,4 +1,4 @@
-"""Added tokens inside a TensorFlow graph: text that is one token wherever it stands."""
+"""Added tokens in a TensorFlow graph: strings that are one token wherever they occur."""
 
 import json
 from typing import Any, NamedTuple
@@ -14,15 +14,15 @@ WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-"""The characters of Unicode's property White_Space."""
+"""The characters with Unicode's White_Space property."""
 
 
 class AddedToken(NamedTuple):
-    """A piece of text that is one token wherever it stands, before any other rule."""
+    """A string that is one token wherever it occurs, before any other rule."""
 
     codes: tuple[int, ...]
     id: int
-    strip_left: bool  # takes the white space before it along
+    strip_left: bool  # absorbs the white space before it
     strip_right: bool
 
 
@@ -32,8 +32,8 @@ def added_tokens(
     """Those found in the original text, and those found after normalising.
 
     Raises:
-        InputError: tokens that must be whole words, or that are found after normalising and take
-            white space along.
+        InputError: tokens that must be whole words, or that are found after normalising and absorb
+            white space.
     """
     steps = library_parts(normalizer=json.dumps(normalizer)).normalizer
     raw: list[AddedToken] = []
@@ -57,7 +57,7 @@ def added_tokens(
 
 
 class Found(NamedTuple):
-    """Where added tokens stand, int32; places count the characters of all strings."""
+    """Where added tokens occur, int32; positions count the characters of all strings."""
 
     at: tf.Tensor  # [found], the first character
     ids: tf.Tensor  # [found]
@@ -66,7 +66,7 @@ class Found(NamedTuple):
 
 
 def find(codes: tf.Tensor, rows: tf.Tensor, tokens: list[AddedToken]) -> Found:
-    """The leftmost, then longest tokens that do not overlap, none across two strings."""
+    """The leftmost-longest non-overlapping tokens, none across two strings."""
     longest = max(len(token.codes) for token in tokens)
     codes = tf.concat([codes, tf.fill([longest], -2)], axis=0)
     rows = tf.concat([rows, tf.fill([longest], -2)], axis=0)
@@ -99,7 +99,7 @@ def _can_overlap(tokens: list[AddedToken]) -> bool:
 
 
 def _leftmost(at: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Which stretches are left when, from the left, each one bars those that begin inside it."""
+    """Which spans remain if, from the left, each excludes those that begin inside it."""
     order = tf.argsort(at, stable=True)
 
     def step(i: tf.Tensor, free: tf.Tensor, kept: tf.TensorArray) -> tuple[Any, ...]:
@@ -119,14 +119,14 @@ class Placed(NamedTuple):
     """Added tokens in the original text, as tensors over all its characters."""
 
     ids: tf.Tensor  # int32, at the first character of each token; -1 elsewhere
-    starts: tf.Tensor  # int32, the token's span with the white space that it takes along
+    starts: tf.Tensor  # int32, the token's span with the white space it absorbs
     ends: tf.Tensor
-    margins: tf.Tensor  # int32, how much of that white space lies in front
-    taken: tf.Tensor  # bool, the characters that are used up
+    margins: tf.Tensor  # int32, how much of that white space is in front
+    taken: tf.Tensor  # bool, the characters consumed
 
 
 def place(codes: tf.Tensor, rows: tf.Tensor, starts: tf.Tensor, tokens: list[AddedToken]) -> Placed:
-    """Look for tokens in the original text; `starts` is the place of each character in its row."""
+    """Find tokens in the original text; `starts` is each character's position in its row."""
     at, ids, lengths, inside = find(codes, rows, tokens)
     taken = mark(tf.zeros_like(codes, tf.bool), inside)
     first = tf.gather(starts, at)
@@ -162,12 +162,12 @@ def _is_one_of(values: tf.Tensor, wanted: list[int]) -> tf.Tensor:
 
 
 class Runs(NamedTuple):
-    """Stretches of marked characters and of others, none across two strings."""
+    """Runs of marked and of unmarked characters, none across two strings."""
 
     marked: tf.Tensor  # bool [characters]
     rows: tf.Tensor  # int32 [characters]
-    number: tf.Tensor  # int32 [characters], the stretch that each is in
-    first: tf.Tensor  # int32 [stretches + 1], where each begins
+    number: tf.Tensor  # int32 [characters], the run of each
+    first: tf.Tensor  # int32 [runs + 1], where each begins
 
     @classmethod
     def of(cls, marked: tf.Tensor, rows: tf.Tensor) -> "Runs":
@@ -179,21 +179,21 @@ class Runs(NamedTuple):
         return cls(marked, rows, number, tf.concat([first, [tf.size(marked)]], axis=0))
 
     def before(self, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """How long the marked stretch before each place is, and whether there is one."""
+        """The length of the marked run before each position, and whether there is one."""
         left = tf.maximum(places - 1, 0)
         has = (places > 0) & tf.gather(self.marked, left)
         has &= tf.gather(self.rows, left) == tf.gather(self.rows, places)
         return places - tf.gather(self.first, tf.gather(self.number, left)), has
 
     def after(self, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """How long the marked stretch from each place on is, and whether there is one."""
+        """The length of the marked run from each position on, and whether there is one."""
         inside = tf.minimum(places, tf.size(self.marked) - 1)
         has = (places < tf.size(self.marked)) & tf.gather(self.marked, inside)
         has &= tf.gather(self.rows, inside) == tf.gather(self.rows, places - 1)
         return tf.gather(self.first, tf.gather(self.number, inside) + 1) - places, has
 
     def at(self, places: tf.Tensor) -> tf.Tensor:
-        """True at every character of the stretches that these places are in."""
+        """True at every character of the runs that contain these positions."""
         numbers = tf.gather(self.number, places)
         flags = tf.zeros([tf.size(self.first)], tf.bool)
         return tf.gather(mark(flags, numbers), self.number)

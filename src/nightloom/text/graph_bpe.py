@@ -1,7 +1,7 @@
 """Byte-level byte-pair encoding (GPT-2, RoBERTa) inside a TensorFlow graph.
 
-The words come from `graph_gpt2`. The merges of all distinct words of a batch run side by side:
-every step applies in each word the pair of the lowest rank.
+The words come from `graph_gpt2`. The merges of all distinct words of a batch run in parallel: each
+step applies the lowest-ranked pair in every word.
 """
 
 from typing import Any
@@ -29,13 +29,13 @@ _DEFAULTS = {
 
 
 class BytePairs(tf.Module):
-    """The pieces that a fast byte-level BPE tokenizer gives, without special tokens."""
+    """The pieces of a fast byte-level BPE tokenizer, without special tokens."""
 
     def __init__(self, spec: dict[str, Any], *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:
-            InputError: another kind of BPE than the byte-level one with GPT-2's pattern.
+            InputError: BPE other than byte-level with GPT-2's pattern.
         """
         super().__init__()
         splitter, model = spec["pre_tokenizer"] or {"type": None}, spec["model"]
@@ -71,7 +71,7 @@ class BytePairs(tf.Module):
             self._sizes = tf.constant(sizes)
 
     def __call__(self, texts: tf.Tensor, *, spans: bool = False) -> Pieces:
-        """string [n] → pieces; their spans where asked for."""
+        """string [n] → pieces; with spans on request."""
         characters, rows = self._map(texts)
         if self._prefix:
             characters = prefix_spaces(characters)
@@ -113,7 +113,7 @@ class BytePairs(tf.Module):
         return Pieces(flat, row_splits, starts, ends)
 
     def _merge(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Distinct words → ids and sizes in bytes of their pieces, and the splits by word."""
+        """Distinct words → ids and byte lengths of their pieces, and the splits by word."""
         split = tf.strings.bytes_split(words)
         values = tf.cast(tf.io.decode_raw(split.flat_values, tf.uint8, fixed_length=1), tf.int32)
         ids = tf.gather(self._bytes, tf.reshape(values, [-1]))
@@ -155,10 +155,10 @@ class BytePairs(tf.Module):
         return ids, sizes, splits_by_row(owner, count)
 
     def _together(self, place: tf.Tensor, owner: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
-        """Those of the pairs with the lowest rank in their word that can be merged at once.
+        """Those of the lowest-ranked pairs in each word that can be merged at once.
 
-        Merging one of them must not make a pair of a lower rank, and no token is in two of them
-        (`a a a`: the pair on the left); else it is the leftmost of each word.
+        Merging one must not create a pair of lower rank, and no token may be in two of them (`a a
+        a`: the left pair); else only the leftmost of each word.
         """
         word = tf.gather(owner, place)
         leftmost = tf.concat([tf.ones_like(word[:1], tf.bool), word[1:] != word[:-1]], 0)
@@ -184,7 +184,7 @@ class BytePairs(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         leading, trailing = margins[:, 0], margins[:, 1]
         if self._trim_keeps_first:
-            # A single space at the very start was put there by the tokenizer: nothing to cut off.
+            # A single space at the very start was added by the tokenizer: nothing to cut off.
             index = tf.range(tf.size(starts, tf.int64))
             first = (index == spread(row_splits[:-1], row_splits)) | (starts == 0)
             leading = tf.where(first & (leading == 1), 0, leading)
@@ -202,7 +202,7 @@ def _cumsum_within(sizes: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
 
 
 def _byte_letters() -> list[str]:
-    """The printable character that stands for each byte in a byte-level vocabulary."""
+    """The printable character for each byte in a byte-level vocabulary."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = iter(range(256, 512))
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]
@@ -227,7 +227,7 @@ def _merges(merges: list[Any], vocabulary: dict[str, int]) -> tuple[np.ndarray, 
 
 
 def _margins(vocabulary: dict[str, int], size: int) -> np.ndarray:
-    """How many spaces each piece has in front and behind, int32 [size, 2]."""
+    """The number of leading and trailing spaces of each piece, int32 [size, 2]."""
     margins = np.zeros((size, 2), np.int32)
     space = _byte_letters()[ord(" ")]
     for piece, i in vocabulary.items():

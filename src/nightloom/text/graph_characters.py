@@ -1,4 +1,4 @@
-"""Strings to normalised characters inside a TensorFlow graph, each with its place of origin."""
+"""Strings to normalised characters in a TensorFlow graph, each with its original position."""
 
 from typing import NamedTuple
 
@@ -20,17 +20,15 @@ from nightloom.text.graph_tables import (
 class Characters(NamedTuple):
     """The characters of n strings in one row after another; all int32 of one length."""
 
-    codes: (
-        tf.Tensor
-    )  # code points; where an added token stands, -1 less the spaces it took in front
+    codes: tf.Tensor  # code points; for an added token, -1 minus the leading spaces it absorbed
     kinds: tf.Tensor
     rows: tf.Tensor  # which string
     starts: tf.Tensor  # the span in the original string, in code points
     ends: tf.Tensor
-    forced: tf.Tensor  # id of the added token that stands here, or -1
+    forced: tf.Tensor  # id of the added token here, or -1
 
     def keep(self, mask: tf.Tensor) -> "Characters":
-        """Only the characters where the mask is true."""
+        """Only the characters whose mask is true."""
         return Characters(*(pick(part, mask) for part in self))
 
 
@@ -45,9 +43,9 @@ class CharacterMap(tf.Module):
         mapped: list[AddedToken],
         joined: dict[str, str] | None = None,
     ) -> None:
-        """`raw` tokens are looked for in the original text, `mapped` ones in the normalised.
+        """`raw` tokens are searched in the original text, `mapped` ones in the normalised text.
 
-        `joined` says which characters, twice in a row, become one other character first.
+        `joined` lists characters that, doubled, first become another single character.
         """
         super().__init__()
         self._joined = {ord(pair[0]): ord(one) for pair, one in (joined or {}).items()}
@@ -57,7 +55,7 @@ class CharacterMap(tf.Module):
         self._mapped = mapped
 
     def __call__(self, texts: tf.Tensor) -> tuple[Characters, tf.Tensor]:
-        """string [n] → the characters left, and n."""
+        """string [n] → the remaining characters, and n."""
         decoded = tf.strings.unicode_decode(texts, "UTF-8")
         codes = decoded.flat_values
         splits = tf.cast(decoded.row_splits, tf.int32)
@@ -109,7 +107,7 @@ class CharacterMap(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Pairs of equal characters, from the left, become one, with the span of the second.
 
-        The third result says where second ones stand; they are to go.
+        The third result marks the second ones, which are to be removed.
         """
         second = tf.zeros_like(taken)
         for code, one in self._joined.items():

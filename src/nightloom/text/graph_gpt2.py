@@ -1,7 +1,7 @@
 """GPT-2's pattern for words (byte-level BPE) inside a TensorFlow graph.
 
-TensorFlow's regular expressions know no look-ahead, so the pattern is written as rules on the
-kinds of neighbouring characters.
+TensorFlow's regular expressions have no look-ahead, so the pattern is implemented as rules on the
+kinds of adjacent characters.
 """
 
 import tensorflow as tf
@@ -13,14 +13,14 @@ from nightloom.text.graph_words import Words
 
 
 def _segments(characters: Characters) -> tf.Tensor:
-    """True where a stretch of text begins: at each string, at and behind each added token."""
+    """True where a run of text begins: at each string, at and after each added token."""
     forced = characters.forced >= 0
     begins = forced[1:] | forced[:-1] | (characters.rows[1:] != characters.rows[:-1])
     return tf.concat([tf.ones_like(forced[:1]), begins], 0)
 
 
 def prefix_spaces(characters: Characters) -> Characters:
-    """A space before each stretch of text that does not begin with one; its span is the next's."""
+    """Add a space before each run of text without one; its span is the next character's."""
     lacks = _segments(characters) & (characters.forced < 0) & (characters.codes != ord(" "))
     counts = 1 + tf.cast(lacks, tf.int32)
     splits = splits_of(counts)
@@ -34,7 +34,7 @@ def prefix_spaces(characters: Characters) -> Characters:
 def gpt2_words(characters: Characters, rows: tf.Tensor) -> Words:
     """GPT-2's pattern: contractions, then letters, digits or others with a space before them."""
     codes = characters.codes
-    # Beyond the ends lie spaces of stretches of their own.
+    # Beyond the ends there are spaces, each a run of its own.
     kinds = tf.concat([[SPACE], characters.kinds, [SPACE] * 3], 0)
     codes = tf.concat([[-2], codes, [-2] * 3], 0)
     opens = tf.concat([[True], _segments(characters), [True] * 3], 0)

@@ -1,8 +1,8 @@
-"""The best cut of words under a unigram model (Kudo 2018), inside a TensorFlow graph.
+"""The best segmentation of words under a unigram model (Kudo 2018), in a TensorFlow graph.
 
-Viterbi's search: a word's prefixes get, shorter ones first, the score of their best cut. Scores
-are added in double precision and in the order in which the fast tokenizer adds them, so that equal
-and nearly equal cuts are decided as it decides them.
+Viterbi search: a word's prefixes get, shortest first, the score of their best segmentation. Scores
+are added in double precision and in the fast tokenizer's order, so that ties and near-ties are
+resolved as it resolves them.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _UNKNOWN_PENALTY = 10.0
 
 
 class Lattice(tf.Module):
-    """Words as code points → the pieces of the cut with the highest sum of scores."""
+    """Words as code points → the pieces of the segmentation with the highest score."""
 
     def __init__(self, vocabulary: list[Any], unknown: int) -> None:
         """`vocabulary` lists pieces with their scores, `unknown` is the id of the unknown piece."""
@@ -44,7 +44,7 @@ class Lattice(tf.Module):
         ids = tf.gather_nd(matches, tf.stack([sizes - 1, last], axis=1))
         ids = tf.where(ids < 0, self._unknown, ids)
         owner = tf.gather(word, last)
-        # Neighbouring unknown pieces of a word are one piece.
+        # Adjacent unknown pieces of a word are one piece.
         unknown = ids == self._unknown
         joins = unknown[1:] & unknown[:-1] & (owner[1:] == owner[:-1])
         begins = tf.concat([tf.ones_like(unknown[:1]), ~joins], axis=0)
@@ -56,7 +56,7 @@ class Lattice(tf.Module):
         )
 
     def _matches(self, codes: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
-        """int32 [longest, characters]: the piece of k + 1 letters that ends there, or -1.
+        """int32 [longest, characters]: the piece of k + 1 characters that ends there, or -1.
 
         ends: for every character, where its word ends.
         """
@@ -80,7 +80,7 @@ class Lattice(tf.Module):
         return tf.ensure_shape(found.stack(), [self._longest, None])
 
     def _last_sizes(self, splits: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
-        """The size of the last piece in the best cut up to each character, int32 [characters]."""
+        """The size of the last piece of the best segmentation up to each character, int32."""
         gains = tf.where(matches >= 0, tf.gather(self._scores, tf.maximum(matches, 0)), _IMPOSSIBLE)
         unknown = tf.where(matches[:1] < 0, self._unknown_score, gains[:1])
         gains = tf.transpose(tf.concat([unknown, gains[1:]], axis=0))
@@ -95,7 +95,7 @@ class Lattice(tf.Module):
             before, here = before[:live], starts[:live] + i
             totals = tf.gather(gains, here) + before
             best = tf.reduce_max(totals, axis=1, keepdims=True)
-            # Of equal cuts, the one with the longest last piece.
+            # Among ties, the one with the longest last piece.
             size = tf.reduce_max(tf.where(totals == best, widths, 0), axis=1)
             before = tf.concat([best, before[:, :-1]], axis=1)
             return i + 1, before, places.write(i, here), sizes.write(i, size)

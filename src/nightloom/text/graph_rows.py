@@ -1,7 +1,7 @@
-"""Values of many rows beside one another: what belongs to which row, in few linear operations.
+"""Concatenated values of many rows: which belongs to which row, in few linear operations.
 
-TensorFlow's own `tf.repeat` and `RaggedTensor.value_rowids` make a matrix of rows x longest row
-on the way: gigabytes, where one text in a batch is a megabyte long.
+TensorFlow's own `tf.repeat` and `RaggedTensor.value_rowids` create a matrix of rows x longest row:
+gigabytes if one text in a batch is a megabyte long.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def row_ids(splits: tf.Tensor) -> tf.Tensor:
 
 
 def spread(of_row: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
-    """For every value, what `of_row` [rows] has for its row."""
+    """For every value, the entry of `of_row` [rows] for its row."""
     return tf.gather(of_row, row_ids(splits))
 
 
@@ -28,23 +28,23 @@ def splits_of(lengths: tf.Tensor) -> tf.Tensor:
 
 
 def splits_by_row(rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """The splits, int64 [count + 1], of values whose rows these are."""
+    """The splits, int64 [count + 1], of values with these rows."""
     lengths = tf.math.unsorted_segment_sum(tf.ones_like(rows, tf.int64), rows, count)
     return tf.concat([[0], tf.cumsum(lengths)], axis=0)
 
 
 def pick(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """The values where the mask is true."""
+    """The values whose mask is true."""
     return tf.gather(values, tf.where(mask)[:, 0])
 
 
 def put(tensor: tf.Tensor, at: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """`tensor` with `values` at the places `at`."""
+    """`tensor` with `values` at positions `at`."""
     return tf.tensor_scatter_nd_update(tensor, at[:, None], values)
 
 
 def mark(flags: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    """`flags` with True at the places `at`."""
+    """`flags` with True at positions `at`."""
     return put(flags, at, tf.ones_like(at, tf.bool))
 
 
@@ -59,7 +59,7 @@ def cut(values: tf.Tensor, row_splits: tf.Tensor, room: tf.Tensor) -> tuple[tf.T
 
 
 def columns(firsts: tf.Tensor, count: int) -> tf.Tensor:
-    """`count` neighbouring places from each of `firsts` (int64 [rows]) on, int64 [rows * count]."""
+    """`count` consecutive positions from each of `firsts` (int64 [rows]), int64 [rows * count]."""
     return tf.reshape(firsts[:, None] + tf.range(count, dtype=tf.int64), [-1])
 
 

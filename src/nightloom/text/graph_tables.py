@@ -1,11 +1,10 @@
-"""What a tokenizer does to single characters, as a table for TensorFlow.
+"""A tokenizer's treatment of single characters, as a table for TensorFlow.
 
-A Hugging Face normaliser of the BERT kind treats every character on its own: it drops it, keeps
-it, or puts others in its place. So the library itself is asked once about every Unicode
-character, and its answers become a two-level table (pages of 256 characters; equal pages are kept
-once). The graph then needs a few gathers and no regular expressions, follows the Unicode version
-of the installed `tokenizers`, and knows for every character left which one of the original string
-it came from.
+A BERT-style Hugging Face normaliser treats every character separately: it drops it, keeps it, or
+replaces it. So the library itself is asked once about every Unicode character, and its answers
+become a two-level table (pages of 256 characters; equal pages are stored once). The graph then
+needs a few gathers and no regular expressions, follows the Unicode version of the installed
+`tokenizers`, and knows the original position of every remaining character.
 """
 
 import functools
@@ -19,10 +18,10 @@ import tensorflow as tf
 PAGE = 256
 PAGES = 0x110000 // PAGE
 SURROGATES = range(0xD8, 0xE0)
-# A letter without case, decomposition or any other character that turns into it.
+# A letter without case or decomposition, to which no other character maps.
 SEPARATOR = "\u16a0"
 
-# Kinds of characters, as far as splitting into words goes.
+# Kinds of characters, for splitting into words.
 PART, SPACE, ALONE = 0, 1, 2
 LETTER, OTHER, NUMBER = 0, 2, 3
 
@@ -30,13 +29,13 @@ KIND_BITS = 2
 SHIFT = 0x110000
 
 PLACEHOLDER = 0
-"""The entry of one character that stands alone."""
+"""The entry of a character that is a word by itself."""
 NOTHING = 1
 """The entry of no character."""
 
 
 class Table(NamedTuple):
-    """What becomes of each character: `pages[c >> 8] + (c & 255)` is the number of its entry.
+    """The mapping of each character: `pages[c >> 8] + (c & 255)` is the number of its entry.
 
     pages: int32 [PAGES], the first entry of each page. starts: int32 [entries + 1], where each
     entry's characters begin in `values`. values: int32, the distance from the original code point,
@@ -58,7 +57,7 @@ def build_table(normalize: Callable[[str], str], classify: Callable[[str], Seque
         if page in SURROGATES:
             entries: tuple[tuple[tuple[int, int], ...], ...] = ((),) * PAGE
         elif page % 256 not in (0, 255) and (0x40 <= page >> 4 < 0xE0 or page >> 8 >= 0xF):
-            pages[page] = pages[page & 0x1F00]  # planes without characters, or of private ones
+            pages[page] = pages[page & 0x1F00]  # planes that are empty or private
             continue
         else:
             entries = _page(page * PAGE, normalize, classify)
@@ -78,7 +77,7 @@ def _page(
     mapped = normalize(SEPARATOR.join(characters)).split(SEPARATOR)
     if len(mapped) != PAGE:
         mapped = [normalize(character) for character in characters]
-    # Spaces put round a character only say that it stands alone.
+    # Spaces added around a character only mark it as a separate word.
     alone = [len(text) == 3 and text[0] == text[2] == " " for text in mapped]
     mapped = [text[1] if bare else text for text, bare in zip(mapped, alone, strict=True)]
     kinds = iter(classify("".join(mapped)))
@@ -129,7 +128,7 @@ def gpt2_table() -> Table:
 
 
 def library_parts(*, normalizer: str, pre_tokenizer: str = "null") -> Any:
-    """A `tokenizers.Tokenizer` that has these parts (JSON) and a vocabulary of no meaning."""
+    """A `tokenizers.Tokenizer` with these parts (JSON) and a dummy vocabulary."""
     from tokenizers import Tokenizer, models
 
     spec = json.loads(Tokenizer(models.WordPiece({"?": 0}, unk_token="?")).to_str())

@@ -1,8 +1,8 @@
 """A checkpoint's tokenizer as TensorFlow operations, equal to its Hugging Face fast tokenizer.
 
 A model that takes raw strings has its tokenizer in the graph; training used the fast tokenizer.
-Both must give the same ids, so everything here is taken from the fast tokenizer itself: its
-normaliser, its vocabulary, its added tokens and the special tokens that it puts round a text.
+Both must produce the same ids, so everything here is taken from the fast tokenizer itself: its
+normaliser, vocabulary, added tokens, and the special tokens around a text.
 
 Text that spells a special token, such as `[MASK]` or `</s>`, becomes that token, as it does in
 the fast tokenizer.
@@ -23,7 +23,7 @@ from nightloom.text.graph_words import Pieces
 
 
 class GraphTokenizer(tf.Module):
-    """Strings to token ids, saved with a SavedModel; no state, no files beside the graph."""
+    """Strings to token ids, saved with a SavedModel; no state, no extra files."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class GraphTokenizer(tf.Module):
         special: dict[str, int],
         vocabulary_size: int,
     ) -> None:
-        """`before` and `after` are the special tokens put round each text."""
+        """`before` and `after` are the special tokens around each text."""
         super().__init__()
         if max_length < len(before) + len(after) + 1:
             room = len(before) + len(after) + 1
@@ -50,22 +50,22 @@ class GraphTokenizer(tf.Module):
     def from_directory(cls, directory: Path | str, max_length: int) -> "GraphTokenizer":
         """Read a checkpoint directory: tokenizer.json, or the older vocabulary files.
 
-        Texts are cut to `max_length` tokens, special tokens included.
+        Texts are truncated to `max_length` tokens, including special tokens.
 
         Raises:
-            InputError: no tokenizer there, or one that cannot be put into a graph; names it.
+            InputError: there is no tokenizer, or one that cannot be put into a graph; names it.
         """
         return cls.from_fast(load_fast(directory), max_length)
 
     @classmethod
     def from_fast(cls, fast: Any, max_length: int) -> "GraphTokenizer":
-        """Take a loaded `transformers` fast tokenizer."""
+        """From a loaded `transformers` fast tokenizer."""
         import json
 
         spec = json.loads(fast.backend_tokenizer.to_str())
         if getattr(fast, "truncation_side", "right") != "right":
             raise InputError(
-                "expected a tokenizer that cuts on the right, got truncation_side=left"
+                "expected a tokenizer that truncates on the right, got truncation_side=left"
             )
         size = max(fast.get_vocab().values()) + 1
         pieces = _pieces(spec, size)
@@ -73,7 +73,7 @@ class GraphTokenizer(tf.Module):
         inner = [i for i, mask in enumerate(probe["special_tokens_mask"]) if not mask]
         ids = probe["input_ids"]
         if not inner:
-            raise InputError("expected a tokenizer that gives 'a' a token that is not special")
+            raise InputError("expected a tokenizer with a non-special token for 'a'")
         special = {
             name: getattr(fast, f"{name}_token_id")
             for name in ("pad", "cls", "sep", "mask", "unk")
@@ -89,15 +89,15 @@ class GraphTokenizer(tf.Module):
         )
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """string [n] → int32 ids [n, (tokens)], special tokens included."""
+        """string [n] → int32 ids [n, (tokens)], including special tokens."""
         pieces = self._pieces(texts)
         return self._around(pieces.ids, pieces, self.before, self.after)
 
     def with_spans(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, ...]:
         """string [n] → ids, starts, ends: int32 [n, (tokens)].
 
-        Starts and ends count code points of the original string, as indexes of a Python str do;
-        special tokens have 0 and 0.
+        Starts and ends count code points of the original string, like indexes of a Python str; they
+        are 0 for special tokens.
         """
         pieces = self._pieces(texts, spans=True)
         nothing_before, nothing_after = [0] * len(self.before), [0] * len(self.after)
@@ -108,7 +108,7 @@ class GraphTokenizer(tf.Module):
         )
 
     def bare(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """string [n] → int32 ids [n, (pieces)] without special tokens, not cut."""
+        """string [n] → int32 ids [n, (pieces)] without special tokens, not truncated."""
         pieces = self._pieces(texts)
         return tf.RaggedTensor.from_row_splits(pieces.ids, pieces.row_splits, validate=False)
 
@@ -135,8 +135,8 @@ def load_fast(directory: Path | str) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"no tokenizer can be read from {directory} ({reason}); expected tokenizer.json, or "
-            "config.json and the vocabulary files of the model"
+            f"cannot read a tokenizer from {directory} ({reason}); expected tokenizer.json, or "
+            "config.json and the model's vocabulary files"
         ) from error
     if getattr(fast, "backend_tokenizer", None) is None:
         name = type(fast).__name__
@@ -154,5 +154,5 @@ def _pieces(spec: dict[str, Any], size: int) -> Callable[..., Pieces]:
         return Unigram(spec, size=size)
     raise InputError(
         f"the tokenizer model {kind} cannot be put into a graph; expected WordPiece (BERT), "
-        "BPE of bytes (RoBERTa) or Unigram (ALBERT)"
+        "byte-level BPE (RoBERTa) or Unigram (ALBERT)"
     )

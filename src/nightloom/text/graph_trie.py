@@ -1,4 +1,4 @@
-"""A vocabulary as a trie inside a TensorFlow graph, and walks over chains of pieces."""
+"""A vocabulary as a trie in a TensorFlow graph, and walks over chains of pieces."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,10 +9,10 @@ _LETTERS = 0x110000
 
 
 class Trie(tf.Module):
-    """Pieces of a vocabulary by their letters; node 0 is the root."""
+    """A vocabulary's pieces by their characters; node 0 is the root."""
 
     def __init__(self, ids: dict[str, int]) -> None:
-        """`ids` maps each piece, none empty, to its id."""
+        """`ids` maps each non-empty piece to its id."""
         super().__init__()
         self.longest = max(map(len, ids), default=1)
         keys, pieces, self._nodes = _edges(ids)
@@ -21,14 +21,14 @@ class Trie(tf.Module):
             self._pieces = tf.constant(pieces)
 
     def node(self, prefix: str) -> int | None:
-        """The node that stands for these letters; None where no piece begins with them."""
+        """The node for these characters; None if no piece begins with them."""
         return self._nodes.get(prefix)
 
     def step(self, nodes: tf.Tensor, letters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Go on by one letter each, both int32 [n].
+        """Advance by one character each, both int32 [n].
 
-        Returns which of the n can go on, the nodes where those arrive, and the ids of the pieces
-        that end there (-1: none): int32 [able] each.
+        Returns which of the n can advance, their new nodes, and the ids of the pieces that end
+        there (-1: none): int32 [able] each.
         """
         keys = tf.cast(nodes, tf.int64) * _LETTERS + tf.cast(letters, tf.int64)
         edge = tf.minimum(tf.searchsorted(self._keys, keys), tf.size(self._keys) - 1)
@@ -38,15 +38,15 @@ class Trie(tf.Module):
 
 
 def reached(origins: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """All places on the chains that begin at `origins`, ascending, int32.
+    """All positions on the chains that begin at `origins`, ascending, int32.
 
-    following: int32 [n], the place after each place; n where a chain ends.
+    following: int32 [n], the next position of each; n at the end of a chain.
     """
     count = tf.size(following)
     following = tf.concat([following, [count]], axis=0)
     found = mark(tf.zeros([count + 1], tf.bool), origins)
 
-    # After each step, the places reached in up to 1, 3, 7, ... jumps.
+    # After each step: the positions reached in up to 1, 3, 7, ... jumps.
     def step(found: tf.Tensor, following: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         further = tf.gather(following, tf.where(found)[:, 0])
         return mark(found, further), tf.gather(following, following)
@@ -58,7 +58,7 @@ def reached(origins: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
 
 
 def _edges(ids: dict[str, int]) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Edges as sorted keys (node, then letter), of which the i-th leads to node i + 1; the piece
+    """Edges as sorted keys (node, then character), the i-th leading to node i + 1; the piece
     at each node, or -1; the number of each prefix.
     """
     children: dict[str, list[str]] = {}

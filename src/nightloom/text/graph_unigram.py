@@ -1,13 +1,13 @@
 """The unigram model of SentencePiece, as ALBERT uses it, inside a TensorFlow graph.
 
-ALBERT's normaliser works on single characters but for two quotation marks, so the words come from
-`graph_characters`. The best cut of a word is `graph_lattice`'s: SentencePiece's own operation adds
-scores in single precision, the fast tokenizer in double, so that each may take another of two cuts
-with the same score (`00|0` and `0|00`).
+ALBERT's normaliser works on single characters except for two quotation marks, so the words come
+from `graph_characters`. The best segmentation of a word is `graph_lattice`'s: SentencePiece's own
+operation adds scores in single precision, the fast tokenizer in double, so they may resolve ties
+(`00|0` and `0|00`) differently.
 
-Where the normaliser's own table (`Precompiled`) drops characters at the very start of a text or
-behind an added token, the offsets of the fast tokenizer are too small by their number; those given
-here are the ones of the original string.
+If the normaliser's own table (`Precompiled`) drops characters at the very start of a text or after
+an added token, the fast tokenizer's offsets are too small by that many; those here refer to the
+original string.
 """
 
 import json
@@ -23,19 +23,19 @@ from nightloom.text.graph_rows import pick, put, row_ids, splits_of
 from nightloom.text.graph_tables import SPACE, bert_table
 from nightloom.text.graph_words import Pieces, cut_words, normalizer_parts, split_words
 
-MARK = "\u2581"  # stands for the white space before a word
+MARK = "\u2581"  # replaces the white space before a word
 _BY_CHARACTER = {"NFKD", "NFD", "StripAccents", "Lowercase", "Precompiled"}
 _QUOTES = ("``", "''")
 
 
 class Unigram(tf.Module):
-    """The pieces that a fast ALBERT tokenizer gives, without special tokens."""
+    """The pieces of a fast ALBERT tokenizer, without special tokens."""
 
     def __init__(self, spec: dict[str, Any], *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:
-            InputError: a normaliser or a rule for splitting that is not (uncased) ALBERT's.
+            InputError: the normaliser or pre-tokenizer is not (uncased) ALBERT's.
         """
         super().__init__()
         rest, self._quotes = _normalizer(spec["normalizer"])
@@ -53,13 +53,13 @@ class Unigram(tf.Module):
         self._lattice = Lattice(model["vocab"], model["unk_id"])
 
     def __call__(self, texts: tf.Tensor, *, spans: bool = False) -> Pieces:
-        """string [n] → pieces; their spans where asked for."""
+        """string [n] → pieces; with spans on request."""
         words = split_words(*_marked(*self._map(texts)))
         return cut_words(words, self._lattice, spans=spans)
 
 
 def _marked(characters: Characters, rows: tf.Tensor) -> tuple[Characters, tf.Tensor]:
-    """Put MARK before each word that has none; white space before each MARK, so words end there."""
+    """Put MARK before each word without one, and white space before each MARK to end words."""
     mark = ord(MARK)
     kinds = tf.concat([[SPACE], characters.kinds[:-1]], 0)
     first = (kinds == SPACE) | (characters.forced >= 0)
@@ -88,7 +88,7 @@ def _normalizer(normalizer: dict[str, Any] | None) -> tuple[dict[str, Any] | Non
     strange = [name for name in names if name not in _BY_CHARACTER]
     if found not in ((), _QUOTES) or replaced != parts[: len(replaced)]:
         strange.append("Replace")
-    # With accents left, the table `Precompiled` takes several characters at once.
+    # With accents kept, the table `Precompiled` maps several characters at once.
     if names and "StripAccents" not in names[: [*names, "Precompiled"].index("Precompiled")]:
         strange = strange or names
     if strange:

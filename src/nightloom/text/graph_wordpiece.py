@@ -1,8 +1,8 @@
 """BERT's WordPiece inside a TensorFlow graph: strings to pieces, each with its span.
 
-The words come from `graph_characters`. The longest piece that fits is looked for at every
-character at once, then the pieces of each word are linked from its first character on. Plain
-TensorFlow runs it; tensorflow-text is not needed.
+The words come from `graph_characters`. The longest matching piece is searched at every character
+at once, then the pieces of each word are linked from its first character on. It runs in plain
+TensorFlow, without tensorflow-text.
 """
 
 import json
@@ -23,13 +23,13 @@ _DECOMPOSITION = {"NFD", "NFKD"}
 
 
 class WordPiece(tf.Module):
-    """The pieces that a fast WordPiece tokenizer gives, without special tokens."""
+    """The pieces of a fast WordPiece tokenizer, without special tokens."""
 
     def __init__(self, spec: dict[str, Any], *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:
-            InputError: a normaliser or a rule for splitting that is not BERT's.
+            InputError: the normaliser or pre-tokenizer is not BERT's.
         """
         super().__init__()
         normalizer, splitter = spec["normalizer"], spec["pre_tokenizer"]
@@ -49,15 +49,15 @@ class WordPiece(tf.Module):
         )
 
     def __call__(self, texts: tf.Tensor, *, spans: bool = False) -> Pieces:
-        """string [n] → pieces; their spans where asked for."""
+        """string [n] → pieces; with spans on request."""
         return cut_words(split_words(*self._map(texts)), self._cut, spans=spans)
 
 
 class LongestFirst(tf.Module):
-    """Words as code points → from the left, the longest piece that fits, again and again.
+    """Words as code points → the longest matching pieces, greedily from the left.
 
-    A word is one unknown piece where nothing fits at some place, or where it has more characters
-    than `longest`.
+    A word is one unknown piece if nothing matches somewhere, or if it has more than `longest`
+    characters.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class LongestFirst(tf.Module):
         owner = tf.gather(word, begins)
         lengths = splits[1:] - starts
         bad = mark(lengths > self._longest, pick(owner, tf.gather(sizes, begins) == 0))
-        # Of a bad word, only its first place is left.
+        # Of an unknown word, only the first position is kept.
         left = ~tf.gather(bad, owner) | (begins == tf.gather(starts, owner))
         begins, owner = pick(begins, left), pick(owner, left)
         whole = tf.gather(bad, owner)
@@ -95,7 +95,7 @@ class LongestFirst(tf.Module):
     def _fitting(
         self, codes: tf.Tensor, starts: tf.Tensor, limits: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Id and size of the longest piece that fits at each character; size 0: none.
+        """Id and size of the longest piece that matches at each character; size 0: none.
 
         starts: where words begin; limits: for every character, where its word ends.
         """
@@ -126,7 +126,7 @@ class LongestFirst(tf.Module):
 
 
 def check_normalizer(normalizer: dict[str, Any] | None) -> None:
-    """Raise InputError unless it treats every character on its own."""
+    """Raise InputError unless it treats every character separately."""
     parts = normalizer_parts(normalizer)
     names = [part["type"] for part in parts]
     strange = [name for name in names if name not in _BY_CHARACTER | _DECOMPOSITION]

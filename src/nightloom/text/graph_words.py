@@ -1,4 +1,4 @@
-"""What the tokenizers inside a graph share: words, pieces, and their spans."""
+"""Shared by the graph tokenizers: words, pieces and their spans."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ class Pieces(NamedTuple):
 
 
 class Words(NamedTuple):
-    """Words of n strings; the characters lie beside one another, white space is gone."""
+    """Words of n strings; characters are concatenated, without white space."""
 
     characters: Characters
     splits: tf.Tensor  # int64 [words + 1], into the characters
@@ -28,7 +28,7 @@ class Words(NamedTuple):
 
 
 def split_words(characters: Characters, rows: tf.Tensor) -> Words:
-    """Cut at white space and round every character that stands alone."""
+    """Split at white space and around every character that is a word by itself."""
     kinds = characters.kinds
     before = tf.concat([[SPACE], kinds[:-1]], axis=0)
     row_before = tf.concat([[-1], characters.rows[:-1]], axis=0)
@@ -46,7 +46,7 @@ def cut_words(
     *,
     spans: bool,
 ) -> Pieces:
-    """The pieces of words, each different word cut once; an added token is one piece.
+    """The pieces of words, each distinct word tokenized once; an added token is one piece.
 
     cut: code points [n, (characters)], no word empty → ids and sizes in characters, [n, (pieces)].
     """
@@ -91,7 +91,7 @@ def piece_spans(
 
 
 def normalizer_parts(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The steps of a normaliser, nested sequences laid flat."""
+    """The steps of a normaliser, with nested sequences flattened."""
     if normalizer is None:
         return []
     if normalizer["type"] != "Sequence":

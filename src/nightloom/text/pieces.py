@@ -1,4 +1,4 @@
-"""A checkpoint's own tokenizer of word pieces: the fast one for data, its twin in the graph."""
+"""A checkpoint's own tokenizer: the fast one for data, its equivalent in the graph."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from nightloom.encoders.tokenizer_files import TOKENIZER_FILES
 from nightloom.text.graph_tokenizer import GraphTokenizer, load_fast
 
 LEAST = 8
-"""Any length will do to see whether a tokenizer can be put into a graph."""
+"""Any length will do to check that a tokenizer can be put into a graph."""
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,7 +20,7 @@ NEEDS: tuple[str, ...] = ()
 
 
 def adapt(context: BuildContext) -> dict[str, Any]:
-    """Copy the tokenizer's files out of the checkpoint.
+    """Copy the tokenizer's files from the checkpoint.
 
     Raises:
         InputError: It cannot be put into the exported graph; found before anything is trained.
@@ -34,12 +34,12 @@ def adapt(context: BuildContext) -> dict[str, Any]:
 
 
 def load(folder: Path, *, length: int) -> "PieceTokenizer":
-    """The tokenizer in `folder`, cutting texts to `length` pieces, special ones included."""
+    """The tokenizer in `folder`, truncating texts to `length` pieces including special ones."""
     return PieceTokenizer(folder, length=length)
 
 
 class PieceTokenizer:
-    """Texts to ids of word pieces, batched, by the tokenizers library."""
+    """Texts to word-piece ids, batched, by the tokenizers library."""
 
     def __init__(self, folder: Path, *, length: int) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""The contract of all tokenizers, and of the modules that have them."""
+"""The interface of all tokenizers, and of their modules."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 
 class Tokenizer(Protocol):
-    """Texts to token ids, for data and inside an exported graph alike."""
+    """Texts to token ids, for data as well as in an exported graph."""
 
     def encode(self, texts: list[str]) -> "pa.ListArray":
-        """Token ids of each text, list<int32>, special tokens included, cut to the length."""
+        """Token ids of each text, list<int32>, including special tokens, truncated."""
 
     def graph(self) -> "tf.Module":
         """A module that maps string [n] to int32 ids, ragged [n, (tokens)], the same ids."""
 
 
 class TokenizerKind(Protocol):
-    """What a tokenizer's module has; a family's record names it."""
+    """The hooks of a tokenizer's module, which a family's record names."""
 
     NEEDS: tuple[str, ...]
-    """Modules without which TensorFlow cannot load a SavedModel with its graph."""
+    """Modules that TensorFlow needs to load a SavedModel with its graph."""
 
     def adapt(self, context: "BuildContext") -> dict[str, Any]:
         """Write the tokenizer's files to `context.out`; its facts, with `vocabulary`."""
 
     def load(self, folder: Path, *, length: int) -> Tokenizer:
-        """The tokenizer that `adapt` wrote, cutting texts to `length` tokens."""
+        """The tokenizer that `adapt` wrote, truncating texts to `length` tokens."""

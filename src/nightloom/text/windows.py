@@ -1,9 +1,9 @@
-"""Windows over rows that are longer than a model takes: nothing is cut off.
+"""Windows over rows that are too long for a model, so that nothing is cut off.
 
-A row of pieces is covered by windows of `room` pieces that have `overlap` pieces in common, the
-last one moved back so that it is full. Of two windows that share pieces, the first decides the
-left half of them and the second the right half: each piece is decided once, with as much context
-on both sides as there can be.
+A row of pieces is covered by windows of `room` pieces that overlap by `overlap` pieces; the last
+one is moved back to be full. Of two overlapping windows, the first decides the left half of the
+shared pieces and the second the right half: each piece is decided once, with as much context as
+possible on both sides.
 """
 
 from typing import NamedTuple
@@ -24,9 +24,9 @@ class Windows(NamedTuple):
     start: np.ndarray
     size: np.ndarray
     low: np.ndarray
-    """First piece that this window decides."""
+    """First piece decided by this window."""
     high: np.ndarray
-    """Piece behind the last one that it decides."""
+    """Piece after the last one decided by this window."""
 
 
 def cover(lengths: np.ndarray, *, room: int, overlap: int) -> Windows:
@@ -47,7 +47,7 @@ def cover(lengths: np.ndarray, *, room: int, overlap: int) -> Windows:
 
 
 def room_of(length: int, *, specials: int, overlap: int) -> int:
-    """Pieces of a row that fit beside the special tokens.
+    """Pieces of a row that fit next to the special tokens.
 
     Raises:
         InputError: There is no room, or it is not larger than the overlap.
@@ -60,7 +60,7 @@ def room_of(length: int, *, specials: int, overlap: int) -> int:
         )
     if overlap >= room:
         raise InputError(
-            f"model.overlap={overlap}: expected less than {room}, the pieces that a window of "
-            f"model.length={length} has beside its special tokens"
+            f"model.overlap={overlap}: expected less than {room}, the pieces in a window of "
+            f"model.length={length} without its special tokens"
         )
     return room

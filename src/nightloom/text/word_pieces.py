@@ -1,8 +1,8 @@
-"""Sentences that are split into words already → word pieces, each different word cut once.
+"""Sentences already split into words → word pieces, each distinct word tokenized once.
 
-A fast tokenizer cuts every word of a pre-split sentence on its own, so what it gives for a word is
-the same wherever the word stands. Text repeats its words: looking up those that were cut costs a
-quarter of cutting all of them.
+A fast tokenizer splits each word of a pre-split sentence separately, so its pieces are the same
+wherever it occurs. Text repeats its words: looking up known words costs a quarter of tokenizing
+all of them.
 """
 
 import json
@@ -26,7 +26,7 @@ class CutWords(NamedTuple):
     counts: np.ndarray
     """int64 [words]: pieces of each word, at least one."""
     dropped: int
-    """Words of which the tokenizer keeps nothing; they became the unknown piece."""
+    """Words that the tokenizer dropped; they became the unknown piece."""
 
 
 class WordCutter:
@@ -44,7 +44,7 @@ class WordCutter:
         self._backend.no_padding()
         if fast.unk_token_id is None:
             raise InputError(
-                f"expected a tokenizer with an unknown piece, for words of which it keeps nothing; "
+                f"expected a tokenizer with an unknown piece, for words that it drops; "
                 f"the one in {folder} has none"
             )
         self._unknown = int(fast.unk_token_id)
@@ -52,15 +52,15 @@ class WordCutter:
         probe = self._backend.encode("a")
         inner = [place for place, mask in enumerate(probe.special_tokens_mask) if not mask]
         self.before: list[int] = probe.ids[: inner[0]]
-        """Ids of the special tokens in front of a sentence."""
+        """Ids of the special tokens before a sentence."""
         self.after: list[int] = probe.ids[inner[-1] + 1 :]
         self.limit = int(fast.model_max_length)
-        """Most pieces, special ones included, that the checkpoint takes."""
+        """The checkpoint's maximum number of pieces, including special ones."""
 
     def cut(self, words: pa.Array, begins: np.ndarray) -> CutWords:
-        """Pieces of `words` (string [n]); `begins`, bool [n]: which ones begin a sentence."""
+        """Pieces of `words` (string [n]); `begins`, bool [n]: which begin a sentence."""
         if self._spaced:
-            # such a tokenizer tells a word inside a text by the space in front of it
+            # such a tokenizer recognises a word inside a text by the space before it
             gaps = pc.if_else(pa.array(begins), pa.scalar(""), pa.scalar(" "))
             words = pc.binary_join_element_wise(gaps, words, "")
         distinct = words.dictionary_encode()
@@ -80,14 +80,14 @@ class WordCutter:
 
 
 def ragged_range(counts: np.ndarray) -> np.ndarray:
-    """0 ... count - 1 for each count, one after the other, int64."""
+    """0 ... count - 1 for each count, concatenated, int64."""
     total = int(counts.sum())
     found: np.ndarray = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     return found
 
 
 def _marks_spaces_only(splitter: dict[str, Any] | None) -> bool:
-    """Whether words are told by the space before them, and none is put before the first."""
+    """Whether words are recognised by the space before them, and the first gets none."""
     return any(
         part["type"] == "ByteLevel" and not part["add_prefix_space"] for part in _parts(splitter)
     )

@@ -1,4 +1,4 @@
-"""A vocabulary of words, adapted on the training split; its tokenizer is Keras' TextVectorization.
+"""A word vocabulary, adapted on the training split; its tokenizer is Keras' TextVectorization.
 
 The same layer adapts, encodes and goes into the exported graph, so the three cannot differ.
 """
@@ -19,12 +19,12 @@ from nightloom.settings.model import WordVocabularySettings
 VOCABULARY = "vocabulary.txt"
 DESCRIPTION = "words.json"
 ADAPT_ROWS = 1024
-"""Texts that are counted at once: 130 times as fast as one at a time."""
+"""Texts counted per call: 130 times as fast as one at a time."""
 NEEDS: tuple[str, ...] = ()
 
 
 def adapt(context: BuildContext) -> dict[str, Any]:
-    """Count the words of the training split; writes the vocabulary, one word a line."""
+    """Count the words of the training split; writes the vocabulary, one word per line."""
     settings = context.group("tokenizer", WordVocabularySettings)
     layer = _layer(settings.standardize, settings.vocabulary_size)
     rows = context.facts("dataset", DataFacts).rows["train"]
@@ -47,14 +47,14 @@ def adapt(context: BuildContext) -> dict[str, Any]:
 
 
 def load(folder: Path, *, length: int) -> "WordTokenizer":
-    """The tokenizer in `folder`, cutting texts to `length` words."""
+    """The tokenizer in `folder`, truncating texts to `length` words."""
     words = (folder / VOCABULARY).read_text("utf-8").removesuffix("\n").split("\n")
     description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
     return WordTokenizer(words, standardize=description["standardize"], length=length)
 
 
 class WordTokenizer:
-    """Texts to word ids; 1 stands for an unknown word, 0 for padding."""
+    """Texts to word ids; 1 is an unknown word, 0 is padding."""
 
     def __init__(self, words: list[str], *, standardize: str, length: int) -> None:
         self._layer = _layer(standardize, len(words))

@@ -1,4 +1,4 @@
-"""Work that is done ahead of its use, or after it, in order, on threads of its own."""
+"""Work done ahead of its use, or after it, in order, on separate threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 def ahead(
     call: Callable[[Item], Result], items: Iterable[Item], *, threads: int = 1
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with what `call` gives for it; never more than `threads` + 1 results wait."""
+    """Each item with the result of `call`; at most `threads` + 1 results are buffered."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
@@ -25,23 +25,23 @@ def ahead(
 
 
 class Behind:
-    """Jobs that are done one after the other while the caller goes on."""
+    """Jobs that run one after the other while the caller continues."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
 
     def wait(self) -> None:
-        """Until the last job is done; raises what it raised."""
+        """Wait for the last job; raises what it raised."""
         last, self._last = self._last, None
         if last is not None:
             last.result()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Start a job once the one before is done."""
+        """Start a job once the previous one is done."""
         self.wait()
         self._last = self._pool.submit(job)
 
     def close(self) -> None:
-        """Let the last job end, whatever comes of it."""
+        """Let the last job end, ignoring its outcome."""
         self._pool.shutdown(wait=True)

@@ -1,8 +1,8 @@
-"""Batches of a handful of shapes: bucketed by length, or several examples packed in a row.
+"""Batches of a few shapes: bucketed by length, or several examples packed in a row.
 
-XLA compiles a program for every shape, so there must be few; and arithmetic on padding is lost, so
-rows must be nearly full. *Bucketing* gives each example a row and picks the few widths that waste
-least; *packing* lays examples end to end in rows of one width, as far as attention is kept inside
+XLA compiles a program for every shape, so there must be few; and arithmetic on padding is wasted,
+so rows must be nearly full. *Bucketing* gives each example a row and picks the few widths that
+waste least; *packing* puts examples end to end in rows of one width, with attention confined to
 each example (Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination").
 """
 
@@ -15,7 +15,7 @@ from nightloom.data.labels.ignored import IGNORED
 from nightloom.training.examples import Examples, FeatureExamples
 
 STEP = 8
-"""Widths are multiples of this many tokens, unless the model has no positions for so many."""
+"""Widths are multiples of this many tokens, unless the model has too few positions."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Layout:
     widths: tuple[int, ...]
     """Row widths, ascending; packing has one."""
     rows: tuple[int, ...]
-    """Rows of a batch of each width."""
+    """Rows per batch, for each width."""
     slots: int
-    """Most examples in a batch; bucketing: as many as rows."""
+    """Maximum examples per batch; with bucketing, one per row."""
     packed: bool
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which examples make a batch, and where each lies in it."""
+    """The examples of a batch, and the place of each."""
 
     bucket: int
     """Index into the layout's widths."""
@@ -48,9 +48,9 @@ class Place:
 def bucketed(
     lengths: np.ndarray, *, batch_size: int, shapes: int, most: int, share: int = 1
 ) -> Layout:
-    """One example a row, `shapes` widths at most, `batch_size` rows (a multiple of `share`).
+    """One example per row, at most `shapes` widths, `batch_size` rows (a multiple of `share`).
 
-    `most`: tokens that the model has positions for; no length is greater, and no width.
+    `most`: the model's number of positions; no length or width exceeds it.
     """
     widths = tuple(min(width, most) for width in choose_widths(lengths, shapes))
     rows = -(-batch_size // share) * share
@@ -58,12 +58,12 @@ def bucketed(
 
 
 def single(*, batch_size: int) -> Layout:
-    """One vector of features a row."""
+    """One feature vector per row."""
     return Layout((1,), (batch_size,), batch_size, packed=False)
 
 
 def packed(lengths: np.ndarray, *, batch_size: int, width: int) -> Layout:
-    """Rows of `width` tokens that hold `batch_size` examples of mean length."""
+    """Rows of `width` tokens that fit `batch_size` examples of mean length."""
     mean = float(lengths.mean()) if len(lengths) else 1.0
     width = max(width, _round_up(int(lengths.max(initial=1))))
     rows = max(1, round(batch_size * mean / width))
@@ -72,7 +72,7 @@ def packed(lengths: np.ndarray, *, batch_size: int, width: int) -> Layout:
 
 
 def choose_widths(lengths: np.ndarray, count: int) -> tuple[int, ...]:
-    """The at most `count` widths, multiples of `STEP`, that pad `lengths` least in total.
+    """At most `count` widths, multiples of `STEP`, that minimise the total padding of `lengths`.
 
     Dynamic programming over the histogram of rounded lengths; exact.
     """
@@ -103,7 +103,7 @@ def choose_widths(lengths: np.ndarray, count: int) -> tuple[int, ...]:
 def places(
     lengths: np.ndarray, layout: Layout, *, order: np.random.Generator | None
 ) -> list[Place]:
-    """Divide all examples into batches; shuffled where `order` is given, else by length."""
+    """Divide all examples into batches; shuffled if `order` is given, else by length."""
     index = np.arange(len(lengths))
     if order is not None:
         index = order.permutation(index)
@@ -114,7 +114,7 @@ def places(
 
 
 def count_batches(lengths: np.ndarray, layout: Layout) -> list[int]:
-    """How many batches of each width all examples make, in any order; not where they are packed."""
+    """Number of batches of each width, in any order; not for packed layouts."""
     sizes = np.bincount(np.searchsorted(layout.widths, lengths), minlength=len(layout.widths))
     return [-(-int(size) // rows) for size, rows in zip(sizes, layout.rows, strict=True)]
 
@@ -132,7 +132,7 @@ def _fill_buckets(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> lis
 
 
 def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
-    """First fit over the open rows of one batch after the other."""
+    """First fit over the open rows of each batch in turn."""
     width, rows = layout.widths[0], layout.rows[0]
     found: list[Place] = []
     waiting = deque(index.tolist())
@@ -146,7 +146,7 @@ def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]
             row = next((r for r in range(rows) if used[r] + length <= width), None)
             if row is None or len(chosen) == layout.slots:
                 left.append(example)
-                # look a little further for short ones that still fit, then close the batch
+                # look a little further for short examples that still fit, then close the batch
                 if len(left) >= 2 * rows + 8 or len(chosen) == layout.slots:
                     break
             else:
@@ -161,7 +161,7 @@ def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]
 def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, np.ndarray]:
     """The arrays of one batch: ids, segments, positions, first, labels (see `models.contract`).
 
-    Of features: features and labels.
+    For features: features and labels.
     """
     if isinstance(examples, FeatureExamples):
         return _materialise_features(examples, layout, place)
@@ -215,7 +215,7 @@ def _ordinals(rows: np.ndarray) -> np.ndarray:
 
 
 def places_in_order(examples: Examples, layout: Layout) -> list[Place]:
-    """All batches, unshuffled: for scoring."""
+    """All batches, unshuffled, for scoring."""
     return places(examples.lengths, layout, order=None)
 
 

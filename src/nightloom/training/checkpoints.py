@@ -1,8 +1,8 @@
-"""Checkpoints of a training run: what a killed run goes on from.
+"""Checkpoints of a training run, from which a killed run resumes.
 
 One file holds weights, optimizer state and position (safetensors, the position in its metadata);
 `latest.json` names it with its SHA-256 and is replaced atomically after the file is synced. The
-file before it is removed last, so that there is a whole one at any moment.
+previous file is removed last, so there is a valid one at any moment.
 """
 
 import json
@@ -22,13 +22,13 @@ LATEST = "latest.json"
 
 @dataclass
 class Position:
-    """How far a training run has come."""
+    """How far a training run has got."""
 
     epoch: int = 0
     step: int = 0
     """Steps done in this epoch."""
     steps: int = 0
-    """Steps done in all."""
+    """Steps done in total."""
     loss_sum: float = 0.0
     """Sum of the steps' losses in this epoch."""
     best_score: float | None = None
@@ -37,19 +37,19 @@ class Position:
     waited: int = 0
     """Epochs since the best one."""
     seconds: float = 0.0
-    """Time spent so far, over all tries."""
+    """Time spent so far, in all attempts."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Checkpoints:
-    """The checkpoints of one training run, in a folder of its own."""
+    """The checkpoints of one training run, in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, position: Position, arrays: dict[str, np.ndarray]) -> None:
-        """Write a checkpoint and forget the one before it."""
+        """Write a checkpoint and remove the previous one."""
         path = self.folder / f"step-{position.steps:09d}-{position.epoch:05d}.safetensors"
         self._write(path, arrays)
         entry = {
@@ -71,16 +71,16 @@ class Checkpoints:
     def load(
         self, *, warn: Callable[[str], None] = lambda message: None
     ) -> tuple[Position, dict[str, np.ndarray]] | None:
-        """The latest checkpoint, or None where there is none that is whole.
+        """The latest checkpoint, or None if there is no valid one.
 
-        `warn` is told of one that is not.
+        `warn` is called for a damaged one.
         """
         if not any(self.folder.glob("[!.]*")):
             return None
         try:
             return self._load()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            warn(f"the checkpoint is not whole ({' '.join(str(error).split())}); starting anew")
+            warn(f"the checkpoint is damaged ({' '.join(str(error).split())}); starting over")
             return None
 
     def _load(self) -> tuple[Position, dict[str, np.ndarray]]:
@@ -104,16 +104,16 @@ class Checkpoints:
             raise ValueError(f"{path.name} was altered")
 
     def save_best(self, epoch: int, arrays: dict[str, np.ndarray]) -> str:
-        """Keep the weights of the best epoch, durable before a `Position` names it; its SHA-256."""
+        """Store the best epoch's weights, synced before a `Position` names them; their SHA-256."""
         self._write(self.best_path(epoch), arrays)
         return digest_of_file(self.best_path(epoch))
 
     def best_path(self, epoch: int) -> Path:
-        """Where the weights of an epoch lie that was the best."""
+        """The path of the weights of a best epoch."""
         return self.folder / f"best-{epoch:05d}.safetensors"
 
     def forget_worse(self, epoch: int) -> None:
-        """Remove the weights of epochs that were the best before."""
+        """Remove the weights of earlier best epochs."""
         for old in self.folder.glob("best-*.safetensors"):
             if old != self.best_path(epoch):
                 old.unlink()

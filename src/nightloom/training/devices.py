@@ -10,24 +10,24 @@ from nightloom.errors import InputError
 from nightloom.settings.train import TrainSettings
 
 LEAST_EXAMPLES = 8
-"""Batches are not divided into smaller ones than this to compute them side by side."""
+"""Batches are not divided into smaller ones than this for parallel computation."""
 STEPS_A_CALL = 16
-"""On a GPU. A call of small steps takes some tens of milliseconds, one of large ones a second."""
+"""On a GPU. A call of small steps takes tens of milliseconds, one of large steps a second."""
 
 
 def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
-    """Set this process up and give the strategy to train under.
+    """Configure this process and return the strategy to train under.
 
-    GPU memory is taken as it is needed. One device gives TensorFlow's default strategy, several a
-    `MirroredStrategy`: each has all weights and a share of every batch, gradients are summed.
+    GPU memory is allocated as needed. One device means TensorFlow's default strategy, several a
+    `MirroredStrategy`: each has all weights and a share of every batch, and gradients are summed.
 
     Raises:
-        InputError: A device that the settings name is not there.
+        InputError: A device named in the settings does not exist.
     """
     gpus = _take_memory_as_needed()
     devices = resolve(settings.devices)
     if gpus and all(name.startswith("CPU") for name in devices):
-        with suppress(RuntimeError):  # a stage before this one has used them
+        with suppress(RuntimeError):  # an earlier stage has used them
             tf.config.set_visible_devices([], "GPU")
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -40,17 +40,17 @@ def prepare(settings: TrainSettings) -> tf.distribute.Strategy:
 
 
 def prepare_to_score() -> None:
-    """Set this process up for the same scores, to the bit, whatever it did before."""
+    """Configure this process for bit-identical scores, whatever it did before."""
     _take_memory_as_needed()
     tf.config.experimental.enable_op_determinism()
     _add_in_order()
 
 
 def _add_in_order() -> None:
-    """Sums of several tensors are added as they stand in the graph.
+    """Make sums of several tensors follow the order of the graph.
 
-    TensorFlow's optimiser may have them added to a variable in the order in which they are done,
-    which depends on chance; and two calls of one graph at once would share that variable.
+    TensorFlow's optimiser may add them to a variable in the order in which they are computed, which
+    is not deterministic; and two concurrent calls of a graph would share that variable.
     """
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
@@ -60,16 +60,16 @@ def _take_memory_as_needed() -> list[tf.config.PhysicalDevice]:
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # already in use with the setting it has
+        except RuntimeError:  # already in use with its current setting
             break
     return gpus
 
 
 def side_by_side(wanted: int, *, batch_size: int, strategy: tf.distribute.Strategy) -> int:
-    """Into how many batches a CPU divides each step, to compute them at the same time.
+    """The number of batches into which a CPU divides each step, to compute them in parallel.
 
-    `wanted`, as far as each keeps `LEAST_EXAMPLES`; one on a GPU, which is kept busy by one, and
-    one on each of several devices. Does not depend on the number of cores, nor do the results.
+    `wanted`, as long as each keeps `LEAST_EXAMPLES`; one on a GPU, which one keeps busy, and one on
+    each of several devices. It is independent of the number of cores, and so are the results.
     """
     if strategy.num_replicas_in_sync > 1 or tf.config.list_logical_devices("GPU"):
         return 1
@@ -78,7 +78,7 @@ def side_by_side(wanted: int, *, batch_size: int, strategy: tf.distribute.Strate
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers made inside compute so (a Keras policy), whatever this process did before."""
+    """Inside, new layers compute in this Keras policy, whatever this process did before."""
     import keras
 
     before = keras.config.dtype_policy()
@@ -90,15 +90,15 @@ def computing_in(precision: str) -> Iterator[None]:
 
 
 def steps_a_call(strategy: tf.distribute.Strategy) -> int:
-    """Steps that one call holds: a GPU would wait for the host between them, a CPU does not."""
+    """Steps per call: between calls a GPU waits for the host, a CPU does not."""
     return STEPS_A_CALL if tf.config.list_logical_devices("GPU") else 1
 
 
 def _way(kind: str) -> str:
-    """What to do where a device is not there."""
+    """Advice if a device does not exist."""
     if kind == "GPU" and (why := idle_gpu()):
         return f"{why}, or set train.devices=cpu"
-    return "set train.devices=cpu" if kind == "GPU" else "train.devices=auto takes what there is"
+    return "set train.devices=cpu" if kind == "GPU" else "train.devices=auto uses what there is"
 
 
 def resolve(wanted: tuple[str, ...]) -> list[str]:
@@ -116,8 +116,7 @@ def resolve(wanted: tuple[str, ...]) -> list[str]:
         if not chosen or chosen[0] not in there[kind]:
             listed = ", ".join(d.lower() for d in there["CPU"] + there["GPU"])
             raise InputError(
-                f"expected devices that are there ({listed}) in train.devices, got {name}; "
-                f"{_way(kind)}"
+                f"expected existing devices ({listed}) in train.devices, got {name}; {_way(kind)}"
             )
         found.extend(chosen)
     return found

@@ -1,4 +1,4 @@
-"""Encoded examples in memory: token ids in one flat array, or one vector of features each."""
+"""Encoded examples in memory: token ids in one flat array, or one feature vector each."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,17 @@ class TokenExamples:
     """The rows of one encoded split."""
 
     ids: np.ndarray
-    """int32 [all tokens]: the rows one after the other, no padding."""
+    """int32 [all tokens]: the rows concatenated, without padding."""
     offsets: np.ndarray
     """int64 [rows + 1]: where each row begins in `ids`."""
     labels: np.ndarray
-    """int32 [rows] (a class a row) or [all tokens] (a tag a token, `IGNORED` where none)."""
+    """int32 [rows] (a class per row) or [all tokens] (a tag per token, `IGNORED` if none)."""
     per_token: bool
-    """Whether every token has a label of its own."""
+    """Whether every token has its own label."""
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [rows]: tokens of each row."""
+        """int64 [rows]: tokens per row."""
         return np.diff(self.offsets)
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ Examples = TokenExamples | FeatureExamples
 def read_examples(path: Path) -> Examples:
     """Read a split (an Arrow stream) that a stage wrote.
 
-    Its columns are `ids` and `label` (a class) or `labels` (a tag a token), or `features` and
+    Its columns are `ids` and `label` (a class) or `labels` (a tag per token), or `features` and
     `label`.
     """
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:

@@ -1,4 +1,4 @@
-"""A feed: an epoch's steps follow from its number, so that a run can go on from any of them."""
+"""A feed: an epoch's steps follow from its number, so a run can resume at any of them."""
 
 from collections import Counter, defaultdict
 from functools import lru_cache
@@ -10,20 +10,20 @@ from nightloom.training.examples import Examples
 
 Arrays = dict[str, np.ndarray]
 RARE = 8
-"""Where no shape has at least so many steps in the first epoch, compiling does not pay."""
+"""If no shape has at least this many steps in the first epoch, compiling does not pay."""
 
 
 class ExampleFeed:
     """Steps over encoded examples; each step has `group` batches of one shape.
 
-    A group is what one step of the optimizer sees: the batches that each device computes side by
-    side, times devices, times accumulation.
+    A group is what one optimizer step sees: the batches that each device computes in parallel,
+    times devices, times accumulation.
     """
 
     def __init__(
         self, examples: Examples, layout: Layout, *, seed: int, group: int = 1, run: int = 1
     ) -> None:
-        """`run`: so many steps of one shape follow each other, for they go into one call."""
+        """`run`: this many steps of one shape follow each other, to go into one call."""
         self._examples = examples
         self._layout = layout
         self._seed = seed
@@ -54,7 +54,7 @@ class ExampleFeed:
         return groups
 
     def _runs(self, groups: list[list[Place]], order: np.random.Generator) -> list[list[Place]]:
-        """The same steps, those of one shape in runs, the runs in another random order."""
+        """The same steps, with those of one shape in runs, and the runs in random order."""
         alike: dict[int, list[list[Place]]] = defaultdict(list)
         for group in groups:
             alike[group[0].bucket].append(group)
@@ -70,8 +70,7 @@ class ExampleFeed:
         return max(self._counts(), default=0) >= RARE
 
     def count(self) -> int:
-        """Steps of an epoch; where rows are packed those of the first, others may have one or two
-        more or less."""
+        """Steps per epoch; with packed rows those of the first, others may differ by one or two."""
         return sum(self._counts())
 
     def _counts(self) -> list[int]:
@@ -82,7 +81,7 @@ class ExampleFeed:
         return [-(-count // self._group) for count in batches]
 
     def shapes(self) -> list[Arrays]:
-        """A batch of each shape, the most frequent first."""
+        """One batch of each shape, the most frequent first."""
         first = self.steps(0)
         found = {step[0].bucket: step for step in reversed(first)}
         frequent = Counter(step[0].bucket for step in first).most_common()
@@ -93,7 +92,7 @@ class ExampleFeed:
         return sum(len(place.examples) for place in step)
 
     def shape(self, step: list[Place]) -> int:
-        """Which of the layout's widths its batches have."""
+        """The index of its batches' width in the layout."""
         return step[0].bucket
 
     def arrays(self, step: list[Place]) -> list[Arrays]:

@@ -1,8 +1,8 @@
 """The training loop: epochs of known steps, validation, best weights, resuming anywhere.
 
-Everything that a step depends on follows from the settings and the step's number (order of the
-examples, seed of dropout, rate) or lies in the checkpoint (weights, optimizer state), so that a
-resumed run does the same steps as an undisturbed one.
+Everything a step depends on either follows from the settings and the step's number (order of the
+examples, seed of dropout, learning rate) or is in the checkpoint (weights, optimizer state), so a
+resumed run performs the same steps as an undisturbed one.
 """
 
 import copy
@@ -25,9 +25,9 @@ from nightloom.training.checkpoints import Checkpoints, Position
 from nightloom.training.step import Call, Stepper
 
 FETCH = 20
-"""Losses are fetched from the device every so many steps, those of the last call later."""
+"""Losses are fetched from the device every this many steps, except those of the last call."""
 CHECKPOINT_SHARE = 0.05
-"""Checkpoints take at most this share of the time, however large the model is."""
+"""Maximum share of the time spent on checkpoints, however large the model."""
 
 
 class Feed(Protocol):
@@ -40,23 +40,23 @@ class Feed(Protocol):
         """Examples in a step."""
 
     def shape(self, step: Any) -> int:
-        """Which of the shapes the batches of a step have."""
+        """The index of the shape of a step's batches."""
 
     def arrays(self, step: Any) -> list[dict[str, np.ndarray]]:
         """The batches of a step."""
 
     def shapes(self) -> list[dict[str, np.ndarray]]:
-        """A batch of each shape."""
+        """One batch of each shape."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training came to; the model holds the weights of the best epoch."""
+    """The outcome of training; the model has the best epoch's weights."""
 
     history: list[dict[str, Any]]
-    """One row an epoch: loss, rate, validation metrics."""
+    """One row per epoch: loss, learning rate, validation metrics."""
     timings: list[dict[str, Any]]
-    """One row an epoch: seconds and rows/s, the tries that were killed included."""
+    """One row per epoch: seconds and rows/s, including killed attempts."""
     best_epoch: int
     best_score: float
     monitor: str
@@ -79,7 +79,7 @@ class Loop:
         report: Report,
         at_once: int = 1,
     ) -> None:
-        """`at_once`: steps that a call may hold. Does not change the result."""
+        """`at_once`: maximum steps per call. Does not change the result."""
         self.model = model
         self.optimizer = optimizer
         self.stepper = stepper
@@ -100,8 +100,8 @@ class Loop:
         """Train from the latest checkpoint, or from the start.
 
         Raises:
-            RunError: The loss is no number any more.
-            Interrupted: It was asked to end; the checkpoint is written.
+            RunError: The loss is not finite.
+            Interrupted: A stop was requested; the checkpoint is written.
         """
         self._resume()
         position = self.position
@@ -171,13 +171,13 @@ class Loop:
 
     @property
     def _fetched(self) -> int:
-        """Steps of this epoch whose losses have come."""
+        """Steps of this epoch whose losses have arrived."""
         return max(1, self.position.step - sum(len(losses) for losses in self._pending))
 
     def _groups(self, steps: list[Any]) -> Iterator[tuple[int, list[Any]]]:
-        """The steps that are left, consecutive ones of one shape together.
+        """The remaining steps, with consecutive ones of one shape grouped.
 
-        Each group with the number of its first step, counted from the start of training.
+        Each group has the number of its first step, counted from the start of training.
         """
         before, start = self.position.steps - self.position.step, self.position.step
         while start < len(steps):
@@ -230,7 +230,7 @@ class Loop:
         self._save(is_best=is_best)
 
     def _fetch(self, *, all_of_them: bool = True) -> None:
-        """Add up the losses that have come; the last call's only if `all_of_them`."""
+        """Add up the losses that have arrived; the last call's only if `all_of_them`."""
         position = self.position
         kept = [] if all_of_them else self._pending[-1:]
         step = position.step - sum(len(losses) for losses in self._pending)
@@ -247,7 +247,7 @@ class Loop:
         self._pending = kept
 
     def _save(self, *, is_best: bool = False) -> None:
-        """Take a copy of everything; it is written while training goes on."""
+        """Copy everything; it is written while training continues."""
         self._saving.wait()
         began, position = time.monotonic(), copy.deepcopy(self.position)
         weights = state(self.model)
@@ -276,7 +276,7 @@ class Loop:
         position, arrays = found
         saved = _below(arrays, "optimizer/")
         if saved.keys() != {variable.path for variable in self.optimizer.variables}:
-            self.report.warn("the checkpoint is of another optimizer; training starts anew")
+            self.report.warn("the checkpoint is from another optimizer; training starts over")
             return
         self.position = position
         load_state(self.model, _below(arrays, "model/"))

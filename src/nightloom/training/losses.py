@@ -1,4 +1,4 @@
-"""The loss that training lowers."""
+"""The training loss."""
 
 import tensorflow as tf
 
@@ -6,9 +6,9 @@ import tensorflow as tf
 def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, *, smoothing: float) -> tf.Tensor:
     """Sum of the cross-entropies of all scored labels, float32 scalar.
 
-    labels: int32 [...], below zero where nothing is scored; logits: float32 [..., classes]. A share
-    `smoothing` of each target is spread evenly over the classes. A product with the one-hot targets
-    instead of a look-up: the gradient of that is a scatter.
+    labels: int32 [...], negative if not scored; logits: float32 [..., classes]. A share `smoothing`
+    of each target is spread evenly over the classes. Multiplies by one-hot targets because the
+    gradient of a look-up would be a scatter.
     """
     scored = tf.cast(labels >= 0, tf.float32)
     wanted = tf.one_hot(labels, logits.shape[-1])

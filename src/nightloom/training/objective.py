@@ -1,4 +1,4 @@
-"""What training optimises for: which score tells the best epoch, from a model's outputs."""
+"""The validation score that selects the best epoch, from a model's outputs."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,26 +11,26 @@ from nightloom.training.stitching import Stitching, read_stitching
 
 
 class Objective(Protocol):
-    """Scores the outputs for the validation part."""
+    """Scores the outputs on the validation part."""
 
     monitor: str
-    """Name of the metric by which the best epoch is chosen; higher is better."""
+    """The metric that selects the best epoch; higher is better."""
 
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Metrics from logits [n, classes] and labels [n], a row an example or a token."""
+        """Metrics from logits [n, classes] and labels [n], one row per example or token."""
 
 
 class Classification:
-    """One class an example."""
+    """One class per example."""
 
     def __init__(self, monitor: str = "accuracy") -> None:
         """`monitor`: `accuracy` or `macro_f1`."""
         self.monitor = monitor
 
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Accuracy, macro F1 where the best epoch is chosen by it, mean cross-entropy.
+        """Accuracy, macro F1 if it selects the best epoch, mean cross-entropy.
 
-        A row an example.
+        One row per example.
         """
         logits, known = outputs.astype(np.float64), labels.astype(np.int64)
         predicted = logits.argmax(axis=1)
@@ -43,19 +43,19 @@ class Classification:
 
 
 class Entities:
-    """A tag a piece, counted as whole entities of whole sentences, strictly IOB2."""
+    """A tag per piece, scored as whole entities of whole sentences, strict IOB2."""
 
     monitor = "f1"
 
     def __init__(self, stitching: Stitching, label_names: Sequence[str]) -> None:
-        """`stitching`: of the split that is scored."""
+        """`stitching`: that of the scored split."""
         self._stitching = stitching
         self._names = np.array(label_names, dtype=object)
 
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """F1, precision, recall over entities, accuracy over words, mean cross-entropy.
 
-        A row a piece, of all examples; the loss is over all labelled pieces.
+        One row per piece, of all examples; the loss is over all labelled pieces.
         """
         logits, known = outputs, labels
         predicted = self._stitching.words(logits.argmax(axis=1))
@@ -79,18 +79,18 @@ class Entities:
 
 
 def classification(examples: ArtifactFiles, *, metric: str) -> Classification:
-    """Of the validation part of texts with a class each, as the gate judges them."""
+    """The objective for classified texts, by the gate's metric."""
     return Classification(metric)
 
 
 def entities(examples: ArtifactFiles, *, metric: str) -> Entities:
-    """Of the validation part of tagged sentences, for which the gate has one metric."""
+    """The objective for tagged sentences, for which the gate has one metric."""
     stitching = read_stitching(examples.path / "valid.arrow")
     return Entities(stitching, examples.facts["label_names"])
 
 
 def _macro_f1(predicted: np.ndarray, known: np.ndarray) -> float:
-    """Mean F1 over the classes that occur among the labels or the predictions; int [n], int [n]."""
+    """Mean F1 over classes that occur in labels or predictions; int [n], int [n]."""
     size = int(max(predicted.max(), known.max())) + 1
     right = np.bincount(known[predicted == known], minlength=size)
     total = np.bincount(predicted, minlength=size) + np.bincount(known, minlength=size)

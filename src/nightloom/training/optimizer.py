@@ -6,14 +6,14 @@ import tensorflow as tf
 from nightloom.settings.train import TrainSettings
 
 UNDECAYED = ("bias", "gamma", "beta", "norm")
-"""Variables whose names hold one of these are not decayed (Loshchilov & Hutter 2019; BERT)."""
+"""Variables with one of these in their name are not decayed (Loshchilov & Hutter 2019; BERT)."""
 
 
 @keras.saving.register_keras_serializable("nightloom")
 class LinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up from zero to `peak`, then constant, or linear down to zero.
+    """Linear warm-up from zero to `peak`, then constant or linear decay to zero.
 
-    Counted in steps of the optimizer. The first step already has a rate above zero.
+    Counted in optimizer steps. The first step already has a rate above zero.
     """
 
     def __init__(self, peak: float, *, warmup_steps: int, total_steps: int, decay: bool) -> None:
@@ -45,7 +45,7 @@ class LinearSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def schedule(settings: TrainSettings, *, steps: int) -> LinearSchedule:
-    """The schedule over `steps` steps of the optimizer in all."""
+    """The schedule over a total of `steps` optimizer steps."""
     assert settings.learning_rate is not None  # the flow's settings have chosen one
     return LinearSchedule(
         settings.learning_rate,
@@ -58,9 +58,9 @@ def schedule(settings: TrainSettings, *, steps: int) -> LinearSchedule:
 def build(
     settings: TrainSettings, variables: list[keras.Variable], *, steps: int
 ) -> keras.optimizers.Optimizer:
-    """An optimizer for `variables`, its state made; float16 gets a dynamic loss scale."""
+    """An optimizer for `variables`, with its state created; float16 gets dynamic loss scaling."""
     options = {
-        "name": "optimizer",  # else Keras counts them, and a checkpoint is not found again
+        "name": "optimizer",  # else Keras numbers them, and a checkpoint does not match
         "learning_rate": schedule(settings, steps=steps),
         "global_clipnorm": settings.clip_norm,
     }

@@ -1,4 +1,4 @@
-"""A model's outputs for whole splits, in the order of the rows."""
+"""A model's outputs for whole splits, in row order."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from nightloom.training.examples import Examples, FeatureExamples
 from nightloom.training.feed import RARE
 
 CALL = {"CPU": 8, "GPU": 64}
-"""Batches that one call scores at the most, by kind of device."""
+"""Maximum batches per call, by kind of device."""
 SIDE_BY_SIDE = 2
-"""Batches of a call that a CPU computes at the same time: parts of a program run on one core."""
+"""Batches that a CPU computes in parallel: parts of a program run on one core."""
 
 
 class Scorer:
     """Compiled forward pass of one model.
 
-    A call scores several batches, in a loop inside the graph. On a CPU two go through it at a time.
-    They must not do so on threads of their own: TensorFlow may put temporary variables into a graph
-    whose names two calls at once would share.
+    A call scores several batches, in a loop inside the graph, on a CPU two at a time. Separate
+    threads would not be safe: TensorFlow may add temporary variables to a graph, and two concurrent
+    calls would share their names.
     """
 
     def __init__(self, model: Scoring, *, jit_compile: bool) -> None:
-        """`jit_compile`: compile with XLA where all batches have one shape and are many."""
+        """`jit_compile`: compile with XLA if there are many batches, all of one shape."""
         self._model = model
         self._jit_compile = jit_compile
         self.computed = {
@@ -48,7 +48,7 @@ class Scorer:
     ) -> np.ndarray:
         """Logits of all examples, float32 [examples, classes].
 
-        Where every token has a label: [tokens of all examples, classes], as `examples.ids`.
+        If every token has a label: [tokens of all examples, classes], like `examples.ids`.
         """
         places = places_in_order(examples, layout)
         jit = self._jit_compile and len(layout.widths) == 1 and len(places) >= RARE
@@ -74,7 +74,7 @@ class Scorer:
             called.append((group, self._program(arrays, jit)(batches)))
             if (
                 len(called) > 1
-            ):  # the device has the next call before the last one's scores are read
+            ):  # the device gets the next call before the last one's scores are read
                 fetch()
         while called:
             fetch()
@@ -128,7 +128,7 @@ def _stacked(examples: Examples, layout: Layout, group: list[Place]) -> dict[str
 
 
 def _put(found: np.ndarray, logits: np.ndarray, examples: Examples, place: Place) -> None:
-    """Move the scores of a batch, [examples, classes] or [rows, width, classes], to their rows."""
+    """Copy a batch's scores, [examples, classes] or [rows, width, classes], to their rows."""
     if isinstance(examples, FeatureExamples) or not examples.per_token:
         found[place.examples] = logits[: len(place.examples)]
         return

@@ -1,13 +1,13 @@
-"""Steps of training: look up, compute, sum, update; several of them in one call.
+"""Training steps: look up, compute, sum, update; several of them per call.
 
-The lookup in the embedding table and its gradient stay outside the compiled part: XLA's scatter
-adds one row after the other. The rest of forward and backward pass is one XLA program a shape, the
-update another. A loss is scaled by the number of scored labels in the *whole* step, over all
-devices and accumulated batches, so that how a step is divided does not change it.
+The embedding look-up and its gradient stay outside the compiled part: XLA's scatter adds one row
+after the other. The rest of forward and backward pass is one XLA program per shape, the update
+another. The loss is scaled by the number of scored labels in the *whole* step, over all devices and
+accumulated batches, so the way a step is divided does not change it.
 
-On a CPU, XLA runs much of a small program on one core. So a step there is several batches that are
-computed side by side and whose gradients are summed, in order: the same bytes on every run. A GPU
-waits for the host instead, some milliseconds a call: it gets several steps with each.
+On a CPU, XLA runs much of a small program on one core. So there a step is several batches computed
+in parallel, with gradients summed in order: the same bytes on every run. A GPU instead waits for
+the host some milliseconds per call, so it gets several steps with each.
 """
 
 import functools
@@ -30,15 +30,15 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Call:
-    """Consecutive steps of one shape, laid out for one call.
+    """Consecutive steps of one shape, arranged for one call.
 
-    Arrays are [steps, rounds, batches, ...]: rounds are accumulated one after the other, and the
-    batches of a round computed at once, each device's side by side.
+    Arrays are [steps, rounds, batches, ...]: rounds are accumulated one after the other, and a
+    round's batches computed in parallel, grouped by device.
     """
 
     batches: Arrays
     scales: np.ndarray
-    """float32 [steps]: one over the scored labels of each."""
+    """float32 [steps]: the inverse of each step's number of scored labels."""
     seeds: np.ndarray
     """uint32 [steps, rounds, batches]"""
 
@@ -59,7 +59,7 @@ class Stepper:
         label_smoothing: float = 0.0,
         side_by_side: int = 1,
     ) -> None:
-        """`side_by_side`: batches that each device computes at the same time."""
+        """`side_by_side`: batches that each device computes in parallel."""
         self.model = model
         self.optimizer = optimizer
         self.strategy = strategy
@@ -72,14 +72,14 @@ class Stepper:
         variables = list(model.trainable_variables)
         if self._table is not None and any(v is self._table for v in variables):
             variables.remove(self._table)
-            variables.append(self._table)  # its gradient is made last
+            variables.append(self._table)  # its gradient is computed last
         else:
             self._table = self._look_up = None
         self.variables = variables
         jit = jit_compile or None
         self.computed = tf.function(self._compute, jit_compile=jit)
         """The part of a step that XLA compiles: loss and gradients of one batch."""
-        # with several devices the update sums over them, which no function of its own can do
+        # with several devices the update sums over them, which a separate function cannot do
         self._apply = (
             tf.function(self._update, jit_compile=jit) if self.replicas == 1 else self._update
         )
@@ -92,8 +92,8 @@ class Stepper:
     def lay_out(self, steps: Sequence[list[Arrays]], seeds: Sequence[int]) -> Call:
         """The call for steps whose batches all have one shape.
 
-        A step has as many batches as there are devices, times those side by side, times
-        accumulation. seeds: one a step, below 2³².
+        The number of batches per step is devices times parallel batches times accumulation. seeds:
+        one per step, below 2³².
         """
         size = self.replicas * self.side_by_side
         count, rounds = len(steps), max(1, len(steps[0]) // size)
@@ -118,7 +118,7 @@ class Stepper:
     def run(self, call: Call) -> tf.Tensor:
         """The steps of a call, one after the other.
 
-        Returns the mean loss over the scored labels of each, float32 [steps]; nothing waits for it.
+        Returns each step's mean loss over scored labels, float32 [steps], without waiting for it.
         """
         rounds = call.seeds.shape[1]
         if rounds > 1 and self._sums is None:
@@ -130,10 +130,10 @@ class Stepper:
         return losses
 
     def compile(self, batches: Sequence[Arrays]) -> None:
-        """Get ready for the shapes of these batches, before the first step.
+        """Prepare for the shapes of these batches before the first step.
 
-        On one device they share one trace, and XLA compiles it for all of them on all cores at
-        once.
+        On one device they share one trace, which XLA compiles for all of them on all cores in
+        parallel.
         """
         if self.replicas > 1 or len(batches) < 2:
             return
@@ -144,7 +144,7 @@ class Stepper:
                 list(threads.map(lambda arrays: tried(_tensors(arrays)), batches))
 
     def _program(self, call: Call, given: Any) -> Any:
-        """The steps, traced once for all numbers of steps and for all shapes that are known."""
+        """The steps, traced once for any number of steps and all known shapes."""
         if self.replicas > 1:
             return self._traced
         single = len(call) == 1
@@ -165,7 +165,7 @@ class Stepper:
         return self._programs[key]
 
     def _spread(self, array: np.ndarray) -> Any:
-        """Each device's share of the batches, [steps, rounds, side by side, ...]."""
+        """Each device's share of the batches, [steps, rounds, parallel, ...]."""
         if self.replicas == 1:
             return tf.constant(array)
         count = self.side_by_side
@@ -194,7 +194,7 @@ class Stepper:
     def _step(
         self, batches: Any, scales: tf.Tensor, seeds: Any, number: tf.Tensor | int, rounds: int
     ) -> tf.Tensor:
-        """One step of the optimizer: all rounds but the last are summed, the last updates."""
+        """One optimizer step: all rounds but the last are summed, the last one updates."""
         scale, loss = scales[number], tf.constant(0.0)
         if rounds > 1:
             self._on_each(self._reset)
@@ -247,7 +247,7 @@ class Stepper:
         number: tf.Tensor | int,
         this: tf.Tensor | int,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Loss and gradients of one device's batches, none of which waits for another."""
+        """Loss and gradients of one device's batches, computed independently."""
         count = int(seeds.shape[2])
         parts = [
             {name: array[number, this, n] for name, array in batches.items()} for n in range(count)
@@ -264,9 +264,9 @@ class Stepper:
         return loss, gradients
 
     def _try(self, batch: Batch) -> tf.Tensor:
-        """As in a step, so that the step finds what XLA made, but without the update.
+        """Like a step, so that the step finds the compiled program, but without the update.
 
-        One batch alone: others beside it would only wait, on threads that other shapes need.
+        Uses a single batch: more would only block threads that other shapes need.
         """
         embedded = self._looked_up(batch)
         return self.computed(batch, embedded, tf.constant(1.0), tf.constant(0, tf.uint32))[0]
@@ -308,7 +308,7 @@ class Stepper:
 
 
 def _own_sum(variable: keras.Variable) -> tf.Variable:
-    """Of each device for itself: the update sums over devices."""
+    """Separate per device: the update sums over devices."""
     return tf.Variable(
         tf.zeros(variable.shape),
         trainable=False,
@@ -318,7 +318,7 @@ def _own_sum(variable: keras.Variable) -> tf.Variable:
 
 
 def _in_order(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Their sum, one after the other: TensorFlow may add the terms of `add_n` as they come."""
+    """Their sum in order: TensorFlow may add the terms of `add_n` in any order."""
     return functools.reduce(operator.add, parts)
 
 
@@ -327,12 +327,12 @@ def _tensors(arrays: Arrays) -> Batch:
 
 
 def _local(value: Any, strategy: tf.distribute.Strategy) -> tf.Tensor:
-    """One device's part of a value that may be spread over several."""
+    """One device's part of a possibly distributed value."""
     return strategy.experimental_local_results(value)[0]
 
 
 def _shared(arrays: list[np.ndarray]) -> tf.TensorSpec:
-    """What they have in common; axes of different lengths are left open."""
+    """Their common shape; axes of different lengths are left open."""
     axes = zip(*(one.shape for one in arrays), strict=True)
     shape = [axis[0] if len(set(axis)) == 1 else None for axis in axes]
     return tf.TensorSpec(shape, arrays[0].dtype)

@@ -1,4 +1,4 @@
-"""From values a piece to values a word: windows of a sentence put together again."""
+"""From values per piece to values per word: a sentence's windows stitched together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ class Stitching:
     """Which piece of an aligned split decides each word of each sentence."""
 
     pieces: np.ndarray
-    """int64 [words]: places in the pieces of all rows, in the order of sentences and words."""
+    """int64 [words]: positions in the pieces of all rows, in order of sentences and words."""
     offsets: np.ndarray
     """int64 [sentences + 1]: where the words of each sentence begin."""
 
@@ -23,7 +23,7 @@ class Stitching:
         return found
 
     def sentences(self, values: np.ndarray) -> list[np.ndarray]:
-        """Values [words of all sentences, ...] → one array [words, ...] a sentence."""
+        """Values [words of all sentences, ...] → one array [words, ...] per sentence."""
         return np.split(values, self.offsets[1:-1]) if len(self.offsets) > 1 else []
 
 

@@ -71,7 +71,7 @@ class Worker:
     def __init__(
         self, logs: Path, *, programs: Path | None = None, gpu: Accelerator | None = None
     ) -> None:
-        """`programs`: where to keep XLA's compiled programs, for `gpu` or the CPU; None: nowhere."""
+        """`programs`: where to keep compiled programs, for `gpu` or the CPU; None: nowhere."""
         self._logs = logs
         self._programs_root = programs
         self._gpu = gpu
