@@ -139,7 +139,7 @@ CASES: list[tuple[str, str]] = [
     ("export-hub tiny full", "expected an empty or new directory"),
     # checkpoints
     ("export-hub truncated exported", "model.safetensors"),
-    ("export-hub of-other-shape exported", "asks for the shape [320, 12], found [3, 3]"),
+    ("export-hub of-other-shape exported", "requires shape [320, 12], found [3, 3]"),
     ("export-hub without-a-tensor exported", "no tensor 'embeddings.word_embeddings.weight'"),
     ("export-hub only-a-pickle exported", "never loaded (pickles can run code)"),
     ("export-hub without-tokenizer exported", "tokenizer"),

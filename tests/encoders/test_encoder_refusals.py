@@ -112,7 +112,7 @@ def test_truncated_weights(tmp_path: Path, kept: float) -> None:
     path.write_bytes(content[: int(len(content) * kept) if 0 < kept < 1 else int(kept)])
     message = refused(tmp_path)
     assert "model.safetensors" in message
-    assert "fetch the checkpoint anew" in message
+    assert "fetch the checkpoint again" in message
 
 
 def test_a_pickle_that_is_called_safetensors(tmp_path: Path) -> None:

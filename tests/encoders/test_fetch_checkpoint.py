@@ -92,7 +92,7 @@ def test_revisions_are_for_the_hub(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "source", "bert")
     for source in (str(tmp_path / "source"), "minilm"):
         said = one_line(source, tmp_path / "out", revision="v2")
-        assert said.startswith("model.revision=v2 is for Hugging Face ids alone")
+        assert said.startswith("model.revision=v2 is only for Hugging Face ids")
         with pytest.raises(InputError, match=r"leave out model.revision$"):
             checkpoint_identity(source, "v2")
 

@@ -117,7 +117,7 @@ def test_hugging_face_hub(hub: Hub, tmp_path: Path) -> None:
     assert "502" in down["message"]
     assert gated["error"] == absent["error"] == revision["error"] == "InputError"
     assert "gated" in gated["message"]
-    assert "we/absent: no directory of this name" in absent["message"]
+    assert "we/absent: there is no such local directory" in absent["message"]
     assert "404" in absent["message"]
     assert "we/fine@v9: the hub has no such revision" in revision["message"]
 

@@ -79,7 +79,7 @@ class Asked:
             trained = validate(InputDataSettings, told)
         except InputError as error:
             raise InputError(
-                f"the version's tag {READING_TAG}, how its training files were read, is wrong: "
+                f"the version's tag {READING_TAG}, on reading its training files, is invalid: "
                 f"{error}; fix the tag in MLflow, or remove it"
             ) from error
 

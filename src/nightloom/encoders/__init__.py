@@ -1,1 +1,1 @@
-"""Encoders of the BERT family: checkpoints in Hugging Face format in, Keras 3 layers, and back."""
+"""Encoders of the BERT family in Keras 3, read from and written to Hugging Face checkpoints."""

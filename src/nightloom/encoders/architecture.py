@@ -1,6 +1,6 @@
-"""What one architecture differs in from the others; BERT's ways are the defaults.
+"""Where one architecture differs from the others; BERT's values are the defaults.
 
-How it is read and how it is written are two records: a change to the second trains nothing again.
+Reading and writing are separate records, so that a change in writing retrains nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ DEFAULTS = {
     "attention_dropout": 0.1,
     "pad_id": 0,
 }
-"""Values of fields whose key is missing or null, as transformers has them."""
+"""Defaults of fields whose key is missing or null, as in transformers."""
 
 PARTS = {
     "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
@@ -42,36 +42,36 @@ PARTS = {
     "down": ("output.dense",),
     "output_norm": ("output.LayerNorm",),
 }
-"""Part of a layer → what its tensors are called in a checkpoint."""
+"""Part of a layer → the names of its tensors in a checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """How the checkpoints of one architecture are read."""
+    """How an architecture's checkpoints are read."""
 
     name: str
-    """The module of `architectures` that it stands in."""
+    """Its module in `architectures`."""
     model_types: tuple[str, ...]
     """Values of `model_type` in `config.json`."""
     prefix: str
-    """What task models put before the names of their encoder's tensors."""
+    """The prefix of the encoder's tensors in task models."""
     keys: Mapping[str, str] = field(default_factory=lambda: KEYS)
     """A field without a key always has its default; `embedding_size` is then the hidden size."""
     defaults: Mapping[str, Any] = field(default_factory=lambda: DEFAULTS)
     positions_after_padding: bool = False
-    """Whether positions count from the row behind the padding's in the position table."""
+    """Whether positions start after the padding's row in the position table."""
     layer: str = "encoder.layer.{}"
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PARTS)
     shares_layers: bool = False
-    """Whether all layers are one set of weights."""
+    """Whether all layers share one set of weights."""
     pooler: str | None = "pooler.dense"
-    """The pooler's dense map; None: the architecture has none."""
+    """The pooler's dense layer; None: the architecture has none."""
     projection: str | None = None
-    """The dense map from the embeddings' width to the layers', where the two may differ."""
+    """The dense layer from the embeddings' width to the layers', if they can differ."""
     always_projects: bool = False
-    """Whether that map is there although the widths are equal."""
+    """Whether that layer exists even if the widths are equal."""
     refusal: Callable[[Mapping[str, Any]], str] = lambda values: ""
-    """Why a `config.json` of this architecture means something that is not computed here; or ""."""
+    """Why a `config.json` of this architecture is not supported; or ""."""
 
     def projects(self, embedding_size: int, hidden_size: int) -> bool:
         """Whether an encoder of these widths has the projection."""
@@ -82,18 +82,18 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskModels:
-    """How transformers' own models for classification are written, for one architecture.
+    """How transformers' own classification models are written, for one architecture.
 
-    Their head for whole texts is first token → dense → `bend` → dense.
+    Their text classification head is first token → dense → `bend` → dense.
     """
 
     classes: Mapping[str, str]
-    """`model_type` → how the names of transformers' classes begin."""
+    """`model_type` → the prefix of transformers' class names."""
     inner: str
-    """The first dense map of the head."""
+    """The head's first dense layer."""
     outer: str = "classifier"
     """The second one."""
     bend: Literal["tanh", "relu", "gelu"] = "tanh"
-    """The function between them."""
+    """The activation between them."""
     extra: Callable[[Any], dict[str, Any]] = lambda config: {}
-    """What `config.json` says beside the fields that have keys, for an `EncoderConfig`."""
+    """Further entries of `config.json`, for an `EncoderConfig`."""

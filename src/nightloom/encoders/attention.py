@@ -1,9 +1,9 @@
-"""Self-attention that keeps no maps: in blocks of queries, computed again for the gradient.
+"""Self-attention that stores no maps: in blocks of queries, recomputed for the gradient.
 
-A map has a value for every pair of tokens in a row. Kept for the gradient, maps are most of the
-memory of training and grow with the square of the length. Here the gradient has queries, keys and
-values alone and forms each block of the maps anew (Rabe and Staats 2021; Dao et al. 2022): memory
-grows with the length, for one more of the cheaper products.
+A map has a value for every pair of tokens in a row. Stored for the gradient, maps are most of
+training's memory and grow quadratically with the length. Here the gradient uses only queries, keys
+and values and recomputes each block of the maps (Rabe and Staats 2021; Dao et al. 2022): memory
+grows linearly, at the price of one more of the cheaper products.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from nightloom.encoders.dropout import dropout, mixed
 from nightloom.encoders.plain import is_plain
 
 MASKED = -1e9
-"""Score of a pair of tokens that must not see each other."""
+"""Score of a pair of tokens that must not attend to each other."""
 BLOCK = 128
-"""Queries of a row whose maps are there at the same time, at the most."""
+"""Maximum number of queries in a row whose maps exist at the same time."""
 
 
 class Dropped(NamedTuple):
-    """The share of the attention that is dropped in training."""
+    """The dropout rate of the attention."""
 
     rate: float
     seed: tf.Tensor
@@ -34,10 +34,10 @@ def attend(
     segments: tf.Tensor,
     dropped: Dropped | None = None,
 ) -> tf.Tensor:
-    """What each token takes from the tokens of its segment, [rows, heads, width, size].
+    """The attention output of each token within its segment, [rows, heads, width, size].
 
     query (scaled), key, value: [rows, heads, width, size]; segments: int32 [rows, width], equal for
-    tokens that see each other.
+    tokens that attend to each other.
     """
     if is_plain():
         return _attended(query, key, value, segments, segments, dropped)
@@ -63,7 +63,7 @@ def attention_maps(query: tf.Tensor, key: tf.Tensor, segments: tf.Tensor) -> tf.
 
 
 def _blocks(width: int | None) -> int:
-    """Into how many equal blocks the queries of a row are cut: one where its width is not known."""
+    """The number of equal blocks of a row's queries; one if its width is unknown."""
     if width is None:
         return 1
     return next(count for count in range(-(-width // BLOCK), width + 1) if width % count == 0)
@@ -96,11 +96,11 @@ def _gradients(
     asked: tf.Tensor,
     dropped: Dropped | None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Of queries, keys and values."""
+    """Gradients of queries, keys and values."""
     maps = _maps(query, key, asking, asked)
     used = _drop(tf.cast(maps, value.dtype), dropped)
     of_value = tf.matmul(used, upstream, transpose_a=True)
-    # what was dropped takes no gradient, the rest is scaled
+    # dropped values get no gradient, the rest is scaled
     of_maps = _drop(tf.matmul(upstream, value, transpose_b=True), dropped)
     of_maps = tf.cast(of_maps, tf.float32)
     even = tf.reduce_sum(of_maps * maps, axis=-1, keepdims=True)
@@ -169,7 +169,7 @@ def _gradients_in_blocks(
 
 
 def _loop(blocks: int, body: object, *values: object) -> tuple[tf.Tensor, ...]:
-    """One block after the other: side by side they would need their maps at the same time."""
+    """One block after the other: in parallel their maps would exist at the same time."""
     found: tuple[tf.Tensor, ...] = tf.while_loop(
         lambda number, *_: number < blocks,
         body,

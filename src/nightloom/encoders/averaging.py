@@ -1,8 +1,8 @@
-"""An encoder with more layers, after which every token holds an average over all tokens.
+"""An encoder with extra layers after which every token holds the average over all tokens.
 
-Heads of transformers' models see the first token alone. Queries and keys of a further layer are 0:
-every token looks at all real tokens alike, that is, attention gives their mean. The residual sums
-and layer norms around that attention are what has to be got out of the way.
+Heads of transformers' models see only the first token. An extra layer with zero queries and keys
+makes every token attend equally to all real tokens, so attention returns their mean. What has to be
+neutralised are the residual sums and layer norms around that attention.
 """
 
 import math
@@ -16,34 +16,34 @@ from nightloom.encoders.names import weight_shapes
 from nightloom.errors import InputError
 
 _HEAVY = 2.0**14
-"""Two components of this size and opposite signs, beside which a layer norm sees nothing else: it
-divides by what they make of it, which is known. Larger ones are closer to that, and leave fewer
-digits of a mean over them in float32; float16 ends at 2^16."""
+"""Two components of this size and opposite signs dominate a layer norm, so that it divides by a
+known value. Larger ones make that more exact, but leave fewer digits of a mean over them in
+float32; float16 ends at 2^16."""
 _NORM = ("gamma", "beta")
 _FADED = 2.0**-80
-"""Scale of the residual stream below a fading layer, next to which only the average is seen."""
+"""Scale of the residual stream below a fading layer, small against the average."""
 _AVERAGE = 2.0**-40
 """Scale of the average inside that layer: its variance is far below every layer norm's epsilon."""
 
 
 def averaging_room(hidden: int, bend: str) -> int:
-    """How many labels there is room for, under a head that bends by tanh or not."""
+    """The maximum number of labels, for a head with or without tanh."""
     return hidden - 1 if bend == "tanh" else hidden // 2
 
 
 def _in_float16(config: EncoderConfig, labels: int) -> bool:
-    """Whether `averaging_layers` works in float16 too: there is room to keep things apart."""
+    """Whether `averaging_layers` also works in float16: there is room for separate components."""
     return 2 * labels + 4 <= config.hidden_size and 2 * labels + 8 <= config.intermediate_size
 
 
 def averaging_layers(
     config: EncoderConfig, state: State, kernel: np.ndarray, *, room: int
 ) -> tuple[EncoderConfig, State, np.ndarray]:
-    """An encoder with one or two layers more, whose every token then holds `mean @ kernel`.
+    """An encoder with one or two extra layers, after which every token holds `mean @ kernel`.
 
     state: weights by stable name (`encoder_state`); kernel: [hidden, labels]. Returns the new
-    configuration and state, and the kernel [hidden, labels] that picks the result. Raises
-    InputError where there are more labels than there is `room` for (`averaging_room`).
+    configuration and state, and the kernel [hidden, labels] that selects the result. Raises
+    InputError if there are too many labels (`averaging_room`).
     """
     hidden, labels = kernel.shape
     if labels > room:
@@ -59,14 +59,14 @@ def averaging_layers(
 
 
 def _apart(config: EncoderConfig, state: State, kernel: np.ndarray) -> tuple[State, np.ndarray]:
-    """One layer that turns each token into its logits, one that averages them beside these.
+    """One layer that turns each token into its logits, and one that averages them.
 
-    The first has no attention. The layer norm below it hands it normed values, which its own first
-    norm scales and shifts in that one's place. Its feed-forward part is linear, for bend(x) -
-    bend(-x) = x for every activation: it puts logits and heavy components in the place of what is
-    there, and the second norm keeps the logits alone. In the second layer attention puts the mean
-    of the logits next to them. What a norm takes the mean of always sums up to 0, for which there
-    are components more.
+    The first has no attention. The layer norm below it is made to pass normalised values, which
+    this layer's first norm scales and shifts instead. Its feed-forward part is linear, because
+    bend(x) - bend(-x) = x for every activation: it replaces the values by logits and heavy
+    components, and the second norm keeps only the logits. In the second layer attention adds the
+    mean of the logits next to them. The input of each norm always sums to 0, by means of extra
+    components.
     """
     hidden, labels = kernel.shape
     span = math.sqrt(2 / hidden) * _HEAVY
@@ -76,7 +76,7 @@ def _apart(config: EncoderConfig, state: State, kernel: np.ndarray) -> tuple[Sta
     logits, balance = slice(0, labels), labels
     heavy, rest = slice(labels + 1, labels + 3), labels + 3
     wanted = np.zeros((hidden, labels + 4), np.float32)
-    """What comes to stand in the first components, as a map of what is there."""
+    """The new first components, as a linear map of the current ones."""
     wanted[:, logits] = kernel
     wanted[:, balance] = -kernel.sum(axis=1)
     wanted[labels + 4 :, rest] = -1
@@ -116,13 +116,12 @@ def _apart(config: EncoderConfig, state: State, kernel: np.ndarray) -> tuple[Sta
 
 
 def _faded(config: EncoderConfig, state: State, kernel: np.ndarray) -> tuple[State, np.ndarray]:
-    """One layer that needs little room: its values are the logits already.
+    """One layer that needs little room: its values are already the logits.
 
-    What stands in the way is made too small to matter, by powers of two, which are exact: the
-    residual stream by the layer norm below, and the two layer norms of the layer itself by keeping
-    the variance far below their epsilon, where a layer norm is linear but for the mean that it
-    subtracts; one more component keeps that at 0. In float16 these scales do not exist; float32 and
-    bfloat16 have them.
+    Everything else is made negligibly small by powers of two, which are exact: the residual stream
+    through the layer norm below, and the layer's own two norms by keeping the variance far below
+    their epsilon, where a layer norm is linear except for subtracting the mean; an extra component
+    keeps the mean at 0. These scales exist in float32 and bfloat16, but not in float16.
     """
     hidden, labels = kernel.shape
     before = _unshared(config, state)

@@ -1,7 +1,7 @@
-"""Whether a tokenizer keeps capitals: by the checkpoint's files, else by its vocabulary.
+"""Whether a tokenizer keeps case: by the checkpoint's files, else by its vocabulary.
 
 transformers lower-cases texts for BERT-like vocabularies unless tokenizer_config.json forbids it,
-whatever tokenizer.json says. A vocabulary of a cased model then has pieces that no text reaches.
+whatever tokenizer.json says. A cased model's vocabulary then has pieces that no text can produce.
 """
 
 import json
@@ -17,12 +17,12 @@ from nightloom.progress import SILENT, Report
 
 _SPECIAL = re.compile(r"[\[<].*[\]>]")
 _SURELY = 0.05
-"""Share of the pieces with letters from which on capitals, or accents, are no accident."""
+"""Share of the pieces with letters above which capitals, or accents, are deliberate."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """Pieces with letters that have a case: how many, with capitals, with accents."""
+    """Counts of pieces with cased letters: all, with capitals, with accents."""
 
     letters: int
     capitals: int
@@ -51,20 +51,19 @@ def settle_case(
     reload: Callable[..., Any],
     report: Report = SILENT,
 ) -> Any:
-    """The tokenizer `fast` of the checkpoint `source`, keeping capitals or not as is right.
+    """The tokenizer `fast` of the checkpoint `source`, with the right treatment of case.
 
-    `lowercase` decides where it is given; else the files of the checkpoint, else its vocabulary.
-    What was decided by the vocabulary, or speaks against it, is said. `reload(**options)` loads the
-    tokenizer anew. Raises InputError where `lowercase` is asked for and the tokenizer has no such
-    choice.
+    `lowercase` decides if given; else the checkpoint's files, else its vocabulary. A decision by
+    the vocabulary, or against it, is reported. `reload(**options)` loads the tokenizer again.
+    Raises InputError if `lowercase` is given and the tokenizer does not support it.
     """
     lowers = _lowers(fast)
     if lowercase is not None:
         found = _with(fast, lowercase, reload)
         if _lowers(found) != lowercase:
             raise InputError(
-                f"{source}: model.lowercase={str(lowercase).lower()} is not possible, its "
-                f"tokenizer ({type(fast).__name__}) has no such choice; leave the setting out"
+                f"{source}: model.lowercase={str(lowercase).lower()} is not possible: its "
+                f"tokenizer ({type(fast).__name__}) has no such option; leave the setting out"
             )
         return found
     stated = _stated(source, lowers)
@@ -87,7 +86,7 @@ def settle_case(
             return fast
     if vocabulary.capitals:
         report.warn(
-            f"{source}: texts are lower-cased, though {counted}, which no text reaches then; "
+            f"{source}: texts are lower-cased, although {counted}, which no text can then match; "
             "model.lowercase=false keeps capitals"
         )
     if vocabulary.surely(vocabulary.accents) and _keep_accents(fast):
@@ -105,9 +104,9 @@ def _lowers(fast: Any) -> bool:
 
 
 def _stated(source: Path, lowers: bool) -> bool | None:
-    """Whether texts are lower-cased by what the checkpoint's files say; None where none does.
+    """Whether texts are lower-cased according to the checkpoint's files; None if they do not say.
 
-    What tokenizer_config.json says, transformers has followed already (`lowers`).
+    transformers has already followed tokenizer_config.json (`lowers`).
     """
     try:
         settings = json.loads((source / "tokenizer_config.json").read_text("utf-8"))
@@ -124,12 +123,12 @@ def _stated(source: Path, lowers: bool) -> bool | None:
 
 
 def _doubt(vocabulary: _Vocabulary, source: Path, lowers: bool, report: Report) -> None:
-    """Warn where the vocabulary speaks against what the files say."""
+    """Warn if the vocabulary contradicts the files."""
     if lowers and vocabulary.surely(vocabulary.capitals):
         report.warn(
             f"{source}: its tokenizer lower-cases texts as its files say, but "
             f"{vocabulary.capitals} of {vocabulary.letters} pieces with letters have capitals and "
-            "are never reached; model.lowercase=false keeps capitals"
+            "never match; model.lowercase=false keeps capitals"
         )
     if not lowers and vocabulary.letters and not vocabulary.capitals:
         report.warn(
@@ -139,7 +138,7 @@ def _doubt(vocabulary: _Vocabulary, source: Path, lowers: bool, report: Report) 
 
 
 def _with(fast: Any, lowercase: bool, reload: Callable[..., Any]) -> Any:
-    """The tokenizer with lower-casing switched, where it has that choice; else as it is."""
+    """The tokenizer with lower-casing switched, if it supports that; else unchanged."""
     from tokenizers.normalizers import BertNormalizer
 
     if _lowers(fast) == lowercase:

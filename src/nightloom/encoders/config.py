@@ -1,4 +1,4 @@
-"""What an encoder looks like, read from the `config.json` of a Hugging Face checkpoint."""
+"""An encoder's shape, read from the `config.json` of a Hugging Face checkpoint."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
 }
-"""Names of activations in `config.json` → the four functions that the encoder knows."""
+"""Names of activations in `config.json` → the four supported functions."""
 
 POOLING_KEY = "nightloom_pooling"
 """Marks an exported model whose last layer is not the encoder's (`heads.averaging_layer`)."""
@@ -60,12 +60,12 @@ class EncoderConfig:
 
     @property
     def distinct_layers(self) -> int:
-        """Layers with weights of their own."""
+        """Number of layers with their own weights."""
         return 1 if self.shared_layers else self.layers
 
     @property
     def projects(self) -> bool:
-        """Whether a dense map lies between the embeddings and the layers."""
+        """Whether there is a dense layer between embeddings and layers."""
         return self.architecture.projects(self.embedding_size, self.hidden_size)
 
     @property
@@ -79,7 +79,7 @@ class EncoderConfig:
 
     @classmethod
     def from_json(cls, text: str) -> "EncoderConfig":
-        """The configuration that `to_json` wrote; raises InputError where keys differ."""
+        """The configuration that `to_json` wrote; raises InputError if keys differ."""
         values = json.loads(text)
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or set(values) != names:
@@ -110,7 +110,7 @@ def read_config(directory: Path) -> dict[str, Any]:
 def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> EncoderConfig:
     """The `EncoderConfig` of a Hugging Face `config.json`, given as dict.
 
-    Raises InputError for an architecture that is not among `architectures`, and for variants that
+    Raises InputError for an architecture not in `architectures`, and for variants that
     compute something else (relative positions, decoders; sinusoidal tables are taken as stored).
     """
     model_type = values.get("model_type")
@@ -118,7 +118,7 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
         classes = ", ".join(map(str, values.get("architectures") or [])) or "not stated"
         raise InputError(
             f"{where}: architecture {model_type!r} (class: {classes}) cannot be loaded; "
-            f"those that can: {', '.join(MODEL_TYPES)}"
+            f"supported: {', '.join(MODEL_TYPES)}"
         )
     architecture = architecture_of(model_type)
     _refuse_variants(values, architecture, where)

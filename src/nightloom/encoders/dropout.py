@@ -1,10 +1,10 @@
 """Dropout whose mask is a hash of the element's index: cheap under XLA, the same in every mode.
 
-A generator of cryptographic quality (Philox, ThreeFry) for each of the some 14,000 dropped values
-a token costs a noticeable part of a training step on a CPU. An integer hash of index and seed is a
-handful of multiplications that XLA fuses into the surrounding loop; the mask is never stored, and
-equal seeds give equal masks in graph mode and under XLA. The mixer is the 32-bit finaliser of
-MurmurHash3 (Appleby), applied to index and seed in turn.
+A generator of cryptographic quality (Philox, ThreeFry) for some 14,000 dropped values per token
+takes a noticeable part of a training step on a CPU. An integer hash of index and seed is a few
+multiplications that XLA fuses into the surrounding loop; the mask is never stored, and equal seeds
+give equal masks in graph mode and under XLA. The mixer is the 32-bit finaliser of MurmurHash3
+(Appleby), applied to index and seed in turn.
 """
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ def mixed(value: tf.Tensor) -> tf.Tensor:
 
 
 def derived_seed(seed: tf.Tensor, index: int) -> tf.Tensor:
-    """A scalar uint32 seed for the `index`-th place of use, from `seed` (a scalar integer)."""
+    """A scalar uint32 seed for the `index`-th use, from `seed` (a scalar integer)."""
     base = mixed(tf.cast(seed, tf.uint32) + tf.constant(0x9E3779B9, tf.uint32))
     return mixed(base + tf.constant((index * 0x9E3779B1 + 1) & 0xFFFFFFFF, tf.uint32))
 

@@ -1,8 +1,8 @@
 """The encoder: token ids → one vector per token, for packed rows.
 
-Several short examples may share a row: `segments` says which token belongs to which, attention
-stays inside a segment, and `positions` restart with each example. An example gives the same
-vectors wherever it lies.
+Several short examples can share a row: `segments` says which example a token belongs to, attention
+stays inside a segment, and `positions` restart with each example. An example gets the same vectors
+wherever it is placed.
 """
 
 from typing import Any, NamedTuple
@@ -19,11 +19,11 @@ from nightloom.encoders.lookup import rows_of
 
 
 class EncoderOutputs(NamedTuple):
-    """Everything that an encoder computes.
+    """Everything an encoder computes.
 
     sequence_output: [rows, width, hidden]; hidden_states: the embeddings, then the output of each
-    layer, each [rows, width, hidden]; attentions: one float32 [rows, heads, width, width] a layer,
-    where they were asked for.
+    layer, each [rows, width, hidden]; attentions: on request, one float32 [rows, heads, width,
+    width] per layer.
     """
 
     sequence_output: tf.Tensor
@@ -35,7 +35,7 @@ class Encoder(keras.layers.Layer):
     """An encoder of one of `architectures` as a Keras 3 layer on TensorFlow.
 
     `blocks` are the distinct transformer layers (one for ALBERT, which applies it `config.layers`
-    times); `pooler` is the dense map behind BERT's pooled output, or None where there is none.
+    times); `pooler` is the dense layer of BERT's pooled output, or None.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Encoder(keras.layers.Layer):
         initializer: Any = None,
         **options: Any,
     ) -> None:
-        # words that were looked up in float32 are summed in float32
+        # words looked up in float32 are summed in float32
         super().__init__(autocast=False, **options)
         self.config = config
         init = initializer or keras.initializers.TruncatedNormal(stddev=0.02, seed=next_seed())
@@ -84,11 +84,10 @@ class Encoder(keras.layers.Layer):
         """The last layer's vectors, [rows, width, hidden].
 
         ids, segments, positions, types: int32 [rows, width]; segments 0 is padding, positions
-        count from 0 in each example, types are 0 where not given. In training, `seed` (int32 or
-        uint32 scalar, another one each step) decides what dropout drops; nothing is remembered
-        between calls. `embedded` is what `look_up(ids)` gives, where the caller has it already
-        (gradients then flow to it instead of to the table). What comes out at padding has no
-        meaning.
+        count from 0 in each example, types default to 0. In training, `seed` (int32 or uint32
+        scalar, different for each step) determines dropout; no state is kept between calls.
+        `embedded` is the result of `look_up(ids)`, if the caller already has it (gradients then
+        flow to it instead of the table). The output at padding is meaningless.
         """
         return self.outputs(
             ids, segments, positions, types, training, seed, embedded
@@ -109,9 +108,9 @@ class Encoder(keras.layers.Layer):
         embedded: tf.Tensor | None = None,
         with_maps: bool = False,
     ) -> EncoderOutputs:
-        """As a call, with the hidden states and, `with_maps`, the attention maps of every layer.
+        """Like a call, with hidden states and, `with_maps`, the attention maps of every layer.
 
-        Maps are of the attention without dropout.
+        Maps are those of the attention without dropout.
         """
         config = self.config
         drops = training and max(config.dropout, config.attention_dropout) > 0
@@ -155,7 +154,7 @@ class Encoder(keras.layers.Layer):
         return self.norm(tokens)
 
     def pooled(self, vectors: tf.Tensor) -> tf.Tensor:
-        """tanh of the pooler's dense map of first-token vectors [examples, hidden]."""
+        """tanh of the pooler's dense layer on first-token vectors [examples, hidden]."""
         check_pooling("pooler", has_pooler=self.pooler is not None)
         assert self.pooler is not None
         return tf.tanh(self.pooler(vectors))
@@ -164,14 +163,14 @@ class Encoder(keras.layers.Layer):
         """Choose what trains: "head" (nothing here), "all", or "top:N" (the upper N layers).
 
         With top:N the pooler trains too. Raises InputError for anything else, for an N above the
-        number of layers, and for ALBERT, whose layers are one and the same.
+        number of layers, and for ALBERT, whose layers share weights.
         """
         config = self.config
         upper = upper_layers(trainable, layers=config.layers, shared=config.shared_layers)
         self.trainable = False
         if upper == 0:
             return
-        self.trainable = True  # reaches every part only because it was False: no change, no effect
+        self.trainable = True  # reaches every part only because it was False before
         if upper is None:
             return
         lower = self.blocks[: len(self.blocks) - upper]

@@ -1,8 +1,8 @@
-"""Our classification head, put in terms of the heads that Hugging Face models have.
+"""Our classification head, expressed as the heads of Hugging Face models.
 
-Ours is: pooled vector → dense. Theirs have one more dense map with a bent function in between,
-which is used where it is straight: tanh near 0, relu and gelu far above 0. Their pooled vector is
-that of the first token; `averaging` brings the average of all tokens there.
+Ours is: pooled vector → dense. Theirs have another dense layer with a nonlinear activation in
+between, which is used where it is linear: tanh near 0, relu and gelu far above 0. Their pooled
+vector is that of the first token; `averaging` moves the average of all tokens there.
 """
 
 import math
@@ -15,17 +15,17 @@ _STRAIGHT = 2.0**-13
 """tanh(_STRAIGHT * x) is _STRAIGHT * x to the rounding of float32 for |x| < 7, to 1e-5 for
 |x| < 45; an x below 1 keeps three decimals in float16."""
 _BENT = 2.0**-10
-"""Where tanh is no longer straight for the values of layer-normed vectors."""
+"""Where tanh is no longer linear for values of layer-normed vectors."""
 _STRAIGHT_FROM = {"relu": np.float32(0), "gelu": np.float32(6)}
 _LARGEST = float(np.finfo(np.float16).max)
 
 
 def tanh_head(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A dense head on vectors [n, hidden] as dense map, tanh, dense map.
+    """A dense head on vectors [n, hidden] as dense layer, tanh, dense layer.
 
-    Returns kernel and bias of the first map, then of the second (kernels as [inputs, units]). The
-    first makes each component small enough for tanh to be straight, but no smaller than lets the
-    second one's weights, which make up for it, stay numbers of float16 (up to weights of 64).
+    Returns kernel and bias of the first layer, then of the second (kernels as [inputs, units]). The
+    first makes each component small enough for tanh to be linear, but not so small that the second
+    one's compensating weights overflow float16 (for weights up to 64).
     """
     with np.errstate(divide="ignore"):
         needed = 2.0 ** np.ceil(np.log2(np.abs(kernel).max(axis=1) / _LARGEST))
@@ -36,12 +36,12 @@ def tanh_head(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
 def ramp_head(
     kernel: np.ndarray, bias: np.ndarray, *, gamma: np.ndarray, beta: np.ndarray, bend: str
 ) -> tuple[np.ndarray, ...]:
-    """As `tanh_head` with relu or gelu in between.
+    """Like `tanh_head`, with relu or gelu in between.
 
-    Where there is room, the logits and their negatives go through it, and the second map takes the
+    If there is room, the logits and their negatives go through it, and the second layer takes the
     difference, which is exact: bend(x) - bend(-x) = x. Else the vectors, which come from a layer
-    norm with `gamma` and `beta`, are lifted to where it is straight (a normed value is at most
-    sqrt(n - 1) in size, n being the width).
+    norm with `gamma` and `beta`, are shifted to where it is linear (a normalised value is at most
+    sqrt(n - 1) in size, for width n).
     """
     hidden, labels = kernel.shape
     if 2 * labels <= hidden:

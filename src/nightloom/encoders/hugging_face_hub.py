@@ -35,9 +35,9 @@ def fetch_snapshot(
 ) -> tuple[Path, str]:
     """The cache folder with the files of `repository` that match `patterns`, and the commit.
 
-    Transient failures are tried again (`attempts` in all); every file is checked against the
-    checksum under which the hub lists it. Without network the cache is used where it is whole.
-    Raises InputError (not there, gated, nothing in the cache) or RunError (transfer failed).
+    Transient failures are retried (`attempts` in total); every file is checked against the
+    hub's checksum. Without a network, a complete cache is used.
+    Raises InputError (not found, gated, not in the cache) or RunError (transfer failed).
     """
     what = f"{repository}@{revision}" if revision else repository
     report.log(f"fetching {what} {'from the cache' if offline else 'from the Hugging Face hub'}")
@@ -53,7 +53,7 @@ def fetch_snapshot(
 
 
 def listed_files(repository: str, commit: str) -> list[str]:
-    """Files at the top of a commit, as the cache has them listed; none where it has no list."""
+    """Top-level files of a commit, as listed in the cache; empty without a list."""
     from huggingface_hub import errors, get_cached_repo_tree
 
     try:
@@ -94,8 +94,9 @@ def _snapshot(
         raise InputError(f"{what}: the hub has no such revision; check model.revision") from None
     except errors.RepositoryNotFoundError as error:
         raise InputError(
-            f"{what}: no directory of this name here, and the hub answers {_status(error)}: it has "
-            "no such model, or it is private and HF_TOKEN is not set or not allowed; check the name"
+            f"{what}: there is no such local directory, and the hub answers {_status(error)}: it "
+            "has no such model, or it is private and HF_TOKEN is missing or not allowed; check the "
+            "name"
         ) from None
     except errors.LocalEntryNotFoundError as error:
         raise _not_cached(what, error, offline) from None
@@ -130,16 +131,16 @@ def _not_cached(what: str, error: Exception, offline: bool) -> Exception:
     if status >= 500 or status == 429:
         return Passing(f"the hub answers {status}")
     why = "offline" if offline or cause is None else _reason(cause)
-    return InputError(f"{what}: not whole in the cache, and not to be had ({why}). {_ways_out()}")
+    return InputError(f"{what}: incomplete in the cache, and unavailable ({why}). {_ways_out()}")
 
 
 def _is_transport(error: Exception) -> bool:
-    """The hub's client carries its own HTTP library; its errors are known by their base's name."""
+    """The hub's client bundles its own HTTP library; errors are recognised by base class name."""
     return any(base.__name__ == "HTTPError" for base in type(error).__mro__)
 
 
 def _intact(file: Path) -> bool:
-    """The cache stores a file under its checksum: SHA-256, or git's SHA-1 for small ones.
+    """The cache stores files under their checksum: SHA-256, or git's SHA-1 for small ones.
 
     Some mirrors state the plain SHA-1.
     """

@@ -30,7 +30,7 @@ _BY_LAYERS = {
     1: ("one layer", "float32 and bfloat16, not for float16"),
     2: ("two layers", "float32, bfloat16 and float16"),
 }
-"""What a note on averages says, by the number of layers that were added."""
+"""Wording of the note on averages, by the number of added layers."""
 
 
 def export_sequence_classifier(
@@ -47,14 +47,14 @@ def export_sequence_classifier(
     """Write encoder, pooling and dense head for pipeline("text-classification").
 
     kernel: [hidden, labels]; bias: [labels]; `tokenizer_dir` holds the fast tokenizer's files;
-    `max_length`: tokens, special ones included, that the tokenizer cuts texts to when asked to
+    `max_length`: tokens, including special ones, to which the tokenizer truncates on request
     (`truncation=True`), at most and by default the encoder's positions. Written: config.json,
     model.safetensors, the tokenizer's files, README.md. Returns facts: the `class` of the written
     model, and a `note` on its pooling.
 
-    The model is of the family's own ...ForSequenceClassification class, equal to ours up to
-    float32 rounding, for single texts and pairs, padded or not. For `mean` it has a layer or two
-    more (`averaging`; equal to some 1e-5 of the largest logit), and ALBERT's shared layers are
+    The model has the family's own ...ForSequenceClassification class and equals ours up to
+    float32 rounding, for single texts and pairs, padded or not. For `mean` it has one or two extra
+    layers (`averaging`; equal to some 1e-5 of the largest logit), and ALBERT's shared layers are
     written out one by one.
 
     Raises InputError for an unknown pooling, `pooler` without a pooler, a head of another shape,
@@ -92,8 +92,8 @@ def export_token_classifier(
 ) -> dict[str, Any]:
     """Write encoder and dense head over tokens for pipeline("token-classification").
 
-    Arguments, files and what is returned as in `export_sequence_classifier`; the same numbers for
-    every family and for padded batches. The pipeline always cuts texts to `max_length` tokens
+    Arguments, files and result as in `export_sequence_classifier`; the same numbers for every
+    family and for padded batches. The pipeline always truncates texts to `max_length` tokens
     (unless it is given a `stride`).
     """
     config = encoder.config
@@ -126,7 +126,7 @@ def _task_models(config: EncoderConfig) -> TaskModels:
 
 
 def _encoder_tensors(config: EncoderConfig, weights: State) -> State:
-    """All but the pooler, under the names that a task model has."""
+    """Everything but the pooler, under a task model's names."""
     bare = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
     prefix = config.architecture.prefix
     return {prefix + name: value for name, value in checkpoint_tensors(config, bare).items()}

@@ -1,4 +1,4 @@
-"""What identifies a pretrained model for a cache key, found out without loading it."""
+"""The identity of a pretrained model for cache keys, without loading it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from nightloom.errors import InputError
 def checkpoint_identity(source: str, revision: str | None) -> dict[str, Any]:
     """JSON that changes when the content of the checkpoint `source` does.
 
-    A directory counts by its files, wherever it lies; a Hugging Face id by name and revision (of
-    a moving one, such as none given, only what was asked for).
+    A directory is identified by its files, wherever it is; a Hugging Face id by name and revision
+    (a moving one, or none, as given).
 
     Raises:
-        InputError: The directory has no file, or one that cannot be read; a revision of something
-            that has none.
+        InputError: The directory has no files, or an unreadable one; a revision of something
+            without revisions.
     """
     if source == MINILM:
         refuse_revision(source, revision)
@@ -29,19 +29,19 @@ def checkpoint_identity(source: str, revision: str | None) -> dict[str, Any]:
 
 
 def refuse_revision(source: str, revision: str | None) -> None:
-    """Refuse a revision of a checkpoint that is no Hugging Face id."""
+    """Refuse a revision of a checkpoint that is not a Hugging Face id."""
     if revision is not None:
         raise InputError(
-            f"model.revision={revision} is for Hugging Face ids alone, got "
+            f"model.revision={revision} is only for Hugging Face ids, got "
             f"model.checkpoint={source}; leave out model.revision"
         )
 
 
 def files_of(directory: Path) -> dict[str, str]:
-    """SHA-256 of every file below a directory, by relative path; hidden ones are left out.
+    """SHA-256 of every file below a directory, by relative path, except hidden ones.
 
     Raises:
-        InputError: There is none, or one cannot be read.
+        InputError: There are none, or one cannot be read.
     """
     found = {}
     for path in sorted(directory.rglob("*")):

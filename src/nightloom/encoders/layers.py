@@ -1,6 +1,6 @@
-"""The parts of an encoder: dense map, layer norm, self-attention with its feed-forward part.
+"""The parts of an encoder: dense layer, layer norm, self-attention with feed-forward part.
 
-Everything works on tokens [rows * width, hidden], so that each dense map is one large matrix
+Everything works on tokens [rows * width, hidden], so that each dense layer is one large matrix
 product; only the attention itself sees rows and heads.
 """
 
@@ -22,7 +22,7 @@ def activate(name: str, values: tf.Tensor) -> tf.Tensor:
 
 
 def tensor(weight: keras.Variable) -> tf.Tensor:
-    """The value of a weight, in the compute dtype of the layer that is being called."""
+    """The value of a weight, in the compute dtype of the calling layer."""
     return tf.convert_to_tensor(weight)
 
 
@@ -36,7 +36,7 @@ class Dense(keras.layers.Layer):
         self.built = True
 
     def weights_now(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Kernel and bias, in the compute dtype of the layer that is being called."""
+        """Kernel and bias, in the compute dtype of the calling layer."""
         return tensor(self.kernel), tensor(self.bias)
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
@@ -69,7 +69,7 @@ class LayerNorm(keras.layers.Layer):
 class TransformerLayer(keras.layers.Layer):
     """Self-attention and feed-forward, each followed by residual sum and layer norm (post-norm).
 
-    Query, key and value are one product: `qkv` holds their kernels side by side.
+    Query, key and value are one product: `qkv` holds their concatenated kernels.
     """
 
     def __init__(self, config: EncoderConfig, *, initializer: object, **options: object) -> None:
@@ -102,8 +102,8 @@ class TransformerLayer(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Tokens [rows * width, hidden] after this layer, and its attention maps if asked for.
 
-        segments: int32 [rows, width], equal for tokens that see each other; maps: float32
-        [rows, heads, width, width]; seed: None in inference; index: which layer of the stack.
+        segments: int32 [rows, width], equal for tokens that attend to each other; maps: float32
+        [rows, heads, width, width]; seed: None in inference; index: the layer's number.
         """
         config = self.config
         attended, maps = self._attend(tokens, segments, seed, index, with_maps)
@@ -138,6 +138,6 @@ class TransformerLayer(keras.layers.Layer):
 
 
 def sizes(values: tf.Tensor) -> list[int | tf.Tensor]:
-    """The shape of `values`, each size as an int where it is known while tracing."""
+    """The shape of `values`, with sizes as ints if known while tracing."""
     dynamic = tf.shape(values)
     return [dynamic[i] if size is None else size for i, size in enumerate(values.shape)]

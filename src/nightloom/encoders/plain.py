@@ -1,7 +1,6 @@
-"""Graphs of plain operations, for those who load them elsewhere.
+"""Graphs of plain operations, to be loaded elsewhere.
 
-A SavedModel does not hold gradients of one's own: what is fine-tuned after loading needs
-TensorFlow's.
+A SavedModel does not store custom gradients: fine-tuning after loading needs TensorFlow's own.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ _plain: ContextVar[bool] = ContextVar("nightloom_plain", default=False)
 
 @contextmanager
 def plain_gradients() -> Iterator[None]:
-    """What is traced inside has TensorFlow's gradients alone."""
+    """Inside, traced functions use only TensorFlow's own gradients."""
     token = _plain.set(True)
     try:
         yield
@@ -22,5 +21,5 @@ def plain_gradients() -> Iterator[None]:
 
 
 def is_plain() -> bool:
-    """Whether the graph that is traced now must hold plain operations alone."""
+    """Whether the graph being traced must contain only plain operations."""
     return _plain.get()

@@ -22,10 +22,10 @@ def pool(
     """Vectors of examples, [examples, hidden], from vectors of tokens [rows, width, hidden].
 
     `batch` holds `first`, int32 [examples, 2], and for the mean `segments`, int32 [rows, width].
-    `encoder` is needed for "pooler" alone. The mean is a product with the 0/1 matrix of "token
-    belongs to example": below a hundredth of the encoder's arithmetic, and deterministic, where
+    `encoder` is needed only for "pooler". The mean is a product with the 0/1 matrix of "token
+    belongs to example": less than a hundredth of the encoder's arithmetic, and deterministic, which
     scattered sums are not everywhere. Unused slots get the vector of the example at [0, 0].
-    Raises InputError as `check_pooling`.
+    Raises InputError like `check_pooling`.
     """
     has_pooler = encoder is not None and encoder.pooler is not None
     check_pooling(how, has_pooler=has_pooler)

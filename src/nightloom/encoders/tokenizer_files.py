@@ -1,8 +1,8 @@
-"""The tokenizer of a checkpoint, in one form that every reader understands alike.
+"""The tokenizer of a checkpoint, in a form that every reader interprets alike.
 
 transformers' AutoTokenizer rebuilds many tokenizers from their vocabulary and the checkpoint's
-settings, so what it does need not be what tokenizer.json says. Here its result is written down:
-`tokenizers.Tokenizer.from_file` and AutoTokenizer then give the same ids.
+settings, so its behaviour can differ from tokenizer.json. Its result is written here, so that
+`tokenizers.Tokenizer.from_file` and AutoTokenizer return the same ids.
 """
 
 import json
@@ -46,10 +46,10 @@ def write_tokenizer(
 ) -> int:
     """Write the fast tokenizer of the checkpoint `source` to `directory` (may be the same).
 
-    Written: tokenizer.json and tokenizer_config.json; other tokenizer files are removed there. The
-    length limit is at most `max_length`; with `types`, token type ids are given to the model.
-    `lowercase` says whether texts are lower-cased; None: as is right for it (`casing`).
-    Returns one more than the largest id. Raises InputError where there is no tokenizer, or none
+    Writes tokenizer.json and tokenizer_config.json, and removes other tokenizer files there. The
+    length limit is at most `max_length`; with `types`, token type ids are passed to the model.
+    `lowercase`: whether texts are lower-cased; None: determined by `casing`.
+    Returns one more than the largest id. Raises InputError if there is no tokenizer, or none
     that can be loaded.
     """
     fast = settle_case(
@@ -95,7 +95,7 @@ def _load(source: Path, **options: Any) -> Any:
         reason = " ".join((str(error).strip().splitlines() or [""])[0].split())
         raise InputError(
             f"{source}: the tokenizer cannot be loaded from {', '.join(present)} "
-            f"({type(error).__name__}: {reason}); fetch the checkpoint anew"
+            f"({type(error).__name__}: {reason}); fetch the checkpoint again"
         ) from None
     return fast
 

@@ -28,8 +28,8 @@ _OTHERS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 def checkpoint_files(directory: Path) -> list[Path]:
     """The safetensors files of a checkpoint: `model.safetensors`, or the shards of its index.
 
-    Raises InputError where neither is there, or a shard is missing; says so where the weights are
-    there as pickles only.
+    Raises InputError if neither exists, or a shard is missing; says so if the weights exist
+    only as pickles.
     """
     directory = Path(directory)
     if (directory / WEIGHTS).is_file():
@@ -40,7 +40,7 @@ def checkpoint_files(directory: Path) -> list[Path]:
 
 
 def missing_weights(where: str, names: Iterable[str]) -> InputError:
-    """The error for a checkpoint whose files, `names`, have no weights in safetensors."""
+    """The error for a checkpoint whose files, `names`, include no safetensors weights."""
     others = sorted(name for name in names if name.endswith(_OTHERS))
     if not others:
         return InputError(f"{where}: {WEIGHTS} (or {INDEX} with its shards) is missing")
@@ -54,7 +54,7 @@ def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
     """The configuration and whether there is a pooler, from config and safetensors headers.
 
     Raises InputError for a missing or unexpected file, a damaged header, a missing tensor or a
-    tensor of another shape.
+    tensor with a different shape.
     """
     directory = Path(directory)
     config = encoder_config(read_config(directory), where=str(directory / "config.json"))
@@ -63,11 +63,11 @@ def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
 
 
 def load_encoder(directory: Path, *, with_pooler: bool = True, **options: Any) -> "Encoder":
-    """The encoder of a checkpoint directory, with its pooler where it has one (else None).
+    """The encoder of a checkpoint directory, with its pooler if it has one (else None).
 
-    Bare encoders and task models are read alike; tensors of heads are left alone, and the pooler
-    where not `with_pooler`. `options` go to `Encoder` (for example `name`, or
-    dtype="mixed_bfloat16"). Raises InputError as `check_checkpoint`.
+    Bare encoders and task models are read alike; tensors of heads are ignored, and so is the pooler
+    unless `with_pooler`. `options` go to `Encoder` (for example `name`, or
+    dtype="mixed_bfloat16"). Raises InputError like `check_checkpoint`.
     """
     from nightloom.encoders.encoder import Encoder
 
@@ -115,13 +115,11 @@ def encoder_state(encoder: "Encoder") -> dict[str, np.ndarray]:
 
 
 def load_state(encoder: "Encoder", state: Mapping[str, np.ndarray]) -> None:
-    """Set the weights of `encoder` from what `encoder_state` gave; InputError where they differ."""
+    """Set the weights of `encoder` from `encoder_state`'s result; InputError if they differ."""
     weights = encoder_weights(encoder)
     if set(weights) != set(state):
         missing, extra = sorted(set(weights) - set(state)), sorted(set(state) - set(weights))
-        raise InputError(
-            f"encoder weights: missing {missing or 'none'}, not known {extra or 'none'}"
-        )
+        raise InputError(f"encoder weights: missing {missing or 'none'}, unknown {extra or 'none'}")
     for name, weight in weights.items():
         if tuple(weight.shape) != state[name].shape:
             raise InputError(
@@ -134,7 +132,7 @@ def load_state(encoder: "Encoder", state: Mapping[str, np.ndarray]) -> None:
 def checkpoint_tensors(
     config: EncoderConfig, state: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Weights by stable name, under Hugging Face names without prefix and in that layout."""
+    """Weights by stable name, converted to Hugging Face names without prefix and layout."""
     tensors: dict[str, np.ndarray] = {}
     for name, value in state.items():
         theirs = checkpoint_names(config, name)
@@ -145,7 +143,7 @@ def checkpoint_tensors(
 
 
 class _Stored:
-    """One tensor in an open safetensors file, read when its value is asked for."""
+    """A tensor in an open safetensors file, read on demand."""
 
     def __init__(self, file: Any, name: str) -> None:
         self._file, self._name = file, name
@@ -168,11 +166,11 @@ def _tensors(directory: Path) -> Iterator[dict[str, _Stored]]:
             try:
                 file = stack.enter_context(safe_open(str(path), framework="numpy"))
             except FileNotFoundError:
-                raise InputError(f"{path}: named in {INDEX}, but not there") from None
+                raise InputError(f"{path}: named in {INDEX}, but missing") from None
             except (SafetensorError, OSError) as error:
                 raise InputError(
                     f"{path}: not a whole safetensors file ({path.stat().st_size} bytes; {error}); "
-                    "fetch the checkpoint anew"
+                    "fetch the checkpoint again"
                 ) from None
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 found[_modern(name)] = _Stored(file, name)
@@ -190,12 +188,12 @@ def _shards(directory: Path) -> list[str]:
                 f"{directory / INDEX}: a shard must be a {SUFFIX} file beside it, found {name!r}"
             )
         if not (directory / name).is_file():
-            raise InputError(f"{directory / name}: named in {INDEX}, but not there")
+            raise InputError(f"{directory / name}: named in {INDEX}, but missing")
     return sorted(set(names))
 
 
 def _modern(name: str) -> str:
-    """Checkpoints converted from the first BERT call the weights of a layer norm gamma and beta."""
+    """Checkpoints converted from the original BERT call a layer norm's weights gamma and beta."""
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
         if name.endswith(old):
             return name.removesuffix(old) + new
@@ -220,11 +218,11 @@ def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path)
             if stored is None:
                 raise InputError(
                     f"{directory}: the weights have no tensor {prefix + one!r}, which config.json "
-                    f"(model_type {config.family}) asks for"
+                    f"(model_type {config.family}) requires"
                 )
             if stored.shape != expected:
                 raise InputError(
-                    f"{directory}: tensor {prefix + one!r}: config.json asks for the shape "
+                    f"{directory}: tensor {prefix + one!r}: config.json requires shape "
                     f"{list(expected)}, found {list(stored.shape)}"
                 )
     return pooler
@@ -233,12 +231,12 @@ def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path)
 def _check_depth(
     config: EncoderConfig, prefix: str, found: Mapping[str, _Stored], directory: Path
 ) -> None:
-    """Refuse weights of more layers than stated: the upper ones would be left out silently."""
+    """Refuse weights with more layers than stated: the upper ones would be silently dropped."""
     beyond = config.distinct_layers
     first = prefix + checkpoint_names(config, f"layer.{beyond}.up.kernel")[0]
     if first in found:
         raise InputError(
-            f"{directory}: tensor {first!r} is there, but config.json states {config.layers} layers"
+            f"{directory}: tensor {first!r} exists, but config.json states {config.layers} layers"
         )
 
 

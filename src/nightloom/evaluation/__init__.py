@@ -1,1 +1,1 @@
-"""How good a trained model is: figures, tables and plots, all from arrays."""
+"""The quality of a trained model: metrics, tables and plots, all from arrays."""

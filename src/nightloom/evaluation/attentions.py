@@ -1,4 +1,4 @@
-"""Attention maps of single texts, a table and a picture: a row a layer, a column a head."""
+"""Attention maps of single texts as table and picture: a row per layer, a column per head."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import pandas
 
 MOST_NAMED = 16
-"""Longer texts than this get no token names beside their maps."""
+"""Longer texts get no token labels on their maps."""
 
 
 def attention_table(*, text: str, tokens: Sequence[str], maps: np.ndarray) -> "pandas.DataFrame":
-    """A line for each layer, head and pair of tokens.
+    """One row for each layer, head and pair of tokens.
 
-    maps: float32 [layers, heads, tokens, tokens], the weight that each query gives each key.
+    maps: float32 [layers, heads, tokens, tokens], the weight of each key for each query.
     Columns: text, layer and head (from 0), query and key (positions), their tokens, weight.
     """
     import pandas
@@ -40,7 +40,7 @@ def attention_table(*, text: str, tokens: Sequence[str], maps: np.ndarray) -> "p
 
 
 def plot_attentions(*, tokens: Sequence[str], maps: np.ndarray, path: Path) -> None:
-    """Draw the maps of one text; maps as in `attention_table`. Dark: all of the attention."""
+    """Plot the maps of one text; maps as in `attention_table`. Dark: full attention."""
     layers, heads = maps.shape[:2]
     figure, axes = new_figure(
         min(1.3 * heads + 1, 30), min(1.35 * layers + 0.6, 40), rows=layers, columns=heads

@@ -18,7 +18,7 @@ def reliability(
 
     labels: int [n]; probabilities: float [n, classes]. Each row of the table has `low` and `high`
     (the bin is low < p <= high), `rows`, and `confidence` (mean top probability) and `accuracy`,
-    both None for a bin without rows.
+    both None for an empty bin.
     """
     top = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels

@@ -1,4 +1,4 @@
-"""Scores of a classifier on the test rows, and the tables an operator looks at."""
+"""Scores of a classifier on the test rows, and tables for operators."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def classification_metrics(
     *, labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str]
 ) -> dict[str, Any]:
-    """All figures of one classifier, ready for JSON.
+    """All metrics of one classifier, ready for JSON.
 
-    labels: int [n]; probabilities: float [n, classes]; label_names: one name a class.
+    labels: int [n]; probabilities: float [n, classes]; label_names: one name per class.
 
-    Gives `rows`, `accuracy`, `macro_f1`, `log_loss`, `expected_calibration_error`,
+    Returns `rows`, `accuracy`, `macro_f1`, `log_loss`, `expected_calibration_error`,
     `by_class` {name: precision, recall, f1, support}, `confusion` {labels, counts: gold by
     predicted} and `reliability` (see `calibration`). Macro F1 is the mean over the classes that
-    occur among the labels or the predictions; a class that occurs in neither has zeros in
-    `by_class` and does not weigh.
+    occur in the labels or the predictions; a class that occurs in neither has zeros in
+    `by_class` and does not count.
 
-    Raises InputError without rows, RunError where a probability is not finite, ValueError for
-    shapes that do not fit each other.
+    Raises InputError without rows, RunError if a probability is not finite, ValueError for
+    mismatched shapes.
     """
     from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
@@ -64,7 +64,7 @@ def classification_metrics(
 def predictions_table(
     *, labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str]
 ) -> "pandas.DataFrame":
-    """One line a test row: row, label, predicted, correct, and `p:NAME` (float32) a class."""
+    """One line per test row: row, label, predicted, correct, and `p:NAME` (float32) per class."""
     import pandas
 
     labels, probabilities = _checked(labels, probabilities, label_names)
@@ -89,7 +89,7 @@ def worst_mistakes(
     texts: Sequence[str],
     limit: int = 20,
 ) -> "pandas.DataFrame":
-    """The wrong predictions that the model was surest of, surest first.
+    """The most confident wrong predictions, most confident first.
 
     Columns: row, label, predicted, confidence (probability of `predicted`), p_label (probability
     of `label`), text.
@@ -142,8 +142,8 @@ def _checked(
     broken = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
     if len(broken):
         raise RunError(
-            f"The model gave a probability that is not a number for {len(broken)} test rows, "
-            f"the first is row {broken[0]}: its weights are broken; train with a lower "
+            f"The model returned a probability that is not a number for {len(broken)} test rows, "
+            f"first in row {broken[0]}: its weights are broken; train with a lower "
             "learning rate or in float32."
         )
     return labels.astype(np.int64), probabilities

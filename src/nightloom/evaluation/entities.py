@@ -15,15 +15,15 @@ Sentences = Sequence[Sequence[str]]
 def entity_metrics(
     *, gold: Sentences, predicted: Sentences, types: Sequence[str]
 ) -> dict[str, Any]:
-    """All figures of one tagger, ready for JSON.
+    """All metrics of one tagger, ready for JSON.
 
-    gold, predicted: for each sentence the IOB2 tag of each token; types: entity types to report.
+    gold, predicted: per sentence the IOB2 tag of each token; types: entity types to report.
 
-    Gives `sentences`, `tokens`, `precision`, `recall`, `f1` (micro, over all entities; an entity is
-    right when its type and both its ends are), `accuracy` (share of the tokens whose tag is right)
-    and `by_type` {type: precision, recall, f1, support}; what is undefined is 0.
+    Returns `sentences`, `tokens`, `precision`, `recall`, `f1` (micro, over all entities; one is
+    right if its type and both ends are), `accuracy` (share of tokens whose tag is right)
+    and `by_type` {type: precision, recall, f1, support}; undefined values are 0.
 
-    Raises InputError without tokens, ValueError where the two do not have the same lengths.
+    Raises InputError without tokens, ValueError if the two differ in length.
     """
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2

@@ -1,4 +1,4 @@
-"""Where an entity tagger errs: kinds of mistakes, the frequent ones, the worst sentences."""
+"""An entity tagger's mistakes: their kinds, the most frequent ones, the worst sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ KINDS = ("missed", "spurious", "wrong type", "wrong boundary", "wrong type and b
 
 
 class Mistake(NamedTuple):
-    """One entity that is not right: the gold one, the predicted one, or a pair of the two."""
+    """A wrong entity: the gold one, the predicted one, or a pair of both."""
 
     kind: str
     gold: Span | None
@@ -24,9 +24,9 @@ class Mistake(NamedTuple):
 def mistakes_of(gold: Sequence[Span], predicted: Sequence[Span]) -> list[Mistake]:
     """The mistakes of one sentence, from left to right.
 
-    A gold entity that was not found is paired with the wrong predicted one that shares most tokens
-    with it, each used once; the pair's kind says what differs. Left-over gold entities are
-    `missed`, left-over predicted ones `spurious`.
+    A gold entity that was not found is paired with the wrong prediction that shares most tokens
+    with it, each used once; the pair's kind says what differs. Remaining gold entities are
+    `missed`, remaining predictions `spurious`.
     """
     wanted = [span for span in gold if span not in set(predicted)]
     got = [span for span in predicted if span not in set(gold)]
@@ -54,7 +54,7 @@ def mistakes_of(gold: Sequence[Span], predicted: Sequence[Span]) -> list[Mistake
 
 
 def mistake_totals(*, gold: Sentences, predicted: Sentences) -> dict[str, int]:
-    """How many mistakes of each kind there are."""
+    """The number of mistakes of each kind."""
     check_lengths(gold, predicted)
     counts = Counter(
         mistake.kind
@@ -69,7 +69,7 @@ def confusions(
 ) -> "pandas.DataFrame":
     """The most frequent mistakes, most frequent first.
 
-    Columns: count, kind, gold_type, gold_text, predicted_type, predicted_text (empty where there
+    Columns: count, kind, gold_type, gold_text, predicted_type, predicted_text (empty if there
     is none), sentence (index of the first one with this mistake).
     """
     import pandas
@@ -94,7 +94,7 @@ def confusions(
 def worst_sentences(
     *, tokens: Sentences, gold: Sentences, predicted: Sentences, limit: int = 20
 ) -> list[dict[str, Any]]:
-    """The sentences with most mistakes (then the shorter, then the earlier), worst first.
+    """The sentences with most mistakes (ties: shorter first, then earlier), worst first.
 
     Each: `row`, `tokens`, `gold` and `predicted` (spans), `mistakes` (kinds, left to right).
     """

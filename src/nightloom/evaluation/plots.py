@@ -1,6 +1,6 @@
-"""Plots as PNG: light, readable at half size, and with bytes that depend on the figures alone.
+"""Plots as PNG: small, readable at half size, with bytes that depend only on the numbers.
 
-They are drawn with matplotlib's object interface, which keeps no state between plots.
+They use matplotlib's object interface, which keeps no state between plots.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def plot_confusion(*, counts: Sequence[Sequence[int]], names: Sequence[str], pat
 
 
 def plot_reliability(*, table: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Reliability diagram with the number of rows a bin; table: as `calibration.reliability`."""
+    """Reliability diagram with rows per bin; table: as from `calibration.reliability`."""
     figure, (axes, below) = new_figure(4.8, 5.2, rows=2, heights=(3, 1))
     filled = [line for line in table if line["rows"]]
     width = table[0]["high"] - table[0]["low"]
@@ -79,7 +79,7 @@ def plot_reliability(*, table: Sequence[Mapping[str, Any]], path: Path) -> None:
 def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
     """Learning curves: losses in one panel, all other metrics in the second.
 
-    history: one line an epoch; a column `epoch`, then numeric columns, of which those with `loss`
+    history: one row per epoch; a column `epoch`, then numeric columns, of which those with `loss`
     in their name go to the left panel.
     """
     import pandas
@@ -133,7 +133,7 @@ def plot_scores(*, scores: Mapping[str, Mapping[str, float]], path: Path) -> Non
 
 
 def plot_counts(*, counts: Mapping[str, int], title: str, path: Path) -> None:
-    """How often each of a few things occurs, in their order."""
+    """A bar chart of counts, in the given order."""
     figure, axes = new_figure(6.0, max(1.9, 1.0 + 0.32 * len(counts)))
     places = list(range(len(counts)))
     axes.barh(places, list(counts.values()), color=ORANGE, height=0.7)
@@ -154,7 +154,7 @@ def new_figure(
     columns: int = 1,
     heights: Sequence[float] | None = None,
 ) -> tuple["Figure", Any]:
-    """A figure in the house's style, sizes in inches, and its axes."""
+    """A figure in the common style, sizes in inches, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -189,5 +189,5 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, without the name of the software that drew it."""
+    """Write a figure as PNG, without software metadata."""
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -50,9 +50,9 @@ mark b { font-size: .7em; margin-left: .35em; vertical-align: middle; }
 def sentences_html(
     sentences: Sequence[dict[str, Any]], *, types: Sequence[str], title: str = "Worst sentences"
 ) -> str:
-    """A page of sentences as `mistakes.worst_sentences` gives them; all text is escaped.
+    """A page of the sentences from `mistakes.worst_sentences`; all text is escaped.
 
-    Entities have a colour for each type; the outlined ones have no equal on the other line.
+    Entities are coloured by type; outlined ones have no match on the other line.
     """
     import jinja2
 

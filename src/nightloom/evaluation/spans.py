@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Span(NamedTuple):
-    """An entity: tokens `start` up to, without, `end`."""
+    """An entity: tokens from `start` up to, but excluding, `end`."""
 
     type: str
     start: int
@@ -51,9 +51,9 @@ def spans_of_all(sentences: Sequence[Sequence[str]]) -> list[list[Span]]:
 
 
 def match_counts(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> np.ndarray:
-    """Per sentence, how many entities are right (type and both ends), spurious and missed.
+    """Per sentence, the number of right (type and both ends), spurious and missed entities.
 
-    Gives int64 [sentences, 3]: true positives, false positives, false negatives.
+    Returns int64 [sentences, 3]: true positives, false positives, false negatives.
     """
     counts = np.zeros((len(gold), 3), dtype=np.int64)
     for i, (wanted, got) in enumerate(zip(gold, predicted, strict=True)):
@@ -63,7 +63,7 @@ def match_counts(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Sp
 
 
 def f1_of(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall and F1 (0 where undefined) of counts [..., 3] as `match_counts` gives."""
+    """Precision, recall and F1 (0 if undefined) of counts [..., 3] from `match_counts`."""
     right, spurious, missed = (counts[..., i].astype(np.float64) for i in range(3))
     precision = right / np.maximum(right + spurious, 1)
     recall = right / np.maximum(right + missed, 1)

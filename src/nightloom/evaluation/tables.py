@@ -1,4 +1,4 @@
-"""Tables on disk: Parquet whose bytes depend on the rows alone."""
+"""Tables on disk: Parquet whose bytes depend only on the rows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import pandas
 
 PREDICTIONS = "predictions.parquet"
-"""What a model said of each test row or word, as `evaluate` leaves it, beside the gold label."""
+"""The file with predictions and gold labels of each test row or word, written by `evaluate`."""
 
 
 def write_parquet(table: "pandas.DataFrame", path: Path) -> None:
@@ -20,7 +20,7 @@ def write_parquet(table: "pandas.DataFrame", path: Path) -> None:
 
 
 def write_rows(table: "pandas.DataFrame", path: Path) -> None:
-    """Write a small table as JSON too, for readers that shall not pay for pandas."""
+    """Also write a small table as JSON, for readers that should not import pandas."""
     import json
 
     rows = json.loads(table.to_json(orient="records", double_precision=15))

@@ -1,6 +1,6 @@
-"""The architectures that can be loaded: a module for each, and a line here."""
+"""The supported architectures: a module for each, and a line here."""
 
-# ruff: noqa: F401 (what is imported here is in the list)
+# ruff: noqa: F401 (imports make up the list)
 
 from nightloom.encoders.architecture import Architecture
 from nightloom.encoders.architectures.albert import ALBERT
@@ -16,5 +16,5 @@ MODEL_TYPES = tuple(_BY_TYPE)
 
 
 def architecture_of(model_type: str) -> Architecture:
-    """The architecture that a `model_type` of MODEL_TYPES belongs to."""
+    """The architecture of a `model_type` in MODEL_TYPES."""
     return _BY_TYPE[model_type]

@@ -1,4 +1,4 @@
-"""RoBERTa and its children: positions count from behind the padding's row."""
+"""RoBERTa and its descendants: positions start after the padding's row."""
 
 from nightloom.encoders.architecture import DEFAULTS, Architecture, TaskModels
 
