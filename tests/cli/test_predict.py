@@ -150,7 +150,7 @@ WRONG = {
     "tickets --input latin.txt --set data.encoding=x": "data.encoding=x is not a text encoding",
     "tickets --input quotes.csv": "quotes.csv: the header cannot be read",
     "tickets --input mark.csv --set data.columns=subject,body": "which data.columns repeats; leave",
-    "odd --input mark.csv": "the version's tag nightloom.reading, on reading",
+    "odd --input mark.csv": "the version's tag nightloom.reading (how to read",
     "tickets --input ragged.csv": "ragged.csv:3: expected 2 fields",
     "tickets --input broken.jsonl": "broken.jsonl:2: expected one JSON object",
     "tickets --input surrogate.jsonl": "surrogate.jsonl:2: the text holds half of a surrogate",

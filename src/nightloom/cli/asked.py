@@ -79,7 +79,7 @@ class Asked:
             trained = validate(InputDataSettings, told)
         except InputError as error:
             raise InputError(
-                f"the version's tag {READING_TAG}, on reading its training files, is invalid: "
+                f"the version's tag {READING_TAG} (how to read its training files) is invalid: "
                 f"{error}; fix the tag in MLflow, or remove it"
             ) from error
 

@@ -42,8 +42,8 @@ class _DataSettings(CutSettings):
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
     offline: Literal["use", "fail"] = Field(
         default="use",
-        description="If a remote source cannot be reached to check for new rows: use the last known "
-        "ones, with a warning, or fail",
+        description="If a remote source cannot be reached to check for new rows: use the last "
+        "known ones, with a warning, or fail",
     )
     train_split: SplitName = Field(
         default=None,
