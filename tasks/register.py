@@ -1,11 +1,18 @@
 """`register`: model and scores → a version in MLflow, promoted to champion or not, and why.
 
 A hit stands as long as the version is in the registry and its files are intact; the decision is not
-repeated.
+repeated. Among machines that share a Prefect server, one at a time decides about a model.
 """
 
+from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration
+from nightloom.tasks.runtime.slots import title
 from nightloom.tasks.runtime.stage import Stage
+
+
+def _title(settings: FlowSettings, flow: str) -> str:
+    return title(settings.registry.name or flow)
+
 
 register = Stage(
     StageDeclaration(
@@ -26,5 +33,6 @@ register = Stage(
             "judge.answers_of",
         ),
         finds="nightloom.records.known:writers",
-    )
+    ),
+    lease=_title,
 )

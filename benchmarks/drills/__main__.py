@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.drills import corruption, kill, races, resources, servers, suites
+from benchmarks.drills import corruption, kill, promotions, races, resources, servers, suites
 from benchmarks.drills.command import Drill, Outcome
 from benchmarks.drills.prefect_server import PrefectServer
 from benchmarks.drills.small import FLOWS, settings_for
@@ -27,6 +27,7 @@ DRILLS: dict[str, Callable[[Drill], list[Outcome]]] = {
     "kill": kill.drill,
     "corruption": corruption.drill,
     "races": races.drill,
+    "promotions": promotions.drill,
     "resources": resources.drill,
     "servers": servers.drill,
     "input": suites.bad_input,

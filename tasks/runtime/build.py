@@ -18,7 +18,7 @@ from nightloom.tasks.runtime.call import StageCall
 from nightloom.tasks.runtime.live import LiveProgress
 from nightloom.tasks.runtime.observer import observers, watched_by
 from nightloom.tasks.runtime.run import run_here
-from nightloom.tasks.runtime.slots import slot
+from nightloom.tasks.runtime.slots import alone, slot
 from nightloom.worker.client import Worker
 
 SAID_SECONDS = 30.0
@@ -63,7 +63,7 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             run=call.run,
             outside=call.parts["external"],
         )
-        with slot(call.limit, observers()):
+        with slot(call.limit, observers()), alone(call.lease, observers()):
             built = worker.build(call.builder, context, report=observers())
         artifact = store.publish(
             folder,

@@ -21,6 +21,8 @@ class StageCall:
     """`module:function`."""
     limit: str | None = None
     """The global concurrency limit, if building takes a slot of one."""
+    lease: str | None = None
+    """The limit whose only slot building holds, on a server that machines share."""
     rebuild: bool = False
     """Build even if an artifact exists."""
     hooks: dict[str, str] = field(repr=False)

@@ -1,8 +1,11 @@
-"""A slot of a global concurrency limit, held while a stage is built.
+"""Slots of global concurrency limits, held while a stage is built.
 
-`nightloom deploy` creates the limit; without one (an ephemeral server, a plain run) nothing is
+`nightloom deploy` creates the limit `gpu`; without one (an ephemeral server, a plain run) nothing is
 held. Losing a slot never ends a running stage: the limit may then be exceeded for a while, which
 costs less than a night's training.
+
+On a shared server there is a limit of one slot for each model's name: whoever registers the model, or
+moves its champion by a person's decision, holds it.
 """
 
 import contextlib
@@ -10,10 +13,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from nightloom.tasks.runtime.observer import Observer
+from nightloom.tasks.runtime.reporting import slug
 
 GPU = "gpu"
 LEASE_SECONDS = 60.0
 """The server's minimum: how long a killed holder's slot stays taken."""
+PATIENCE_SECONDS = 900.0
+"""How long to wait for the slot of a model's name: a server may have forgotten its holder."""
 
 
 @contextlib.contextmanager
@@ -31,7 +37,9 @@ def slot(limit: str | None, observer: Observer) -> Iterator[None]:
             observer.warn(f"a slot of {limit} could not be released: {error}")
 
 
-def _take(held: contextlib.ExitStack, limit: str, observer: Observer) -> None:
+def _take(
+    held: contextlib.ExitStack, limit: str, observer: Observer, *, seconds: float | None = None
+) -> None:
     from prefect.concurrency.sync import concurrency
 
     there = _read(limit, observer)
@@ -43,12 +51,63 @@ def _take(held: contextlib.ExitStack, limit: str, observer: Observer) -> None:
         concurrency(
             limit,
             occupy=1,
+            timeout_seconds=seconds,
             strict=False,
             lease_duration=LEASE_SECONDS,
             raise_on_lease_renewal_failure=False,
             holder=_holder(),
         )
     )
+
+
+def title(name: str) -> str:
+    """The limit of which one slot is held by who decides about a model's champion."""
+    return f"nightloom-champion-{slug(name)}"
+
+
+@contextlib.contextmanager
+def alone(limit: str | None, observer: Observer) -> Iterator[None]:
+    """Hold the one slot of `limit` (see `title`) on the server that machines share, if any.
+
+    It is made where it is missing. Where it cannot be had, one goes on without and says so: the
+    champion is read before and after it moves all the same.
+    """
+    held = contextlib.ExitStack()
+    if limit is not None and is_shared():
+        try:
+            _make(limit)
+            _take(held, limit, observer, seconds=PATIENCE_SECONDS)
+        except TimeoutError:
+            observer.warn(
+                f"{limit} was taken for {PATIENCE_SECONDS / 60:.0f} min, going on without"
+            )
+        except Exception as error:
+            observer.warn(f"{limit} cannot be had, going on without: {error}")
+    try:
+        yield
+    finally:
+        try:
+            held.close()
+        except Exception as error:
+            observer.warn(f"a slot of {limit} could not be released: {error}")
+
+
+def is_shared() -> bool:
+    """Whether there is a server that other processes ask as well."""
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value())
+
+
+def _make(limit: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(limit)
+        except ObjectNotFound:
+            client.upsert_global_concurrency_limit_by_name(limit, 1)
 
 
 def _read(limit: str, observer: Observer) -> Any:

@@ -1,6 +1,7 @@
 """`Stage`: a declared stage as a Prefect task, looked up, explained, built once, published."""
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
@@ -29,14 +30,21 @@ class Stage:
     """Call it inside a flow: `artifact = encode(settings, dataset=dataset)`."""
 
     def __init__(
-        self, declaration: StageDeclaration, *, limit: str | None = None, gpu: bool = False
+        self,
+        declaration: StageDeclaration,
+        *,
+        limit: str | None = None,
+        lease: Callable[[FlowSettings, str], str] | None = None,
+        gpu: bool = False,
     ) -> None:
         """`limit`: a global concurrency limit; building takes a slot of it.
 
+        `lease`: from settings and the flow's name to a limit whose only slot building holds.
         `gpu`: on a cluster with GPUs, it is built where one is free.
         """
         self.declaration = declaration
         self.limit = limit
+        self.lease = lease
         self.gpu = gpu
         STAGES[declaration.name] = self
         self.task: Task[..., Artifact] = Task(
@@ -113,6 +121,7 @@ class Stage:
             builder=self.declaration.builder,
             hooks=self.declaration.hooks(settings),
             limit=self.limit,
+            lease=self.lease(settings, run.flow) if self.lease else None,
             rebuild=found.rebuild,
             parts=found.parts,
             home=run.home,

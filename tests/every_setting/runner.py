@@ -46,7 +46,9 @@ class Here(Engine):
     def call(self, order: Any) -> Finished:  # type: ignore[override]
         from nightloom.tasks.runtime.build import build
 
-        return Finished(build(dataclasses.replace(order.call, limit=None), order.inputs))
+        return Finished(
+            build(dataclasses.replace(order.call, limit=None, lease=None), order.inputs)
+        )
 
 
 class WorkerHere:

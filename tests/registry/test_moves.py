@@ -28,6 +28,7 @@ class Desk:
         model = root / "model"
         model.mkdir()
         (model / "saved_model.pb").write_bytes(b"graph")
+        self.title = self.registry.title(name)
         self.versions = []
         for number in range(1, 5):
             made = self.registry.register(
@@ -70,13 +71,13 @@ def desk(home: Home, tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
 
 def test_every_move_is_entered_and_those_of_mlflows_ui_are_noticed(desk):
     desk.registry.set_decision(desk.versions[2], PROMOTED, desk.versions[2], by="run 3 again")
-    moves = [(one.old, one.new, one.by) for one in desk.registry.history(desk.name)]
+    moves = [(one.old, one.new, one.by) for one in desk.title.history()]
     assert moves == [(None, 1, "run 1"), (1, 2, "run 2"), (2, 3, "run 3")]
     desk.registry._client.set_registered_model_alias(desk.name, CHAMPION, "1")
     shown = json.loads(desk.run("history", "news", "--json"))
     assert [one["new"] for one in shown["moves"]] == [1, 2, 3, 1]
     assert shown["moves"][-1]["by"] == "outside nightloom"
-    assert len(desk.registry.history(desk.name)) == 4, "noticed once"
+    assert len(desk.title.history()) == 4, "noticed once"
     desk.registry._client.delete_registered_model_alias(desk.name, CHAMPION)
     assert "1 → none  by outside nightloom" in desk.run("history", "news")
 
@@ -90,7 +91,7 @@ def forget(desk):
 
 def test_the_history_of_an_earlier_version_begins_with_what_is_there(desk):
     forget(desk)
-    [first] = desk.registry.history(desk.name)
+    [first] = desk.title.history()
     assert (first.old, first.new, first.by) == (None, 3, "unknown")
 
 
@@ -109,7 +110,7 @@ def test_promote_makes_a_challenger_champion_and_says_by_whom(desk):
 
 
 def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
-    desk.registry.set_anchor(desk.name, 3)
+    desk.title.set_anchor(3)
     told = desk.run("rollback", "news", "--why", "calls prices sports", "--by", "Ada")
     assert told.splitlines()[0] == "news/2 is the champion, before it version 3"
     assert "`nightloom unpin news`" in told

@@ -3,6 +3,8 @@
 import getpass
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from nightloom.home import Home
 
 if TYPE_CHECKING:
     from nightloom.registry.mlflow_registry import Registry
+    from nightloom.registry.title import Pin
     from nightloom.registry.versions import Version
 
 WHY = click.option("--why", required=True, help="The reason, for the history.")
@@ -25,7 +28,8 @@ BY = click.option("--by", help="Who decides; the user of this machine where it i
 def history(model: str, as_json: bool) -> None:
     """Show every move of MODEL's champion: when, from and to, by whom and why."""
     registry, version = _named(model)
-    found, pin = registry.history(version.name), registry.pin(version.name)
+    title = registry.title(version.name)
+    found, pin = title.history(), title.pin
     if as_json:
         shown = {"moves": [asdict(one) for one in found], "pin": asdict(pin) if pin else None}
         click.echo(json.dumps(shown, ensure_ascii=False))
@@ -49,10 +53,11 @@ def promote(model: str, why: str, by: str | None) -> None:
     The gate goes on deciding about later ones; `nightloom pin` holds this one.
     """
     registry, version = _named(model, exact=True)
-    pin = registry.pin(version.name)
-    if pin and pin.version != version.version:
-        raise InputError(f"{pin.told()}; first run `nightloom unpin {version.name}`")
-    _moved(registry, version.name, version.version, by=by, why=why)
+    with _alone(registry, version.name):
+        pin = registry.title(version.name).pin
+        if pin and pin.version != version.version:
+            raise InputError(f"{pin.told()}; first run `nightloom unpin {version.name}`")
+        _moved(registry, version.name, version.version, by=by, why=why)
 
 
 @click.command(epilog='Example: nightloom rollback news --why "calls prices sports"')
@@ -66,7 +71,47 @@ def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
     The version that is withdrawn is no measure for later ones any more.
     """
     registry, version = _named(model)
-    name, moves = version.name, registry.history(version.name)
+    with _alone(registry, version.name):
+        _roll_back(registry, version.name, to, why=why, by=by)
+
+
+@click.command(epilog='Example: nightloom pin news --why "audit until Friday"')
+@click.argument("model")
+@WHY
+@BY
+def pin(model: str, why: str, by: str | None) -> None:
+    """Hold MODEL's champion: the gate promotes no other until `nightloom unpin MODEL`."""
+    from nightloom.registry.title import Pin
+
+    registry, version = _named(model)
+    with _alone(registry, version.name):
+        champion = registry.champion(version.name)
+        if champion is None:
+            raise InputError(_no_champion(version.name))
+        made = Pin.now(champion.version, by=by or _user(), why=why)
+        registry.title(version.name).hold(made)
+    click.echo(made.told())
+
+
+@click.command(epilog="Example: nightloom unpin news")
+@click.argument("model")
+def unpin(model: str) -> None:
+    """Let the gate decide about MODEL's champion again."""
+    registry, version = _named(model)
+    title = registry.title(version.name)
+    if title.pin is None:
+        click.echo(f"the champion of {version.name} was not held")
+        return
+    title.let_go()
+    click.echo(f"the gate decides about the champion of {version.name} again")
+
+
+def _roll_back(
+    registry: "Registry", name: str, to: int | None, *, why: str, by: str | None
+) -> None:
+    from nightloom.registry.title import Pin
+
+    moves = registry.title(name).history()
     now = moves[-1].new if moves else None
     if now is None:
         raise InputError(_no_champion(name))
@@ -76,38 +121,25 @@ def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
     target = _named(f"{name}/{to if to is not None else before[-1]}", exact=True)[1]
     if target.version == now:
         raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
-    anchor = registry.anchor(target).version
-    _moved(registry, name, target.version, by=by, why=f"rollback: {why}")
-    registry.set_pin(name, target.version, by=by or _user(), why=why)
-    if anchor == now:
-        registry.set_anchor(name, target.version)
+    anchor = target.version if registry.anchor(target).version == now else None
+    pin = Pin.now(target.version, by=by or _user(), why=why)
+    _moved(registry, name, target.version, by=by, why=f"rollback: {why}", anchor=anchor, pin=pin)
     click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
 
 
-@click.command(epilog='Example: nightloom pin news --why "audit until Friday"')
-@click.argument("model")
-@WHY
-@BY
-def pin(model: str, why: str, by: str | None) -> None:
-    """Hold MODEL's champion: the gate promotes no other until `nightloom unpin MODEL`."""
-    registry, version = _named(model)
-    champion = registry.champion(version.name)
-    if champion is None:
-        raise InputError(_no_champion(version.name))
-    made = registry.set_pin(version.name, champion.version, by=by or _user(), why=why)
-    click.echo(made.told())
+@contextmanager
+def _alone(registry: "Registry", name: str) -> Iterator[None]:
+    """While no run judges a candidate of this model, nor another person moves its champion."""
+    from nightloom.registry import promotion
+    from nightloom.tasks.runtime.observer import observers
+    from nightloom.tasks.runtime.slots import alone, title
 
+    def say(message: str) -> None:
+        click.echo(message, err=True)
 
-@click.command(epilog="Example: nightloom unpin news")
-@click.argument("model")
-def unpin(model: str) -> None:
-    """Let the gate decide about MODEL's champion again."""
-    registry, version = _named(model)
-    if registry.pin(version.name) is None:
-        click.echo(f"the champion of {version.name} was not held")
-        return
-    registry.remove_pin(version.name)
-    click.echo(f"the gate decides about the champion of {version.name} again")
+    with alone(title(name), observers()), promotion.alone(registry, name, say=say):
+        registry.title(name).settle()
+        yield
 
 
 def _named(model: str, *, exact: bool = False) -> "tuple[Registry, Version]":
@@ -127,7 +159,16 @@ def _named(model: str, *, exact: bool = False) -> "tuple[Registry, Version]":
     return Registry(home.tracking_uri, home.model_files), version
 
 
-def _moved(registry: "Registry", name: str, version: int, *, by: str | None, why: str) -> None:
+def _moved(
+    registry: "Registry",
+    name: str,
+    version: int,
+    *,
+    by: str | None,
+    why: str,
+    anchor: int | None = None,
+    pin: "Pin | None" = None,
+) -> None:
     from nightloom.registry.whole import told
 
     before = registry.champion(name)
@@ -137,7 +178,7 @@ def _moved(registry: "Registry", name: str, version: int, *, by: str | None, why
             f"the files of {name}/{version} are not whole ({told(damaged)}): it cannot answer; "
             "run its flow again with its settings to have them back"
         )
-    registry.move_champion(name, version, by=by or _user(), why=why)
+    registry.title(name).move(version, by=by or _user(), why=why, anchor=anchor, pin=pin)
     if before is not None and before.version == version:
         click.echo(f"{name}/{version} is the champion already")
     else:

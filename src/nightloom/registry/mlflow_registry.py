@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloom.gate.judging import Verdict
-from nightloom.registry import entries, leftovers, moves, whole
+from nightloom.registry import entries, leftovers, whole
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
-from nightloom.registry.store import is_http, lock, open_client, plain
+from nightloom.registry.store import is_http, lock, open_client, plain, sqlite_path
+from nightloom.registry.title import Title
 from nightloom.registry.versions import (
     CHALLENGER,
     CHAMPION,
@@ -36,8 +37,6 @@ from nightloom.registry.versions import (
 if TYPE_CHECKING:
     import pandas
 
-ANCHOR_TAG = "nightloom.anchor"
-"""Of a registered model: the number of the version that is its anchor."""
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
 
@@ -82,9 +81,22 @@ class Registry:
 
     def anchor(self, champion: Version) -> Version:
         """The best version that was ever proved; where none is known or left, the champion."""
-        number = self._client.get_registered_model(champion.name).tags.get(ANCHOR_TAG)
+        number = self.title(champion.name).anchor
         known = self._search(f"name = '{champion.name}'")
-        return next((one for one in known if str(one.version) == number), champion)
+        return next((one for one in known if one.version == number), champion)
+
+    def title(self, name: str) -> Title:
+        """Who is champion of a model that is registered, and how that came."""
+        return Title(self._client, name)
+
+    @property
+    def locks(self) -> Path:
+        """Folder of the locks of models' names: where the store lies, else in the home."""
+        return (sqlite_path(self.tracking_uri) or self.artifact_root).parent / "locks"
+
+    def version(self, name: str, number: int) -> Version:
+        """A version by its number."""
+        return version_of(self._client.get_model_version(name, str(number)))
 
     def by_alias(self, name: str, alias: str) -> Version | None:
         """The version that an alias points at."""
@@ -174,55 +186,28 @@ class Registry:
         repeated. champion: whom it was judged against; it stays or becomes the anchor, or the
         version does. by: whose move it is, for the history.
         """
-        name, number = version.name, str(version.version)
-        if verdict.promoted and (verdict.proved or champion is None):
-            self.set_anchor(name, version.version)
-        elif champion is not None and verdict.anchor_lost:
-            self.set_anchor(name, champion.version)
+        name, number, title = version.name, version.version, self.title(version.name)
         tags = {
             DECISION_TAG: verdict.decision,
             REASON_TAG: verdict.reason,
             METRIC_TAG: verdict.metric,
             VALUE_TAG: str(float(verdict.value)),
         }
-        for key, value in tags.items():
-            self._client.set_model_version_tag(name, number, key, value)
-        aliases = self._client.get_model_version(name, number).aliases
+        anchor = None
+        if verdict.promoted and (verdict.proved or champion is None):
+            anchor = number
+        elif champion is not None and verdict.anchor_lost:
+            anchor = champion.version
         if verdict.promoted:
-            self.move_champion(name, version.version, by=by, why=verdict.reason)
-        elif CHAMPION not in aliases:
-            self.set_alias(name, CHALLENGER, version.version)
-        return version_of(self._client.get_model_version(name, number))
-
-    def move_champion(self, name: str, version: int, *, by: str, why: str) -> None:
-        """Give a version the alias `champion`, and enter the move; nothing where it has it."""
-        before = moves.history(self._client, name)
-        old = before[-1].new if before else None
-        if old != version:
-            self.set_alias(name, CHAMPION, version)
-            moves.enter(self._client, name, old, version, by=by, why=why)
-        if CHALLENGER in self._client.get_model_version(name, str(version)).aliases:
-            self._client.delete_registered_model_alias(name, CHALLENGER)
-
-    def history(self, name: str) -> list[moves.Move]:
-        """All moves of the champion's alias, oldest first."""
-        return moves.history(self._client, name)
-
-    def pin(self, name: str) -> moves.Pin | None:
-        """What holds the champion of a model that is registered, if anything."""
-        return moves.pin_of(self._client, name)
-
-    def set_pin(self, name: str, version: int, *, by: str, why: str) -> moves.Pin:
-        """Hold a version as the champion: the gate promotes no other."""
-        return moves.set_pin(self._client, name, version, by=by, why=why)
-
-    def remove_pin(self, name: str) -> None:
-        """Let the gate decide again."""
-        moves.remove_pin(self._client, name)
-
-    def set_anchor(self, name: str, version: int) -> None:
-        """Make a version the one that candidates must not fall below."""
-        self._client.set_registered_model_tag(name, ANCHOR_TAG, str(version))
+            title.move(number, by=by, why=verdict.reason, anchor=anchor, tags=tags)
+        else:
+            if anchor is not None:
+                title.set_anchor(anchor)
+            for key, value in tags.items():
+                self._client.set_model_version_tag(name, str(number), key, value)
+            if title.holder != number:
+                self.set_alias(name, CHALLENGER, number)
+        return self.version(name, number)
 
     def damage(self, version: Version, *, full: bool = False) -> dict[str, str]:
         """What is wrong with the files of a version, by file; `full`: hash those on this machine.

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nightloom.families.base import WEIGHTS
 from nightloom.gate.judging import Verdict
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
+from nightloom.registry.promotion import Decided, alone, decide
 from nightloom.registry.reading import LONGEST, reading_tag
 from nightloom.registry.versions import (
     COMMAND_TAG,
@@ -44,7 +46,6 @@ def build(context: BuildContext) -> Built:
     settings = context.group("register", RegisterSettings)
     name = settings.name or context.run["flow"]
     registry = Registry(context.home.tracking_uri, context.home.model_files)
-    champion = registry.champion(name)
     weights = _weights_digest(context)
     digest = digest_of({"weights": weights, **written(context)})
     version = registry.find_version(name, digest)
@@ -56,21 +57,13 @@ def build(context: BuildContext) -> Built:
     twin = registry.twin(version)
     if twin is not None and version.is_new:
         context.report.log(_mended(context, twin))
-    is_decided = bool(damaged) and DECISION_TAG in version.tags
-    if is_decided:
-        verdict = _as_decided(context, settings, version)
-    elif champion is not None and champion.version == version.version:
-        verdict = _already_champion(context, settings, champion)
-    elif champion is not None and champion.weights == version.weights:
-        verdict = _takes_over(context, settings, champion)
+    if damaged and DECISION_TAG in version.tags:
+        decided = Decided(version, _as_decided(context, settings, version), registry.champion(name))
     else:
-        verdict = _judge(context, settings, registry, champion)
-        if champion is not None:
-            verdict = _held(registry, champion, verdict)
-        if twin is not None:
-            verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
-    if not is_decided:
-        version = registry.set_decision(version, verdict, champion, by=_by(context))
+        judge = partial(_judged, context, settings, registry, version, twin)
+        with alone(registry, name, say=context.report.log):
+            decided = decide(registry, version, judge, by=_by(context), say=context.report.log)
+    version, verdict, champion = decided.version, decided.verdict, decided.champion
     model = ModelFacts(
         name=name,
         version=version.version,
@@ -158,6 +151,27 @@ def _command(context: BuildContext) -> dict[str, str]:
     return {COMMAND_TAG: command} if 0 < len(command) <= LONGEST else {}
 
 
+def _judged(
+    context: BuildContext,
+    settings: RegisterSettings,
+    registry: Registry,
+    version: Version,
+    twin: Version | None,
+    champion: Version | None,
+) -> Verdict:
+    """Whether a version is to be the champion, where now another one is, or none."""
+    if champion is not None and champion.version == version.version:
+        return _already_champion(context, settings, champion)
+    if champion is not None and champion.weights == version.weights:
+        return _takes_over(context, settings, champion)
+    verdict = _judge(context, settings, registry, champion)
+    if champion is not None:
+        verdict = _held(registry, champion, verdict)
+    if twin is not None:
+        verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
+    return verdict
+
+
 def _judge(
     context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
 ) -> Verdict:
@@ -172,7 +186,7 @@ def _judge(
 
 def _held(registry: Registry, champion: Version, verdict: Verdict) -> Verdict:
     """The verdict, but that a champion which a person pinned keeps its place."""
-    pin = registry.pin(champion.name) if verdict.promoted else None
+    pin = registry.title(champion.name).pin if verdict.promoted else None
     if pin is None:
         return verdict
     reason = (

@@ -1,0 +1,237 @@
+"""The title of champion of one model: who has it, every move, what holds it, who is its anchor.
+
+Moves are tags of the registered model: they lie where the alias lies, in a file or on a server, and
+MLflow's UI shows them. A move that was made elsewhere, in that UI for instance, is entered at the
+next look.
+
+A move is several writes. The first is its intention; where the process dies after the alias has
+moved, the next look finds the intention and does the rest, and where it dies before, nothing has
+happened.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nightloom.registry.versions import CHALLENGER, CHAMPION, REASON_TAG
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MOVE_TAG = "nightloom.move."
+"""Begins the tags; the time of the move follows, in microseconds since the epoch."""
+MOVING_TAG = "nightloom.moving"
+"""The intention of a move."""
+PIN_TAG = "nightloom.pinned"
+ANCHOR_TAG = "nightloom.anchor"
+"""The number of the version that is the anchor."""
+LONGEST = 3000
+"""Characters of a reason: MLflow takes tags of 5,000."""
+ELSEWHERE = "outside nightloom"
+
+
+@dataclass(frozen=True)
+class Move:
+    """The alias went from a version to another; None: no version had it."""
+
+    when: float
+    """Seconds since the epoch."""
+    old: int | None
+    new: int | None
+    by: str
+    why: str
+
+    @property
+    def tag(self) -> str:
+        """The tag that it is entered as."""
+        return f"{MOVE_TAG}{int(self.when * 1e6)}"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The champion stays who it is, until a person says otherwise."""
+
+    version: int
+    when: float
+    by: str
+    why: str
+
+    @classmethod
+    def now(cls, version: int, *, by: str, why: str) -> "Pin":
+        """A pin that is being set."""
+        return cls(version, time.time(), by, why[: LONGEST // 2])
+
+    def told(self) -> str:
+        """The pin in a clause."""
+        day = time.strftime("%Y-%m-%d", time.localtime(self.when))
+        return f"version {self.version} was pinned on {day} by {self.by} ({self.why})"
+
+
+@dataclass(frozen=True)
+class _Intention:
+    """A move that is being made, and what belongs to it."""
+
+    move: Move
+    anchor: int | None = None
+    """The version that becomes the anchor with it."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the new champion; its reason is the move's."""
+    pin: Pin | None = None
+    """What holds the champion from then on."""
+
+    def to_tag(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def of_tag(cls, text: str) -> "_Intention":
+        told = json.loads(text)
+        pin = told.get("pin")
+        held = Pin(**pin) if pin else None
+        return cls(Move(**told["move"]), told["anchor"], told["tags"], held)
+
+
+class Title:
+    """Who is champion of a model that is registered, and how that came."""
+
+    def __init__(self, client: "MlflowClient", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    @property
+    def holder(self) -> int | None:
+        """The version that has the alias now."""
+        return _holder(self._client.get_registered_model(self.name))
+
+    def history(self) -> list[Move]:
+        """All moves, oldest first; what is not entered yet is entered.
+
+        What happened before the first entry is not known.
+        """
+        self._finish()
+        model = self._client.get_registered_model(self.name)
+        found = _moves(model.tags)
+        now = _holder(model)
+        if now != (found[-1].new if found else None):
+            old = found[-1].new if found else None
+            told = (ELSEWHERE, "noticed now") if found else ("unknown", "before moves were entered")
+            found.append(self._enter(Move(time.time(), old, now, *told)))
+        return found
+
+    def move(
+        self,
+        new: int,
+        *,
+        by: str,
+        why: str,
+        anchor: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        pin: Pin | None = None,
+    ) -> None:
+        """Give a version the alias `champion`, and enter the move; no move where it has it.
+
+        anchor: who becomes the anchor with it; tags: what the version is given with it; pin: what
+        holds it from then on.
+        """
+        before = self.history()
+        old = before[-1].new if before else None
+        room = LONGEST if pin is None else LONGEST // 2
+        move = Move(time.time(), old, new, by, why[:room])
+        rest = {key: value for key, value in (tags or {}).items() if key != REASON_TAG}
+        intention = _Intention(move, anchor, rest, pin)
+        if old != new:
+            self._tag(MOVING_TAG, intention.to_tag())
+            self._client.set_registered_model_alias(self.name, CHAMPION, str(new))
+        self._complete(intention, reason=(tags or {}).get(REASON_TAG))
+        if old != new:
+            self._enter(move)
+            self._untag(MOVING_TAG)
+
+    def settle(self) -> None:
+        """Finish a move whose process died, or forget it where the alias had not moved yet.
+
+        For who holds the lock: nobody else is moving it.
+        """
+        self.history()
+        if MOVING_TAG in self._tags():
+            self._untag(MOVING_TAG)
+
+    def note(self, old: int, new: int, *, by: str, why: str) -> None:
+        """Enter what became of two versions that both took the title at once."""
+        self._enter(Move(time.time(), old, new, by, why[:LONGEST]))
+
+    @property
+    def pin(self) -> Pin | None:
+        """What holds the champion, if anything."""
+        text = self._tags().get(PIN_TAG)
+        return Pin(**json.loads(text)) if text else None
+
+    def hold(self, pin: Pin) -> None:
+        """Hold a version as the champion: the gate promotes no other."""
+        self._tag(PIN_TAG, json.dumps(asdict(pin), ensure_ascii=False))
+
+    def let_go(self) -> None:
+        """Let the gate decide again."""
+        self._untag(PIN_TAG)
+
+    @property
+    def anchor(self) -> int | None:
+        """The version that is the anchor, where that was ever said."""
+        text = self._tags().get(ANCHOR_TAG)
+        return int(text) if text else None
+
+    def set_anchor(self, version: int) -> None:
+        """Make a version the one that candidates must not fall below."""
+        self._tag(ANCHOR_TAG, str(version))
+
+    def _finish(self) -> None:
+        """Do the rest of a move whose alias moved; its process may have died."""
+        model = self._client.get_registered_model(self.name)
+        text = model.tags.get(MOVING_TAG)
+        if text is None:
+            return
+        intention = _Intention.of_tag(text)
+        entered = intention.move.tag in model.tags
+        if not entered and _holder(model) != intention.move.new:
+            return  # it is not made yet, or never will be
+        if not entered:
+            self._complete(intention, reason=intention.move.why)
+            self._enter(intention.move)
+        self._untag(MOVING_TAG)
+
+    def _complete(self, intention: _Intention, *, reason: str | None) -> None:
+        """What belongs to a move, beside the alias."""
+        number = str(intention.move.new)
+        tags = {**intention.tags, **({REASON_TAG: reason} if reason and intention.tags else {})}
+        for key, value in tags.items():
+            self._client.set_model_version_tag(self.name, number, key, value)
+        if intention.anchor is not None:
+            self.set_anchor(intention.anchor)
+        if intention.pin is not None:
+            self.hold(intention.pin)
+        if CHALLENGER in self._client.get_model_version(self.name, number).aliases:
+            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def _enter(self, move: Move) -> Move:
+        self._tag(move.tag, json.dumps(asdict(move), ensure_ascii=False))
+        return move
+
+    def _tags(self) -> dict[str, str]:
+        return dict(self._client.get_registered_model(self.name).tags)
+
+    def _tag(self, key: str, value: str) -> None:
+        self._client.set_registered_model_tag(self.name, key, value)
+
+    def _untag(self, key: str) -> None:
+        self._client.delete_registered_model_tag(self.name, key)
+
+
+def _moves(tags: Mapping[str, str]) -> list[Move]:
+    found = (Move(**json.loads(value)) for tag, value in tags.items() if tag.startswith(MOVE_TAG))
+    return sorted(found, key=lambda move: move.when)
+
+
+def _holder(model: Any) -> int | None:
+    now = model.aliases.get(CHAMPION)
+    return int(now) if now is not None else None
