@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from nightloom.tasks.runtime.observer import LogObserver
-from nightloom.tasks.runtime.slots import GPU, slot
+from nightloom.tasks.runtime.slots import GPU, alone, is_shared, slot, title
 from tests.deployments.asking import ask
 
 
@@ -116,3 +116,29 @@ def test_a_lost_slot_does_not_end_what_is_being_built(api, monkeypatch, caplog):
         assert building() == "built"
     assert "Execution will continue" in caplog.text
     assert taken(api) == 0
+
+
+def test_one_at_a_time_decides_about_a_models_champion_on_a_server_that_is_shared(api):
+    limit = title("News 2")
+    ask("DELETE", f"{api}/v2/concurrency_limits/{limit}")
+
+    def holders() -> int:
+        return int(ask("GET", f"{api}/v2/concurrency_limits/{limit}").json()["active_slots"])
+
+    for _ in range(2):
+        with alone(limit, LogObserver()):
+            assert holders() == 1
+        assert holders() == 0
+    with alone(None, LogObserver()), temporary_settings({PREFECT_API_URL: None}):
+        assert not is_shared()
+    ask("DELETE", f"{api}/v2/concurrency_limits/{limit}")
+
+
+def test_without_the_server_one_decides_all_the_same_and_says_so(caplog):
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        caplog.at_level(logging.WARNING),
+        alone(title("news"), LogObserver()),
+    ):
+        pass
+    assert "nightloom-champion-news cannot be had, going on without" in caplog.text
