@@ -1,11 +1,11 @@
 """Slots of global concurrency limits, held while a stage is built.
 
-`nightloom deploy` creates the limit `gpu`; without one (an ephemeral server, a plain run) nothing is
-held. Losing a slot never ends a running stage: the limit may then be exceeded for a while, which
+`nightloom deploy` creates the limit `gpu`; without one (an ephemeral server, a plain run) nothing
+is held. Losing a slot never ends a running stage: the limit may then be exceeded for a while, which
 costs less than a night's training.
 
-On a shared server there is a limit of one slot for each model's name: whoever registers the model, or
-moves its champion by a person's decision, holds it.
+On a shared server there is a limit of one slot for each model's name: whoever registers the model,
+or moves its champion by a person's decision, holds it.
 """
 
 import contextlib
