@@ -8,6 +8,7 @@ from typing import Any
 from nightloom.home import Home
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.declaration import StageDeclaration
+from nightloom.tasks.runtime.logins import provide_login
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.run import run_here
 from nightloom.tasks.runtime.stage import Stage
@@ -17,7 +18,7 @@ download_dataset = Stage(
         name="download_dataset",
         builder="nightloom.stages.download_dataset:build",
         reads=("data",),
-        uses=("data.source", "data.offline"),
+        uses=("data.source", "data.offline", "data.version_query"),
         external="nightloom.tasks.download_dataset:source",
         code="nightloom.tasks.download_dataset:code",
         changed="nightloom.tasks.download_dataset:changed",
@@ -33,6 +34,7 @@ def source(settings: FlowSettings) -> dict[str, Any]:
     from nightloom.data.sources.opened import source_identity
     from nightloom.sources import source_named
 
+    provide_login(settings.data.source)
     identity = source_identity(settings.data)
     if told := source_named(settings.data.source).told(settings.data):
         observers().warn(told)
@@ -59,4 +61,5 @@ def check(settings: FlowSettings) -> None:
     """Check, for a plan, that the first rows can be read."""
     from nightloom.data.sources.opened import check_source
 
+    provide_login(settings.data.source)
     check_source(settings.data)

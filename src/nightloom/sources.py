@@ -14,6 +14,7 @@ OWN = {
     "hf:": "hugging_face",
     "https:": "web:HTTPS",
     "http:": "web:HTTP",
+    "sql:": "databases",
     "sample": "sample",
     "": "files",
 }
@@ -50,6 +51,8 @@ class Source:
     tasks: frozenset[str] = frozenset({"text", "entities"})
     has_files: bool = False
     """Whether it gives files as they lie on a disk, so that settings of formats are for it too."""
+    takes_query: bool = False
+    """Whether a query says what is read of it."""
     written: str = ""
     """How its sources are written, where that is not the prefix and a name."""
     text_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from nightloom.cache.store import ArtifactStore
 from nightloom.context import BuildContext
 from nightloom.tasks.runtime.call import StageCall
 from nightloom.tasks.runtime.live import LiveProgress
+from nightloom.tasks.runtime.logins import provide_login
 from nightloom.tasks.runtime.observer import observers, watched_by
 from nightloom.tasks.runtime.run import run_here
 from nightloom.tasks.runtime.slots import alone, slot
@@ -48,6 +49,7 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             published = store.find(call.stage, call.key).artifact
         if published:
             return published
+    provide_login(call.settings.get("data", {}).get("source", ""))
     began = time.monotonic()
     with store.building(call.stage, call.key) as folder, _worker(call) as worker:
         context = BuildContext(

@@ -40,6 +40,8 @@ def table_for(flow: str, folder: Path) -> Table:
         "register.formats": ["none", "saved_model"],
         "register.metric": ["none", *kind.family.task.metrics],
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
+        "data.query": ["none"],  # for sql: sources alone
+        "data.version_query": ["none"],
         "data.encoding": ["utf-8", "cp1252"],
         "data.time": ["none", "day"],
         "data.test_from": ["none", "2026-01-20"],

@@ -40,6 +40,16 @@ def _has_files(source: str) -> bool:
 class _DataSettings(CutSettings):
     task: ClassVar[str]
     encoding: str = Field(default="utf-8", description="Encoding of the source's text files")
+    query: str | None = Field(
+        default=None,
+        description="What is read of an sql: source, for example SELECT text, label FROM tickets",
+    )
+    version_query: str | None = Field(
+        default=None,
+        description="A short query of an sql: source whose answer (one row) changes when its rows "
+        "do, for example SELECT max(changed), count(*) FROM tickets; not given: all rows are read "
+        "to see whether they changed",
+    )
     offline: Literal["use", "fail"] = Field(
         default="use",
         description="If a remote source cannot be reached to check for new rows: use the last "
@@ -88,6 +98,11 @@ class _DataSettings(CutSettings):
             raise ValueError(
                 f"data.source={source}: {kind.prefix} has {held} only; expected {forms(self.task)}"
             )
+        for name in ("query", "version_query"):
+            if getattr(self, name) is not None and not kind.takes_query:
+                raise ValueError(
+                    f"data.{name} is for sql: sources; {source} has no use for it: leave it out"
+                )
         kind.accepts(self)
         try:
             codec = codecs.lookup(self.encoding)
@@ -109,8 +124,8 @@ class TextDataSettings(_DataSettings):
     task: ClassVar[str] = "text"
     source: str = Field(
         default="tfds:ag_news_subset",
-        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sample, or a file "
-        "or directory (train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
+        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sql:NAME, sample, "
+        "or a file or directory (train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
     )
     columns: Names = Field(
         default=None, description="Column names of a CSV or TSV file without a header"

@@ -6,6 +6,7 @@ from it.
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,23 @@ def fetching() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def somewhere() -> Iterator[Path]:
+    """A folder to fetch into; where there is no home yet, as in a plan, one outside of it."""
+    if Home.current().root.is_dir():
+        with fetching() as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory() as outside:
+            yield Path(outside)
+
+
+def keep_if_home(folder: Path, key: Key, state: Mapping[str, Any]) -> None:
+    """As `keep`, but a plan makes no home."""
+    if Home.current().root.is_dir():
+        keep(folder, key, state)
 
 
 def keep(folder: Path, key: Key, state: Mapping[str, Any]) -> Path:

@@ -1,11 +1,9 @@
 """Files on web servers: `https://HOST/FILE`, known by what the server says of them."""
 
 import codecs
-import contextlib
 import hashlib
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +22,6 @@ from nightloom.downloads.looking import look
 from nightloom.downloads.transfer import Answer, download
 from nightloom.downloads.words import one_line
 from nightloom.errors import InputError, RunError
-from nightloom.home import Home
 from nightloom.progress import SILENT, Report
 from nightloom.settings.data import DataSettings
 from nightloom.sources import Source
@@ -98,23 +95,10 @@ def _asked(settings: DataSettings) -> Mapping[str, Any]:
     state = _said(answer)
     if "etag" in state or "modified" in state:
         return state
-    with _somewhere() as folder:
-        file = _fetch(settings, folder, SILENT)[0]
-        state = _digest(file)
-        if Home.current().root.is_dir():
-            fetched.keep(folder, _key(settings), state)
+    with fetched.somewhere() as folder:
+        state = _digest(_fetch(settings, folder, SILENT)[0])
+        fetched.keep_if_home(folder, _key(settings), state)
     return state
-
-
-@contextlib.contextmanager
-def _somewhere() -> Iterator[Path]:
-    """A folder to fetch into; where there is no home yet, as in a plan, one outside of it."""
-    if Home.current().root.is_dir():
-        with fetched.fetching() as folder:
-            yield folder
-    else:
-        with tempfile.TemporaryDirectory() as outside:
-            yield Path(outside)
 
 
 def _said(answer: Answer) -> dict[str, Any]:
