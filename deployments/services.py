@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nightloom.home import Home
@@ -18,6 +19,8 @@ HEARTBEAT_SECONDS = 30
 """Prefect's minimum; a run that misses three of them is considered dead."""
 QUERY_SECONDS = 3
 """How often the worker polls for due runs."""
+EARLIER_NAMES = Path(__file__).parent / "earlier_names"
+"""Where runs find the entry points that deployments from another version name."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,12 @@ def mlflow_server(home: Home, at: Addresses) -> Service:
 
 def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
     """The worker, which runs each due flow run in its own process."""
+    given = _environment(home)
     environment = {
-        **_environment(home),
+        **given,
         "PREFECT_API_URL": f"{at.prefect}/api",
         "MLFLOW_TRACKING_URI": at.mlflow,
+        "PYTHONPATH": os.pathsep.join(filter(None, [given.get("PYTHONPATH"), str(EARLIER_NAMES)])),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_WORKER_QUERY_SECONDS": str(QUERY_SECONDS),
     }

@@ -33,6 +33,8 @@ class Upgraded:
     models: Done
     answer: Done
     up: Done
+    night_before: dict[str, str]
+    """The state that a run of the night ended in which was due before `deploy`."""
     deploy: Done
     again: Done
     night: dict[str, str]
@@ -52,18 +54,24 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
     models = stack.nightloom("models")
     answer = stack.nightloom("predict", "news@champion", "The team won the cup")
     up = stack.up()
-    try:
-        deploy, again = stack.nightloom("deploy"), stack.nightloom("deploy", "--dry-run")
+
+    def one_night() -> dict[str, str]:
         path = f"deployments/{stack.deployment('nightly')}/create_flow_run"
         run = stack.ask("POST", path, json={"state": {"type": "SCHEDULED"}})
+        state: dict[str, str] = stack.wait_for(run["id"], "Completed", 300)["state"]
+        return state
+
+    try:
+        before = one_night()
+        deploy, again = stack.nightloom("deploy"), stack.nightloom("deploy", "--dry-run")
         [schedule] = stack.ask("GET", "deployments/name/nightly/nightly")["schedules"]
-        night = stack.wait_for(run["id"], "Completed", 300)["state"]
+        night = one_night()
         cron = (schedule["schedule"]["cron"], schedule["active"])
         after = stack.nightloom("models")
     finally:
         down = stack.nightloom("up", "--down")
     assert down.code == 0, down.err
-    return Upgraded(models, answer, up, deploy, again, night, after, cron)
+    return Upgraded(models, answer, up, before, deploy, again, night, after, cron)
 
 
 def pause(home: Path) -> None:
@@ -92,6 +100,10 @@ def test_the_first_command_says_that_the_home_was_moved(upgraded):
 def test_up_says_in_one_line_that_the_deployments_are_to_be_brought_up_to_date(upgraded):
     [line] = [line for line in upgraded.up.err.splitlines() if "nightloom deploy" in line]
     assert all(name in line for name in DEPLOYMENTS)
+
+
+def test_a_night_that_was_due_before_deploy_runs_under_its_old_entry_point(upgraded):
+    assert upgraded.night_before["type"] == "COMPLETED", upgraded.night_before["message"]
 
 
 def test_deploy_names_each_old_entry_point_with_the_new_one_and_is_done(upgraded):

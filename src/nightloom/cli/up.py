@@ -210,6 +210,6 @@ def _tell(stack: "Stack") -> None:
 
     if others := of_other_versions(stack.api_url):
         say(
-            f"deployments from another version of nightloom: {', '.join(others)}; their runs would "
-            "fail: run `nightloom deploy` to update them"
+            f"deployments from another version of nightloom: {', '.join(others)}; "
+            "run `nightloom deploy` to update them"
         )
