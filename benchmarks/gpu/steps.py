@@ -115,6 +115,7 @@ def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
         activation="gelu",
         max_positions=512,
         position_offset=0,
+        projects=False,
         type_vocab_size=2,
         layer_norm_eps=1e-12,
         dropout=0.1,

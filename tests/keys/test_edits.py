@@ -167,6 +167,8 @@ TRAIN_NOTHING = {
     "the-gate": ("nightloom.gate.judging:judge",),
     "a-tokenizer": ("nightloom.text.pieces:adapt",),
     "a-download": ("nightloom.encoders.checkpoints:fetch_checkpoint",),
+    "an-architecture": ("nightloom.encoders.architectures.albert:_refusal",),
+    "how-checkpoints-are-read": ("nightloom.encoders.config:_Reader",),
     "a-plot": ("nightloom.evaluation.plots:plot_confusion",),
 }
 
@@ -181,6 +183,32 @@ def test_what_training_does_not_reach_trains_nothing_again(moved: Any, places: t
 def test_an_export_registers_what_has_it_again_and_does_nothing_else(moved: Any):
     place = "nightloom.encoders.huggingface:export_sequence_classifier"
     assert moved(place) == {"register": {"bert", "bert_head", "tagger"}}
+
+
+def test_another_architecture_trains_nothing_again(copy: Path, moved: Any):
+    listed = copy / "encoders" / "architectures" / "__init__.py"
+    content, added = listed.read_text("utf-8"), listed.with_name("another.py")
+    line = "from nightloom.encoders.architectures.another import ANOTHER\n"
+    added.write_text(
+        "from nightloom.encoders.architecture import Architecture, TaskModels\n"
+        "ANOTHER = Architecture(name='another', model_types=('another',), prefix='another.')\n"
+        "TASK_MODELS = TaskModels(classes={'another': 'Another'}, inner='dense')\n"
+    )
+    listed.write_text(
+        content.replace(
+            "from nightloom.encoders.architectures.bert",
+            line + "from nightloom.encoders.architectures.bert",
+        )
+    )
+    try:
+        found = moved()
+    finally:
+        added.unlink()
+        listed.write_text(content, "utf-8")
+    assert found == {
+        "fetch_checkpoint": {"bert", "bert_head", "hub", "hub_head", "tagger"},
+        "register": {"bert", "bert_head", "tagger"},
+    }
 
 
 def test_an_error_text_of_a_reader_downloads_its_data_alone(moved: Any):

@@ -34,7 +34,6 @@ NEVER = {
     "train": {
         "nightloom.accelerators": "asks for GPUs",
         "nightloom.data.labels.ignored": "a constant",
-        "nightloom.encoders.architectures.": "records",
         "nightloom.encoders.pooling": "runs as AutoGraph's copy",
         "nightloom.settings.model": "declares settings",
         "nightloom.training.losses": "runs as AutoGraph's copy",

@@ -18,13 +18,8 @@ from nightloom.encoders.identity import refuse_revision
 from nightloom.encoders.minilm import MINILM, fetch_minilm
 from nightloom.encoders.names import weight_shapes
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES, write_tokenizer
-from nightloom.encoders.weights import (
-    INDEX,
-    WEIGHTS,
-    check_checkpoint,
-    checkpoint_files,
-    missing_weights,
-)
+from nightloom.encoders.weight_files import INDEX, WEIGHTS, checkpoint_files, missing_weights
+from nightloom.encoders.weights import check_checkpoint
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
 

@@ -33,7 +33,8 @@ class EncoderConfig:
     `activation` is one of "gelu" (exact, by erf), "gelu_tanh", "relu", "silu".
     `max_positions` counts usable positions; row `position + position_offset` of the position table
     belongs to `position` (RoBERTa's tables start with rows that no token uses).
-    `family` is the `model_type`; `shared_layers` means that all layers use one set of weights.
+    `family` is the `model_type`; `shared_layers` means that all layers use one set of weights,
+    `projects` that a dense map lies between the embeddings and the layers.
     """
 
     family: str
@@ -51,22 +52,13 @@ class EncoderConfig:
     dropout: float
     attention_dropout: float
     shared_layers: bool
+    projects: bool
     pad_id: int
-
-    @property
-    def architecture(self) -> Architecture:
-        """How the checkpoints of its architecture are read."""
-        return architecture_of(self.family)
 
     @property
     def distinct_layers(self) -> int:
         """Number of layers with their own weights."""
         return 1 if self.shared_layers else self.layers
-
-    @property
-    def projects(self) -> bool:
-        """Whether there is a dense layer between embeddings and layers."""
-        return self.architecture.projects(self.embedding_size, self.hidden_size)
 
     @property
     def head_size(self) -> int:
@@ -129,12 +121,13 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
             f"{where}: the hidden size must be a multiple of the number of heads; "
             f"found {hidden} and {heads}"
         )
+    embedding = read.count("embedding_size") if read.has("embedding_size") else hidden
     pad_id = read.count("pad_id", least=0)
     offset = pad_id + 1 if architecture.positions_after_padding else 0
     return EncoderConfig(
         family=model_type,
         vocab_size=read.count("vocab_size"),
-        embedding_size=read.count("embedding_size") if read.has("embedding_size") else hidden,
+        embedding_size=embedding,
         hidden_size=hidden,
         layers=read.count("layers"),
         heads=heads,
@@ -147,6 +140,7 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
         dropout=read.share("dropout"),
         attention_dropout=read.share("attention_dropout"),
         shared_layers=architecture.shares_layers,
+        projects=architecture.projects(embedding, hidden),
         pad_id=pad_id,
     )
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.encoders.architecture import TaskModels
+from nightloom.encoders.architectures import architecture_of
 from nightloom.encoders.averaging import averaging_layers, averaging_room
 from nightloom.encoders.choices import check_pooling
 from nightloom.encoders.config import POOLING_KEY, EncoderConfig
 from nightloom.encoders.heads import State, ramp_head, tanh_head
 from nightloom.encoders.tokenizer_files import write_json, write_tokenizer
-from nightloom.encoders.weights import WEIGHTS, checkpoint_tensors, encoder_state
+from nightloom.encoders.weight_files import WEIGHTS
+from nightloom.encoders.weights import checkpoint_tensors, encoder_state
 from nightloom.errors import InputError
 from nightloom.tensors import write_tensors
 
@@ -119,7 +121,7 @@ def _check_head(
 
 
 def _task_models(config: EncoderConfig) -> TaskModels:
-    name = config.architecture.name
+    name = architecture_of(config.family).name
     module = importlib.import_module(f"nightloom.encoders.architectures.{name}")
     found: TaskModels = module.TASK_MODELS
     return found
@@ -128,7 +130,7 @@ def _task_models(config: EncoderConfig) -> TaskModels:
 def _encoder_tensors(config: EncoderConfig, weights: State) -> State:
     """Everything but the pooler, under a task model's names."""
     bare = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
-    prefix = config.architecture.prefix
+    prefix = architecture_of(config.family).prefix
     return {prefix + name: value for name, value in checkpoint_tensors(config, bare).items()}
 
 
@@ -164,7 +166,7 @@ def _config_of(config: EncoderConfig, kind: str) -> dict[str, Any]:
     return {
         "architectures": [models.classes[config.family] + kind],
         "model_type": config.family,
-        **{key: fields[name] for name, key in config.architecture.keys.items()},
+        **{key: fields[name] for name, key in architecture_of(config.family).keys.items()},
         **models.extra(config),
     }
 

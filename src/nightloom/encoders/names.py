@@ -1,5 +1,6 @@
 """Which tensors of a Hugging Face checkpoint make up each weight of an encoder."""
 
+from nightloom.encoders.architectures import architecture_of
 from nightloom.encoders.config import EncoderConfig
 
 
@@ -29,7 +30,7 @@ def weight_shapes(config: EncoderConfig, *, pooler: bool) -> dict[str, tuple[int
 
 def checkpoint_names(config: EncoderConfig, name: str) -> tuple[str, ...]:
     """The tensors, without prefix, that make up the weight `name` (three for "qkv")."""
-    architecture = config.architecture
+    architecture = architecture_of(config.family)
     fixed = {
         "embeddings.words": "embeddings.word_embeddings.weight",
         "embeddings.places": "embeddings.position_embeddings.weight",

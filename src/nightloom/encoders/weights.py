@@ -1,87 +1,77 @@
 """Weights of encoders: read from checkpoints, to and from flat dicts of arrays.
 
-Only safetensors are read. Every tensor is checked by name and shape before anything is loaded;
-`check_checkpoint` does so from the headers alone, without reading a weight.
+Every tensor is checked by name and shape before anything is loaded; `inspect` does so from the
+headers alone, without reading a weight.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightloom.encoders.architectures import architecture_of
 from nightloom.encoders.config import EncoderConfig, encoder_config, read_config
+from nightloom.encoders.inspected import Inspected, read_inspected
 from nightloom.encoders.names import checkpoint_names, checkpoint_shape, weight_shapes
+from nightloom.encoders.weight_files import Stored, open_tensors
 from nightloom.errors import InputError
 
 if TYPE_CHECKING:
     from nightloom.encoders.encoder import Encoder
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-SUFFIX = ".safetensors"
-_OTHERS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
+def inspect(directory: Path) -> Inspected:
+    """What a checkpoint directory is by its architecture, from config and safetensors headers.
 
-def checkpoint_files(directory: Path) -> list[Path]:
-    """The safetensors files of a checkpoint: `model.safetensors`, or the shards of its index.
-
-    Raises InputError if neither exists, or a shard is missing; says so if the weights exist
-    only as pickles.
-    """
-    directory = Path(directory)
-    if (directory / WEIGHTS).is_file():
-        return [directory / WEIGHTS]
-    if (directory / INDEX).is_file():
-        return [directory / name for name in _shards(directory)]
-    raise missing_weights(str(directory), [path.name for path in directory.glob("*")])
-
-
-def missing_weights(where: str, names: Iterable[str]) -> InputError:
-    """The error for a checkpoint whose files, `names`, include no safetensors weights."""
-    others = sorted(name for name in names if name.endswith(_OTHERS))
-    if not others:
-        return InputError(f"{where}: {WEIGHTS} (or {INDEX} with its shards) is missing")
-    return InputError(
-        f"{where}: weights only as {', '.join(others)}, which are never loaded (pickles can run "
-        f"code); convert them to {WEIGHTS} (load with PyTorch, then save_pretrained)"
-    )
-
-
-def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
-    """The configuration and whether there is a pooler, from config and safetensors headers.
+    Bare encoders and task models are read alike; tensors of heads are ignored.
 
     Raises InputError for a missing or unexpected file, a damaged header, a missing tensor or a
     tensor with a different shape.
     """
     directory = Path(directory)
     config = encoder_config(read_config(directory), where=str(directory / "config.json"))
-    with _tensors(directory) as found:
-        return config, _check(config, found, directory)
+    with open_tensors(directory) as found:
+        prefix = _prefix(config, found)
+        pooler = _check(config, prefix, found, directory)
+    names = weight_shapes(config, pooler=pooler)
+    return Inspected(
+        config=config,
+        tensors={
+            name: tuple(prefix + one for one in checkpoint_names(config, name)) for name in names
+        },
+    )
+
+
+def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
+    """The configuration and whether there is a pooler; raises InputError as `inspect`."""
+    found = inspect(directory)
+    return found.config, found.has_pooler
 
 
 def load_encoder(directory: Path, *, with_pooler: bool = True, **options: Any) -> "Encoder":
     """The encoder of a checkpoint directory, with its pooler if it has one (else None).
 
-    Bare encoders and task models are read alike; tensors of heads are ignored, and so is the pooler
-    unless `with_pooler`. `options` go to `Encoder` (for example `name`, or
-    dtype="mixed_bfloat16"). Raises InputError like `check_checkpoint`.
+    The pooler is ignored unless `with_pooler`. `options` go to `Encoder` (for example `name`, or
+    dtype="mixed_bfloat16"). Raises InputError like `inspect`.
     """
+    return _load(directory, inspect(directory), with_pooler=with_pooler, **options)
+
+
+def load_fetched(directory: Path, *, with_pooler: bool, **options: Any) -> "Encoder":
+    """As `load_encoder`, of a directory that `fetch_checkpoint` filled: asks no architecture."""
+    return _load(directory, read_inspected(directory), with_pooler=with_pooler, **options)
+
+
+def _load(directory: Path, found: Inspected, *, with_pooler: bool, **options: Any) -> "Encoder":
     from nightloom.encoders.encoder import Encoder
 
-    directory = Path(directory)
-    config = encoder_config(read_config(directory), where=str(directory / "config.json"))
-    with _tensors(directory) as found:
-        pooler = _check(config, found, directory) and with_pooler
-        prefix = _prefix(config, found)
-        encoder = Encoder(config, with_pooler=pooler, initializer="zeros", **options)
+    pooler = found.has_pooler and with_pooler
+    encoder = Encoder(found.config, with_pooler=pooler, initializer="zeros", **options)
+    with open_tensors(directory) as tensors:
         state = {
-            name: _joined(
-                name, [found[prefix + one].value() for one in checkpoint_names(config, name)]
-            )
-            for name in weight_shapes(config, pooler=pooler)
+            name: _joined(name, [tensors[one].value() for one in found.tensors[name]])
+            for name in weight_shapes(found.config, pooler=pooler)
         }
     load_state(encoder, state)
     return encoder
@@ -142,73 +132,17 @@ def checkpoint_tensors(
     return tensors
 
 
-class _Stored:
-    """A tensor in an open safetensors file, read on demand."""
-
-    def __init__(self, file: Any, name: str) -> None:
-        self._file, self._name = file, name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._file.get_slice(self._name).get_shape())
-
-    def value(self) -> np.ndarray:
-        return np.asarray(self._file.get_tensor(self._name)).astype(np.float32)
-
-
-@contextmanager
-def _tensors(directory: Path) -> Iterator[dict[str, _Stored]]:
-    from safetensors import SafetensorError, safe_open
-
-    with ExitStack() as stack:
-        found: dict[str, _Stored] = {}
-        for path in checkpoint_files(directory):
-            try:
-                file = stack.enter_context(safe_open(str(path), framework="numpy"))
-            except FileNotFoundError:
-                raise InputError(f"{path}: named in {INDEX}, but missing") from None
-            except (SafetensorError, OSError) as error:
-                raise InputError(
-                    f"{path}: not a whole safetensors file ({path.stat().st_size} bytes; {error}); "
-                    "fetch the checkpoint again"
-                ) from None
-            for name in file.keys():  # noqa: SIM118 (not a dict)
-                found[_modern(name)] = _Stored(file, name)
-        yield found
-
-
-def _shards(directory: Path) -> list[str]:
-    try:
-        names = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{directory / INDEX}: not an index of shards ({error!r})") from None
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name or Path(name).suffix != SUFFIX:
-            raise InputError(
-                f"{directory / INDEX}: a shard must be a {SUFFIX} file beside it, found {name!r}"
-            )
-        if not (directory / name).is_file():
-            raise InputError(f"{directory / name}: named in {INDEX}, but missing")
-    return sorted(set(names))
-
-
-def _modern(name: str) -> str:
-    """Checkpoints converted from the original BERT call a layer norm's weights gamma and beta."""
-    for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
-        if name.endswith(old):
-            return name.removesuffix(old) + new
-    return name
-
-
-def _prefix(config: EncoderConfig, found: Mapping[str, _Stored]) -> str:
-    prefix = config.architecture.prefix
+def _prefix(config: EncoderConfig, found: Mapping[str, Stored]) -> str:
+    prefix = architecture_of(config.family).prefix
     return prefix if any(name.startswith(prefix) for name in found) else ""
 
 
-def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path) -> bool:
-    prefix = _prefix(config, found)
+def _check(
+    config: EncoderConfig, prefix: str, found: Mapping[str, Stored], directory: Path
+) -> bool:
+    """See that all tensors are there, in their shapes; whether there is a pooler."""
     _check_depth(config, prefix, found, directory)
-    pooler = config.architecture.pooler is not None and any(
+    pooler = architecture_of(config.family).pooler is not None and any(
         prefix + name in found for name in checkpoint_names(config, "pooler.kernel")
     )
     for name, shape in weight_shapes(config, pooler=pooler).items():
@@ -229,7 +163,7 @@ def _check(config: EncoderConfig, found: Mapping[str, _Stored], directory: Path)
 
 
 def _check_depth(
-    config: EncoderConfig, prefix: str, found: Mapping[str, _Stored], directory: Path
+    config: EncoderConfig, prefix: str, found: Mapping[str, Stored], directory: Path
 ) -> None:
     """Refuse weights with more layers than stated: the upper ones would be silently dropped."""
     beyond = config.distinct_layers

@@ -1,15 +1,17 @@
 """`bert`: a Hugging Face encoder with a classification head, trained together."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.encoders.choices import check_pooling
-from nightloom.encoders.config import EncoderConfig, encoder_config
+from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.encoder import Encoder
-from nightloom.encoders.weights import load_encoder
+from nightloom.encoders.inspected import read_inspected
+from nightloom.encoders.weights import load_fetched
 from nightloom.facts import CheckpointFacts, ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.bodies import EncoderBody
@@ -28,7 +30,7 @@ def body(context: BuildContext) -> EncoderBody:
     pooling = context.settings["model"]["pooling"]
     has_pooler = context.facts("checkpoint", CheckpointFacts).has_pooler
     check_pooling(pooling, has_pooler=bool(has_pooler))
-    encoder = load_encoder(
+    encoder = load_fetched(
         context.inputs["checkpoint"].path, with_pooler=pooling == "pooler", name="encoder"
     )
     return EncoderBody(encoder, pooling=pooling)
@@ -36,9 +38,9 @@ def body(context: BuildContext) -> EncoderBody:
 
 def describe(context: BuildContext) -> dict[str, Any]:
     """The encoder's shape, pooling, trainable part and classes."""
-    config = json.loads((context.inputs["checkpoint"].path / "config.json").read_text("utf-8"))
+    config = read_inspected(context.inputs["checkpoint"].path).config
     return {
-        "encoder": json.loads(encoder_config(config).to_json()),
+        "encoder": asdict(config),
         **{name: context.settings["model"][name] for name in ("pooling", "dropout", "trainable")},
         "classes": context.facts("examples", ExampleFacts).classes,
     }

@@ -7,14 +7,16 @@ With `top:N`, the lower layers run forward for the same reason.
 """
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from nightloom.context import BuildContext
-from nightloom.encoders.config import EncoderConfig, encoder_config
+from nightloom.encoders.config import EncoderConfig
 from nightloom.encoders.encoder import Encoder
-from nightloom.encoders.weights import load_encoder
+from nightloom.encoders.inspected import read_inspected
+from nightloom.encoders.weights import load_fetched
 from nightloom.facts import ExampleFacts
 from nightloom.families.base import restore_model
 from nightloom.models.head import ClassificationHead
@@ -28,9 +30,9 @@ WIDTH = 128
 
 def describe(context: BuildContext) -> dict[str, Any]:
     """The encoder's shape, trainable part and tags."""
-    config = json.loads((context.inputs["checkpoint"].path / "config.json").read_text("utf-8"))
+    config = read_inspected(context.inputs["checkpoint"].path).config
     return {
-        "encoder": json.loads(encoder_config(config).to_json()),
+        "encoder": asdict(config),
         **{name: context.settings["model"][name] for name in ("dropout", "trainable")},
         "classes": context.facts("examples", ExampleFacts).classes,
     }
@@ -39,7 +41,7 @@ def describe(context: BuildContext) -> dict[str, Any]:
 def create(context: BuildContext) -> EncoderTagger:
     """The pretrained encoder with a new head; frozen as the settings say."""
     description = describe(context)
-    encoder = load_encoder(context.inputs["checkpoint"].path, with_pooler=False, name="encoder")
+    encoder = load_fetched(context.inputs["checkpoint"].path, with_pooler=False, name="encoder")
     encoder.freeze(description["trainable"])
     return _tagger(encoder, description)
 

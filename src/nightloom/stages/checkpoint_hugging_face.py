@@ -29,9 +29,14 @@ def check(settings: Any, facts: Mapping[str, Any]) -> None:
 
 
 def fetch(context: BuildContext) -> dict[str, Any]:
-    """Write the checkpoint's files; its facts."""
+    """Write the checkpoint's files, and what they are by their architecture; its facts."""
+    from nightloom.encoders.inspected import write_inspected
+    from nightloom.encoders.weights import inspect
+
     model = context.settings["model"]
-    return fetch_to(context, model["checkpoint"], model["revision"], context.out)
+    facts = fetch_to(context, model["checkpoint"], model["revision"], context.out)
+    write_inspected(context.out, inspect(context.out))
+    return facts
 
 
 def fetch_to(context: BuildContext, source: str, revision: str | None, out: Path) -> dict[str, Any]:
