@@ -8,10 +8,12 @@ from nightloom.deployments.services import HEARTBEAT_SECONDS
 from nightloom.errors import InputError
 from nightloom.settings.deploy import PoolSettings
 
+Template = dict[str, Any]
+"""A base job template, as Prefect has it: `job_configuration` and `variables`."""
 FOLDER = Path(__file__).parent / "pools"
 
 
-def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
+def base_job_template(pool: PoolSettings) -> Template | None:
     """The template of a pool, with its image and home as defaults; None: Prefect's own.
 
     Raises:
@@ -27,9 +29,7 @@ def base_job_template(pool: PoolSettings) -> dict[str, Any] | None:
     return fill_in(template, image=pool.image, home=pool.home, where=f"{pool.type}.json")
 
 
-def fill_in(
-    template: dict[str, Any], *, image: str | None, home: str | None, where: str
-) -> dict[str, Any]:
+def fill_in(template: Template, *, image: str | None, home: str | None, where: str) -> Template:
     """The template with image and home as defaults of its variables; None leaves a default as is.
 
     Raises:
@@ -53,7 +53,7 @@ def fill_in(
     return template
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Template:
     try:
         template = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -5,7 +5,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from nightloom.deployments.difference import Change, Step, differing
-from nightloom.deployments.templates import base_job_template, fill_in
+from nightloom.deployments.templates import Template, base_job_template, fill_in
 from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
 from nightloom.settings.deploy import PoolSettings
@@ -72,16 +72,14 @@ def _idle(name: str, kind: str) -> str:
     return f"no worker is polling it; start one: {command}"
 
 
-def _template_of(there: Any) -> dict[str, Any]:
+def _template_of(there: Any) -> Template:
     """The template on the server; workers treat an empty one as the default."""
     if there.type == PROCESS and not there.base_job_template:
         return _process_template()
     return dict(there.base_job_template)
 
 
-def _brought_in_line(
-    wanted: Wanted, name: str, kind: str, before: dict[str, Any]
-) -> dict[str, Any]:
+def _brought_in_line(wanted: Wanted, name: str, kind: str, before: Template) -> Template:
     pool = _settings(wanted, name, kind, before)
     if wanted.has(TEMPLATE):
         return _whole(wanted, pool, before) or _process_template()
@@ -95,7 +93,7 @@ def _brought_in_line(
     )
 
 
-def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[str, Any] | None:
+def _whole(wanted: Wanted, pool: PoolSettings, before: Template) -> Template | None:
     """A template from its file, or the type's default; None: Prefect's own.
 
     before: the one on the server; its image and home are kept if the file has none.
@@ -113,7 +111,7 @@ def _whole(wanted: Wanted, pool: PoolSettings, before: dict[str, Any]) -> dict[s
     return fill_in(template, image=given.get("image"), home=given.get("home"), where=pool.template)
 
 
-def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any] | None) -> PoolSettings:
+def _settings(wanted: Wanted, name: str, kind: str, before: Template | None) -> PoolSettings:
     """The settings of a pool of that type; those not named come from its template.
 
     before: the template on the server; None: the pool is new.
@@ -149,7 +147,7 @@ def _settings(wanted: Wanted, name: str, kind: str, before: dict[str, Any] | Non
     return PoolSettings.model_construct(type=kind, **values)
 
 
-def _process_template() -> dict[str, Any]:
+def _process_template() -> Template:
     from prefect.workers.process import ProcessWorker
 
     return ProcessWorker.get_default_base_job_template()
@@ -163,11 +161,11 @@ def _by_settings(changes: list[Change]) -> list[Change]:
     return found
 
 
-def _default(template: dict[str, Any], variable: str) -> Any:
+def _default(template: Template, variable: str) -> Any:
     found = template.get("variables", {}).get("properties", {}).get(variable, {})
     return found.get("default") if isinstance(found, dict) else None
 
 
-def _is_open(template: dict[str, Any], variable: str) -> bool:
+def _is_open(template: Template, variable: str) -> bool:
     found = template["variables"].get("properties", {}).get(variable)
     return isinstance(found, dict) and "default" not in found

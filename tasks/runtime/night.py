@@ -187,7 +187,9 @@ def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
     try:
         create_markdown_artifact(report, key="nightly-report", description=headline)
         create_table_artifact(
-            night_rows(models), key="nightly-models", description="One row per model"
+            [dict(row) for row in night_rows(models)],
+            key="nightly-models",
+            description="One row per model",
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")

@@ -41,6 +41,7 @@ NEVER = {
     "evaluate": {
         "nightloom.data.": "constants",
         "nightloom.encoders.": "what builds an encoder counts with its class",
+        "nightloom.evaluation.scores": "types",
         "nightloom.settings.": "declares settings",
         "nightloom.training.feed": "types",
     },

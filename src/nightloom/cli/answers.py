@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from nightloom.errors import InputError
+from nightloom.serving.predictor import Answer
 from nightloom.settings.spelling import quoted
 
-Answer = dict[str, Any]
-"""`text`, then `label` and `probabilities`, or `entities`."""
 JSON_LINES, PARQUET = "jsonl", "parquet"
 _BY_ENDING = {".csv": "csv", ".tsv": "tsv", ".parquet": PARQUET}
 _NOT_WRITTEN = (".xlsx", ".xls", ".ods", ".gz", ".bz2", ".xz", ".zst", ".zip", ".feather", ".arrow")

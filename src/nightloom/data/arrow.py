@@ -7,10 +7,10 @@ batch, sequentially, so that memory does not grow with the rows.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Required, Self, TypedDict
 
 import pyarrow as pa
 
@@ -18,6 +18,15 @@ from nightloom.data import BYTES_PER_BATCH, ROWS_PER_BATCH
 from nightloom.errors import RunError
 
 SPLIT_FILE = "data-00000-of-00001.arrow"
+
+
+class Feature(TypedDict, total=False):
+    """What a column holds, as Hugging Face `datasets` describes it in JSON."""
+
+    _type: Required[str]
+    dtype: str
+    names: list[str]
+    feature: "Feature"
 
 
 class StreamWriter:
@@ -103,9 +112,9 @@ def write_stream(
 
 
 class SplitWriter:
-    """Writer of one split; `features` is the JSON form that Hugging Face `datasets` gives them."""
+    """Writer of one split; `features` by column."""
 
-    def __init__(self, directory: Path, schema: pa.Schema, features: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, schema: pa.Schema, features: Mapping[str, Feature]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._features = features
@@ -134,7 +143,7 @@ class SplitWriter:
             "homepage": "",
             "license": "",
         }
-        state: dict[str, Any] = {
+        state: dict[str, object] = {
             "_data_files": [{"filename": SPLIT_FILE}],
             "_fingerprint": fingerprint,
             "_format_columns": None,
@@ -166,15 +175,15 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def class_feature(names: Sequence[str]) -> dict[str, Any]:
+def class_feature(names: Sequence[str]) -> Feature:
     """A class label with these names, as `datasets` describes it."""
     return {"names": list(names), "_type": "ClassLabel"}
 
 
-TEXT_FEATURE: dict[str, Any] = {"dtype": "string", "_type": "Value"}
+TEXT_FEATURE: Feature = {"dtype": "string", "_type": "Value"}
 
 
-def list_feature(feature: dict[str, Any]) -> dict[str, Any]:
+def list_feature(feature: Feature) -> Feature:
     """A list of `feature`, as `datasets` describes it."""
     return {"feature": feature, "_type": "List"}
 

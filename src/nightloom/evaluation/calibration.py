@@ -4,21 +4,28 @@ Expected calibration error over equal-width bins of the top probability: Naeini,
 Hauskrecht (2015), as popularised by Guo et al., "On Calibration of Modern Neural Networks" (2017).
 """
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 BINS = 15
 
 
-def reliability(
-    *, labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS
-) -> list[dict[str, Any]]:
+class Bin(TypedDict):
+    """The rows with a top probability of low < p <= high."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float | None
+    """Mean top probability; None without rows, as the accuracy."""
+    accuracy: float | None
+
+
+def reliability(*, labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> list[Bin]:
     """Table of `bins` equal-width bins of the top probability.
 
-    labels: int [n]; probabilities: float [n, classes]. Each row of the table has `low` and `high`
-    (the bin is low < p <= high), `rows`, and `confidence` (mean top probability) and `accuracy`,
-    both None for an empty bin.
+    labels: int [n]; probabilities: float [n, classes].
     """
     top = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
@@ -38,10 +45,12 @@ def reliability(
     ]
 
 
-def expected_calibration_error(table: list[dict[str, Any]]) -> float:
+def expected_calibration_error(table: list[Bin]) -> float:
     """Mean gap between confidence and accuracy over the rows of a `reliability` table."""
     total = sum(line["rows"] for line in table)
     gaps = (
-        line["rows"] * abs(line["confidence"] - line["accuracy"]) for line in table if line["rows"]
+        line["rows"] * abs(line["confidence"] - line["accuracy"])
+        for line in table
+        if line["confidence"] is not None and line["accuracy"] is not None
     )
     return float(sum(gaps) / total)

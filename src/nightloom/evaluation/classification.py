@@ -1,29 +1,47 @@
 """Scores of a classifier on the test rows, and tables for operators."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from nightloom.errors import InputError, RunError
-from nightloom.evaluation.calibration import expected_calibration_error, reliability
+from nightloom.evaluation.calibration import Bin, expected_calibration_error, reliability
+from nightloom.evaluation.scores import Scores
 
 if TYPE_CHECKING:
     import pandas
 
 
+class Confusion(TypedDict):
+    """How often which class was taken for which."""
+
+    labels: list[str]
+    counts: list[list[int]]
+    """Gold by predicted."""
+
+
+class ClassificationMetrics(TypedDict):
+    """All metrics of one classifier, ready for JSON."""
+
+    rows: int
+    accuracy: float
+    macro_f1: float
+    """Mean over the classes that occur among the labels or the predictions."""
+    log_loss: float
+    expected_calibration_error: float
+    by_class: dict[str, Scores]
+    """Zeros for a class that does not occur."""
+    confusion: Confusion
+    reliability: list[Bin]
+
+
 def classification_metrics(
     *, labels: np.ndarray, probabilities: np.ndarray, label_names: Sequence[str]
-) -> dict[str, Any]:
-    """All metrics of one classifier, ready for JSON.
+) -> ClassificationMetrics:
+    """All metrics of one classifier.
 
     labels: int [n]; probabilities: float [n, classes]; label_names: one name per class.
-
-    Returns `rows`, `accuracy`, `macro_f1`, `log_loss`, `expected_calibration_error`,
-    `by_class` {name: precision, recall, f1, support}, `confusion` {labels, counts: gold by
-    predicted} and `reliability` (see `calibration`). Macro F1 is the mean over the classes that
-    occur in the labels or the predictions; a class that occurs in neither has zeros in
-    `by_class` and does not count.
 
     Raises InputError without rows, RunError if a probability is not finite, ValueError for
     mismatched shapes.
@@ -70,7 +88,7 @@ def predictions_table(
     labels, probabilities = _checked(labels, probabilities, label_names)
     names = np.asarray(label_names, dtype=object)
     predicted = probabilities.argmax(axis=1)
-    columns: dict[str, Any] = {
+    columns: dict[str, np.ndarray] = {
         "row": np.arange(len(labels), dtype=np.int64),
         "label": names[labels],
         "predicted": names[predicted],

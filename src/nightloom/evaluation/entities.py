@@ -4,24 +4,36 @@ seqeval: Nakayama (2018), the Python port of the CoNLL-2000 `conlleval` script.
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from nightloom.errors import InputError
+from nightloom.evaluation.scores import Scores
 
 Sentences = Sequence[Sequence[str]]
 
 
-def entity_metrics(
-    *, gold: Sentences, predicted: Sentences, types: Sequence[str]
-) -> dict[str, Any]:
-    """All metrics of one tagger, ready for JSON.
+class EntityMetrics(TypedDict):
+    """All metrics of one tagger, ready for JSON; undefined values are 0.
+
+    `f1`, `precision` and `recall` are micro averages over all entities: one is right when its type
+    and both its ends are.
+    """
+
+    sentences: int
+    tokens: int
+    f1: float
+    precision: float
+    recall: float
+    accuracy: float
+    """Share of the tokens whose tag is right."""
+    by_type: dict[str, Scores]
+
+
+def entity_metrics(*, gold: Sentences, predicted: Sentences, types: Sequence[str]) -> EntityMetrics:
+    """All metrics of one tagger.
 
     gold, predicted: per sentence the IOB2 tag of each token; types: entity types to report.
-
-    Returns `sentences`, `tokens`, `precision`, `recall`, `f1` (micro, over all entities; one is
-    right if its type and both ends are), `accuracy` (share of tokens whose tag is right)
-    and `by_type` {type: precision, recall, f1, support}; undefined values are 0.
 
     Raises InputError without tokens, ValueError if the two differ in length.
     """
@@ -37,7 +49,7 @@ def entity_metrics(
         for wanted, got in zip(gold, predicted, strict=True)
         for a, b in zip(wanted, got, strict=True)
     )
-    report: dict[str, Any] = {}
+    report: Mapping[str, Any] = {}
     if any(tag[:2] == "B-" for part in (gold, predicted) for tags in part for tag in tags):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # seqeval warns of every 0/0; they are 0 here
@@ -78,7 +90,7 @@ def check_lengths(gold: Sentences, predicted: Sentences) -> None:
             )
 
 
-def _line(scores: dict[str, Any] | None) -> dict[str, Any]:
+def _line(scores: Mapping[str, Any] | None) -> Scores:
     if scores is None:
         return {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
     return {

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from nightloom.evaluation.entities import Sentences, check_lengths
 from nightloom.evaluation.spans import Span, spans_of
@@ -19,6 +19,17 @@ class Mistake(NamedTuple):
     kind: str
     gold: Span | None
     predicted: Span | None
+
+
+class WrongSentence(TypedDict):
+    """A sentence with mistakes."""
+
+    row: int
+    tokens: list[str]
+    gold: list[Span]
+    predicted: list[Span]
+    mistakes: list[str]
+    """Their kinds, left to right."""
 
 
 def mistakes_of(gold: Sequence[Span], predicted: Sequence[Span]) -> list[Mistake]:
@@ -84,7 +95,8 @@ def confusions(
             first.setdefault(key, i)
     rows = sorted(counts.items(), key=lambda item: (-item[1], first[item[0]], item[0]))[:limit]
     names = ["kind", "gold_type", "gold_text", "predicted_type", "predicted_text"]
-    table: dict[str, Any] = {"count": pandas.Series([n for _, n in rows], dtype="int64")}
+    table: dict[str, pandas.Series[Any]] = {}
+    table["count"] = pandas.Series([n for _, n in rows], dtype="int64")
     for column, name in enumerate(names):
         table[name] = pandas.Series([key[column] for key, _ in rows], dtype="str")
     table["sentence"] = pandas.Series([first[key] for key, _ in rows], dtype="int64")
@@ -93,13 +105,10 @@ def confusions(
 
 def worst_sentences(
     *, tokens: Sentences, gold: Sentences, predicted: Sentences, limit: int = 20
-) -> list[dict[str, Any]]:
-    """The sentences with most mistakes (ties: shorter first, then earlier), worst first.
-
-    Each: `row`, `tokens`, `gold` and `predicted` (spans), `mistakes` (kinds, left to right).
-    """
+) -> list[WrongSentence]:
+    """The sentences with most mistakes (ties: shorter first, then earlier), worst first."""
     check_lengths(gold, predicted)
-    found: list[dict[str, Any]] = []
+    found: list[WrongSentence] = []
     for i, (words, wanted, got) in enumerate(zip(tokens, gold, predicted, strict=True)):
         if list(wanted) == list(got):
             continue

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightloom.evaluation.scores import Scores
+
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
@@ -106,7 +108,7 @@ def plot_history(*, history: "pandas.DataFrame", path: Path) -> None:
     save_figure(figure, path)
 
 
-def plot_scores(*, scores: Mapping[str, Mapping[str, float]], path: Path) -> None:
+def plot_scores(*, scores: Mapping[str, Scores], path: Path) -> None:
     """F1 of each class or entity type, best first; scores: `by_class` or `by_type`."""
     best = sorted(scores, key=lambda name: (-scores[name]["f1"], name))[: 2 * MOST_NAMED]
     figure, axes = new_figure(6.0, max(1.9, 1.0 + 0.32 * len(best)))

@@ -1,8 +1,9 @@
 """Tagged sentences as one HTML page: the gold entities above, the predicted ones below."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Required, TypedDict
 
+from nightloom.evaluation.mistakes import WrongSentence
 from nightloom.evaluation.spans import Span
 
 COLOURS = ("#bfe1d9", "#ffd8a8", "#d0bfff", "#a5d8ff", "#fcc2d7", "#d8f5a2", "#ffec99", "#ced4da")
@@ -47,8 +48,18 @@ mark b { font-size: .7em; margin-left: .35em; vertical-align: middle; }
 """
 
 
+class Piece(TypedDict, total=False):
+    """A stretch of a sentence: an entity, or what lies between two."""
+
+    type: Required[str]
+    """Of the entity; empty for what lies between."""
+    text: Required[str]
+    colour: str
+    wrong: bool
+
+
 def sentences_html(
-    sentences: Sequence[dict[str, Any]], *, types: Sequence[str], title: str = "Worst sentences"
+    sentences: Sequence[WrongSentence], *, types: Sequence[str], title: str = "Worst sentences"
 ) -> str:
     """A page of the sentences from `mistakes.worst_sentences`; all text is escaped.
 
@@ -62,8 +73,11 @@ def sentences_html(
             "row": one["row"],
             "mistakes": one["mistakes"],
             "lines": [
-                {"name": name, "pieces": _pieces(one["tokens"], one[name], one[other], colours)}
-                for name, other in (("gold", "predicted"), ("predicted", "gold"))
+                {"name": name, "pieces": _pieces(one["tokens"], spans, others, colours)}
+                for name, spans, others in (
+                    ("gold", one["gold"], one["predicted"]),
+                    ("predicted", one["predicted"], one["gold"]),
+                )
             ],
         }
         for one in sentences
@@ -74,8 +88,8 @@ def sentences_html(
 
 def _pieces(
     tokens: Sequence[str], spans: Sequence[Span], others: Sequence[Span], colours: dict[str, str]
-) -> list[dict[str, Any]]:
-    pieces: list[dict[str, Any]] = []
+) -> list[Piece]:
+    pieces: list[Piece] = []
     at = 0
     for span in [*spans, Span("", len(tokens), len(tokens))]:
         if span.start > at:

@@ -1,6 +1,7 @@
 """The interface between a family's models and the stages."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+Description = Mapping[str, Any]
+"""What `model.json` says of a model, plain JSON; each learner's own, which alone reads it."""
 
 
 class Hooks(Protocol):
@@ -26,25 +29,23 @@ class Hooks(Protocol):
     SIDE_BY_SIDE: int
     """The number of batches into which a CPU divides a step."""
 
-    def describe(self, context: BuildContext) -> dict[str, Any]:
+    def describe(self, context: BuildContext) -> Description:
         """What `restore` needs besides the weights, as plain JSON; written to `model.json`."""
 
     def create(self, context: BuildContext) -> "Model":
         """A new model, pretrained or with initial weights, for the settings and inputs given."""
 
-    def restore(self, description: dict[str, Any], context: BuildContext) -> "Model":
+    def restore(self, description: Description, context: BuildContext) -> "Model":
         """A model of the shape from `describe`; its weights are loaded afterwards."""
 
-    def layout(
-        self, description: dict[str, Any], lengths: np.ndarray, *, batch_size: int
-    ) -> Layout:
+    def layout(self, description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
         """How examples of these lengths become batches."""
 
     def complete(self, context: BuildContext) -> "Model":
         """The trained model with all its parts: token ids in, scores out."""
 
 
-def store_model(model: "Model", description: dict[str, Any], folder: Path) -> None:
+def store_model(model: "Model", description: Description, folder: Path) -> None:
     """Write a trained model: its description and its weights."""
     from nightloom.models.contract import save_weights
 
@@ -53,7 +54,7 @@ def store_model(model: "Model", description: dict[str, Any], folder: Path) -> No
     save_weights(model, folder / WEIGHTS)
 
 
-def restore_model(context: BuildContext) -> tuple[Any, dict[str, Any]]:
+def restore_model(context: BuildContext) -> tuple[Any, Description]:
     """The trained model of the input `model`, and its description.
 
     It computes in float32, like the exported one, whatever it was trained in.

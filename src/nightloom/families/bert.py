@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,6 +25,17 @@ WIDTH = 128
 attention over such a row is cheap compared to the dense layers."""
 
 
+class Description(TypedDict):
+    """What `model.json` says of it."""
+
+    encoder: dict[str, object]
+    """The fields of its `EncoderConfig`."""
+    pooling: str
+    dropout: float
+    trainable: str
+    classes: int
+
+
 def body(context: BuildContext) -> EncoderBody:
     """The pretrained encoder with its pooling."""
     pooling = context.settings["model"]["pooling"]
@@ -36,12 +47,15 @@ def body(context: BuildContext) -> EncoderBody:
     return EncoderBody(encoder, pooling=pooling)
 
 
-def describe(context: BuildContext) -> dict[str, Any]:
+def describe(context: BuildContext) -> Description:
     """The encoder's shape, pooling, trainable part and classes."""
     config = read_inspected(context.inputs["checkpoint"].path).config
+    model = context.settings["model"]
     return {
         "encoder": asdict(config),
-        **{name: context.settings["model"][name] for name in ("pooling", "dropout", "trainable")},
+        "pooling": model["pooling"],
+        "dropout": model["dropout"],
+        "trainable": model["trainable"],
         "classes": context.facts("examples", ExampleFacts).classes,
     }
 
@@ -54,7 +68,7 @@ def create(context: BuildContext) -> EncoderClassifier:
     return EncoderClassifier(pretrained, _head(description, pretrained.size))
 
 
-def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
+def restore(description: Description, context: BuildContext) -> EncoderClassifier:
     """A model of the described shape."""
     config = EncoderConfig.from_json(json.dumps(description["encoder"]))
     pooling = description["pooling"]
@@ -63,7 +77,7 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassi
     return EncoderClassifier(restored, _head(description, restored.size))
 
 
-def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+def layout(description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
     """Several texts per row, each attending only to itself."""
     return packed(lengths, batch_size=batch_size, width=WIDTH)
 
@@ -74,7 +88,7 @@ def complete(context: BuildContext) -> EncoderClassifier:
     return model
 
 
-def _head(description: dict[str, Any], size: int) -> ClassificationHead:
+def _head(description: Description, size: int) -> ClassificationHead:
     return ClassificationHead(
         size=size, classes=description["classes"], rate=description["dropout"]
     )

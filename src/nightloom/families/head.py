@@ -1,6 +1,6 @@
 """Only a classification head, on features extracted once from a frozen encoder."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -12,9 +12,18 @@ from nightloom.training.batches import Layout, single
 SIDE_BY_SIDE = 1
 
 
-def describe(context: BuildContext) -> dict[str, Any]:
+class Description(TypedDict):
+    """What `model.json` says of it."""
+
+    size: int
+    classes: int
+    dropout: float
+
+
+def describe(context: BuildContext) -> Description:
     """Sizes and dropout rate."""
     facts = context.facts("examples", ExampleFacts)
+    assert facts.size is not None
     return {
         "size": facts.size,
         "classes": facts.classes,
@@ -27,13 +36,13 @@ def create(context: BuildContext) -> ClassificationHead:
     return restore(describe(context), context)
 
 
-def restore(description: dict[str, Any], context: BuildContext) -> ClassificationHead:
+def restore(description: Description, context: BuildContext) -> ClassificationHead:
     """A head of the described shape."""
     return ClassificationHead(
         size=description["size"], classes=description["classes"], rate=description["dropout"]
     )
 
 
-def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+def layout(description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
     """One vector per row."""
     return single(batch_size=batch_size)

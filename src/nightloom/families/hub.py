@@ -1,6 +1,6 @@
 """`hub`: a TF Hub encoder with a classification head, trained together."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,12 +19,20 @@ MODULE = "encoder"
 SIDE_BY_SIDE = 1
 
 
+class Description(TypedDict):
+    """What `model.json` says of it."""
+
+    classes: int
+    dropout: float
+    pooling: str
+
+
 def body(context: BuildContext) -> HubBody:
     """The module as fetched, frozen, with its pooling."""
     return _body(context, pooling=context.settings["model"]["pooling"], trainable=False)
 
 
-def describe(context: BuildContext) -> dict[str, Any]:
+def describe(context: BuildContext) -> Description:
     """Pooling, dropout and sizes; the module itself is an input."""
     return {
         "classes": context.facts("examples", ExampleFacts).classes,
@@ -38,7 +46,7 @@ def create(context: BuildContext) -> EncoderClassifier:
     return restore(describe(context), context)
 
 
-def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassifier:
+def restore(description: Description, context: BuildContext) -> EncoderClassifier:
     """The module with a head of the described shape."""
     hosted = _body(context, pooling=description["pooling"], trainable=True)
     head = ClassificationHead(
@@ -47,7 +55,7 @@ def restore(description: dict[str, Any], context: BuildContext) -> EncoderClassi
     return EncoderClassifier(hosted, head)
 
 
-def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+def layout(description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
     """One text per row, in a few row widths; the module's number of positions is unknown."""
     most = max(1, int(lengths.max(initial=1)))
     return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)

@@ -8,7 +8,7 @@ With `top:N`, the lower layers run forward for the same reason.
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -28,12 +28,24 @@ WIDTH = 128
 """Approximate number of pieces per packed row (see `families.bert`)."""
 
 
-def describe(context: BuildContext) -> dict[str, Any]:
+class Description(TypedDict):
+    """What `model.json` says of it."""
+
+    encoder: dict[str, object]
+    """The fields of its `EncoderConfig`."""
+    dropout: float
+    trainable: str
+    classes: int
+
+
+def describe(context: BuildContext) -> Description:
     """The encoder's shape, trainable part and tags."""
     config = read_inspected(context.inputs["checkpoint"].path).config
+    model = context.settings["model"]
     return {
         "encoder": asdict(config),
-        **{name: context.settings["model"][name] for name in ("dropout", "trainable")},
+        "dropout": model["dropout"],
+        "trainable": model["trainable"],
         "classes": context.facts("examples", ExampleFacts).classes,
     }
 
@@ -46,13 +58,13 @@ def create(context: BuildContext) -> EncoderTagger:
     return _tagger(encoder, description)
 
 
-def restore(description: dict[str, Any], context: BuildContext) -> EncoderTagger:
+def restore(description: Description, context: BuildContext) -> EncoderTagger:
     """A model of the described shape."""
     config = EncoderConfig.from_json(json.dumps(description["encoder"]))
     return _tagger(Encoder(config, initializer="zeros", name="encoder"), description)
 
 
-def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+def layout(description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
     """Several sentences per row, each attending only to itself; batches are bounded by pieces.
 
     A tagger's batches are small, so the width is chosen to fill whole rows with `batch_size`
@@ -69,7 +81,7 @@ def complete(context: BuildContext) -> EncoderTagger:
     return model
 
 
-def _tagger(encoder: Encoder, description: dict[str, Any]) -> EncoderTagger:
+def _tagger(encoder: Encoder, description: Description) -> EncoderTagger:
     head = ClassificationHead(
         size=encoder.config.hidden_size,
         classes=description["classes"],

@@ -1,6 +1,7 @@
 """`transformer`: a small classifier trained from scratch on a word vocabulary."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -17,7 +18,16 @@ SIDE_BY_SIDE = 4
 """The parts of a step fit a core's cache, and keep two cores busy."""
 
 
-def describe(context: BuildContext) -> dict[str, Any]:
+class Description(TypedDict):
+    """What `model.json` says of it."""
+
+    model: Mapping[str, Any]
+    """Its group of settings."""
+    vocabulary: int
+    classes: int
+
+
+def describe(context: BuildContext) -> Description:
     """The model's settings, sizes of vocabulary and classes."""
     return {
         "model": context.group("model", TransformerSettings).model_dump(mode="json"),
@@ -31,7 +41,7 @@ def create(context: BuildContext) -> TransformerClassifier:
     return restore(describe(context), context)
 
 
-def restore(description: dict[str, Any], context: BuildContext) -> TransformerClassifier:
+def restore(description: Description, context: BuildContext) -> TransformerClassifier:
     """A model of the described shape."""
     return TransformerClassifier(
         TransformerSettings.model_validate(description["model"]),
@@ -40,7 +50,7 @@ def restore(description: dict[str, Any], context: BuildContext) -> TransformerCl
     )
 
 
-def layout(description: dict[str, Any], lengths: np.ndarray, *, batch_size: int) -> Layout:
+def layout(description: Description, lengths: np.ndarray, *, batch_size: int) -> Layout:
     """One text per row, in a few row widths: attention dominates in so small a model."""
     most = description["model"]["length"]
     return bucketed(lengths, batch_size=batch_size, shapes=SHAPES, most=most)

@@ -3,17 +3,14 @@
 import os
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from nightloom.errors import InputError
 from nightloom.home import at_home
 
 if TYPE_CHECKING:
     from nightloom.registry.versions import Version
-    from nightloom.serving.predictor import Predictor
-
-Answer = dict[str, Any]
-"""`text`, then `label` and `probabilities`, or `entities`: a line of `nightloom predict`."""
+    from nightloom.serving.predictor import Answer, Predictor
 
 
 class Model:
@@ -44,12 +41,14 @@ class Model:
         return self._version.metric
 
     @overload
-    def predict(self, texts: str, *, batch_size: int = 64) -> Answer: ...  # type: ignore[overload-overlap]
+    def predict(self, texts: str, *, batch_size: int = 64) -> "Answer": ...  # type: ignore[overload-overlap]
 
     @overload
-    def predict(self, texts: Iterable[str], *, batch_size: int = 64) -> list[Answer]: ...
+    def predict(self, texts: Iterable[str], *, batch_size: int = 64) -> "list[Answer]": ...
 
-    def predict(self, texts: str | Iterable[str], *, batch_size: int = 64) -> Answer | list[Answer]:
+    def predict(
+        self, texts: str | Iterable[str], *, batch_size: int = 64
+    ) -> "Answer | list[Answer]":
         """The answer to a text, or one for each of several, in their order.
 
         batch_size: texts that go through the model at once.

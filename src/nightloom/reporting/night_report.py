@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
@@ -82,11 +82,27 @@ class ModelOfNight:
         }
 
 
+NightRow = TypedDict(
+    "NightRow",
+    {
+        "model": str,
+        "state": str,
+        "built": str,
+        "cached": int,
+        "against the champion": str,
+        "decision": str,
+        "took": str,
+        "saved": str,
+    },
+)
+"""A model's line in the table of a night."""
+
+
 def _decision(one: ModelOfNight) -> str:
     return decision(one.model, built="register" not in one.in_state("hit")) if one.model else ""
 
 
-def night_rows(models: Sequence[ModelOfNight]) -> list[dict[str, Any]]:
+def night_rows(models: Sequence[ModelOfNight]) -> list[NightRow]:
     """One row per model, for a table; plain JSON."""
     return [
         {

@@ -7,10 +7,13 @@ from typing import Any
 
 MOST_ROWS = 100
 LONGEST_TEXT = 500
+Cell = str | int | float | bool | None
+Row = dict[str, Cell]
+"""A line of a table that is shown, by column."""
 SCORES = ("precision", "recall", "f1", "support")
 
 
-def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def score_rows(metrics: Mapping[str, Any]) -> list[Row]:
     """One row per class or entity type: precision, recall, f1, support."""
     for key, column in (("by_class", "class"), ("by_type", "type")):
         if metrics.get(key):
@@ -21,7 +24,7 @@ def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
-def confusion_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def confusion_rows(metrics: Mapping[str, Any]) -> list[Row]:
     """The confusion matrix, one row per gold class; empty if the metrics have none."""
     confusion = metrics.get("confusion")
     if not confusion:
@@ -33,7 +36,7 @@ def confusion_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     ][:MOST_ROWS]
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[Mapping[str, Any]]:
     """The rows a stage stored as JSON; empty if there are none."""
     try:
         rows = json.loads(path.read_text("utf-8"))
@@ -42,23 +45,24 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def rows_of(path: Path) -> list[Row]:
     """The first of them, ready for display."""
     return [_short(row) for row in read_rows(path)[:MOST_ROWS]]
 
 
-def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+def _short(row: Mapping[str, Any]) -> Row:
     return {str(name): _shown(value) for name, value in row.items()}
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any) -> Cell:
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
         value = _joined(value)
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return value[: LONGEST_TEXT - 1] + "…"
-    return value
+    cell: Cell = value
+    return cell
 
 
 def _joined(value: Mapping[str, Any] | Sequence[Any]) -> str:

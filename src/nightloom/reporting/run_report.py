@@ -10,6 +10,7 @@ from nightloom.registry.versions import CHAMPION
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
+from nightloom.reporting.rows import Row
 
 SPLITS = ("train", "valid", "test")
 
@@ -136,7 +137,7 @@ def _metrics(facts: RunFacts) -> str:
     for name, value in judged_first:
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
-        row: dict[str, Any] = {"metric": name.replace("_", " "), "value": value}
+        row: Row = {"metric": name.replace("_", " "), "value": value}
         if model and model.difference is not None:
             mine = name == judged
             row["champion"] = model.champion_value if mine else None

@@ -8,11 +8,14 @@ from typing import Any, Protocol
 from nightloom.serving.quiet import quiet_start
 from nightloom.worker.client import ENVIRONMENT
 
+Answer = dict[str, Any]
+"""`text`, then `label` and `probabilities` by label, or `entities`: see `serving.answers`."""
+
 
 class Predictor(Protocol):
     """A loaded model."""
 
-    def predict(self, texts: list[str], *, batch_size: int) -> Iterator[dict[str, Any]]:
+    def predict(self, texts: list[str], *, batch_size: int) -> Iterator[Answer]:
         """One answer a text, in order, as plain JSON."""
 
 

@@ -1,6 +1,7 @@
 """`evaluate`: the trained model on the test split, which nothing before has looked at."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from nightloom.context import BuildContext, Built
@@ -30,7 +31,7 @@ def build(context: BuildContext) -> Built:
     )
     scorer = Scorer(model, jit_compile=True)
     outputs = scorer.outputs(test, layout, report=context.report, what="evaluate")
-    metrics: dict[str, Any] = context.hook("evaluate")(context, settings, test, outputs)
+    metrics: Mapping[str, Any] = context.hook("evaluate")(context, settings, test, outputs)
     text = json.dumps(metrics, indent=1, ensure_ascii=False)
     (context.out / "metrics.json").write_text(text + "\n", encoding="utf-8")
     history = read_parquet(context.inputs["model"].path / "history.parquet")

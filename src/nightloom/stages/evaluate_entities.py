@@ -3,16 +3,14 @@
 The windows of a sentence are stitched, so every gold entity of the test split counts.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import plots
-from nightloom.evaluation.entities import entity_metrics
-from nightloom.evaluation.mistakes import confusions, mistake_totals, worst_sentences
+from nightloom.evaluation.entities import EntityMetrics, entity_metrics
+from nightloom.evaluation.mistakes import WrongSentence, confusions, mistake_totals, worst_sentences
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
 from nightloom.facts import ExampleFacts
@@ -22,9 +20,15 @@ from nightloom.training.scoring import softmax
 from nightloom.training.stitching import read_stitching
 
 
+class TaggerMetrics(EntityMetrics):
+    """With how many mistakes there are of each kind."""
+
+    mistakes: dict[str, int]
+
+
 def report(
     context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
-) -> dict[str, Any]:
+) -> TaggerMetrics:
     """The metrics; the tables, the page and the plots are written.
 
     outputs: logits [pieces of all windows, tags]. A word has the tag of its first piece.
@@ -42,17 +46,18 @@ def report(
         [list(tags) for tags in stitching.sentences(names[numbers])] for numbers in (wanted, best)
     )
     types = sorted({name[2:] for name in names if name != "O"})
-    given: dict[str, Any] = {"gold": gold, "predicted": predicted}
-    metrics = entity_metrics(**given, types=types)
-    metrics["mistakes"] = mistake_totals(**given)
+    metrics: TaggerMetrics = {
+        **entity_metrics(gold=gold, predicted=predicted, types=types),
+        "mistakes": mistake_totals(gold=gold, predicted=predicted),
+    }
     write_parquet(
         _predictions(tokens, names[wanted], names[best], probabilities.max(axis=1)),
         out / PREDICTIONS,
     )
-    frequent = confusions(tokens=tokens, **given)
+    frequent = confusions(tokens=tokens, gold=gold, predicted=predicted)
     write_parquet(frequent, out / "confusions.parquet")
     write_rows(frequent, out / "confusions.json")
-    worst = worst_sentences(tokens=tokens, **given, limit=settings.worst)
+    worst = worst_sentences(tokens=tokens, gold=gold, predicted=predicted, limit=settings.worst)
     page = sentences_html(worst, types=types)
     (out / "worst.html").write_text(page, encoding="utf-8")
     write_rows(_worst_rows(worst), out / "worst.json")
@@ -79,16 +84,16 @@ def _predictions(
     )
 
 
-def _worst_rows(worst: list[dict[str, Any]]) -> pandas.DataFrame:
+def _worst_rows(worst: list[WrongSentence]) -> pandas.DataFrame:
     """The worst sentences as a table: row, mistakes, gold, predicted, text."""
     lines = []
     for one in worst:
         words = one["tokens"]
         named = {
             side: "; ".join(
-                f"{' '.join(words[span.start : span.end])} ({span.type})" for span in one[side]
+                f"{' '.join(words[span.start : span.end])} ({span.type})" for span in spans
             )
-            for side in ("gold", "predicted")
+            for side, spans in (("gold", one["gold"]), ("predicted", one["predicted"]))
         }
         mistakes = ", ".join(one["mistakes"])
         lines.append({"row": one["row"], "mistakes": mistakes, **named, "text": " ".join(words)})

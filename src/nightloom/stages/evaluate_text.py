@@ -16,12 +16,12 @@ from nightloom.training.scoring import softmax
 
 def report(
     context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
-) -> dict[str, Any]:
+) -> classification.ClassificationMetrics:
     """The metrics; the tables and plots are written. outputs: logits [rows, classes]."""
     out, names = context.out, context.facts("examples", ExampleFacts).label_names
     labels = test.labels
     probabilities = softmax(outputs) if len(outputs) else np.zeros((0, len(names)))
-    given: dict[str, Any] = {"labels": labels, "probabilities": probabilities, "label_names": names}
+    given: Any = {"labels": labels, "probabilities": probabilities, "label_names": names}
     metrics = classification.classification_metrics(**given)
     write_parquet(classification.predictions_table(**given), out / PREDICTIONS)
     texts = read_columns(context.inputs["dataset"].path / "test", ["text"])["text"].to_pylist()

@@ -9,6 +9,7 @@ import tensorflow as tf
 from nightloom.errors import InputError
 from nightloom.text.graph_rows import mark, pick, put, splits_of, spread
 from nightloom.text.graph_tables import library_parts
+from nightloom.text.spec import Part
 
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -27,7 +28,7 @@ class AddedToken(NamedTuple):
 
 
 def added_tokens(
-    added: list[dict[str, Any]], normalizer: dict[str, Any] | None
+    added: list[Part], normalizer: Part | None
 ) -> tuple[list[AddedToken], list[AddedToken]]:
     """Those found in the original text, and those found after normalising.
 

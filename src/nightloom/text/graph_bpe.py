@@ -16,6 +16,7 @@ from nightloom.text.graph_gpt2 import gpt2_words, prefix_spaces
 from nightloom.text.graph_rows import pick, row_ids, splits_by_row, spread
 from nightloom.text.graph_tables import gpt2_table
 from nightloom.text.graph_words import Pieces, piece_spans
+from nightloom.text.spec import Part
 
 _NEVER = np.iinfo(np.int32).max
 _SHIFT = 2**24
@@ -31,7 +32,7 @@ _DEFAULTS = {
 class BytePairs(tf.Module):
     """The pieces of a fast byte-level BPE tokenizer, without special tokens."""
 
-    def __init__(self, spec: dict[str, Any], *, size: int) -> None:
+    def __init__(self, spec: Part, *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:

@@ -20,6 +20,7 @@ from nightloom.text.graph_rows import framed
 from nightloom.text.graph_unigram import Unigram
 from nightloom.text.graph_wordpiece import WordPiece
 from nightloom.text.graph_words import Pieces
+from nightloom.text.spec import Part
 
 
 class GraphTokenizer(tf.Module):
@@ -144,7 +145,7 @@ def load_fast(directory: Path | str) -> Any:
     return fast
 
 
-def _pieces(spec: dict[str, Any], size: int) -> Callable[..., Pieces]:
+def _pieces(spec: Part, size: int) -> Callable[..., Pieces]:
     kind = spec["model"]["type"]
     if kind == "WordPiece":
         return WordPiece(spec, size=size)

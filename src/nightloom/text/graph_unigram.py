@@ -11,7 +11,6 @@ original string.
 """
 
 import json
-from typing import Any
 
 import tensorflow as tf
 
@@ -22,6 +21,7 @@ from nightloom.text.graph_lattice import Lattice
 from nightloom.text.graph_rows import pick, put, row_ids, splits_of
 from nightloom.text.graph_tables import SPACE, bert_table
 from nightloom.text.graph_words import Pieces, cut_words, normalizer_parts, split_words
+from nightloom.text.spec import Part
 
 MARK = "\u2581"  # replaces the white space before a word
 _BY_CHARACTER = {"NFKD", "NFD", "StripAccents", "Lowercase", "Precompiled"}
@@ -31,7 +31,7 @@ _QUOTES = ("``", "''")
 class Unigram(tf.Module):
     """The pieces of a fast ALBERT tokenizer, without special tokens."""
 
-    def __init__(self, spec: dict[str, Any], *, size: int) -> None:
+    def __init__(self, spec: Part, *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:
@@ -78,7 +78,7 @@ def _marked(characters: Characters, rows: tf.Tensor) -> tuple[Characters, tf.Ten
     return wide._replace(kinds=kinds, codes=codes), rows
 
 
-def _normalizer(normalizer: dict[str, Any] | None) -> tuple[dict[str, Any] | None, bool]:
+def _normalizer(normalizer: Part | None) -> tuple[Part | None, bool]:
     """The steps without the replacement of quotes, and whether quotes are replaced."""
     parts = normalizer_parts(normalizer)
     replaced = [part for part in parts if part["type"] == "Replace"]

@@ -6,7 +6,6 @@ TensorFlow, without tensorflow-text.
 """
 
 import json
-from typing import Any
 
 import tensorflow as tf
 
@@ -17,6 +16,7 @@ from nightloom.text.graph_rows import mark, pick, put, row_ids, splits_by_row
 from nightloom.text.graph_tables import bert_table
 from nightloom.text.graph_trie import Trie, reached
 from nightloom.text.graph_words import Pieces, cut_words, normalizer_parts, split_words
+from nightloom.text.spec import Part
 
 _BY_CHARACTER = {"BertNormalizer", "Lowercase", "StripAccents"}
 _DECOMPOSITION = {"NFD", "NFKD"}
@@ -25,7 +25,7 @@ _DECOMPOSITION = {"NFD", "NFKD"}
 class WordPiece(tf.Module):
     """The pieces of a fast WordPiece tokenizer, without special tokens."""
 
-    def __init__(self, spec: dict[str, Any], *, size: int) -> None:
+    def __init__(self, spec: Part, *, size: int) -> None:
         """`spec` is the content of tokenizer.json, `size` one more than the highest id.
 
         Raises:
@@ -125,7 +125,7 @@ class LongestFirst(tf.Module):
         return ids, sizes
 
 
-def check_normalizer(normalizer: dict[str, Any] | None) -> None:
+def check_normalizer(normalizer: Part | None) -> None:
     """Raise InputError unless it treats every character separately."""
     parts = normalizer_parts(normalizer)
     names = [part["type"] for part in parts]

@@ -1,13 +1,14 @@
 """Shared by the graph tokenizers: words, pieces and their spans."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from nightloom.text.graph_characters import Characters
 from nightloom.text.graph_rows import row_ids, splits_by_row, splits_of, spread
 from nightloom.text.graph_tables import ALONE, SPACE
+from nightloom.text.spec import Part
 
 
 class Pieces(NamedTuple):
@@ -90,7 +91,7 @@ def piece_spans(
     return tf.gather(characters.starts, first), tf.gather(characters.ends, last)
 
 
-def normalizer_parts(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
+def normalizer_parts(normalizer: Part | None) -> list[Part]:
     """The steps of a normaliser, with nested sequences flattened."""
     if normalizer is None:
         return []

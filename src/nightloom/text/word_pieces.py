@@ -8,7 +8,7 @@ all of them.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from nightloom.errors import InputError
 from nightloom.text.graph_tokenizer import load_fast
+from nightloom.text.spec import Part
 
 
 class CutWords(NamedTuple):
@@ -86,14 +87,14 @@ def ragged_range(counts: np.ndarray) -> np.ndarray:
     return found
 
 
-def _marks_spaces_only(splitter: dict[str, Any] | None) -> bool:
+def _marks_spaces_only(splitter: Part | None) -> bool:
     """Whether words are recognised by the space before them, and the first gets none."""
     return any(
         part["type"] == "ByteLevel" and not part["add_prefix_space"] for part in _parts(splitter)
     )
 
 
-def _parts(splitter: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def _parts(splitter: Part | None) -> Iterator[Part]:
     if splitter is None:
         return
     if splitter["type"] == "Sequence":

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from nightloom.data.arrow import Feature
 from nightloom.data.sources.opened import Batch, Opened, Reader
 from nightloom.errors import InputError
 
@@ -104,7 +105,7 @@ class Examples(ABC, Generic[Batch, Kept]):
         """
 
     @abstractmethod
-    def features(self) -> Sequence[dict[str, Any]]:
+    def features(self) -> Sequence[Feature]:
         """The two columns of `written` as `datasets` describes them."""
 
     @abstractmethod

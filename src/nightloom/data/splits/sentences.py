@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data import SPLITS
-from nightloom.data.arrow import TEXT_FEATURE, class_feature, list_feature
+from nightloom.data.arrow import TEXT_FEATURE, Feature, class_feature, list_feature
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.labels.names import near_equal
 from nightloom.data.labels.tag_schemes import SchemeCount, split_tag
@@ -139,7 +139,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         self.label_names = ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
         self._number_of = {name: number for number, name in enumerate(self.label_names)}
 
-    def features(self) -> tuple[dict[str, Any], ...]:
+    def features(self) -> tuple[Feature, ...]:
         """As Examples says."""
         return list_feature(TEXT_FEATURE), list_feature(class_feature(self.label_names))
 

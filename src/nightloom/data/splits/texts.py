@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloom.data.arrow import TEXT_FEATURE, class_feature
+from nightloom.data.arrow import TEXT_FEATURE, Feature, class_feature
 from nightloom.data.formats.content import check_text
 from nightloom.data.formats.tables import Rows
 from nightloom.data.labels.names import (
@@ -160,7 +160,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
             return ResolvedLabels(given, order[labels.class_of_code], labels.read_as)
         return ResolvedLabels(given, labels.class_of_code, labels.read_as)
 
-    def features(self) -> tuple[dict[str, Any], ...]:
+    def features(self) -> tuple[Feature, ...]:
         """As Examples says."""
         return TEXT_FEATURE, class_feature(self.label_names)
 
