@@ -81,6 +81,7 @@ NEVER = {
         "nightloom.data.": "types and constants",
         "nightloom.plugins": "types of what a builder is given",
         "nightloom.settings.": "types of what a builder is given",
+        "nightloom.text.spec": "types",
     },
     "draw_attentions": {
         "nightloom.encoders.": "what trains an encoder counts with its class",
