@@ -58,6 +58,7 @@ NEVER = {
         "nightloom.data.formats.": "reads files; the sample has none",
         "nightloom.data.labels.": "spellings that the sample has not",
         "nightloom.data.sources.": "reads files; the sample has none",
+        "nightloom.data.splits.": "cuts by group and by time, which are not asked for",
     },
     "fetch_checkpoint": {
         "nightloom.cache.artifact": "types of what a builder is given",
@@ -90,6 +91,7 @@ NEVER = {
     },
     "register": {
         "nightloom.encoders.": "other architectures, poolings and heads",
+        "nightloom.gate.": "types of what the gate finds",
         "nightloom.records.": "what settings know of formats",
         "nightloom.registry.": "files that are far away or damaged",
         "nightloom.serving.": "the code that travels with a version; a champion from another home",
