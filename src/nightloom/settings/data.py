@@ -124,8 +124,9 @@ class TextDataSettings(_DataSettings):
     task: ClassVar[str] = "text"
     source: str = Field(
         default="tfds:ag_news_subset",
-        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sql:NAME, sample, "
-        "or a file or directory (train.*, optional valid.*, test.*) of CSV, TSV, JSON or Parquet",
+        description="tfds:NAME, hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, s3://BUCKET/PATH, "
+        "gs://…, az://…, sql:NAME, sample, or a file, directory (train.*, optional valid.*, "
+        "test.*) or pattern (news/2026-*/*.csv) of CSV, TSV, JSON or Parquet",
     )
     columns: Names = Field(
         default=None, description="Column names of a CSV or TSV file without a header"
@@ -244,9 +245,9 @@ class EntityDataSettings(_DataSettings):
     task: ClassVar[str] = "entities"
     source: str = Field(
         default="hf:lhoestq/conll2003",
-        description="hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, sample, or a file or "
-        "directory (train.*, optional valid.*, test.*) of CoNLL columns, or of JSONL or Parquet "
-        "with tokens and tags",
+        description="hf:NAME[:CONFIG][@REVISION], https://HOST/FILE, s3://BUCKET/PATH, gs://…, "
+        "az://…, sql:NAME, sample, or a file, directory (train.*, optional valid.*, test.*) or "
+        "pattern of CoNLL columns, or of JSONL or Parquet with tokens and tags",
     )
     columns: Names = Field(
         default=None,
