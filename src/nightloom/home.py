@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightloom.errors import InputError
+from nightloom.scoped import scoped
 
 VARIABLE = "NIGHTLOOM_HOME"
 _given: ContextVar[Path | None] = ContextVar("nightloom_home", default=None)
@@ -126,8 +127,5 @@ def at_home(root: "str | os.PathLike[str] | None") -> Iterator[Home]:
         raise InputError(
             f"expected a folder as home, got {type(root).__name__}; give its path, or leave it out"
         )
-    token = _given.set(Path(root).expanduser().absolute() if root else _given.get())
-    try:
+    with scoped(_given, Path(root).expanduser().absolute() if root else _given.get()):
         yield Home.current()
-    finally:
-        _given.reset(token)

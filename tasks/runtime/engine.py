@@ -1,12 +1,13 @@
 """Where the stages of a run are built: in this process, or on a cluster."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nightloom.accelerators import Accelerator, accelerator
 from nightloom.cache.artifact import Artifact
+from nightloom.scoped import scoped
 from nightloom.tasks.runtime.call import Order
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.patience import wait_for_server
@@ -50,11 +51,6 @@ def engine() -> Engine:
     return _engine.get()
 
 
-@contextlib.contextmanager
-def using(chosen: Engine) -> Iterator[Engine]:
+def using(chosen: Engine) -> AbstractContextManager[Engine]:
     """Inside, `chosen` is the engine."""
-    token = _engine.set(chosen)
-    try:
-        yield chosen
-    finally:
-        _engine.reset(token)
+    return scoped(_engine, chosen)

@@ -1,14 +1,14 @@
 """Observers of a run: always Prefect's logs, the terminal if there is one."""
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Protocol
 
 from nightloom.progress import Silent
 from nightloom.reporting.entry import StageEntry
+from nightloom.scoped import scoped
 from nightloom.tasks.runtime.pace import Pace, spoken
 
 READABLE_SECONDS = 15.0
@@ -116,21 +116,11 @@ def observers() -> Observer:
     return _observers.get()
 
 
-@contextlib.contextmanager
-def watched_by(observer: Observer) -> Iterator[None]:
+def watched_by(observer: Observer) -> AbstractContextManager[Observer]:
     """Add `observer` inside, alongside Prefect's logs and existing observers."""
-    token = _observers.set(_All(_observers.get(), observer))
-    try:
-        yield
-    finally:
-        _observers.reset(token)
+    return scoped(_observers, _All(_observers.get(), observer))
 
 
-@contextlib.contextmanager
-def unwatched() -> Iterator[None]:
+def unwatched() -> AbstractContextManager[Observer]:
     """Inside, there are no observers, not even Prefect's logs."""
-    token = _observers.set(NullObserver())
-    try:
-        yield
-    finally:
-        _observers.reset(token)
+    return scoped(_observers, NullObserver())

@@ -1,9 +1,10 @@
 """Whether pipelines run, or only show what they would do."""
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from nightloom.scoped import scoped
 
 _planning: ContextVar[bool] = ContextVar("nightloom_planning", default=False)
 
@@ -15,14 +16,9 @@ class Planned:
     stage: str
 
 
-@contextlib.contextmanager
-def planning() -> Iterator[None]:
+def planning() -> AbstractContextManager[bool]:
     """Inside, pipelines only show what they would do."""
-    token = _planning.set(True)
-    try:
-        yield
-    finally:
-        _planning.reset(token)
+    return scoped(_planning, True)
 
 
 def is_planning() -> bool:

@@ -5,25 +5,21 @@ the process draw from as well: which weights a model starts with would then depe
 """
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+
+from nightloom.scoped import scoped
 
 _SEEDS: ContextVar[random.Random | None] = ContextVar("seeds of initial weights", default=None)
 
 
-@contextmanager
-def starting_from(seed: int) -> Iterator[None]:
+def starting_from(seed: int) -> AbstractContextManager[random.Random | None]:
     """Models made inside start with the weights that follow from `seed`, whatever else runs.
 
     The weights are those that `keras.utils.set_random_seed(seed)` gives where no
     other thread draws.
     """
-    token = _SEEDS.set(random.Random(seed))
-    try:
-        yield
-    finally:
-        _SEEDS.reset(token)
+    return scoped(_SEEDS, random.Random(seed))
 
 
 def next_seed() -> int | None:

@@ -3,21 +3,17 @@
 A SavedModel does not store custom gradients: fine-tuning after loading needs TensorFlow's own.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+
+from nightloom.scoped import scoped
 
 _plain: ContextVar[bool] = ContextVar("nightloom_plain", default=False)
 
 
-@contextmanager
-def plain_gradients() -> Iterator[None]:
+def plain_gradients() -> AbstractContextManager[bool]:
     """Inside, traced functions use only TensorFlow's own gradients."""
-    token = _plain.set(True)
-    try:
-        yield
-    finally:
-        _plain.reset(token)
+    return scoped(_plain, True)
 
 
 def is_plain() -> bool:
