@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.gate.judging import Verdict
 from nightloom.registry import entries, leftovers, whole
+from nightloom.registry.datasets import DataCard, dataset_input
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
@@ -122,6 +123,7 @@ class Registry:
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, Any] | None = None,
         files: Mapping[str, Path] | None = None,
+        data: DataCard | None = None,
         experiment: str | None = None,
         run_name: str | None = None,
     ) -> Version:
@@ -132,7 +134,8 @@ class Registry:
         {folder name: directory} beside it. metrics, params: may be nested, are flattened with dots;
         what is no number is left out of the metrics. history: a column `epoch`, then one metric a
         column, logged by step. tags: of the version and of the run. files {path in the run: file or
-        directory}: logged with the run. experiment: the model's name by default.
+        directory}: logged with the run. data: the rows, shown as the run's dataset. experiment:
+        the model's name by default.
 
         A registration that was killed is cleaned up and done anew; one that two processes do at
         once gives both the same version; files that were lost are put back.
@@ -159,6 +162,7 @@ class Registry:
                         DIGEST_TAG: model_digest,
                     },
                     files=files or {},
+                    data=data,
                     run_name=run_name,
                 )
             elif MODEL_ID_TAG in found.tags and self.damage(found, full=True):
@@ -249,6 +253,7 @@ class Registry:
         params: Mapping[str, str],
         tags: Mapping[str, str],
         files: Mapping[str, Path],
+        data: DataCard | None,
         run_name: str | None,
     ) -> Version:
         client = self._client
@@ -267,6 +272,8 @@ class Registry:
         )
         for batch in entries.batches(run_id, model.model_id, numbers, history, params):
             client.log_batch(run_id, **batch)
+        if data is not None:
+            client.log_inputs(run_id, [dataset_input(data)])
         self._files.log_files(run_id, files)
         sealed = self._files.upload(run_id, model.model_id, folders, card)
         client.finalize_logged_model(model.model_id, "READY")

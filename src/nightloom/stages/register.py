@@ -12,9 +12,10 @@ from typing import Any
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import read_parquet
-from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
+from nightloom.facts import DataFacts, ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.families.base import WEIGHTS
 from nightloom.gate.judging import Verdict
+from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.promotion import Decided, alone, decide
@@ -140,9 +141,21 @@ def _register(
             params=context.run.get("settings", {}),
             tags=tags,
             files={f"evaluation/{path.name}": path for path in sorted(scores.path.glob("*.*"))},
+            data=_data_card(context),
             experiment=context.run["flow"],
             run_name=context.run.get("flow_run_name"),
         )
+
+
+def _data_card(context: BuildContext) -> DataCard:
+    facts = context.facts("dataset", DataFacts)
+    return DataCard(
+        source=str(context.run.get("settings", {}).get("data", {}).get("source", "")),
+        facts=facts.source,
+        digest=context.inputs["dataset"].artifact.digest,
+        rows=facts.rows,
+        classes=facts.label_names,
+    )
 
 
 def _command(context: BuildContext) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from nightloom.data.sources.catalogue import version_of
 from nightloom.data.sources.opened import Tables, split_names
 from nightloom.downloads.growth import growth_shown
 from nightloom.downloads.retrying import is_passing, retried
@@ -32,8 +33,9 @@ _SECONDS_TO_CONNECT = 15
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
-    """Its name, which stands for the version that the library has."""
-    return {"name": settings.source.removeprefix(PREFIX)}
+    """Its name, and the version that the installed library has of it."""
+    name = settings.source.removeprefix(PREFIX)
+    return {"name": name, "version": version_of(name)}
 
 
 def open_tfds(settings: DataSettings, report: Report = SILENT) -> Tables:
