@@ -11,6 +11,7 @@ from prefect import flow
 from nightloom.settings.flows import ClassifyBert
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.check_data import check_data
 from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.draw_attentions import draw_attentions
 from nightloom.tasks.encode import encode
@@ -34,6 +35,7 @@ def classify_bert(
     """
     with pipeline("classify-bert", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)
+        check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
         tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
         encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)

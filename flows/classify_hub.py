@@ -11,6 +11,7 @@ from prefect import flow
 from nightloom.settings.flows import ClassifyHub
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.check_data import check_data
 from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.encode import encode
 from nightloom.tasks.evaluate import evaluate
@@ -33,6 +34,7 @@ def classify_hub(
     """
     with pipeline("classify-hub", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)
+        check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
         tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
         encoded = encode(settings, dataset=dataset, tokenizer=tokenizer)

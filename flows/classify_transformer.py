@@ -11,6 +11,7 @@ from prefect import flow
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
+from nightloom.tasks.check_data import check_data
 from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.encode import encode
 from nightloom.tasks.evaluate import evaluate
@@ -32,6 +33,7 @@ def classify_transformer(
     """
     with pipeline("classify-transformer", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)
+        check_data(settings, dataset=dataset)
         tokenizer = adapt_tokenizer(settings, dataset=dataset)
         examples = encode(settings, dataset=dataset, tokenizer=tokenizer)
         model = train(settings, examples=examples, tokenizer=tokenizer)

@@ -12,6 +12,7 @@ from nightloom.settings.flows import NerBert
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
 from nightloom.tasks.align_labels import align_labels
+from nightloom.tasks.check_data import check_data
 from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
@@ -32,6 +33,7 @@ def ner_bert(
     """
     with pipeline("ner-bert", settings, refresh=refresh) as run:
         dataset = download_dataset(settings)
+        check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
         tokenizer = adapt_tokenizer(settings, checkpoint=checkpoint)
         examples = align_labels(settings, dataset=dataset, tokenizer=tokenizer)

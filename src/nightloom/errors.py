@@ -25,6 +25,10 @@ class RunError(NightloomError):
     """A run that started well and failed: the message says why and how to go on."""
 
 
+class DataRefused(RunError):
+    """The rows are too odd to be trained on: the message says what is odd and what lets them in."""
+
+
 def said(error: BaseException) -> str:
     """What an error says, on one line; the name of its type where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

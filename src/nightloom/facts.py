@@ -9,6 +9,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 MORE = "more"
+MOST_TOLD = 5
+"""Findings that stand on one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,30 @@ class DataFacts(Facts):
         found = super().to_json()
         first = [one for one in ("task", "label_names", "rows") if one in found]
         return {name: found[name] for name in (*first, *self.more, *found)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckFacts(Facts):
+    """Of a check of a data set; sentences for a person, the worst first."""
+
+    verdict: str
+    """`fine`, `warned` or `refused`."""
+    warned: Sequence[str] = ()
+    refused: Sequence[str] = ()
+    tests: int
+    rows: int
+    new: int | None = None
+    """Rows that the champion's data do not have."""
+    suspects: int | None = None
+    """Rows whose label is probably wrong, of those looked at."""
+    looked_at: int | None = None
+
+    @property
+    def told(self) -> str:
+        """What is odd, on one line."""
+        found = [*self.refused, *self.warned]
+        more = f"; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+        return "; ".join(found[:MOST_TOLD]) + more
 
 
 @dataclass(frozen=True, kw_only=True)

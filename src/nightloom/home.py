@@ -79,6 +79,11 @@ class Home:
         return self.root / "sources" / "files"
 
     @property
+    def checks(self) -> Path:
+        """What the last check of each model's data found, and which data a person let in."""
+        return self.root / "checks"
+
+    @property
     def logs(self) -> Path:
         """What the workers wrote to standard error."""
         return self.root / "logs"

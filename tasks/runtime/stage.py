@@ -77,9 +77,13 @@ class Stage:
             run.observer.stage(self._entry(found, "miss", 0.0))
         return self._call(run, settings, given, found)
 
+    def known(self, run: Run) -> dict[str, Any]:
+        """What its build depends on beside settings and inputs, and is told of, by content."""
+        return {}
+
     def _look_up(self, run: Run, settings: FlowSettings, inputs: dict[str, Artifact]) -> LookUp:
         name = self.declaration.name
-        key = self.declaration.key(settings, inputs)
+        key = self.declaration.key(settings, inputs, self.known(run))
         refresh = name in run.refresh
         holding = run.lease.hold(name, key.digest()) if run.lease else nullcontext()
         with holding:

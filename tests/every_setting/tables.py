@@ -6,11 +6,17 @@ from typing import Any
 
 from nightloom.records import ENTITIES
 from nightloom.records.known import find_flow
+from nightloom.settings.check import EntityCheckSettings
 from nightloom.settings.flows import FlowSettings
 from tests.every_setting.values import Table
 
 COLOURS = ("red", "green", "blue")
 THINGS = "apple mat cup hat home dog cat box".split()
+LEVELS = tuple(
+    f"check.{name}"
+    for name, field in EntityCheckSettings.model_fields.items()
+    if isinstance(field.default, tuple)
+)
 POSITIONS = 132
 """Pieces that the checkpoints take: more than the default length."""
 AFFORDABLE = {
@@ -39,6 +45,7 @@ def table_for(flow: str, folder: Path) -> Table:
         "register.name": ["none", "another"],
         "register.formats": ["none", "saved_model"],
         "register.metric": ["none", *kind.family.task.metrics],
+        **{name: ["none", "0.5", "50,100"] for name in LEVELS},
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "data.query": ["none"],  # for sql: sources alone
         "data.version_query": ["none"],

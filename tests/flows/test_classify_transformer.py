@@ -14,7 +14,9 @@ import nightloom as nightloom_package
 from nightloom.registry.aliases import read_version
 from tests.flows.conftest import SMALL, Done, Nightloom
 
-STAGES = ["download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register"]
+STAGES = [
+    "download_dataset", "check_data", "adapt_tokenizer", "encode", "train", "evaluate", "register",
+]  # fmt: skip
 RUN = ("run", "classify-transformer", *SMALL)
 MENDED = {"serving/classifier.py": "export_classifier", "gate/judging.py": "judge"}
 """What the package is given anew: a function that writes the SavedModel, and one that judges."""
@@ -91,6 +93,7 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
     assert changed.code == 0, changed.err
     assert changed.states == {
         "download_dataset": "hit",
+        "check_data": "hit",
         "adapt_tokenizer": "hit",
         "encode": "hit",
         "train": "built",
@@ -123,6 +126,7 @@ def test_a_plan_runs_nothing_and_says_why(nightloom, home):
     assert plan.report["state"] == "planned"
     assert plan.states == {
         "download_dataset": "hit",
+        "check_data": "hit",
         "adapt_tokenizer": "hit",
         "encode": "hit",
         "train": "miss",
@@ -287,7 +291,7 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
 
     client = open_client(f"sqlite:///{home / 'mlflow.db'}")
     version = client.get_model_version("classify-transformer", "1")
-    for entry in done.report["stages"][:5]:
+    for entry in done.report["stages"][:6]:
         assert version.tags[f"nightloom.key.{entry['stage']}"] == entry["key"]
         assert version.tags[f"nightloom.digest.{entry['stage']}"] == entry["digest"]
     assert json.loads(version.tags["nightloom.reading"])["text"] == ["text"]
@@ -304,7 +308,7 @@ def test_models_and_cache_commands(nightloom, home):
     listed = json.loads(nightloom(home, "cache", "ls", "--json").out)
     assert {one["stage"] for one in listed} == set(STAGES)
     verified = nightloom(home, "cache", "verify")
-    assert (verified.code, verified.out) == (0, "6 whole, 0 broken\n")
+    assert (verified.code, verified.out) == (0, "7 whole, 0 broken\n")
     swept = nightloom(home, "cache", "gc", "--older-than", "0s")
     assert "removed 0 artifacts" in swept.out, "a registered model needs them all"
     next((home / "artifacts" / "train").glob("*/weights.safetensors")).write_bytes(b"")

@@ -16,7 +16,9 @@ from tests.plugins.packages import put
 PAGE = REPOSITORY / "docs" / "extending.md"
 BLOCK = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = ("run", "classify-average", "data.source=toy:colours", "train.epochs=1")
-STAGES = ("download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register")
+STAGES = (
+    "download_dataset", "check_data", "adapt_tokenizer", "encode", "train", "evaluate", "register",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_its_modules_count_in_keys(extended, run, site):
     plan = extended(*RUN, "--plan", "--json")
     model.write_text(before, "utf-8")
     assert plan.states == {
-        **dict.fromkeys(STAGES[:3], "hit"), "train": "miss", "evaluate": "depends",
+        **dict.fromkeys(STAGES[:4], "hit"), "train": "miss", "evaluate": "depends",
         "register": "depends",
     }  # fmt: skip
     assert "average.model" in plan.entry("train")["why"]

@@ -85,7 +85,7 @@ def test_a_failing_stage_says_how_to_go_on_and_leaves_the_rest_cached(nightloom,
     assert "train.devices" in done.err
     assert done.report["state"] == "failed"
     assert done.states["train"] == "failed"
-    assert json.loads(nightloom(home, *RUN, "--plan", "--json").out)["stages"][2]["state"] == "hit"
+    assert json.loads(nightloom(home, *RUN, "--plan", "--json").out)["stages"][3]["state"] == "hit"
 
 
 def test_a_worker_that_is_killed_is_reported_as_out_of_memory(nightloom, environment, tmp_path):

@@ -19,6 +19,7 @@ from tests.flows.conftest import Done, Nightloom
 
 STAGES = [
     "download_dataset",
+    "check_data",
     "fetch_checkpoint",
     "adapt_tokenizer",
     "align_labels",

@@ -73,13 +73,14 @@ def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
     good, broken, last = report["models"]
     assert [one["state"] for one in report["models"]] == ["completed", "failed", "completed"]
     assert good["built"] == [
-        "download_dataset", "adapt_tokenizer", "encode", "train", "evaluate", "register",
+        "download_dataset", "check_data", "adapt_tokenizer", "encode", "train", "evaluate",
+        "register",
     ]  # fmt: skip
-    assert last["cached"] == ["download_dataset", "adapt_tokenizer", "encode"]
+    assert last["cached"] == ["download_dataset", "check_data", "adapt_tokenizer", "encode"]
     assert last["built"] == ["train", "evaluate", "register"]
     assert last["model"]["name"] == "seed-2"
     assert last["seconds_saved"] > 0
-    assert broken["cached"] == ["download_dataset", "adapt_tokenizer", "encode"]
+    assert broken["cached"] == ["download_dataset", "check_data", "adapt_tokenizer", "encode"]
     assert broken["stages"][-1]["stage"] == "train"
     assert broken["stages"][-1]["state"] == "failed"
     assert "gpu:7" in broken["error"]

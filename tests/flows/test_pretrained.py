@@ -64,6 +64,7 @@ def test_a_frozen_encoder_runs_once_for_any_number_of_heads(frozen, nightloom, c
     assert again.code == 0, again.err
     assert again.states == {
         "download_dataset": "hit",
+        "check_data": "hit",
         "fetch_checkpoint": "hit",
         "adapt_tokenizer": "hit",
         "encode": "hit",

@@ -30,7 +30,7 @@ MODELS = [
     {"flow": "classify-transformer", "name": "one", "settings": MODEL},
     {"flow": "classify-transformer", "name": "two", "settings": {**MODEL, "train.seed": 2}},
 ]
-SHARED = ("download_dataset", "adapt_tokenizer", "encode")
+SHARED = ("download_dataset", "check_data", "adapt_tokenizer", "encode")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def task_runs(api: str, flow_runs: list[str]) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 120
     while True:
         found = httpx.post(f"{api}/task_runs/filter", json=wanted).json()
-        if len(found) == 12 and all(run["state_type"] == "COMPLETED" for run in found):
+        if len(found) == 14 and all(run["state_type"] == "COMPLETED" for run in found):
             return list(found)
         assert time.monotonic() < deadline, [(run["name"], run["state_name"]) for run in found]
         time.sleep(0.2)

@@ -19,6 +19,7 @@ from nightloom.records.known import find_flow
 from nightloom.settings.parse import parse_settings
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
 from nightloom.tasks.align_labels import align_labels
+from nightloom.tasks.check_data import check_data
 from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.draw_attentions import draw_attentions
 from nightloom.tasks.encode import encode
@@ -28,7 +29,7 @@ from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
 from nightloom.tasks.train import train
 
-EVERY = (download_dataset, adapt_tokenizer, train, evaluate, register)
+EVERY = (download_dataset, check_data, adapt_tokenizer, train, evaluate, register)
 TEXTS = (*EVERY, encode)
 LEARNERS = {
     "transformer": ("classify-transformer", (), TEXTS),

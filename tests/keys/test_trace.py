@@ -60,6 +60,12 @@ NEVER = {
         "nightloom.data.sources.": "reads files; the sample has none",
         "nightloom.data.splits.": "cuts by group and by time, which are not asked for",
     },
+    "check_data": {
+        "nightloom.cache.": "types of what a builder is given",
+        "nightloom.data": "types and constants",
+        "nightloom.data.checks.": "compares with other data than its own, which this run has not",
+        "nightloom.settings.": "types of what a builder is given",
+    },
     "fetch_checkpoint": {
         "nightloom.cache.artifact": "types of what a builder is given",
         "nightloom.downloads.": "a folder is not downloaded",

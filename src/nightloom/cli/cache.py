@@ -92,6 +92,7 @@ def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json
     """
     from nightloom.cache.housekeeping import needed_by_models, sweep
     from nightloom.registry.aliases import read_version
+    from nightloom.registry.references import needed_by_checks
 
     home, store = Home.current(), _store()
 
@@ -102,7 +103,7 @@ def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json
         store,
         older_than=_seconds(older_than),
         max_size=_bytes(max_size),
-        needed=needed_by_models(store, registered),
+        needed={**dict(needed_by_checks(home)), **needed_by_models(store, registered)},
         dry_run=dry_run,
     )
     if as_json:

@@ -88,7 +88,7 @@ def pin(model: str, why: str, by: str | None) -> None:
         champion = registry.champion(version.name)
         if champion is None:
             raise InputError(_no_champion(version.name))
-        made = Pin.now(champion.version, by=by or _user(), why=why)
+        made = Pin.now(champion.version, by=by or user(), why=why)
         registry.title(version.name).hold(made)
     click.echo(made.told())
 
@@ -122,7 +122,7 @@ def _roll_back(
     if target.version == now:
         raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
     anchor = target.version if registry.anchor(target).version == now else None
-    pin = Pin.now(target.version, by=by or _user(), why=why)
+    pin = Pin.now(target.version, by=by or user(), why=why)
     _moved(registry, name, target.version, by=by, why=f"rollback: {why}", anchor=anchor, pin=pin)
     click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
 
@@ -178,7 +178,7 @@ def _moved(
             f"the files of {name}/{version} are not whole ({told(damaged)}): it cannot answer; "
             "run its flow again with its settings to have them back"
         )
-    registry.title(name).move(version, by=by or _user(), why=why, anchor=anchor, pin=pin)
+    registry.title(name).move(version, by=by or user(), why=why, anchor=anchor, pin=pin)
     if before is not None and before.version == version:
         click.echo(f"{name}/{version} is the champion already")
     else:
@@ -190,7 +190,8 @@ def _no_champion(name: str) -> str:
     return f"{name} has no champion; `nightloom promote {name}/N` makes version N one"
 
 
-def _user() -> str:
+def user() -> str:
+    """The user of this machine."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers

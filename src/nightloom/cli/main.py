@@ -21,6 +21,7 @@ COMMANDS = {
     "rollback": "nightloom.cli.champion:rollback",
     "pin": "nightloom.cli.champion:pin",
     "unpin": "nightloom.cli.champion:unpin",
+    "accept-data": "nightloom.cli.accept_data:accept_data",
     "cache": "nightloom.cli.cache:cache",
     "up": "nightloom.cli.up:up",
     "deploy": "nightloom.cli.deploy:deploy",

@@ -16,7 +16,7 @@ import click
 
 from nightloom.cli import stopping
 from nightloom.cli.main import say
-from nightloom.errors import NightloomError, RunError
+from nightloom.errors import DataRefused, NightloomError, RunError
 from nightloom.records.known import find_flow
 
 ON = "to resume"
@@ -72,7 +72,8 @@ def run(
                 entry.load(), parsed, refresh, plan=plan, call=_stoppable, where="after --refresh"
             )
     except NightloomError as error:
-        if isinstance(error, RunError) and not plan:
+        is_refused = isinstance(error, DataRefused)  # again it would be
+        if isinstance(error, RunError) and not is_refused and not plan:
             console.say(f"{ON}: {_again()}")
         night = getattr(error, "report", None)
         if as_json:

@@ -20,6 +20,8 @@ class Task:
     """The type of its `data` settings."""
     rows: str
     """What its rows are, `nightloom.data.splits.examples.Examples`."""
+    check: str
+    """How checks see its rows, `nightloom.data.checks.rows.Kind`."""
     objective: str
     """(examples, metric=) → what the validation part is scored by."""
     evaluate: str
@@ -34,7 +36,7 @@ class Task:
 
     def modules(self) -> dict[str, str]:
         """Its code, by what stages call it."""
-        names = ("data", "rows", "objective", "evaluate", "judge", "serve")
+        names = ("data", "rows", "check", "objective", "evaluate", "judge", "serve")
         return {name: getattr(self, name) for name in names}
 
 
@@ -43,6 +45,7 @@ TEXT = Task(
     metrics=("accuracy", "macro_f1"),
     data="nightloom.settings.data:TextDataSettings",
     rows="nightloom.data.splits.texts:LabelledTexts",
+    check="nightloom.data.checks.texts:Texts",
     objective="nightloom.training.objective:classification",
     evaluate="nightloom.stages.evaluate_text:report",
     judge="nightloom.stages.judge_text",
@@ -54,6 +57,7 @@ ENTITIES = Task(
     metrics=("f1",),
     data="nightloom.settings.data:EntityDataSettings",
     rows="nightloom.data.splits.sentences:TaggedSentences",
+    check="nightloom.data.checks.sentences:Sentences",
     objective="nightloom.training.objective:entities",
     evaluate="nightloom.stages.evaluate_entities:report",
     judge="nightloom.stages.judge_entities",

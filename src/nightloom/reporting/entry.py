@@ -17,6 +17,8 @@ class StageEntry:
     why: str = ""
     saved: float = 0.0
     """Seconds that building it took, if it was a hit."""
+    verdict: str = ""
+    """Of a check: `fine`, `warned` or `refused`."""
 
     def __str__(self) -> str:
         """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""

@@ -10,6 +10,7 @@ from nightloom.records import Family, Learner, Task
 from nightloom.records.known import formats_of
 from nightloom.records.ours import BERT, HUB, TAGGER, TRANSFORMER
 from nightloom.settings.base import Settings, as_given
+from nightloom.settings.check import CheckSettings, EntityCheckSettings
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.settings.model import (
@@ -33,6 +34,7 @@ class FlowSettings(Settings):
     """The record of the models it trains."""
 
     data: TextDataSettings | EntityDataSettings = TextDataSettings()
+    check: CheckSettings = CheckSettings()
     model: Settings
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
@@ -165,6 +167,7 @@ class NerBert(FlowSettings):
     family = TAGGER
 
     data: EntityDataSettings = EntityDataSettings()
+    check: EntityCheckSettings = EntityCheckSettings()
     model: TaggerSettings = TaggerSettings()
     train: TrainSettings = FINE_TUNING.model_copy(
         update={"batch_size": 16, "learning_rate": 2e-5, "warmup": 0.0}

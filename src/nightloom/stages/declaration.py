@@ -39,6 +39,8 @@ class StageDeclaration:
     """`module:function`; runs in the worker and is given a `BuildContext`."""
     inputs: tuple[str, ...] = ()
     """Names of the artifacts that it reads."""
+    optional: tuple[str, ...] = ()
+    """Names of those that it reads where there are such."""
     reads: tuple[str, ...] = ()
     """Dotted paths of the settings that it reads: a group or a single one. They are in the key."""
     uses: tuple[str, ...] = ()
@@ -63,8 +65,15 @@ class StageDeclaration:
     check: str = ""
     """`module:function` from settings: raises InputError for what a plan can see would fail."""
 
-    def key(self, settings: FlowSettings, inputs: Mapping[str, Artifact]) -> StageKey:
+    def key(
+        self,
+        settings: FlowSettings,
+        inputs: Mapping[str, Artifact],
+        known: Mapping[str, Any] | None = None,
+    ) -> StageKey:
         """The stage's key for these settings and inputs.
+
+        known: what else the build depends on and is told of, by content.
 
         Raises:
             InputError: What lies outside cannot be read, or a record names code that is not there.
@@ -82,7 +91,7 @@ class StageDeclaration:
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
             fingerprint=self._code(settings),
             python=platform.python_version().rpartition(".")[0],
-            external=self._outside(settings) if self._outside else {},
+            external={**(self._outside(settings) if self._outside else {}), **(known or {})},
         )
 
     def _code(self, settings: FlowSettings) -> Fingerprint:
@@ -102,7 +111,7 @@ class StageDeclaration:
 
     def takes(self, settings: FlowSettings) -> tuple[str, ...]:
         """Names of the artifacts that it reads, for these settings."""
-        return (*self.inputs, *self._part(settings).inputs)
+        return (*self.inputs, *self._part(settings).inputs, *self.optional)
 
     def hooks(self, settings: FlowSettings) -> dict[str, str]:
         """`module:name` of each that it calls, for these settings."""
@@ -126,7 +135,7 @@ class StageDeclaration:
         return (*self.uses, *self._part(settings).uses)
 
     def _check_inputs(self, settings: FlowSettings, given: Mapping[str, object]) -> None:
-        missing = set(self.takes(settings)) - set(given)
+        missing = set(self.takes(settings)) - set(given) - set(self.optional)
         if missing:
             names = ", ".join(sorted(missing))
             raise TypeError(f"{self.name} needs {names} for {settings.family.name}")

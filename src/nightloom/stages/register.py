@@ -34,6 +34,7 @@ from nightloom.registry.versions import (
 )
 from nightloom.registry.whole import told
 from nightloom.settings.register import RegisterSettings
+from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
 from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
@@ -95,10 +96,11 @@ def _weights_digest(context: BuildContext) -> str:
 
 
 def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
-    return {
+    made_of = {
         files.artifact.stage: {"key": files.artifact.key, "digest": files.artifact.digest}
         for files in context.inputs.values()
     }
+    return made_of | checked(context)
 
 
 def run_tags(run: Mapping[str, Any]) -> dict[str, str]:
@@ -117,6 +119,7 @@ def _register(
         **_command(context),
         TEST_TAG: digest_of_test_rows(context),
         **run_tags(context.run),
+        **check_tags(context),
         **reading_tag(context.run.get("settings", {}).get("data", {})),
     }
     for stage, part in _lineage(context).items():
@@ -140,7 +143,10 @@ def _register(
             history=read_parquet(model.path / "history.parquet"),
             params=context.run.get("settings", {}),
             tags=tags,
-            files={f"evaluation/{path.name}": path for path in sorted(scores.path.glob("*.*"))},
+            files={
+                **{f"evaluation/{path.name}": path for path in sorted(scores.path.glob("*.*"))},
+                **check_files(context),
+            },
             data=_data_card(context),
             experiment=context.run["flow"],
             run_name=context.run.get("flow_run_name"),

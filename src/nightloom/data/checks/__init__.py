@@ -1,0 +1,1 @@
+"""What is odd about tonight's rows, beside those that the champion was trained on."""

@@ -1,0 +1,149 @@
+"""Small classifiers on samples of both data sets.
+
+A row is always judged by a classifier that has not seen what it says: rows are dealt into folds by
+their content, for both data sets alike.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nightloom.data.checks.findings import NEW, SURE, Finding, judged
+from nightloom.data.splits.drawing import content_ranks
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+FOLDS = 4
+ROUNDS = 40
+"""Resamples of the bootstrap."""
+WORK = 800_000
+"""Rows times classes that a classifier of labels is trained on, at the most."""
+
+
+def folds_of(content: np.ndarray) -> np.ndarray:
+    """The fold of each row, by what it says; int64 of shape [rows]."""
+    return (content_ranks(content, seed=0, purpose="fold") % np.uint64(FOLDS)).astype(np.int64)
+
+
+def told_apart(
+    new: "csr_matrix",
+    content: np.ndarray,
+    old: "csr_matrix",
+    others: np.ndarray,
+    *,
+    levels: tuple[float, ...],
+    shares: Mapping[str, float],
+) -> Iterator[Finding]:
+    """Whether a classifier tells rows from the champion's.
+
+    new, old: features of both, content and others: what they say, no row in both. shares: of the
+    rows that are asked about, those that are new; the rest are the champion's own, told by chance.
+    """
+    from sklearn.metrics import roc_auc_score
+    from sklearn.utils import resample
+
+    known = _stacked(new, old)
+    is_new = np.concatenate([np.ones(len(content)), np.zeros(len(others))]).astype(np.int64)
+    fold = folds_of(np.concatenate([content, others]))
+    score = np.zeros(len(is_new))
+    for number in range(FOLDS):
+        held = fold == number
+        if len(np.unique(is_new[~held])) == 2 and held.any():
+            score[held] = _classifier(known[~held], is_new[~held]).decision_function(known[held])
+    area = float(roc_auc_score(is_new, score))
+    draws = [
+        roc_auc_score(is_new[drawn], score[drawn])
+        for drawn in (
+            resample(np.arange(len(score)), stratify=is_new, random_state=number)
+            for number in range(ROUNDS)
+        )
+    ]
+    for among, share in shares.items():
+        value, noise = 0.5 + share * (area - 0.5), share * float(np.std(draws))
+        told = (
+            f"a small classifier tells {'the new' if among == NEW else 'all'} rows from the "
+            f"champion's: area under the ROC curve {value:.2f}, give or take {noise:.3f}"
+        )
+        yield judged(
+            "apart", among, value=value, chance=0.5 + SURE * noise, levels=levels, told=told
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What classifiers, each of which has not seen the row, think of its label."""
+
+    probabilities: np.ndarray
+    """Of each class, float64 of shape [rows, classes]."""
+    labels: np.ndarray
+    """The row's class, int64 of shape [rows]."""
+
+    @property
+    def own(self) -> np.ndarray:
+        """The probability of the row's own label, of shape [rows]."""
+        found: np.ndarray = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return found
+
+    def contradicted(self, sure: np.ndarray) -> np.ndarray:
+        """Rows of which another class is as probable as it is of its own rows on the average.
+
+        sure: that average for each class, of shape [classes] (Northcutt et al., "Confident
+        learning", 2021).
+        """
+        above = np.where(self.probabilities >= sure, self.probabilities, -1.0)
+        best = above.argmax(axis=1)
+        found: np.ndarray = (above.max(axis=1) >= 0) & (best != self.labels)
+        return found
+
+    def sure(self) -> np.ndarray:
+        """The mean probability of each class among its own rows, [classes]; 1 without any."""
+        classes = self.probabilities.shape[1]
+        rows = np.bincount(self.labels, minlength=classes)
+        sums = np.bincount(self.labels, weights=self.own, minlength=classes)
+        return np.where(rows > 0, sums / np.maximum(rows, 1), 1.0)
+
+
+def judge_labels(
+    known: "csr_matrix",
+    labels: np.ndarray,
+    fold: np.ndarray,
+    asked: "csr_matrix",
+    asked_fold: np.ndarray,
+    *,
+    classes: int,
+) -> np.ndarray:
+    """Probabilities for rows `asked`, float64 of shape [asked, classes], from those known.
+
+    fold, asked_fold: of both; a row is never asked of a classifier that knows its fold.
+    """
+    found = np.full((asked.shape[0], classes), 1 / classes)
+    for number in range(FOLDS):
+        train, held = fold != number, asked_fold == number
+        there = np.unique(labels[train])
+        if len(there) < 2 or not held.any():
+            continue
+        model = _classifier(known[train], labels[train])
+        found[held] = 0.0
+        found[np.ix_(held, model.classes_)] = model.predict_proba(asked[held])
+    return found
+
+
+def _classifier(rows: "csr_matrix", classes: np.ndarray) -> Any:
+    from sklearn.linear_model import SGDClassifier
+
+    model = SGDClassifier(
+        loss="log_loss", alpha=1e-5, max_iter=6, tol=None, average=True, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(rows, classes)
+
+
+def _stacked(one: "csr_matrix", other: "csr_matrix") -> "csr_matrix":
+    from scipy.sparse import vstack
+
+    return vstack([one, other], format="csr")
