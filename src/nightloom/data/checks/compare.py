@@ -119,23 +119,23 @@ def _labels(
     if not asked or len(names) < 2:
         return
 
-    def judge(rows: Asked) -> Judged:
-        there = np.flatnonzero(np.isin(rows.labels, names))[:most]
-        found = judge_labels(
-            old.features[known],
-            classes[known],
-            old.fold[known],
-            rows.features[there],
-            rows.fold[there],
-            classes=len(names),
-        )
-        return Judged(found, np.searchsorted(names, rows.labels[there]))
-
-    own = judge(old)
+    lots = [old, *asked]
+    there = [np.flatnonzero(np.isin(one.labels, names))[:most] for one in lots]
+    probabilities = judge_labels(
+        old.features[known],
+        classes[known],
+        old.fold[known],
+        [(one.features[at], one.fold[at]) for one, at in zip(lots, there, strict=True)],
+        classes=len(names),
+    )
+    own, *others = (
+        Judged(found, np.searchsorted(names, one.labels[at]))
+        for found, one, at in zip(probabilities, lots, there, strict=True)
+    )
     sure = own.sure()
     before = float(own.contradicted(sure).mean())
-    for one in asked:
-        wrong = judge(one).contradicted(sure)
+    for one, found in zip(asked, others, strict=True):
+        wrong = found.contradicted(sure)
         if not len(wrong):
             continue
         share = float(wrong.mean())

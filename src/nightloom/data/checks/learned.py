@@ -5,7 +5,7 @@ their content, for both data sets alike.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 FOLDS = 4
-ROUNDS = 40
-"""Resamples of the bootstrap."""
 WORK = 800_000
 """Rows times classes that a classifier of labels is trained on, at the most."""
 
@@ -43,9 +41,6 @@ def told_apart(
     new, old: features of both, content and others: what they say, no row in both. shares: of the
     rows that are asked about, those that are new; the rest are the champion's own, told by chance.
     """
-    from sklearn.metrics import roc_auc_score
-    from sklearn.utils import resample
-
     known = _stacked(new, old)
     is_new = np.concatenate([np.ones(len(content)), np.zeros(len(others))]).astype(np.int64)
     fold = folds_of(np.concatenate([content, others]))
@@ -54,16 +49,9 @@ def told_apart(
         held = fold == number
         if len(np.unique(is_new[~held])) == 2 and held.any():
             score[held] = _classifier(known[~held], is_new[~held]).decision_function(known[held])
-    area = float(roc_auc_score(is_new, score))
-    draws = [
-        roc_auc_score(is_new[drawn], score[drawn])
-        for drawn in (
-            resample(np.arange(len(score)), stratify=is_new, random_state=number)
-            for number in range(ROUNDS)
-        )
-    ]
+    area, error = _area(score[is_new == 1], score[is_new == 0])
     for among, share in shares.items():
-        value, noise = 0.5 + share * (area - 0.5), share * float(np.std(draws))
+        value, noise = 0.5 + share * (area - 0.5), share * error
         told = (
             f"a small classifier tells {'the new' if among == NEW else 'all'} rows from the "
             f"champion's: area under the ROC curve {value:.2f}, give or take {noise:.3f}"
@@ -111,24 +99,42 @@ def judge_labels(
     known: "csr_matrix",
     labels: np.ndarray,
     fold: np.ndarray,
-    asked: "csr_matrix",
-    asked_fold: np.ndarray,
+    asked: Sequence[tuple["csr_matrix", np.ndarray]],
     *,
     classes: int,
-) -> np.ndarray:
-    """Probabilities for rows `asked`, float64 of shape [asked, classes], from those known.
+) -> list[np.ndarray]:
+    """Probabilities, float64 of shape [rows, classes], for several lots of rows, from those known.
 
-    fold, asked_fold: of both; a row is never asked of a classifier that knows its fold.
+    fold, and beside the features of those asked: a row is never asked of a classifier that knows
+    its fold.
     """
-    found = np.full((asked.shape[0], classes), 1 / classes)
+    found = [np.full((rows.shape[0], classes), 1 / classes) for rows, _ in asked]
     for number in range(FOLDS):
-        train, held = fold != number, asked_fold == number
-        there = np.unique(labels[train])
-        if len(there) < 2 or not held.any():
+        train = fold != number
+        if len(np.unique(labels[train])) < 2:
             continue
         model = _classifier(known[train], labels[train])
-        found[held] = 0.0
-        found[np.ix_(held, model.classes_)] = model.predict_proba(asked[held])
+        for (rows, folds), answer in zip(asked, found, strict=True):
+            held = folds == number
+            if held.any():
+                answer[held] = 0.0
+                answer[np.ix_(held, model.classes_)] = model.predict_proba(rows[held])
+    return found
+
+
+def _area(high: np.ndarray, low: np.ndarray) -> tuple[float, float]:
+    """The area under the ROC curve, and its standard error (DeLong, DeLong and Clarke-Pearson,
+    1988), by the scores of both sides."""
+    above, below = _placed(high, low), 1 - _placed(low, high)
+    error = np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))
+    return float(above.mean()), float(error)
+
+
+def _placed(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The share of others that each score is above; ties count half."""
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+    found: np.ndarray = below / (2 * len(others))
     return found
 
 

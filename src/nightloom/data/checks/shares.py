@@ -140,24 +140,19 @@ def _below(profile: Profile, at: np.ndarray) -> np.ndarray:
 
 def _languages(now: Profile, before: Profile, levels: tuple[float, ...], *, among: str) -> Finding:
     here, there = (max(sum(one.languages.values()), 1) for one in (now, before))
-    rises: dict[str, float] = {}
-    variance = 0.0
-    for name in sorted({**now.languages, **before.languages}):
+    rises: dict[str, tuple[float, float]] = {}
+    for name in sorted({*now.languages, *before.languages} - {OPEN}):
         share, old = now.languages.get(name, 0) / here, before.languages.get(name, 0) / there
-        if name == OPEN:
-            continue
-        rises[name] = share - old
-        pooled = (share * here + old * there) / (here + there)
-        variance = max(variance, pooled * (1 - pooled) * (1 / here + 1 / there))
-    most = max(rises, key=lambda name: rises[name], default="")
-    value = max(rises.get(most, 0.0), 0.0)
+        rises[name] = share - old, _noise(share, old, here, there)
+    most = max(rises, key=lambda name: rises[name][0] - rises[name][1], default="")
+    value, noise = rises.get(most, (0.0, 0.0))
+    value = max(value, 0.0)
     told = "texts are in no other script or language"
     if value > 0:
         share, old = now.languages.get(most, 0) / here, before.languages.get(most, 0) / there
         told = (
             f"{percent(share)} of {_whose(among)} are in {most}, of the champion's {percent(old)}"
         )
-    noise = SURE * math.sqrt(variance)
     return judged("languages", among, value=value, chance=noise, levels=levels, told=told)
 
 

@@ -39,7 +39,7 @@ def suspects_in(rows: CheckedRows, settings: CheckSettings) -> tuple[tuple[Suspe
         return (), 0
     sample, classes = sample.at(np.arange(len(sample))[:most]), classes[:most]
     known, fold = features(words_of(sample.texts)), folds_of(sample.content)
-    found = judge_labels(known, classes, fold, known, fold, classes=len(labels))
+    [found] = judge_labels(known, classes, fold, [(known, fold)], classes=len(labels))
     names = {number: name for name, number in rows.kind.numbers.items()}
     chosen = _wrong(classes, found)[:MOST]
     return tuple(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-COLUMNS = 1 << 18
+COLUMNS = 1 << 17
 PLACED = 3
 """Words at the beginning that also count by their place: columns may have changed theirs."""
 LONGEST = 2000
