@@ -87,9 +87,11 @@ class CheckData(Stage):
             if not run.plan:
                 entry.state = "failed"
                 raise DataRefused(told)
-            told += " (the run would end here)"
+            told += " (the run ends here)"
         if facts.verdict != "fine":
-            run.observer.warn(told + (f"; the run goes on: {let_in}" if let_in else ""))
+            told += f"; the run goes on: {let_in}" if let_in else ""
+            run.observer.warn(told)
+            run.notes.append(told)
 
     @staticmethod
     def _let_in(run: Run, settings: FlowSettings, dataset: Artifact, reference: Reference) -> str:

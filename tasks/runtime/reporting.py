@@ -5,10 +5,11 @@ Nothing here may fail a run: errors are logged. It reads facts and small JSON fi
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from nightloom.cache.artifact import ArtifactFiles
-from nightloom.errors import said
-from nightloom.facts import DataFacts, ModelFacts, TrainedFacts
+from nightloom.errors import DataRefused, said
+from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
@@ -29,7 +30,7 @@ def show_result(report: RunReport, built: Mapping[str, ArtifactFiles], tracking_
 
     built: the artifacts, by stage.
     """
-    _safely(lambda: _show(report, built, tracking_uri, ""))
+    _safely(lambda: _show(report, built, tracking_uri, None))
     _safely(lambda: _announce(report, tracking_uri))
 
 
@@ -37,7 +38,7 @@ def show_failure(
     report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: BaseException
 ) -> None:
     """Show how far a failed run got, and why it stopped."""
-    _safely(lambda: _show(report, built, tracking_uri, said(error)))
+    _safely(lambda: _show(report, built, tracking_uri, error))
 
 
 def slug(*parts: str) -> str:
@@ -57,7 +58,10 @@ def _safely(action: Callable[[], None]) -> None:
 
 
 def _show(
-    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: str
+    report: RunReport,
+    built: Mapping[str, ArtifactFiles],
+    tracking_uri: str,
+    error: BaseException | None,
 ) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -66,6 +70,9 @@ def _show(
     create_markdown_artifact(
         run_report(facts), key=slug(name, "report"), description="What ran, and the outcome"
     )
+    for kind, (description, rows) in _check_tables(built.get("check_data")).items():
+        if rows:
+            create_table_artifact(rows, key=slug(name, kind), description=description)
     evaluated = built.get("evaluate")
     if error or evaluated is None:
         return
@@ -85,6 +92,21 @@ def _show(
         _show_plots(report.model, {path.stem for path in folder.glob("*.png")}, tracking_uri)
 
 
+def _check_tables(
+    checked: ArtifactFiles | None,
+) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    """What `check_data` found, as tables."""
+    if checked is None:
+        return {}
+    return {
+        "data-check": ("Tests of the data", rows_of(checked.path / "findings.json")),
+        "labels-to-check": (
+            "Labels that are probably wrong",
+            rows_of(checked.path / "suspects.json"),
+        ),
+    }
+
+
 def _show_plots(model: ModelFacts, there: set[str], tracking_uri: str) -> None:
     from prefect.artifacts import create_image_artifact
 
@@ -97,16 +119,23 @@ def _show_plots(model: ModelFacts, there: set[str], tracking_uri: str) -> None:
 
 
 def _facts(
-    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: str
+    report: RunReport,
+    built: Mapping[str, ArtifactFiles],
+    tracking_uri: str,
+    error: BaseException | None,
 ) -> RunFacts:
     trained, data = built.get("train"), built.get("download_dataset")
+    checked = built.get("check_data")
     return RunFacts(
         run=report,
         data=DataFacts.of(data.facts) if data else None,
         training=TrainedFacts.of(trained.facts) if trained else None,
         history=read_rows(trained.path / "history.json") if trained else (),
         model_url=_url(report.model, tracking_uri) if report.model else None,
-        error=error,
+        error=said(error) if error else "",
+        is_refused=isinstance(error, DataRefused),
+        check=CheckFacts.of(checked.facts) if checked else None,
+        findings=read_rows(checked.path / "findings.json") if checked else (),
     )
 
 

@@ -110,6 +110,7 @@ def night_rows(models: Sequence[ModelOfNight]) -> list[NightRow]:
             "state": one.state,
             "built": _built(one),
             "cached": len(one.in_state("hit")),
+            "data": next((entry.verdict for entry in one.stages if entry.verdict), ""),
             "against the champion": standing(one.model),
             "decision": _decision(one),
             "took": span(one.seconds),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightloom.cache.lookup import span
-from nightloom.facts import DataFacts, ModelFacts, TrainedFacts
+from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.versions import CHAMPION
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
@@ -13,6 +13,7 @@ from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row
 
 SPLITS = ("train", "valid", "test")
+VERDICTS = ("refused", "warned", "open", "fine")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class RunFacts:
     model_url: str | None = None
     error: str = ""
     """Why the run failed."""
+    is_refused: bool = False
+    """Whether it failed because its data were refused."""
+    check: CheckFacts | None = None
+    """What the check of the data said."""
+    findings: Sequence[Mapping[str, Any]] = ()
+    """One row per test of that check."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -41,6 +48,7 @@ def run_report(facts: RunFacts) -> str:
         _failure(facts),
         _notes(facts),
         _gate(facts),
+        _check(facts),
         _stages(facts),
         _metrics(facts),
         _curves(facts),
@@ -92,6 +100,8 @@ def _interval(model: ModelFacts) -> str:
 def _failure(facts: RunFacts) -> str:
     if not facts.error:
         return ""
+    if facts.is_refused:
+        return f"> {escape_long(facts.error)}\n\nNothing was trained; the champion stays."
     return (
         f"> {escape(facts.error)}\n\n"
         "What was built stays in the cache, and interrupted training resumes at its last "
@@ -111,6 +121,25 @@ def _gate(facts: RunFacts) -> str:
     linked = f"[{escape(name)}]({facts.model_url})" if facts.model_url else f"**{escape(name)}**"
     aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
     return f"## Model\n\n{linked}: {aliases}\n\n> {escape_long(model.reason)}"
+
+
+def _check(facts: RunFacts) -> str:
+    check = facts.check
+    if check is None:
+        return ""
+    new = f", {check.new:,} of them new" if check.new is not None else ""
+    lines = [f"{check.verdict}: {check.tests} tests of {check.rows:,} rows{new}."]
+    rows = [
+        {"verdict": row["verdict"], "rows": row["among"], "what": row["told"]}
+        for row in sorted(facts.findings, key=lambda row: VERDICTS.index(row["verdict"]))
+        if row["verdict"] != "fine"
+    ]
+    if check.suspects is not None:
+        lines.append(
+            f"{check.suspects:,} of {check.looked_at:,} labels that were looked at are probably "
+            "wrong: labels_to_check.csv."
+        )
+    return "\n\n".join(["## Check of the data", *([table(rows)] if rows else []), *lines])
 
 
 def _stages(facts: RunFacts) -> str:

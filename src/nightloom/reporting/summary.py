@@ -38,6 +38,7 @@ def _night(report: Mapping[str, Any]) -> Iterator[str]:
         told = [
             row["state"],
             f"built {row['built']}",
+            f"data {row['data']}" if row["data"] not in ("", "fine") else "",
             row["against the champion"],
             row["decision"],
         ]
