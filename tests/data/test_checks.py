@@ -13,6 +13,7 @@ from nightloom.data.checks.profile import Profile, profile
 from nightloom.data.checks.rows import CheckedRows, look_at
 from nightloom.data.checks.sampling import Sampler
 from nightloom.data.checks.sentences import Sentences
+from nightloom.data.checks.suspects import suspects_in
 from nightloom.data.checks.texts import Texts
 from nightloom.data.splits.content import content_numbers
 from nightloom.settings.check import CheckSettings, EntityCheckSettings
@@ -126,7 +127,7 @@ def test_too_few_rows_are_said_to_be_too_few(before):
     assert checked.verdict == "fine"
     few = {one.test for one in checked.findings if one.verdict == "open"}
     assert few == {"unknown", "apart", "labels"}
-    assert checked.looked_at == 0
+    assert suspects_in(looked(made(40, seed=3)), CheckSettings()) == ((), 0)
 
 
 def test_new_classes_are_warned_of_or_as_it_is_set(before):
@@ -162,7 +163,8 @@ def test_labels_that_are_wrong_are_named_with_what_they_may_be():
     rows = made(ROWS, seed=4)
     wrong = {at: (rows[at][1] + 1) % 3 for at in range(0, ROWS, 30)}
     given = [(text, wrong.get(at, label)) for at, (text, label) in enumerate(rows)]
-    found = check(looked(given), None, CheckSettings()).suspects
+    found, looked_at = suspects_in(looked(given), CheckSettings())
+    assert looked_at == ROWS
     named = {one.row - 1: one for one in found}
     assert len(wrong.keys() & named.keys()) >= 0.9 * len(wrong)
     assert len(named.keys() - wrong.keys()) <= 0.2 * len(wrong)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from nightloom.cache.artifact import ArtifactFiles
@@ -10,6 +11,7 @@ from nightloom.data.arrow import write_json
 from nightloom.data.checks.check import Checked, check
 from nightloom.data.checks.profile import SUMMARY_FILE, Profile
 from nightloom.data.checks.rows import CheckedRows, Kind, read_rows
+from nightloom.data.checks.suspects import Suspect, suspects_in
 from nightloom.facts import CheckFacts, DataFacts
 
 MOST_ROWS = 100
@@ -33,7 +35,8 @@ def build(context: BuildContext) -> Built:
     before = rows(reference) if reference else None
     tonight = rows(context.inputs["dataset"], before)
     known = _known(context.run[SUMMARY]) if SUMMARY in context.run else None
-    return _write(context, check(tonight, before or known, settings))
+    checked = check(tonight, before or known, settings)
+    return _write(context, checked, *suspects_in(tonight, settings))
 
 
 def _known(summary: str) -> Profile | None:
@@ -43,19 +46,21 @@ def _known(summary: str) -> Profile | None:
         return None
 
 
-def _write(context: BuildContext, checked: Checked) -> Built:
+def _write(
+    context: BuildContext, checked: Checked, suspects: Sequence[Suspect], looked_at: int
+) -> Built:
     rows = [finding.to_json() for finding in checked.findings]
     summary = checked.profile.to_json()
     write_json(context.out / "findings.json", rows)
     text = json.dumps(summary, ensure_ascii=False)
     (context.out / SUMMARY_FILE).write_text(text + "\n", "utf-8")
-    suspects = [asdict(suspect) for suspect in checked.suspects]
-    if suspects:
+    wrong = [asdict(suspect) for suspect in suspects]
+    if wrong:
         with (context.out / SUSPECTS).open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, list(suspects[0]))
+            table = csv.DictWriter(file, list(wrong[0]))
             table.writeheader()
-            table.writerows(suspects)
-    write_json(context.out / "suspects.json", suspects[:MOST_ROWS])
+            table.writerows(wrong)
+    write_json(context.out / "suspects.json", wrong[:MOST_ROWS])
     facts = CheckFacts(
         verdict=checked.verdict,
         warned=[one.told for one in checked.findings if one.verdict == "warned"],
@@ -63,7 +68,7 @@ def _write(context: BuildContext, checked: Checked) -> Built:
         tests=len(rows),
         rows=checked.profile.rows,
         new=checked.new,
-        suspects=len(suspects) if checked.looked_at else None,
-        looked_at=checked.looked_at or None,
+        suspects=len(wrong) if looked_at else None,
+        looked_at=looked_at or None,
     )
     return Built(facts.to_json())

@@ -9,7 +9,6 @@ from nightloom.data.checks.findings import ALL, NEW, Finding, Verdict, worst
 from nightloom.data.checks.profile import Profile, profile
 from nightloom.data.checks.rows import CheckedRows
 from nightloom.data.checks.shares import against, by_rules
-from nightloom.data.checks.suspects import Suspect, suspects_in
 from nightloom.settings.check import CheckSettings
 
 
@@ -23,10 +22,6 @@ class Checked:
     """Of tonight's rows."""
     new: int | None
     """Rows that the champion's data do not have; None without a champion's."""
-    suspects: tuple[Suspect, ...]
-    """Rows whose label is probably wrong, the most probable first."""
-    looked_at: int
-    """Rows among which these were sought."""
 
 
 def check(
@@ -51,12 +46,4 @@ def check(
             findings += by_rules(some, then, settings, among=NEW, unit=unit)
             findings += against(some, then, settings, among=NEW, unit=unit, counts=counts)
         findings += by_texts(tonight, before, is_new, settings)
-    suspects, looked_at = suspects_in(tonight, settings)
-    return Checked(
-        verdict=worst(findings),
-        findings=tuple(findings),
-        profile=now,
-        new=new,
-        suspects=suspects,
-        looked_at=looked_at,
-    )
+    return Checked(verdict=worst(findings), findings=tuple(findings), profile=now, new=new)

@@ -66,7 +66,7 @@ class CheckedRows:
     lengths: np.ndarray
     """Characters of each, without white space around; int32 of shape [rows]."""
     counted: np.ndarray
-    """Rows and names that stand in them, int64 of shape [n, 2]."""
+    """Rows and names that stand in them, int32 of shape [n, 2]."""
     sample: Sample
     """Of all rows."""
     fresh: Sample
@@ -125,15 +125,15 @@ def look_at(
                 fresh.add(texts, numbers[is_new], at[is_new])
             content.append(numbers)
             labels.append(looked.labels)
-            lengths.append([len(text.strip()) for text in looked.texts])
-            counted.append(looked.counted + np.array([done, 0]))
+            lengths.append(np.array([len(text.strip()) for text in looked.texts], np.int32))
+            counted.append((looked.counted + np.array([done, 0])).astype(np.int32))
             done += batch.num_rows
     return CheckedRows(
         kind=kind,
         content=np.concatenate([*content, np.zeros(0, np.uint64)]),
         labels=np.concatenate([*labels, np.zeros(0, np.uint64)]),
-        lengths=np.concatenate([*lengths, np.zeros(0)]).astype(np.int32),
-        counted=np.concatenate([*counted, np.zeros((0, 2), np.int64)]),
+        lengths=np.concatenate([*lengths, np.zeros(0, np.int32)]),
+        counted=np.concatenate([*counted, np.zeros((0, 2), np.int32)]),
         sample=everything.sample(),
         fresh=fresh.sample(),
         first=(*first, done),
