@@ -89,6 +89,7 @@ NightRow = TypedDict(
         "state": str,
         "built": str,
         "cached": int,
+        "data": str,
         "against the champion": str,
         "decision": str,
         "took": str,
