@@ -4,10 +4,11 @@ nightloom run classify-bert                                             bert-bas
 nightloom run classify-bert model.checkpoint=minilm model.pooling=mean model.trainable=head
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
+from nightloom.reporting.report import RunJson
 from nightloom.settings.flows import ClassifyBert
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
@@ -26,7 +27,7 @@ from nightloom.tasks.train import train
 @flow(name="classify-bert", validate_parameters=True, persist_result=False)
 def classify_bert(
     settings: Annotated[ClassifyBert, InOneLine] = ClassifyBert(), refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> RunJson:
     """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
 
     Args:

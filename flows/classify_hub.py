@@ -4,10 +4,11 @@ nightloom run classify-hub                                              small BE
 nightloom run classify-hub model.encoder=minilm model.pooling=mean model.trainable=head
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
+from nightloom.reporting.report import RunJson
 from nightloom.settings.flows import ClassifyHub
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
@@ -25,7 +26,7 @@ from nightloom.tasks.train import train
 @flow(name="classify-hub", validate_parameters=True, persist_result=False)
 def classify_hub(
     settings: Annotated[ClassifyHub, InOneLine] = ClassifyHub(), refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> RunJson:
     """Rows, checkpoint → piece ids → (features) → trained classifier → scores → version.
 
     Args:

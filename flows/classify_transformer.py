@@ -4,10 +4,11 @@ nightloom run classify-transformer                            AG News (TensorFlo
 nightloom run classify-transformer data.source=sample         made-up news, no network
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
+from nightloom.reporting.report import RunJson
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
@@ -24,7 +25,7 @@ from nightloom.tasks.train import train
 def classify_transformer(
     settings: Annotated[ClassifyTransformer, InOneLine] = ClassifyTransformer(),
     refresh: tuple[str, ...] = (),
-) -> dict[str, Any]:
+) -> RunJson:
     """Rows → vocabulary → word ids → trained transformer → scores → registered version.
 
     Args:

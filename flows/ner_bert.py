@@ -4,10 +4,11 @@ nightloom run ner-bert                                           bert-base-cased
 nightloom run ner-bert data.source=FOLDER model.checkpoint=minilm train.learning_rate=1e-4
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
+from nightloom.reporting.report import RunJson
 from nightloom.settings.flows import NerBert
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.adapt_tokenizer import adapt_tokenizer
@@ -24,7 +25,7 @@ from nightloom.tasks.train import train
 @flow(name="ner-bert", validate_parameters=True, persist_result=False)
 def ner_bert(
     settings: Annotated[NerBert, InOneLine] = NerBert(), refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> RunJson:
     """Sentences, checkpoint → pieces with labels → trained tagger → scores → version.
 
     Args:

@@ -4,12 +4,12 @@ nightloom run nightly --config nightly.yaml                   the models, one af
 nightloom run nightly --config nightly.yaml run.engine=ray    in parallel, on a Ray cluster
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
 from nightloom.records.known import find_flow
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night_report import ModelOfNight, NightJson
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -19,7 +19,7 @@ from nightloom.tasks.runtime.night import Night, engine_of, night_name, retrain
 @flow(name="nightly", flow_run_name=night_name, validate_parameters=True, persist_result=False)
 def nightly(
     settings: Annotated[NightlySettings, InOneLine], refresh: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> NightJson:
     """Models → each retrained in its own flow → one summary; fails if any model failed.
 
     Args:

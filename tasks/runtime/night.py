@@ -10,11 +10,12 @@ from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import (
     ModelOfNight,
+    NightJson,
     night_headline,
     night_report,
     night_rows,
 )
-from nightloom.reporting.report import RunReport
+from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.nightly import NightlyModel, RunSettings
 from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
@@ -35,7 +36,7 @@ MODEL_TAG = "nightloom-model"
 class NightFailed(RunError):
     """Some models of a night failed; `report` has them all."""
 
-    def __init__(self, message: str, report: dict[str, Any]) -> None:
+    def __init__(self, message: str, report: NightJson) -> None:
         super().__init__(message)
         self.report = report
 
@@ -107,7 +108,7 @@ class Night:
         """Record the outcome of models."""
         self._models += models
 
-    def over(self) -> dict[str, Any]:
+    def over(self) -> NightJson:
         """Show the summary in Prefect's UI and logs; the night as plain JSON.
 
         Raises:
@@ -117,7 +118,7 @@ class Night:
 
         failed = [one for one in self._models if one.failed]
         done = "planned" if is_planning() else "completed"
-        report = {
+        report: NightJson = {
             "flow": "nightly",
             "flow_run_id": flow_run.id,
             "state": "failed" if failed else done,
@@ -138,7 +139,7 @@ class Night:
 
 def _call(
     flow: "Flow[..., Any] | Recorded", model: NightlyModel, refresh: tuple[str, ...]
-) -> dict[str, Any]:
+) -> RunJson:
     from prefect import tags
 
     settings = model.parsed().dated(night_of_run())
@@ -149,11 +150,11 @@ def _call(
     named = engine().flow(flow).with_options(flow_run_name=model.title)
     beating = contextlib.nullcontext() if _has_work(flow, settings, refresh) else _no_heartbeats()
     with tags(MODEL_TAG, f"model:{model.title}"), beating:
-        return cast("dict[str, Any]", named(settings, refresh=refresh))
+        return cast("RunJson", named(settings, refresh=refresh))
 
 
-def _plan(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> dict[str, Any]:
-    planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
+def _plan(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> RunJson:
+    planned: RunJson = flow.fn(settings, refresh=refresh)
     return planned
 
 

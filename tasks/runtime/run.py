@@ -18,7 +18,7 @@ from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.report import RunReport
+from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
 from nightloom.tasks.runtime import reporting
@@ -84,7 +84,7 @@ class Run:
         if self.lease:
             self.lease.end()
 
-    def result(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> dict[str, Any]:
+    def result(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> RunJson:
         """The run as plain JSON, with the results of `evaluate` and `register`.
 
         Also shown in Prefect's UI.

@@ -1,6 +1,7 @@
 """A run as seen at a terminal: one line per stage, a progress bar for long ones."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class Console:
         """A warning."""
         self.say(f"warning: {message}")
 
-    def summary(self, report: dict[str, Any]) -> None:
+    def summary(self, report: Mapping[str, Any]) -> None:
         """The end of a run: metrics, the gate's decision, time saved."""
         from nightloom.reporting.summary import summary
 

@@ -7,10 +7,9 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +17,9 @@ from nightloom.cli import stopping
 from nightloom.cli.main import say
 from nightloom.errors import DataRefused, NightloomError, RunError
 from nightloom.records.known import find_flow
+
+if TYPE_CHECKING:
+    from nightloom.front.running import Call, Told
 
 ON = "to resume"
 
@@ -101,14 +103,14 @@ def _use_stack() -> None:
     use_stack(Home.current())
 
 
-def _stoppable(flow: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _stoppable(flow: "Call") -> "Told":
     """Run a flow in a thread, so that the main thread can handle signals at any moment.
 
     In a thread, Prefect also leaves SIGTERM to us.
     """
     from nightloom.tasks.runtime.cancelling import recorded, stop
 
-    done: Future[dict[str, Any]] = Future()
+    done: Future[Told] = Future()
 
     def go() -> None:
         try:

@@ -13,11 +13,14 @@ from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.exhaustion import exhausted
 from nightloom.front.report import Report
 from nightloom.home import Home, at_home
+from nightloom.reporting.night_report import NightJson
+from nightloom.reporting.report import RunJson
 
 if TYPE_CHECKING:
     from nightloom.settings.base import Settings
 
-Call = Callable[[], dict[str, Any]]
+Told = RunJson | NightJson
+Call = Callable[[], Told]
 
 _NO_SERVER = "Failed to reach API at"
 """What Prefect says at the start of a run."""
@@ -70,9 +73,9 @@ def carried_out(
     refresh: tuple[str, ...],
     *,
     plan: bool,
-    call: Callable[[Call], dict[str, Any]],
+    call: Callable[[Call], Told],
     where: str = "in refresh",
-) -> dict[str, Any]:
+) -> Told:
     """The report of a Prefect flow; `call` is given what runs it.
 
     where: somebody named the stages to build again.
@@ -86,7 +89,7 @@ def carried_out(
     _check_stages(refresh, settings, where)
     if plan:
         with planning():
-            planned: dict[str, Any] = flow.fn(settings, refresh=refresh)
+            planned: Told = flow.fn(settings, refresh=refresh)
         return planned
     try:
         return call(lambda: flow(settings, refresh=refresh))
@@ -136,7 +139,7 @@ def _told(error: Exception) -> NightloomError:
     return RunError(f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
 
 
-def _beside_loop(flow: Call) -> dict[str, Any]:
+def _beside_loop(flow: Call) -> Told:
     """Run it here; in a thread where an event loop runs here, which Prefect would wait for.
 
     Ctrl-C lets a training write a checkpoint, and ends what builds.
@@ -145,7 +148,7 @@ def _beside_loop(flow: Call) -> dict[str, Any]:
         asyncio.get_running_loop()
     except RuntimeError:
         return flow()
-    done: Future[dict[str, Any]] = Future()
+    done: Future[Told] = Future()
 
     def go() -> None:
         try:

@@ -99,6 +99,21 @@ NightRow = TypedDict(
 """A model's line in the table of a night."""
 
 
+class NightJson(TypedDict):
+    """The JSON of a night."""
+
+    flow: str
+    flow_run_id: str | None
+    state: str
+    """`completed`, `planned` or `failed`."""
+    seconds: float
+    seconds_saved: float
+    failed: list[str]
+    """Names of the models that failed."""
+    models: list[Mapping[str, Any]]
+    """`ModelOfNight.to_json` of each."""
+
+
 def _decision(one: ModelOfNight) -> str:
     return decision(one.model, built="register" not in one.in_state("hit")) if one.model else ""
 

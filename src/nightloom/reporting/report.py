@@ -2,10 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from nightloom.facts import ModelFacts
 from nightloom.reporting.entry import StageEntry
+
+
+class RunJson(TypedDict, total=False):
+    """The JSON of a run; a failed one has neither metrics nor model."""
+
+    flow: Required[str]
+    flow_run_id: Required[str | None]
+    state: Required[str]
+    """`completed`, `planned` or `failed`."""
+    seconds: Required[float]
+    seconds_saved: Required[float]
+    stages: Required[Sequence[Mapping[str, Any]]]
+    """The fields of each `StageEntry`."""
+    notes: Sequence[str]
+    metrics: Mapping[str, Any] | None
+    model: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +69,9 @@ class RunReport:
         """Whether a stage reached a state."""
         return any((entry.stage, entry.state) == (stage, state) for entry in self.stages)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> RunJson:
         """As plain JSON."""
-        found: dict[str, Any] = {
+        found: RunJson = {
             "flow": self.flow,
             "flow_run_id": self.flow_run_id,
             "state": self.state,
