@@ -142,7 +142,7 @@ def test_equal_bytes_and_datasets_reads_them(tmp_path: Path) -> None:
 
 def test_conll2003(shared_data: Path, tmp_path: Path) -> None:
     facts = build_dataset(
-        EntityDataSettings(source=str(shared_data / "conll2003")), tmp_path / "out"
+        EntityDataSettings(source=str(shared_data / "conll2003"), near="leave"), tmp_path / "out"
     )
     assert facts["scheme"]["train"] == "iob1"
     assert facts["rows"] == {"train": 14_041, "valid": 3_250, "test": 3_453}

@@ -67,8 +67,10 @@ def test_both_tasks_build(tmp_path: Path) -> None:
     assert texts["rows"] == {"train": 5433, "valid": 567, "test": 1500}
     assert texts["label_names"] == ["Business", "Sci/Tech", "Sports", "World"]
     sentences = build_dataset(EntityDataSettings(source="sample"), tmp_path / "sentences")
-    assert sentences["rows"] == {"train": 1778, "valid": 222, "test": 500}
-    assert sentences["warnings"] == []
+    assert sentences["rows"] == {"train": 1743, "valid": 222, "test": 500}
+    assert sentences["near"]["dropped"] == 1778 - 1743
+    (warning,) = sentences["warnings"]
+    assert warning.startswith("35 training sentences are near-duplicates of a test sentence")
 
 
 @pytest.mark.parametrize("name", ["text", "label"])

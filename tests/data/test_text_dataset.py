@@ -267,6 +267,7 @@ def test_ag_news(shared_data: Path, tmp_path: Path) -> None:
         text="title,description",
         label_names="World,Sports,Business,Sci/Tech",
         limit=2000,
+        near="leave",
     )
     facts = build_dataset(settings, tmp_path / "out")
     assert facts["labels_read_as"] == "integers from 1"

@@ -9,9 +9,14 @@ Rule = tuple[str, str, str, str]
 """Two settings, each with its values: files without their folder, `*` for all but none."""
 
 _DAYS = ("data.test_from", "data.since", "data.until")
-_TIMELESS = (("data.group", "*"), ("data.source", "sample sentences"))
+_TIMELESS = (
+    ("data.group", "*"),
+    ("data.near", "keep_together"),
+    ("data.source", "sample sentences"),
+)
 CUTS: tuple[Rule, ...] = (
     ("data.group", "*", "data.time", "*"),
+    ("data.near", "keep_together", "data.time", "*"),
     ("data.test_from", "*", "data.time", "none"),
     ("data.since", "*", "data.time", "none"),
     ("data.until", "*", "data.time", "none"),

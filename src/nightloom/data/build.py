@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from nightloom.data import SPLITS
 from nightloom.data.arrow import SplitWriter, StreamWriter, open_split, write_json
+from nightloom.data.near.rows import NearRows
 from nightloom.data.sources.opened import Opened, open_source
 from nightloom.data.sources.unused import unused_cuts
 from nightloom.data.splits.examples import Examples, Part, Written
 from nightloom.data.splits.partition import LEFT_OUT, Cut, Partition, plan_partition
 from nightloom.data.splits.repeats import Repeats, repeat_warnings
+from nightloom.data.splits.staged import Staged
 from nightloom.data.tasks import examples_of
 from nightloom.errors import RunError
 from nightloom.facts import DataFacts
@@ -53,7 +55,8 @@ def build_dataset(
     out.mkdir(parents=True, exist_ok=True)
     staging = out / ".staging"
     staging.mkdir()
-    try:
+    with ExitStack() as around:
+        around.callback(shutil.rmtree, staging, ignore_errors=True)
         source = open_source(settings, report)
         if expected is not None and source.identity not in (None, expected):
             raise RunError(
@@ -61,32 +64,35 @@ def build_dataset(
                 "it is complete"
             )
         examples: Examples[Any, Any] = examples_of(settings.task)(settings, source)
+        near = around.enter_context(
+            NearRows(staging / "near", threshold=settings.near_threshold, way=settings.near)
+        )
         parts = {
-            split: _stage(split, source, examples, staging / f"{split}.arrow", report)
+            split: _stage(split, source, examples, near, staging / f"{split}.arrow", report)
             for split in source.splits
         }
         source.watch.check()
         for line in (*source.notes.lines, *source.notes.read_as.values()):
             report.log(line)
         examples.resolve(parts)
-        cut = _cut(settings)
+        cut, rows = _cut(settings), Staged(parts, examples)
+        report.log(f"near-duplicates are sought in {near.rows} {examples.unit}")
+        if near.merges:
+            rows.merge(near)
         partition = plan_partition(
             examples.counts(parts),
-            lambda: (
-                _deciding(batch, examples) for batch in open_split(parts["train"].path, _DECIDING)
-            ),
+            rows.training_rows,
             cut,
             names=examples.class_names,
+            drop=lambda plan: rows.drop_near(near, plan, staging / "goes.bin"),
         )
         repeats = Repeats(staging / "repeats")
         by = partition.facts(cut)
-        written = _write_splits(out, parts, examples, partition, repeats, report)
+        written = _write_splits(out, rows, examples, partition, repeats, report)
         examples.check_written(written, by)
         repeated = repeat_warnings(
             repeats.count(), row=examples.unit.removesuffix("s"), what=examples.equal
         )
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     facts = DataFacts(
         task=settings.task,
         label_names=list(examples.label_names),
@@ -96,21 +102,13 @@ def build_dataset(
             *source.warnings,
             *unused_cuts(settings, source.splits),
             *examples.warnings(parts, written, repeated),
+            *near.warnings(examples.unit),
         ],
         notes=source.notes.lines or None,
-        more={**examples.facts(written), **_asked(settings, by)},
+        more={**examples.facts(written), "near": near.facts, **_asked(settings, by)},
     ).to_json()
     write_json(out / "dataset.json", facts)
     return facts
-
-
-_DECIDING = ("code", "content", "group", "time")
-
-
-def _deciding(batch: pa.RecordBatch, examples: Examples[Any, Any]) -> tuple[np.ndarray, ...]:
-    """What decides where rows go: their classes, content, groups and instants."""
-    code, *others = (batch[name].to_numpy() for name in _DECIDING)
-    return examples.class_of_code[code], *others
 
 
 def _asked(settings: DataSettings, by: Mapping[str, str]) -> dict[str, Any]:
@@ -134,13 +132,20 @@ def _cut(settings: DataSettings) -> Cut:
 
 
 def _stage(
-    split: str, source: Opened[Any], examples: Examples[Any, Any], path: Path, report: Report
+    split: str,
+    source: Opened[Any],
+    examples: Examples[Any, Any],
+    near: NearRows,
+    path: Path,
+    report: Report,
 ) -> Part:
     """Read one split of the source into the Arrow stream `path`."""
     part: Part = examples.part(split, path)
     with StreamWriter(path, examples.staged) as writer:
         for batch in source.splits[split]:
-            writer.write(examples.stage(part, batch))
+            staged = examples.stage(part, batch)
+            writer.write(staged)
+            near.add(split, examples.texts(staged))
             report.progress(what=f"read {split}", done=part.rows, total=None, unit=examples.unit)
     examples.check_part(part)
     return part
@@ -148,7 +153,7 @@ def _stage(
 
 def _write_splits(
     out: Path,
-    parts: Mapping[str, Part],
+    staged: Staged,
     examples: Examples[Any, Any],
     partition: Partition,
     repeats: Repeats,
@@ -158,17 +163,16 @@ def _write_splits(
     features = dict(zip(examples.written.names, examples.features(), strict=True))
     names = len(examples.label_names)
     written = {split: Written(0, np.zeros(names, dtype=np.int64)) for split in SPLITS}
-    done, total = 0, sum(part.rows for part in parts.values())
+    done, total = 0, sum(part.rows for part in staged.parts.values())
     with ExitStack() as stack:
         writers = [
             stack.enter_context(SplitWriter(out / split, examples.written, features))
             for split in SPLITS
         ]
-        for split, part in parts.items():
+        for split, part in staged.parts.items():
             start = 0
             for batch in open_split(part.path):
-                classes, content, group, time = _deciding(batch, examples)
-                where = partition.where(split, classes, content, start, group, time)
+                where = partition.of(split, staged.keys(split, start, batch))
                 repeats.add(batch["hash"].to_numpy(), where)
                 columns = examples.decode(part, batch)
                 for number in np.unique(where[where != LEFT_OUT]):

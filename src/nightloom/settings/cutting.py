@@ -1,7 +1,7 @@
 """Settings of the data stage that decide which rows are taken, and which part each belongs to."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,17 @@ class CutSettings(Settings):
         "night)",
     )
 
+    near: Literal["drop", "keep_together", "leave"] = Field(
+        default="drop",
+        description="What to do with training rows that are near-duplicates of a test row: leave "
+        "them out of train, keep rows that are near each other in one part, or leave them in",
+    )
+    near_threshold: Annotated[float, Field(ge=0.3, le=1)] = Field(
+        default=0.5,
+        description="How alike two texts of five words or more are to be near-duplicates: the "
+        "Jaccard similarity of their runs of three words, from 0.3 to 1",
+    )
+
     def dated(self, night: date) -> Self:
         """With every day that counts back from the night as a date."""
         days = {name: on_night(getattr(self, name), night) for name in _DAYS}
@@ -79,6 +90,11 @@ class CutSettings(Settings):
                 f"data.group={shown(self.group, 40)} and data.time={shown(self.time, 40)} cannot "
                 "both say on which side a row is: a group may have rows on both sides of a day; "
                 "give one of them"
+            )
+        if self.time is not None and self.near == "keep_together":
+            raise ValueError(
+                f"data.near=keep_together with data.time={shown(self.time, 40)}: the time says on "
+                "which side a row is; leave out data.near, which then drops what is near"
             )
         since, until = self.since or "-", self.until or "-"
         dated = since[0] != "-" != until[0]

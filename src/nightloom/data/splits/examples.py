@@ -94,6 +94,10 @@ class Examples(ABC, Generic[Batch, Kept]):
         """
 
     @abstractmethod
+    def texts(self, batch: pa.RecordBatch) -> pa.Array:
+        """What the rows of a staged batch say, as strings."""
+
+    @abstractmethod
     def check_part(self, part: Kept) -> None:
         """Raise InputError where a split that is read whole is of no use."""
 

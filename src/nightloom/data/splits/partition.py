@@ -92,9 +92,13 @@ class Partition:
         uint64, as is `group`, of rows that are to be on one side, where that is not the content;
         `time` are their instants. Returns uint8 of that shape.
         """
+        return self.of(split, _keys(start, classes, content, group, time))
+
+    def of(self, split: str, rows: Keys) -> np.ndarray:
+        """Where some rows of `split` go, as `where` says."""
         if split != "train":
-            return np.full(len(classes), SPLITS.index(split), np.uint8)
-        return self.of_train(_keys(start, classes, content, group, time))
+            return np.full(len(rows.classes), SPLITS.index(split), np.uint8)
+        return self.of_train(rows)
 
     def of_train(self, rows: Keys) -> np.ndarray:
         """Where some rows of train go, as `where` says."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nightloom.data import SPLITS
 from nightloom.data.arrow import TEXT_FEATURE, Feature, class_feature, list_feature
@@ -113,6 +114,10 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
             [pa.array(one, kind) for one, kind in zip(columns, self.staged.types, strict=True)],
             schema=self.staged,
         )
+
+    def texts(self, batch: pa.RecordBatch) -> pa.Array:
+        """As Examples says."""
+        return pc.binary_join(batch["tokens"], " ")
 
     def check_part(self, part: SentencePart) -> None:
         """As Examples says."""

@@ -115,6 +115,10 @@ class LabelledTexts(Examples[Rows, TextPart]):
         """A place without the folder, as it may stand in what is written."""
         return Path(place).name if self._source.facts["kind"] == "files" else place
 
+    def texts(self, batch: pa.RecordBatch) -> pa.Array:
+        """As Examples says."""
+        return batch["text"]
+
     def check_part(self, part: TextPart) -> None:
         """As Examples says."""
         self._sides.check(part)

@@ -1,0 +1,1 @@
+"""Near-duplicates: rows that are versions of one text, found by MinHash without comparing all."""
