@@ -72,6 +72,7 @@ NEVER = {
         "nightloom.encoders.": "other architectures, and what is not read of a folder",
         "nightloom.settings.": "types of what a builder is given",
         "nightloom.text.": "other kinds of tokenizers",
+        "nightloom.scoped": "a folder is not made of a checkpoint",
         "nightloom.tfhub.": "a folder is neither downloaded nor made of a checkpoint",
     },
     "adapt_tokenizer": {
