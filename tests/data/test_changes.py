@@ -72,6 +72,9 @@ def test_files_and_their_rows(tmp_path: Path) -> None:
 def test_parquet_knows_its_rows(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a"] * 5}), tmp_path / "a.parquet")
     assert rows_of(SourceFile("train", tmp_path / "a.parquet", "parquet", False)) == 5
+    (tmp_path / "broken").write_bytes(b"\0")
+    for form, zipped in (("parquet", False), ("csv", True), ("jsonl", True)):
+        assert rows_of(SourceFile("train", tmp_path / "broken", form, zipped)) is None
 
 
 def champion(home: Home, key: str) -> None:

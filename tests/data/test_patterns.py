@@ -10,6 +10,7 @@ import pytest
 from nightloom.data.build import build_dataset
 from nightloom.data.formats.known import TABLE_FORMATS
 from nightloom.data.sources.folders import look_into
+from nightloom.data.sources.opened import source_identity
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
 from tests.data.test_folders import fill, rows
@@ -83,3 +84,23 @@ def test_patterns_that_match_nothing_that_is_read(tmp_path: Path) -> None:
             look_into(f"{tmp_path}/{pattern}", TABLE_FORMATS)
     with pytest.raises(InputError, match=r"data.test_split=c/\*: no such file"):
         look_into(f"{tmp_path}/b/*.csv", TABLE_FORMATS, {"test": "c/*"})
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_folders_give_their_rows_a_column(ending: str, tmp_path: Path) -> None:
+    for number, name in enumerate(("kind=a%20b", "kind=c")):
+        folder = tmp_path / "in" / name
+        folder.mkdir(parents=True)
+        texts = [f"row {n}" for n in range(30 * number, 30 * number + 30)]
+        path = folder / f"part-0.{ending}"
+        if ending == "parquet":
+            pq.write_table(pa.table({"text": texts}), path)
+        elif ending == "csv":
+            path.write_text("text,n\n" + "".join(f"{text},1\n" for text in texts))
+        else:
+            path.write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
+    settings = TextDataSettings(source=str(tmp_path / "in"), label="kind")
+    before = source_identity(settings)
+    assert build_dataset(settings, tmp_path / "out")["label_names"] == ["a b", "c"]
+    (tmp_path / "in" / "kind=c").rename(tmp_path / "in" / "kind=d")
+    assert source_identity(settings) != before, "what a folder says of its rows counts"

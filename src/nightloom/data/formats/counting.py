@@ -1,5 +1,6 @@
 """How many rows a file has, without reading them: for what is said of it, not for what is built."""
 
+import zlib
 from collections.abc import Iterator
 
 from nightloom.data.formats.files import SourceFile, open_bytes
@@ -9,11 +10,18 @@ _CHUNK = 1 << 20
 
 
 def rows_of(file: SourceFile, *, header: bool = True, quoted: bool = True) -> int | None:
-    """Rows of a table file; None where only reading it would tell.
+    """Rows of a table file; None where only reading it would tell, or would fail.
 
     header: whether delimited files begin with the names of their columns; quoted: whether quotes in
     them may hold line breaks. A blank line in the middle of a delimited file counts as a row.
     """
+    try:
+        return _rows(file, header, quoted)
+    except (OSError, EOFError, ValueError, NotImplementedError, zlib.error):  # Arrow's as well
+        return None
+
+
+def _rows(file: SourceFile, header: bool, quoted: bool) -> int | None:
     if file.format == "parquet":
         import pyarrow.parquet as pq
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote
 
 from nightloom.data.formats.content import head_of, no_text
 from nightloom.errors import InputError, RunError
 from nightloom.settings.spelling import shown
 
 _START = 1 << 16
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""What Hive and Spark write for a value that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,19 @@ class SourceFile:
         return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
 
 
+def path_columns(path: Path) -> dict[str, str]:
+    """Columns that the folders of a file give its rows: `date=2026-11-01/part-0.parquet`."""
+    found = {}
+    for folder in path.parts[:-1]:
+        name, sign, value = folder.partition("=")
+        if sign and name:
+            found[name] = "" if value == _NO_VALUE else unquote(value)
+    return found
+
+
 def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
-    """Describe the files by split, format, size and SHA-256; names and places are left out.
+    """Describe the files by split, format, size and SHA-256; names and places are left out, but
+    for what folders say of the rows.
 
     Raises InputError for an empty or unreadable file.
     """
@@ -56,9 +70,9 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
             raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
         if size == 0:
             raise InputError(f"{file.path} is empty; expected rows for the {file.split} split")
-        described.append(
-            {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
-        )
+        one = {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
+        columns = path_columns(file.path)
+        described.append({**one, "columns": columns} if columns else one)
     return described
 
 
@@ -73,7 +87,7 @@ def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
 
 def without_names(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Files as they identify a source, from what is told of them."""
-    told = ("split", "format", "bytes", "sha256")
+    told = ("split", "format", "bytes", "sha256", "columns")
     return [{name: one[name] for name in told if name in one} for one in described]
 
 

@@ -1,6 +1,6 @@
 """Tables of any format as batches of rows, and as labelled texts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 from nightloom.data.formats.beside import NOTHING, Beside, BesideColumns
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import TableOptions
-from nightloom.data.formats.files import SourceFile
+from nightloom.data.formats.files import SourceFile, path_columns
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.known import DELIMITED, FORMATS
 from nightloom.data.formats.parquet import expect
@@ -108,11 +108,17 @@ def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Itera
     path = str(file.path)
     wanted = columns.wanted
     label_at = wanted.index(columns.label)
+    given = {name: value for name, value in path_columns(file.path).items() if name in wanted}
+    inner = tuple(name for name in wanted if name not in given)
     if batches := FORMATS[file.format].batches:
-        expect(file, wanted, label=columns.label)
-        yield from rows_of_batches(batches(file, wanted), columns, place=path)
+        expect(file, inner, label=columns.label)
+        whole = (_with(batch, given) for batch in batches(file, inner))
+        yield from rows_of_batches(whole, columns, place=path)
         return
-    for found in read_records(file, wanted, columns, label=columns.label, tally=tally):
+    label = columns.label if columns.label in inner else None
+    for found in read_records(file, inner, columns, label=label, tally=tally):
+        if given:
+            found = _in_order(found, inner, given, wanted)
         labels = [
             label_as_text(row[label_at], f"{path}:{number}", columns.label)
             for row, number in zip(found.rows, found.numbers, strict=True)
@@ -120,6 +126,24 @@ def _rows(file: SourceFile, columns: TableColumns, tally: Tally | None) -> Itera
         rows = Rows(texts_of(found, columns.text, path), labels, found.numbers, path)
         rows.beside = columns.beside.of_values(partial(_values, found, wanted), rows.place_of)
         yield rows
+
+
+def _with(batch: pa.RecordBatch, given: Mapping[str, str]) -> pa.RecordBatch:
+    """The batch with columns of one value each."""
+    for name, value in given.items():
+        batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
+    return batch
+
+
+def _in_order(
+    found: Records, inner: Sequence[str], given: Mapping[str, str], wanted: Sequence[str]
+) -> Records:
+    """The `wanted` columns, of which `inner` were read and the others have one value."""
+    rows = []
+    for row in found.rows:
+        values = {**dict(zip(inner, row, strict=True)), **given}
+        rows.append(tuple(values[name] for name in wanted))
+    return Records(rows, found.numbers)
 
 
 def _values(found: Records, wanted: Sequence[str], name: str) -> list[Any]:
