@@ -8,6 +8,9 @@ import hypothesis
 import pytest
 
 from tests import long_forms, naming
+from tests.command import environment, nightloom, prefect_api, quick
+
+__all__ = ["environment", "nightloom", "prefect_api", "quick"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

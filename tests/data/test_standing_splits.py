@@ -18,7 +18,6 @@ from nightloom.data.splits.partition import MANY, Cut, plan_partition
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 
 Rows = list[tuple[str, str]]
-DRAW = random.Random(3)
 ROWS: Rows = [(f"Story number {n} of a day", "abcd"[n % 4]) for n in range(1200)]
 MORE: Rows = [(f"Newer story {n}", "abcd"[n % 4]) for n in range(40)]
 CHANGES: dict[str, Callable[[Rows], Rows]] = {
@@ -26,7 +25,7 @@ CHANGES: dict[str, Callable[[Rows], Rows]] = {
     "in front": lambda rows: MORE + rows,
     "a window": lambda rows: rows[40:] + MORE,
     "one deleted": lambda rows: rows[:7] + rows[8:],
-    "shuffled": lambda rows: DRAW.sample(rows, len(rows)),
+    "shuffled": lambda rows: random.Random(3).sample(rows, len(rows)),
     "doubled": lambda rows: rows + rows[100:200],
     "labels corrected": lambda rows: [
         (text, "abcd"[n % 3] if n % 50 == 0 else label) for n, (text, label) in enumerate(rows)

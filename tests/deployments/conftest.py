@@ -12,9 +12,6 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from nightloom.deployments.setup import steps, take
 from nightloom.deployments.wanted import parse_wanted
 from tests.deployments.asking import ask
-from tests.flows.conftest import environment, nightloom, prefect_api
-
-__all__ = ["environment", "nightloom", "prefect_api"]
 
 Deploy = Callable[..., dict[str, tuple[str, str]]]
 
@@ -30,8 +27,23 @@ def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
 
 
 @pytest.fixture(scope="module")
-def bare(client: SyncPrefectClient) -> None:
-    """The server is shared: take away what other modules deployed."""
+def bare(client: SyncPrefectClient) -> Iterator[None]:
+    """The server is shared: nothing is deployed before, and nothing afterwards."""
+    wipe(client)
+    yield
+    wipe(client)
+
+
+@pytest.fixture
+def put_back(client: SyncPrefectClient) -> Iterator[None]:
+    """After the test the server is as a first deploy makes it."""
+    yield
+    wipe(client)
+    list(take(list(steps(client, parse_wanted(())))))
+
+
+def wipe(client: SyncPrefectClient) -> None:
+    """Take away everything that deploying makes."""
     for kind in ("deployments", "automations", "block_documents", "v2/concurrency_limits"):
         for one in client.request("POST", f"/{kind}/filter", json={}).json():
             client.request("DELETE", f"/{kind}/{one['id']}")

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +16,18 @@ FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "n
 
 
 @pytest.fixture(scope="module")
-def deploy(nightloom: Nightloom, bare: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    home = tmp_path_factory.mktemp("deploy") / "home"
-
-    def call(*settings: str) -> Done:
-        return nightloom(home, "deploy", *settings, "--json")
-
-    call.folder = home.parent  # type: ignore[attr-defined]
-    return call
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deploy") / "home"
 
 
 @pytest.fixture(scope="module")
-def first(deploy: Any) -> Done:
-    done: Done = deploy()
+def deploy(quick: Nightloom, home: Path) -> Callable[..., Done]:
+    return lambda *settings: quick(home, "deploy", *settings, "--json")
+
+
+@pytest.fixture(scope="module")
+def first(nightloom: Nightloom, bare: None, home: Path) -> Done:
+    done = nightloom(home, "deploy", "--json")
     assert done.code == 0, done.err
     return done
 
@@ -111,6 +112,7 @@ def test_the_schedule_makes_runs(first, prefect_api):
     assert "T02:00:00" in runs[0]["expected_start_time"]
 
 
+@pytest.mark.usefixtures("put_back")
 def test_settings_change_what_they_name_and_nothing_else(first, deploy, prefect_api, tmp_path):
     night = tmp_path / "night.yaml"
     night.write_text(
@@ -141,6 +143,7 @@ def test_settings_change_what_they_name_and_nothing_else(first, deploy, prefect_
     assert told["actions"][0]["type"] == "send-notification"
 
 
+@pytest.mark.usefixtures("put_back")
 def test_what_an_operator_paused_stays_paused(first, deploy, prefect_api):
     found = deployment(prefect_api, "nightly/nightly")
     [schedule] = found["schedules"]
@@ -157,6 +160,7 @@ def test_what_an_operator_paused_stays_paused(first, deploy, prefect_api):
     assert deployment(prefect_api, "nightly/nightly")["schedules"][0]["active"] is True
 
 
+@pytest.mark.usefixtures("put_back")
 def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
     for kind in ("kubernetes", "docker"):
         pool = (f"pool.name={kind}", f"pool.type={kind}", "pool.image=registry/nightloom:1")
@@ -172,32 +176,32 @@ def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
 
 
 def test_what_differs_is_said_before_it_is_done_and_a_dry_run_does_nothing(
-    first, nightloom, prefect_api, tmp_path
+    first, quick, home, prefect_api, tmp_path
 ):
-    home, config = tmp_path / "home", tmp_path / "deploy.yaml"
+    config = tmp_path / "deploy.yaml"
     config.write_text("gpu: {slots: 7}\nrerun.crashed: false\n")
-    nightloom(home, "deploy", "gpu.slots=6", "rerun.crashed=true")
-    dry = nightloom(home, "deploy", "--dry-run", "--config", str(config))
+    quick(home, "deploy", "gpu.slots=6", "rerun.crashed=true")
+    dry = quick(home, "deploy", "--dry-run", "--config", str(config))
     assert dry.code == 3, dry.err
     assert "gpu.slots: 6 → 7\n" in dry.out
     assert "rerun.crashed: true → false\n" in dry.out
     assert "would update  concurrency limit gpu\n" in dry.out
     assert dry.err.endswith("would change; nothing was done\n")
     assert ask("GET", f"{prefect_api}/v2/concurrency_limits/gpu").json()["limit"] == 6
-    done = nightloom(home, "deploy", "--config", str(config))
+    done = quick(home, "deploy", "--config", str(config))
     lines = done.out.splitlines()
     assert lines.index("gpu.slots: 6 → 7") < lines.index("updated    concurrency limit gpu")
-    again = nightloom(home, "deploy", "--dry-run", "--json", "--config", str(config))
+    again = quick(home, "deploy", "--dry-run", "--json", "--config", str(config))
     assert again.code == 0
     assert {one["change"] for one in again.report["done"]} == {"unchanged"}
-    back = nightloom(home, "deploy", "--unset", "gpu.slots", "--unset", "rerun.crashed", "--json")
+    back = quick(home, "deploy", "--unset", "gpu.slots", "--unset", "rerun.crashed", "--json")
     said = [change for one in back.report["done"] for change in one["changes"]]
     assert {one["what"]: one["new"] for one in said} == {"gpu.slots": "1", "rerun.crashed": "true"}
 
 
-def test_its_settings_are_listed_by_the_command_that_its_help_names(nightloom, tmp_path):
-    assert "`nightloom flows deploy`" in nightloom(tmp_path / "home", "deploy", "--help").out
-    listed = nightloom(tmp_path / "home", "flows", "deploy", "--json")
+def test_its_settings_are_listed_by_the_command_that_its_help_names(quick, tmp_path):
+    assert "`nightloom flows deploy`" in quick(tmp_path / "home", "deploy", "--help").out
+    listed = quick(tmp_path / "home", "flows", "deploy", "--json")
     assert listed.code == 0
     assert list(listed.report) == list(NAMES)
 
@@ -231,13 +235,13 @@ def test_wrong_settings_are_one_line(first, deploy, setting, expected):
     assert expected in line
 
 
-def test_a_relative_path_in_a_night_is_refused(first, deploy, tmp_path):
+def test_a_relative_path_in_a_night_is_refused(first, deploy, home, tmp_path):
     night = tmp_path / "night.yaml"
     night.write_text("models: [{flow: classify-bert, settings: {data.source: data/news.csv}}]\n")
     done = deploy(f"nightly.models={night}")
     assert done.code == 2
     assert "expected an absolute path in data.source, got data/news.csv" in done.err
-    assert f"write {deploy.folder}/data/news.csv" in done.err
+    assert f"write {home.parent}/data/news.csv" in done.err
 
 
 def test_without_a_server_it_says_how_to_get_one(nightloom, environment, tmp_path):

@@ -177,3 +177,6 @@ def test_a_file_is_the_whole_truth_and_unset_takes_one_away(everything, folder, 
     everything(config=some)
     assert everything(config=some, dry=True) == {}
     assert everything(f"nightly.cron={EXAMPLES['nightly.cron']}", "gpu.slots=1", dry=True) == {}
+    everything(*assigned(TOGETHER))
+    again = on_server()
+    assert not [one for thing in before for one in differing(before[thing], again[thing], thing)]

@@ -120,8 +120,8 @@ def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, home):
     assert changed.report["model"]["champion_value"] == pytest.approx(accuracy)
 
 
-def test_a_plan_runs_nothing_and_says_why(nightloom, home):
-    plan = nightloom(home, *RUN, "train.learning_rate=0.005", "--plan", "--json")
+def test_a_plan_runs_nothing_and_says_why(quick, home):
+    plan = quick(home, *RUN, "train.learning_rate=0.005", "--plan", "--json")
     assert plan.code == 0, plan.err
     assert plan.report["state"] == "planned"
     assert plan.states == {
@@ -134,12 +134,12 @@ def test_a_plan_runs_nothing_and_says_why(nightloom, home):
         "register": "depends",
     }
     assert "train.learning_rate" in plan.entry("train")["why"]
-    assert nightloom(home, *RUN, "--plan", "--json").states == dict.fromkeys(STAGES, "hit")
+    assert quick(home, *RUN, "--plan", "--json").states == dict.fromkeys(STAGES, "hit")
 
 
-def test_a_plan_of_a_home_that_is_not_there_leaves_none(nightloom, tmp_path):
+def test_a_plan_of_a_home_that_is_not_there_leaves_none(quick, tmp_path):
     home = tmp_path / "home"
-    plan = nightloom(home, *RUN, "--plan", "--json")
+    plan = quick(home, *RUN, "--plan", "--json")
     assert plan.states["download_dataset"] == "miss"
     assert plan.states["register"] == "depends"
     assert not home.exists()
@@ -239,7 +239,7 @@ def test_a_mended_export_is_a_new_version_with_the_same_weights(environment, hom
     assert model["same_weights_as"] == 1
 
 
-def test_predict_from_arguments_a_file_and_standard_input(nightloom, first, tmp_path):
+def test_predict_from_arguments_a_file_and_standard_input(nightloom, quick, first, tmp_path):
     home, _ = first
     texts = ["The team won the cup", "", "Ünïcode 👍  shares  fell"]
     given = nightloom(home, "predict", "classify-transformer", *texts)
@@ -254,11 +254,11 @@ def test_predict_from_arguments_a_file_and_standard_input(nightloom, first, tmp_
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     name = "classify-transformer@champion"
-    from_file = nightloom(home, "predict", name, "--input", str(source), "--output", str(output))
+    from_file = quick(home, "predict", name, "--input", str(source), "--output", str(output))
     assert from_file.code == 0, from_file.err
     assert output.read_text() == given.out
     lines = "\n".join(text for text in texts if text) + "\n"
-    piped = nightloom(home, "predict", "classify-transformer/1", "-", stdin=lines)
+    piped = quick(home, "predict", "classify-transformer/1", "-", stdin=lines)
     assert [json.loads(line)["label"] for line in piped.out.splitlines()] == [
         answers[0]["label"],
         answers[2]["label"],
@@ -302,17 +302,17 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
     assert "signature" in description.read_text()
 
 
-def test_models_and_cache_commands(nightloom, home):
-    models = nightloom(home, "models")
+def test_models_and_cache_commands(quick, home):
+    models = quick(home, "models")
     assert "@champion" in models.out
-    listed = json.loads(nightloom(home, "cache", "ls", "--json").out)
+    listed = json.loads(quick(home, "cache", "ls", "--json").out)
     assert {one["stage"] for one in listed} == set(STAGES)
-    verified = nightloom(home, "cache", "verify")
+    verified = quick(home, "cache", "verify")
     assert (verified.code, verified.out) == (0, "7 whole, 0 broken\n")
-    swept = nightloom(home, "cache", "gc", "--older-than", "0s")
+    swept = quick(home, "cache", "gc", "--older-than", "0s")
     assert "removed 0 artifacts" in swept.out, "a registered model needs them all"
     next((home / "artifacts" / "train").glob("*/weights.safetensors")).write_bytes(b"")
-    verified = nightloom(home, "cache", "verify", "--json")
+    verified = quick(home, "cache", "verify", "--json")
     assert verified.code == 1
     assert json.loads(verified.out)["broken"][0]["stage"] == "train"
 
@@ -334,8 +334,8 @@ def test_models_and_cache_commands(nightloom, home):
         (("frobnicate",), "frobnicate"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_status_2(nightloom, first, arguments, expected):
-    done = nightloom(first[0], *arguments)
+def test_wrong_input_is_one_line_and_exit_status_2(quick, first, arguments, expected):
+    done = quick(first[0], *arguments)
     assert done.code == 2
     assert done.out == ""
     [line] = done.err.strip().splitlines()
@@ -343,8 +343,8 @@ def test_wrong_input_is_one_line_and_exit_status_2(nightloom, first, arguments, 
     assert expected in line
 
 
-def test_help_has_examples_everywhere(nightloom, tmp_path):
+def test_help_has_examples_everywhere(quick, tmp_path):
     for command in ((), ("run",), ("predict",), ("models",), ("flows",), ("cache",)):
-        done = nightloom(tmp_path / "home", *command, "--help")
+        done = quick(tmp_path / "home", *command, "--help")
         assert done.code == 0
         assert "Example" in done.out, command

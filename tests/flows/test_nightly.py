@@ -52,8 +52,10 @@ def night(home: Path) -> Path:
 
 
 def test_a_night_is_called_after_its_hour_and_its_runs_after_their_models(first, prefect_api):
-    runs = httpx.post(f"{prefect_api}/flow_runs/filter", json={}).json()
-    [night] = [one for one in runs if one["id"] == first.report["flow_run_id"]]
+    ids = [first.report["flow_run_id"], *(one["flow_run_id"] for one in first.report["models"])]
+    wanted = {"flow_runs": {"id": {"any_": ids}}}
+    runs = httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()
+    [night] = [one for one in runs if one["id"] == ids[0]]
     assert datetime.strptime(night["name"], "nightly %Y-%m-%d %H:%M")
     begun = datetime.fromisoformat(night["start_time"]).astimezone()
     assert f"{begun:%Y-%m-%d}" in night["name"] or begun.hour == 0
@@ -140,8 +142,8 @@ def events(api: str, flow_run_id: str, *, seconds: float = 120) -> set[str]:
     raise AssertionError(f"the end of {flow_run_id} was not seen: {names}")
 
 
-def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
-    plan = nightloom(home, "run", "nightly", "--config", str(night(home)), "--plan", "--json")
+def test_a_plan_of_a_night_runs_nothing(first, quick, home):
+    plan = quick(home, "run", "nightly", "--config", str(night(home)), "--plan", "--json")
     assert plan.code == 0, plan.err
     assert plan.report["state"] == "planned"
     states = [{e["stage"]: e["state"] for e in one["stages"]} for one in plan.report["models"]]
@@ -166,9 +168,9 @@ def test_a_plan_of_a_night_runs_nothing(first, nightloom, home):
         ([{"flow": "ner-bert", "model": "x"}], "models.0: unknown setting model"),
     ],
 )
-def test_a_wrong_night_is_refused_in_one_line(models, expected, nightloom, tmp_path):
+def test_a_wrong_night_is_refused_in_one_line(models, expected, quick, tmp_path):
     path = config(tmp_path / "night.yaml", models)
-    done = nightloom(tmp_path / "home", "run", "nightly", "--config", str(path))
+    done = quick(tmp_path / "home", "run", "nightly", "--config", str(path))
     assert done.code == 2
     [line] = done.err.strip().splitlines()
     assert line.startswith("error: ")
@@ -176,8 +178,8 @@ def test_a_wrong_night_is_refused_in_one_line(models, expected, nightloom, tmp_p
     assert not (tmp_path / "home").exists()
 
 
-def test_the_settings_of_a_night_are_listed(nightloom, tmp_path):
-    listed = nightloom(tmp_path / "home", "flows", "nightly")
+def test_the_settings_of_a_night_are_listed(quick, tmp_path):
+    listed = quick(tmp_path / "home", "flows", "nightly")
     assert listed.code == 0
     assert "models=needed" in listed.out
     assert "run.engine=local" in listed.out
@@ -205,13 +207,11 @@ def test_a_model_that_fails_without_a_word_fails_the_night_by_name(said, told, p
     assert failed.value.report["models"][0]["state"] == "failed"
 
 
-def test_a_stage_of_a_nights_models_is_built_again_and_an_unknown_one_is_told(
-    nightloom, first, home
-):
+def test_a_stage_of_a_nights_models_is_built_again_and_an_unknown_one_is_told(quick, first, home):
     command = ("run", "nightly", "--config", str(night(home)), "--plan", "--refresh")
-    planned = nightloom(home, *command, "evaluate")
+    planned = quick(home, *command, "evaluate")
     assert planned.code == 0, planned.err
     assert "evaluate: --refresh" in planned.err or "asked for" in planned.err, planned.err
-    wrong = nightloom(home, *command, "evaluation")
+    wrong = quick(home, *command, "evaluation")
     assert wrong.code == 2
     assert "got evaluation; there are adapt_tokenizer, " in wrong.err

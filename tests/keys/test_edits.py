@@ -251,6 +251,11 @@ def test_features_move_with_the_layer_of_a_module(moved: Any):
 
 
 def test_comments_texts_and_layout_move_nothing(copy: Path, moved: Any):
-    for path in copy.rglob("*.py"):
-        path.write_text("# edited\n" + path.read_text("utf-8") + "\n\n'''edited'''\n", "utf-8")
-    assert moved() == {}
+    before = {path: path.read_text("utf-8") for path in copy.rglob("*.py")}
+    for path, text in before.items():
+        path.write_text(f"# edited\n{text}\n\n'''edited'''\n", "utf-8")
+    try:
+        assert moved() == {}
+    finally:
+        for path, text in before.items():
+            path.write_text(text, "utf-8")

@@ -19,15 +19,29 @@ from tests.registry.conftest import CARD
 VERDICT = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.875)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "server"])
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+@pytest.fixture(scope="module")
+def in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    root = tmp_path_factory.mktemp("aliases")
+    return fill(Registry(f"sqlite:///{root / 'mlflow.db'}", root / "mlartifacts"), root / "model")
+
+
+@pytest.fixture(scope="module")
+def on_server(server: str, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    root = tmp_path_factory.mktemp("aliases-server")
+    return fill(Registry(server, root / "files"), root / "model")
+
+
+@pytest.fixture(params=["in_sqlite", "on_server"])
+def filled(request: pytest.FixtureRequest) -> Registry:
+    """One registry of each kind, filled once: in another order of the tests pytest would make a
+    fixture with parameters anew."""
+    registry: Registry = request.getfixturevalue(request.param)
+    return registry
+
+
+def fill(registry: Registry, model: Path) -> Registry:
     """Versions 1 to 4 of `nightly`, the third deleted; one of `lonely`, without an alias."""
-    if request.param == "server":
-        uri = request.getfixturevalue("server")
-        registry = Registry(uri, tmp_path_factory.mktemp("files"))
-    else:
-        registry = request.getfixturevalue("registry")
-    model = tmp_path_factory.mktemp("model")
+    model.mkdir()
     (model / "saved_model.pb").write_bytes(b"graph")
     for name, digest in [("nightly", f"d{i}") for i in range(1, 5)] + [("lonely", "d1")]:
         made = registry.register(name, model_digest=digest, saved_model_dir=model, card=CARD)
