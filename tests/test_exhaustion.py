@@ -31,7 +31,7 @@ def wrapped(inner: Exception, words: str = "I/O error") -> Exception:
         (wrapped(Wrapped("database or disk is full")), "disk is full; free"),
         (
             OSError(errno.EFBIG, "File too large"),
-            "larger than is allowed; raise the limit (`ulimit -f`)",
+            "exceeded the size limit; raise the limit (`ulimit -f`)",
         ),
         (
             wrapped(OSError(errno.EMFILE, "many")),

@@ -1,4 +1,4 @@
-"""The GPUs that a training would get, found without TensorFlow: plans and keys depend on them."""
+"""The GPUs that training would use, detected without TensorFlow: plans and keys depend on them."""
 
 import ctypes
 import ctypes.util
@@ -11,24 +11,24 @@ from pathlib import Path
 BFLOAT16_SINCE = (8, 0)
 """Compute capability of the first GPUs with bfloat16 arithmetic (Ampere)."""
 BEFORE_BFLOAT16 = ("K80", "M60", "P4", "P40", "P100", "V100", "T4")
-"""How Ray calls GPUs that lack it."""
+"""Ray's names of GPUs without it."""
 LIBRARIES = ("libcudnn.so.9", "libcublas.so.12")
-"""Without these TensorFlow leaves a GPU alone."""
+"""Without these, TensorFlow does not use a GPU."""
 
 COMPILER_FLAGS = "--xla_gpu_enable_triton_gemm=false"
-"""How XLA compiles for a GPU, unless `XLA_FLAGS` says otherwise: products by cuBLAS. Where results
-must be reproducible, XLA does not tune the kernels of its own that would take their place: steps of
-MiniLM took nine times as long with them on an H200, and where it does, compiling took 16 s more."""
+"""How XLA compiles for a GPU, unless `XLA_FLAGS` says otherwise: matrix products by cuBLAS. If
+results must be reproducible, XLA does not autotune its own kernels: steps of MiniLM took nine times
+as long with them on an H200. With autotuning, compilation took 16 s more."""
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """GPUs of one kind, as far as defaults depend on them."""
+    """GPUs of one kind, with the properties that defaults depend on."""
 
     name: str
-    """For instance `NVIDIA H100 80GB HBM3`."""
+    """For example `NVIDIA H100 80GB HBM3`."""
     bfloat16: bool
-    """Whether they compute in bfloat16."""
+    """Whether they support bfloat16."""
     driver: str = ""
 
 
@@ -36,7 +36,7 @@ class Accelerator:
 def accelerator() -> Accelerator | None:
     """The GPUs that TensorFlow would use in this process, or None.
 
-    `CUDA_VISIBLE_DEVICES` counts. Of several kinds, what all of them can.
+    Respects `CUDA_VISIBLE_DEVICES`. For several kinds, what all of them support.
     """
     found = _visible(_listed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     if not found or missing_libraries():
@@ -47,7 +47,7 @@ def accelerator() -> Accelerator | None:
 
 
 def idle_gpu() -> str:
-    """Why TensorFlow cannot use a GPU that is here, and what to do; empty where there is none."""
+    """Why TensorFlow cannot use a GPU of this machine, and what to do; empty if there is none."""
     found = _visible(_listed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     if not found or not missing_libraries():
         return ""
@@ -65,7 +65,7 @@ def of_ray(types: list[str]) -> Accelerator:
 
 
 def _visible(there: list[Accelerator], chosen: str | None) -> list[Accelerator]:
-    """Those that `CUDA_VISIBLE_DEVICES` leaves; CUDA stops at the first number that is none."""
+    """Those allowed by `CUDA_VISIBLE_DEVICES`; CUDA stops at the first invalid number."""
     if chosen is None:
         return there
     kept = []
@@ -112,13 +112,13 @@ def _one(nvml: ctypes.CDLL, number: int, driver: str) -> Accelerator:
 
 
 def compiler_flags(*more: str) -> str:
-    """`XLA_FLAGS` for a process that uses the GPU; the user's own come last and win."""
+    """`XLA_FLAGS` for a process that uses the GPU; the user's come last and win."""
     return " ".join([COMPILER_FLAGS, *more, os.environ.get("XLA_FLAGS", "")]).strip()
 
 
 @cache
 def missing_libraries() -> tuple[str, ...]:
-    """The CUDA libraries that TensorFlow would look for in vain."""
+    """The CUDA libraries that TensorFlow would not find."""
     return tuple(name for name in LIBRARIES if not _is_there(name))
 
 

@@ -1,4 +1,4 @@
-"""What a builder is given and what it gives back."""
+"""What a builder receives and returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,34 +23,33 @@ class BuildContext:
     stage: str
     key: str
     variant: str
-    """The family, learner or task, where what the stage builds differs by it."""
+    """The family, learner or task, if the stage's result depends on it."""
     settings: Mapping[str, Any]
-    """The settings that the stage declared, as a tree; no others."""
+    """The settings declared by the stage, as a tree; no others."""
     inputs: Mapping[str, ArtifactFiles]
     out: Path
-    """An empty folder; what lies in it when the builder returns becomes the artifact."""
+    """An empty folder; its content when the builder returns becomes the artifact."""
     checkpoints: Path
-    """Kept when a build is killed, given to the next try, removed after success."""
+    """Kept when a build is killed, passed to the next attempt, removed after success."""
     home: Home
     hooks: Mapping[str, str] = field(default_factory=dict)
-    """The code that the stage declared to call beside its own, `module:name` by what it calls it;
-    no other."""
+    """The hooks declared by the stage, `module:name` by hook name; no others."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """Facts about the run (flow, run id); never part of the result."""
     outside: Mapping[str, Any] = field(default_factory=dict)
-    """What the key says of what lies outside."""
+    """The key's description of external inputs."""
     report: Report = SILENT
 
     def group(self, name: str, kind: type[Group]) -> Group:
-        """A group of settings, as the type that declares it."""
+        """A group of settings, as its declared type."""
         return kind.model_validate(self.settings.get(name, {}))
 
     def hook(self, name: str) -> Any:
-        """The function, type or constant that the stage declared as `name`."""
+        """The function, type or constant declared by the stage as `name`."""
         return load(self.hooks[name])
 
     def facts(self, name: str, kind: type[Kind]) -> Kind:
-        """What the input `name` says of itself."""
+        """The facts of the input `name`."""
         return kind.of(self.inputs[name].facts)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +96,7 @@ class BuildContext:
 
 @dataclass(frozen=True)
 class Built:
-    """What a builder says of the artifact that it wrote."""
+    """What a builder reports about the artifact it wrote."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     """A few facts, as plain JSON; they travel with every reference to the artifact."""

@@ -1,4 +1,4 @@
-"""Marks what finds code by name, so that keys neither miss that code nor cover all of it."""
+"""Marks functions that find code by name, so that keys cover neither too little nor too much."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -7,9 +7,9 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def by_declaration(function: Function) -> Function:
-    """Mark a function that loads code by a name which the stage's declaration tells.
+    """Mark a function that loads code by a name from the stage's declaration.
 
-    Keys do not follow what such a function refers to: they follow what the declaration names.
-    Without the mark, an import by a computed name counts every module that may be meant.
+    Keys do not follow the references of such a function, but what the declaration names. Without
+    the mark, an import by a computed name counts every module it could mean.
     """
     return function

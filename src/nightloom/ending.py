@@ -1,4 +1,4 @@
-"""The end of a process on a signal: threads that must do nothing more, children that must go."""
+"""Ending a process on a signal: its threads must stop, its children must end."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ _ending_by: int | None = None
 
 
 def begin_to_end() -> None:
-    """From now on, every thread but this one stops at its next `hold`."""
+    """From now on, every other thread stops at its next `hold`."""
     global _ending_by
     _ending_by = threading.get_ident()
 
@@ -21,18 +21,18 @@ def is_ending() -> bool:
 
 
 def hold() -> None:
-    """Where this process is ending: never return, so that the run says and sends nothing more."""
+    """If this process is ending: never return, so the run prints and sends nothing more."""
     if _ending_by is not None and _ending_by != threading.get_ident():
         threading.Event().wait()
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and what it started."""
+    """Kill a process and its descendants."""
     _kill([pid, *_descendants(pid)])
 
 
 def kill_below(pid: int) -> None:
-    """Kill what a process started."""
+    """Kill a process's descendants."""
     _kill(_descendants(pid))
 
 
@@ -43,7 +43,7 @@ def _kill(pids: list[int]) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    """All below a process, where the system has /proc; elsewhere none."""
+    """All descendants of a process; empty if the system has no /proc."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):

@@ -1,12 +1,12 @@
-"""The errors that nightloom raises on purpose, and the exit status that each stands for."""
+"""The errors that nightloom raises on purpose, with their exit status."""
 
 from nightloom.masking import masked
 
 
 class NightloomError(Exception):
-    """Base of every error raised on purpose; its message is one line for a person.
+    """Base of every error raised on purpose; its message is one line for the user.
 
-    Passwords and tokens in it are masked, whatever URL or library it quotes.
+    Passwords and tokens in it are masked, whatever URL or library message it quotes.
     """
 
     exit_code = 1
@@ -22,7 +22,7 @@ class InputError(NightloomError):
 
 
 class RunError(NightloomError):
-    """A run that started well and failed: the message says why and how to go on."""
+    """A run that started and then failed: the message says why and how to continue."""
 
 
 class DataRefused(RunError):
@@ -30,5 +30,5 @@ class DataRefused(RunError):
 
 
 def said(error: BaseException) -> str:
-    """What an error says, on one line; the name of its type where it says nothing."""
+    """An error's message in one line; its type's name if it has none."""
     return " ".join(str(error).split()) or type(error).__name__

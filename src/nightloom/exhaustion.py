@@ -1,21 +1,21 @@
-"""When the machine has no more to give: disk, file handles, memory; said in a line with a way out.
+"""Exhausted resources (disk, file handles, memory), reported in one line with a remedy.
 
 Libraries wrap such errors in their own (safetensors, SQLite, Arrow, TensorFlow), so a chain of
-exceptions is looked through by error number first, by what it says second.
+exceptions is searched by error number first, then by message.
 """
 
 import errno
 from collections.abc import Iterator
 
-DISK = "free some space (`nightloom cache gc` removes what nobody needs), then run it again"
+DISK = "free some space (`nightloom cache gc` removes what nothing needs), then run it again"
 WAYS_OUT = {
     errno.ENOSPC: ("the disk is full", DISK),
     errno.EDQUOT: ("the disk quota is used up", DISK),
-    errno.EFBIG: ("a file became larger than is allowed", "raise the limit (`ulimit -f`)"),
+    errno.EFBIG: ("a file exceeded the size limit", "raise the limit (`ulimit -f`)"),
     errno.EMFILE: ("no file handles are left", "raise the limit (`ulimit -n`)"),
-    errno.ENFILE: ("no file handles are left on this machine", "end what holds them"),
+    errno.ENFILE: ("no file handles are left on this machine", "close what holds them"),
     errno.EROFS: ("the file system is read-only", "name another folder in NIGHTLOOM_HOME"),
-    errno.EACCES: ("permission denied", "give this user the right to it, then run it again"),
+    errno.EACCES: ("permission denied", "grant this user access, then run it again"),
 }
 SAID = {
     "No space left on device": errno.ENOSPC,
@@ -28,7 +28,7 @@ SAID = {
 
 
 def exhausted(error: BaseException) -> str:
-    """What ran out, where, and what to do; empty where the error is about something else."""
+    """What ran out, where, and what to do; empty for any other error."""
     for one in _chain(error):
         number = _number(one)
         if number in WAYS_OUT:

@@ -1,7 +1,7 @@
-"""What artifacts say of themselves, with types; on disk and between stages it is plain JSON.
+"""Typed facts about artifacts; on disk and between stages they are plain JSON.
 
-Each kind has the fields that somebody reads. What else was written, by other versions of nightloom
-too, is kept in `more` and written again.
+Each kind has the fields that are read somewhere. Anything else, including what other versions of
+nightloom wrote, is kept in `more` and written again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ class Facts:
     def of(cls, given: Mapping[str, Any]) -> Self:
         """From plain JSON.
 
-        A fact that is needed and missing (another version of nightloom wrote the artifact) is an
-        AttributeError only where it is read.
+        A required but missing fact (another version of nightloom wrote the artifact) raises an
+        AttributeError only when it is read.
         """
         made = object.__new__(cls)
         kept = {one.name: one for one in fields(cls) if one.name != MORE}
@@ -40,7 +40,7 @@ class Facts:
         return made
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON; what is not known (None) is left out."""
+        """As plain JSON, without unknown (None) values."""
         known = {name: value for name, value in self._known().items() if value is not None}
         return {**known, **self.more}
 
@@ -53,19 +53,19 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts(Facts):
-    """Of a data set; `more` has what one task alone tells."""
+    """Facts about a data set; `more` has task-specific ones."""
 
     task: str
     label_names: Sequence[str]
-    """The classes; of sentences the tags, O first."""
+    """The classes; for sentences the tags, O first."""
     rows: Mapping[str, int]
     """By split."""
     source: Mapping[str, Any] = field(default_factory=dict)
-    """`kind`, then what that kind tells."""
+    """`kind`, then facts specific to it."""
     warnings: Sequence[str] = ()
-    """Lines for a person."""
+    """Lines for the user."""
     notes: Sequence[str] | None = None
-    """What was read otherwise than it may have been meant."""
+    """What may have been read differently than intended."""
 
     @property
     def total(self) -> int:
@@ -105,7 +105,7 @@ class CheckFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleFacts(Facts):
-    """Of what a model is trained on: token ids, labels of pieces, or features."""
+    """Facts about training inputs: token ids, labels of pieces, or features."""
 
     task: str
     label_names: Sequence[str]
@@ -114,11 +114,11 @@ class ExampleFacts(Facts):
     tokens: Mapping[str, int] | None = None
     """By split."""
     size: int | None = None
-    """Numbers a row, of features."""
+    """Size of each row's features."""
 
     @classmethod
     def made_of(cls, data: "DataFacts | ExampleFacts", **more: Any) -> Self:
-        """Of examples made of `data`, and what else is known of them."""
+        """Facts about examples made from `data`, with additional ones."""
         return cls.of(
             {**more, "task": data.task, "label_names": data.label_names, "rows": data.rows}
         )
@@ -131,19 +131,19 @@ class ExampleFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFacts(Facts):
-    """Of a pretrained encoder; a pair of TF Hub modules tells less of itself."""
+    """Facts about a pretrained encoder; a TF Hub pair has fewer."""
 
     hidden_size: int
     family: str | None = None
     layers: int | None = None
     has_pooler: bool | None = None
     seq_length: int | None = None
-    """The longest text in pieces, of a pair of modules."""
+    """The maximum text length in pieces, for a TF Hub pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedFacts(Facts):
-    """Of a training; `more` has the score of the best epoch, by its name."""
+    """Facts about a training; `more` has the best epoch's score, by name."""
 
     best_epoch: int
     parameters: int
@@ -155,14 +155,14 @@ class TrainedFacts(Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreFacts(Facts):
-    """Of an evaluation: scores on the test rows, by name; some are tables."""
+    """Facts about an evaluation: scores on the test rows by name; some are tables."""
 
     metrics: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts(Facts):
-    """Of a registered version, and what the gate said of it."""
+    """Facts about a registered version, and the gate's verdict."""
 
     name: str
     version: int
@@ -183,22 +183,22 @@ class ModelFacts(Facts):
 
     @property
     def promoted(self) -> bool:
-        """Whether it became the champion."""
+        """Whether it became champion."""
         return self.decision == "promoted"
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON, with null for what is not known."""
+        """As plain JSON, with null for unknown values."""
         return {**self._known(), **self.more}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredFacts(Facts):
-    """Of a registration: the version, and the artifacts that it was made of, by stage."""
+    """Facts about a registration: the version, and its source artifacts by stage."""
 
     model: Mapping[str, Any]
     lineage: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def version(self) -> ModelFacts:
-        """What was registered."""
+        """The registered version."""
         return ModelFacts.of(self.model)

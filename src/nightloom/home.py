@@ -22,10 +22,10 @@ class Home:
 
     @classmethod
     def current(cls) -> "Home":
-        """The home that this call was given, else that of the environment; not created here.
+        """The home given to this call, else the environment's; not created here.
 
         Raises:
-            InputError: Its path is no UTF-8, or leads to a file.
+            InputError: Its path is not UTF-8, or is a file.
         """
         given = _given.get() or Path(os.environ.get(VARIABLE) or ".nightloom")
         home = given.expanduser().absolute()
@@ -50,12 +50,12 @@ class Home:
 
     @property
     def building(self) -> Path:
-        """Artifacts being written; on the same file system, so that publishing is a rename."""
+        """Artifacts being written; on the same file system, so publishing is a rename."""
         return self.root / "artifacts" / ".building"
 
     @property
     def checkpoints(self) -> Path:
-        """What a killed training resumes from, one folder a stage key."""
+        """What a killed training resumes from, one folder per stage key."""
         return self.root / "checkpoints"
 
     @property
@@ -65,12 +65,12 @@ class Home:
 
     @property
     def quarantine(self) -> Path:
-        """Artifacts that failed verification, kept for a look."""
+        """Artifacts that failed verification, kept for inspection."""
         return self.root / "quarantine"
 
     @property
     def results(self) -> Path:
-        """Prefect's result records: one small JSON file a stage key."""
+        """Prefect's result records: one small JSON file per stage key."""
         return self.root / "results"
 
     @property
@@ -85,29 +85,29 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What the workers wrote to standard error."""
+        """The workers' standard error."""
         return self.root / "logs"
 
     @property
     def programs(self) -> Path:
-        """What XLA compiled, one folder a machine: the one place here that holds machine code."""
+        """Programs compiled by XLA, one folder per machine: the only place with machine code."""
         return self.root / "programs"
 
     @property
     def tracking_uri(self) -> str:
-        """The MLflow store: `MLFLOW_TRACKING_URI` where set, else SQLite in this home."""
+        """The MLflow store: `MLFLOW_TRACKING_URI` if set, else SQLite in this home."""
         return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
 
     @property
     def model_files(self) -> Path:
-        """Files of registered models, where MLflow's store is the local one."""
+        """Files of registered models, if MLflow's store is local."""
         return self.root / "mlartifacts"
 
     def create(self) -> None:
-        """Make the folders.
+        """Create the folders.
 
         Raises:
-            InputError: The home cannot be written.
+            InputError: The home is not writable.
         """
         try:
             for folder in (self.building, self.checkpoints, self.locks, self.results, self.logs):
@@ -123,10 +123,10 @@ class Home:
 
 @contextlib.contextmanager
 def at_home(root: "str | os.PathLike[str] | None") -> Iterator[Home]:
-    """Inside, and in what is started there, `root` is the home; None: that of the environment.
+    """Inside, and in child processes, `root` is the home; None: the environment's.
 
     Raises:
-        InputError: It is no path, or as `Home.current`.
+        InputError: It is not a path, or as in `Home.current`.
     """
     if root is not None and not isinstance(root, str | os.PathLike):
         raise InputError(

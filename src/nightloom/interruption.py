@@ -1,6 +1,6 @@
-"""The wish that long work ends soon: a training writes a checkpoint after the step under way.
+"""Requests to stop long work soon: training writes a checkpoint after the current step.
 
-One wish a process: a worker builds one stage at a time, and ends with it.
+There is one request per process: a worker builds one stage at a time, and ends with it.
 """
 
 import threading
@@ -13,11 +13,11 @@ _announce: list[Callable[[], None]] = []
 
 
 class Interrupted(BaseException):
-    """The work ended because it was asked to; no error, and nothing for `except Exception`."""
+    """The work stopped on request; not an error, so `except Exception` must not catch it."""
 
 
 def ask(announce: Callable[[], None]) -> bool:
-    """Ask for the end; whether the work under way heeds it, or may be ended as it is.
+    """Request a stop; returns whether the current work will act on it, else it can be killed.
 
     `announce` is called before a checkpoint is written.
     """
@@ -27,13 +27,13 @@ def ask(announce: Callable[[], None]) -> bool:
 
 
 def is_asked() -> bool:
-    """Whether the work is to end."""
+    """Whether a stop was requested."""
     return _asked.is_set()
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Inside, the work looks at `is_asked` now and then, and calls `end_after`."""
+    """Inside, the work checks `is_asked` regularly, and calls `end_after`."""
     _heeding.set()
     try:
         yield

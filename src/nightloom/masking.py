@@ -1,9 +1,9 @@
-"""Secrets in text: passwords in URLs, tokens of hubs. What is shown or stored never has them."""
+"""Secrets in text, such as passwords in URLs and hub tokens, which are never shown or stored."""
 
 import re
 
 _VARIABLE = r"\$\{\w+\}"
-"""Stands for a variable of the environment, and is no secret."""
+"""A reference to an environment variable, which is not a secret."""
 _IN_QUERIES = "sig|sign|key|api[_-]?key|auth|authorization|pass|passwd|pwd|[a-z-]*credential"
 _SECRETS = (
     (re.compile(r"hf_(?=[a-z]*[A-Z0-9])[A-Za-z0-9]+"), "hf_***"),
@@ -19,7 +19,7 @@ _SECRETS = (
 
 
 def masked(text: str) -> str:
-    """The text with *** in place of every secret."""
+    """The text with every secret replaced by ***."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text

@@ -1,4 +1,4 @@
-"""What other packages add: records that their entry points name, beside our own."""
+"""Plug-ins: records named by other packages' entry points, in addition to our own."""
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
@@ -11,24 +11,24 @@ from nightloom.declared import by_declaration
 FAMILIES, SOURCES, EXPORTS = "nightloom.families", "nightloom.sources", "nightloom.exports"
 GROUPS = (FAMILIES, SOURCES, EXPORTS)
 LONGEST = 300
-"""Characters of an error that are told."""
+"""Maximum characters quoted from an error."""
 
 Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
 class Found(Generic[Record]):
-    """The records of one group: ours, and those of the packages that are installed."""
+    """The records of one group: ours, and those of installed packages."""
 
     records: Mapping[str, Record]
     """By name, ours first."""
     broken: tuple[str, ...]
-    """A line for each that cannot be used: its package, why, and what to do about it."""
+    """A line for each unusable record: its package, why, and what to do about it."""
     modules: Mapping[str, str]
-    """The modules that the records of packages are in, by name."""
+    """The modules of packages' records, by name."""
 
     def told(self) -> str:
-        """What is broken, to be put after a message about a name that is not known; or nothing."""
+        """Broken records, to append to a message about an unknown name; or nothing."""
         return "".join(f"; {line}" for line in self.broken)
 
 
@@ -42,8 +42,8 @@ def find(
 ) -> Found[Record]:
     """Our `own` records and those of a group of entry points, each `module:RECORD`.
 
-    names: what no two may have in common; the first is the one that a record is listed by. Of two
-    packages with one name neither is taken, and none takes a name of ours, or a reserved one.
+    names: fields that must be unique; records are listed by the first. If two packages use one
+    name, neither record is used; our names and reserved ones cannot be taken.
     """
     records = {names(record)[0]: record for record in own}
     ours = {name for record in records.values() for name in names(record)} | set(reserved)
@@ -52,18 +52,18 @@ def find(
     modules: dict[str, str] = {}
     owners: dict[str, list[str]] = {}
     for point in sorted(entry_points(group=group), key=lambda one: (package(one), one.name)):
-        called = f"{point.value} of the package {package(point)}"
+        called = f"{point.value} of package {package(point)}"
         try:
             record = load(point.value)
             if not isinstance(record, kind):
                 raise TypeError(f"expected a {kind.__name__}, got a {type(record).__name__}")
         except (Exception, SystemExit) as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
-            broken.append(f"{group}: {called} cannot be loaded ({what}); mend or uninstall it")
+            broken.append(f"{group}: {called} cannot be loaded ({what}); fix or uninstall it")
             continue
         if taken := [name for name in names(record) if name in ours]:
             broken.append(
-                f"{group}: {called} is called {taken[0]}, as one of nightloom's own is; rename or "
+                f"{group}: {called} is called {taken[0]}, a name of nightloom's own; rename or "
                 "uninstall it"
             )
             continue
@@ -77,7 +77,7 @@ def find(
             twice.setdefault(tuple(several), name)
     for both, name in twice.items():
         broken.append(
-            f"{group}: {' and '.join(both)} are both called {name}, so neither is taken; "
+            f"{group}: {' and '.join(both)} are both called {name}, so neither is used; "
             "rename or uninstall one of them"
         )
     left_out = {called for several in twice for called in several}
@@ -89,18 +89,18 @@ def find(
 
 @by_declaration
 def load(name: str) -> Any:
-    """What `module:name` names."""
+    """The object named `module:name`."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def package(point: EntryPoint) -> str:
-    """The name of the distribution that an entry point is of."""
+    """The name of an entry point's distribution."""
     return point.dist.name if point.dist else point.name
 
 
 def package_of(module: str) -> str:
-    """The package that a module is of, which adds something; else the module's own name."""
+    """The plug-in package of a module; else the module's own name."""
     top = module.partition(":")[0].partition(".")[0]
     for group in GROUPS:
         for point in entry_points(group=group):
@@ -110,7 +110,7 @@ def package_of(module: str) -> str:
 
 
 def modules() -> frozenset[str]:
-    """Top-level modules of the packages that add something: project code, as ours is."""
+    """Top-level modules of plug-in packages: project code, like ours."""
     found = entry_points()
     points = [point for group in GROUPS for point in found.select(group=group)]
     stated = (one.dist.read_text("top_level.txt") for one in points if one.dist)

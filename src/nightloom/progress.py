@@ -1,25 +1,25 @@
-"""How long-running functions tell the outside how far they are."""
+"""How long-running functions report progress."""
 
 from typing import Protocol
 
 
 class Report(Protocol):
-    """Receiver of progress and of lines for the operator."""
+    """Receives progress and log lines."""
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str
     ) -> None:
-        """Say that `done` of `total` units of `what` are finished; `facts` is shown beside it."""
+        """Report that `done` of `total` units of `what` are finished, with additional `facts`."""
 
     def log(self, message: str) -> None:
-        """Pass on one line of information."""
+        """Log a line of information."""
 
     def warn(self, message: str) -> None:
-        """Pass on one line that someone should look at."""
+        """Log a warning."""
 
 
 class Silent:
-    """Says nothing to anybody."""
+    """Discards everything."""
 
     def progress(
         self, *, what: str, done: float, total: float | None, unit: str, **facts: float | str

@@ -1,4 +1,4 @@
-"""The kinds of sources of rows that there are: ours, and those that other packages add."""
+"""The kinds of sources of rows: ours, and those of other packages."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ OWN = {
     "sample": "sample",
     "": "files",
 }
-"""Our records by prefix: a module in `nightloom.data.sources`, and what the record is called there,
-where that is not RECORD."""
+"""Our records by prefix: a module in `nightloom.data.sources`, and the record's name there, unless
+RECORD."""
 _PREFIX = re.compile(r"[a-z][a-z0-9_.+-]+:")
 
 
@@ -30,50 +30,50 @@ _PREFIX = re.compile(r"[a-z][a-z0-9_.+-]+:")
 class Source:
     """A kind of source. Its module is light to import; its functions import what they need.
 
-    They are given the settings of data, of which each reads what it needs (`source`, the whole
-    name; `chosen_splits`; `task`), and raise InputError or RunError.
+    They receive the data settings and read what they need (`source`, the whole name;
+    `chosen_splits`; `task`), and raise InputError or RunError.
     """
 
     prefix: str
-    """What the names of its sources begin with, for example `hf:`; empty for paths."""
+    """The prefix of its sources' names, for example `hf:`; empty for paths."""
     open: Callable[[Any, Report], Any]
-    """From settings and a report to a `nightloom.data.sources.opened.Tables`, `Files` or `Opened`;
-    what has to be downloaded is downloaded here."""
+    """Takes settings and a report, returns a `nightloom.data.sources.opened.Tables`, `Files` or
+    `Opened`; does all downloading."""
     identity: Callable[[Any], Mapping[str, Any]]
-    """What a cache key holds for a source: JSON that changes when its content does. Reads no row;
-    of a network it asks one short question."""
+    """Identifies a source in a cache key: JSON that changes with its content. Reads no rows, and
+    makes at most one short network request."""
     told: Callable[[Any], str] = lambda settings: ""
-    """What a person should know of the state of a source, for example that it is an earlier one."""
+    """A remark on the state of a source, for example that it is outdated."""
     changed: Callable[[Any, Mapping[str, Any]], str] = lambda settings, before: ""
-    """From settings and the facts of an earlier source to what is new in it, in a few words; empty
-    where the difference of the identities tells it."""
+    """Takes settings and an earlier source's facts, returns what is new in a few words; empty if
+    the difference of the identities says it."""
     check: Callable[[Any], None] = lambda settings: None
-    """Raises InputError for what can be seen to be wrong for a plan, without a network."""
+    """Raises InputError for what a plan can find wrong without a network."""
     accepts: Callable[[Any], None] = lambda settings: None
-    """Raises ValueError for settings that mean nothing to it, when they are parsed."""
+    """Raises ValueError on parsing settings that do not apply to it."""
     tasks: frozenset[str] = frozenset({"text", "entities"})
     has_files: bool = False
-    """Whether it gives files as they lie on a disk, so that settings of formats are for it too."""
+    """Whether it provides files as on a disk, so that settings of formats apply to it."""
     takes_query: bool = False
     """Whether a query says what is read of it."""
     written: str = ""
-    """How its sources are written, where that is not the prefix and a name."""
+    """How its sources are written, unless as prefix and name."""
     text_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The columns that make the text, by the whole name of a source, where not `text`."""
+    """The text columns by the whole name of a source, if not `text`."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a prefix that would not be seen."""
+        """Raises ValueError for a prefix that would not be recognised."""
         if self.prefix not in OWN and not _PREFIX.fullmatch(self.prefix):
             raise ValueError(f"expected a prefix such as 'toy:', got {self.prefix!r}")
 
     @property
     def kind(self) -> str:
-        """What it is called in keys and facts."""
+        """Its name in keys and facts."""
         return self.prefix.rstrip(":") or "files"
 
     @property
     def form(self) -> str:
-        """How its sources are written, for a person."""
+        """How its sources are written, for display."""
         if self.written:
             return self.written
         return f"{self.prefix}NAME" if self.prefix.endswith(":") else self.prefix or "a path"
@@ -81,7 +81,7 @@ class Source:
 
 @by_declaration
 def source_named(source: str) -> Source:
-    """The kind of source that `source` names, which is that of paths where no prefix is known."""
+    """The kind of `source`; paths, if it has no known prefix."""
     prefix, colon, _ = source.partition(":")
     known = prefix + colon if colon else source
     if colon and known not in OWN and "/" not in prefix:
@@ -92,7 +92,7 @@ def source_named(source: str) -> Source:
 
 
 def modules_of(source: str) -> tuple[str, ...]:
-    """The modules of the kind of source that `source` names, for keys."""
+    """The modules of the kind of `source`, for keys."""
     prefix = source_named(source).prefix
     return (_module(prefix) if prefix in OWN else sources().modules[prefix],)
 
@@ -109,12 +109,12 @@ def _own(prefix: str) -> Source:
 
 @by_declaration
 def sources() -> Found[Source]:
-    """All kinds of sources by prefix, and a line for each that a package adds in vain."""
+    """All kinds of sources by prefix, and a line for each unusable one."""
     return find(SOURCES, Source, map(_own, OWN), names=lambda one: (one.prefix,))
 
 
 def forms(task: str | None = None) -> str:
-    """What may be given as `data.source`, for a person: of one task, or of all."""
+    """The forms of `data.source`, for display: for one task, or for all."""
     found = sources()
     known = [one for one in found.records.values() if task is None or task in one.tasks]
     known_forms = dict.fromkeys(one.form for one in known if one.prefix)

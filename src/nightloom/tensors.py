@@ -1,4 +1,4 @@
-"""Writing safetensors with the permissions that any other new file has."""
+"""Writes safetensors with the permissions of any other new file."""
 
 import stat
 from pathlib import Path
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 def write_tensors(
     arrays: "dict[str, np.ndarray]", path: Path, *, metadata: dict[str, str] | None = None
 ) -> None:
-    """Write arrays to a file, which may not be a symbolic link; one that is there is replaced.
+    """Write arrays to a file, which may not be a symbolic link; an existing file is replaced.
 
-    The library makes files that only their owner can read, whatever the umask says.
+    The library creates files that only their owner can read, whatever the umask.
     """
     from safetensors.numpy import save_file
 

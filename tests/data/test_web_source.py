@@ -183,7 +183,7 @@ def test_logins_stand_in_the_environment_and_are_never_shown(
             settings(bad)
         assert "x1y2" not in str(refused.value).partition("[type=")[0]
     monkeypatch.delenv("NEWS_KEY")
-    with pytest.raises(InputError, match="the environment has no NEWS_KEY"):
+    with pytest.raises(InputError, match="the environment has no variable NEWS_KEY"):
         check_source(given)
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password pass\n")
     (tmp_path / "netrc").chmod(0o600)

@@ -219,7 +219,7 @@ def test_its_settings_are_listed_by_the_command_that_its_help_names(quick, tmp_p
         ("gpu.slots=2 --unset gpu.slots", "got both"),
         ("pool.image=x", "pool.image is for pools of type docker or kubernetes"),
         ("pool.type=docker", "needs pool.image"),
-        ("pool.type=kubernetes pool.image=x", "to be of the type kubernetes, got process"),
+        ("pool.type=kubernetes pool.image=x", "to have type kubernetes, got process"),
         ("notify.block=slack-webhook/none", "expected a notification block slack-webhook/none"),
         ("nightly.models=/nowhere/night.yaml", "name an existing YAML file"),
         ("pool.template=/nowhere/pool.json", "expected a base job template"),

@@ -43,7 +43,7 @@ def test_what_may_pass_is_tried_again_and_the_last_error_is_raised(
     assert len(seen) == calls
     assert len(report.warned) == calls - 1
     for number, line in enumerate(report.warned, start=1):
-        assert line.startswith(f"x: attempt {number} of 4 failed ({error}); trying again in")
+        assert line.startswith(f"x: attempt {number} of 4 failed ({error}); retrying in")
 
 
 def test_one_may_tell_it_otherwise() -> None:

@@ -135,7 +135,7 @@ def test_a_hook_that_is_not_there_is_told_in_one_line(extended, run, site):
     model.write_text(before)
     assert plan.code == 2
     [line] = [line for line in plan.err.splitlines() if line.startswith("error: ")]
-    assert "train: the family average of the package nightloom-average names" in line
+    assert "train: family average of package nightloom-average names" in line
     assert "average.model has no 'layout'" in line
 
 
@@ -152,7 +152,7 @@ def test_what_is_broken_stops_nothing_else(extended, run, site):
     rest = extended("flows", "classify-bert")
     records.write_text(before)
     assert (parts.code, len(parts.err.splitlines()), rest.code) == (2, 1, 0)
-    assert "average.nowhere:ClassifyAverage of the package nightloom-average" in parts.err
+    assert "average.nowhere:ClassifyAverage of package nightloom-average" in parts.err
     [line] = listed.err.splitlines()
     assert "the package nightloom-average" in line and "No module named 'nowhere'" in line
     assert listed.code == 0 and "classify-bert" in listed.out

@@ -52,7 +52,7 @@ def test_ours_come_first_and_then_those_of_packages(install):
         ("", "nowhere_at_all:THING", "No module named 'nowhere_at_all'"),
         ("THING = 1\n", "nowhere_at_all", "No module named 'nowhere_at_all'"),
         ("THING = 1\n(", "", "SyntaxError: "),
-        (RECORD.format(name="ours"), "", "is called ours, as one of nightloom's own is; rename"),
+        (RECORD.format(name="ours"), "", "is called ours, a name of nightloom's own; rename"),
     ],
 )
 def test_a_broken_package_is_named_and_the_others_are_taken(install, code, value, words):
@@ -61,7 +61,7 @@ def test_a_broken_package_is_named_and_the_others_are_taken(install, code, value
     found = find(EXPORTS, Thing, OURS)
     assert list(found.records) == ["ours", "other", "green"]
     [line] = found.broken
-    assert words in line and "of the package red" in line and "\n" not in line
+    assert words in line and "of package red" in line and "\n" not in line
     assert found.told() == f"; {line}"
 
 

@@ -253,7 +253,7 @@ def test_what_is_missing_is_an_empty_text_as_in_training(asked, registered):
         ("unnamed series", "pandas.DataFrame({'text': texts})"),
         ("list", "pandas.DataFrame({'text': texts})"),
         ("part of the columns", "got only 'title'"),
-        ("numbers", "expected texts in the column 'text', got int 5 at index 1"),
+        ("numbers", "expected texts in column 'text', got int 5 at index 1"),
         ("uneven dict", "expected as many texts in 'title' and 'body', got 2 and 1"),
         ("wrong column of entities", "expected the column 'text', got none of that name"),
     ],

@@ -144,4 +144,4 @@ def test_a_format_that_cannot_be_loaded_is_named_with_what_is_asked_for(install)
     install(code="raise OSError('disk')")
     with pytest.raises(InputError, match="got 'notes'") as caught:
         parse_settings(ClassifyBert, ["register.formats=saved_model,notes"])
-    assert "of the package noting cannot be loaded" in str(caught.value)
+    assert "of package noting cannot be loaded" in str(caught.value)

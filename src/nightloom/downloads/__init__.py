@@ -1,1 +1,1 @@
-"""What all downloads share: when they are tried again, how far they are, what is said of them."""
+"""Shared by all downloads: retries, progress, and messages."""

@@ -1,7 +1,7 @@
-"""Addresses with a login: kept in the environment or `.netrc`, never shown.
+"""Addresses with a login, which is kept in the environment or `.netrc` and never shown.
 
-`${NAME}` in an address stands for a variable of the environment, so that what is written to
-settings, keys, logs and the registry holds the variable's name alone.
+`${NAME}` in an address is replaced by an environment variable, so settings, keys, logs and the
+registry contain only the variable's name.
 """
 
 import base64
@@ -19,18 +19,18 @@ from nightloom.errors import InputError
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LEAST = 3
-"""Characters of a value that is worth hiding."""
+"""Minimum length of a value worth hiding."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address as it was given, with `${NAME}` where the environment holds the rest."""
+    """An address as given, with `${NAME}` for parts from the environment."""
 
     given: str
 
     @property
     def name(self) -> str:
-        """How it is shown."""
+        """The address for display."""
         return cleaned(self.given)
 
     @cached_property
@@ -39,25 +39,23 @@ class Address:
         for name in _VARIABLE.findall(self.given):
             value = os.environ.get(name)
             if not value:
-                raise InputError(
-                    f"{self.name}: the environment has no {name}; set it to what stands there"
-                )
+                raise InputError(f"{self.name}: the environment has no variable {name}; set it")
             found.append(value)
         return found
 
     @cached_property
     def url(self) -> str:
-        """The whole address, its login and what is secret in it included.
+        """The full address, including login and secrets.
 
-        Raises InputError for a variable that is not set.
+        Raises InputError for an unset variable.
         """
         values = iter(self._values)
-        login, at, rest = self.given.rpartition("@")  # where a password is quoted
+        login, at, rest = self.given.rpartition("@")  # a quoted password may contain @
         login = _VARIABLE.sub(lambda _: quote(next(values), safe=""), login)
         return login + at + _VARIABLE.sub(lambda _: next(values), rest)
 
     def hide(self, text: str) -> str:
-        """`text` without what came from the environment."""
+        """`text` without values from the environment."""
         for value in sorted(self._values, key=len, reverse=True):
             for spelled in (value, quote(value, safe="")):
                 if len(spelled) >= _LEAST:
@@ -65,7 +63,7 @@ class Address:
         return cleaned(text)
 
     def request(self, method: str = "GET") -> urllib.request.Request:
-        """A request; a login goes to this host alone, not to where it is redirected."""
+        """A request; the login is sent only to this host, not to redirect targets."""
         parts = urlsplit(self.url)
         login, _, host = parts.netloc.rpartition("@")
         path = quote(parts.path, safe="/%:=~!$&'()*+,;@")
@@ -82,7 +80,7 @@ class Address:
 
 
 def _netrc(host: str) -> str:
-    """`user:password` for a host, as curl reads it from `.netrc`; empty where it has none."""
+    """`user:password` for a host, as curl reads it from `.netrc`; empty if there is none."""
     file = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
     try:
         found = netrc.netrc(str(file)).authenticators(host)

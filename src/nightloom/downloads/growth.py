@@ -1,4 +1,4 @@
-"""How far a download is that a library does: seen by what it has on disk."""
+"""Progress of a library's download, measured by its files on disk."""
 
 import threading
 import time
@@ -11,9 +11,9 @@ from nightloom.progress import Report
 
 @contextmanager
 def growth_shown(folder: Path, *, what: str, report: Report, every: float = 1.0) -> Iterator[None]:
-    """Report the bytes that newly arrive in `folder` while the body runs.
+    """Report the bytes that arrive in `folder` while the body runs.
 
-    The hubs' libraries draw their own bars and tell nobody else; what they have on disk is seen.
+    The hubs' libraries draw their own progress bars and offer no other way to follow them.
     """
     began = time.time()
     done = threading.Event()

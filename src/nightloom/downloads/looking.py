@@ -1,4 +1,4 @@
-"""What a server says of a file without sending it."""
+"""A server's description of a file, without its content."""
 
 import http.client
 import urllib.error
@@ -13,14 +13,14 @@ SECONDS = 10.0
 """How long a server may take to answer."""
 ATTEMPTS = 2
 _NO_HEAD = (400, 403, 405, 501)
-"""What servers answer that know GET alone; signed addresses are for one method as well."""
+"""Answers of servers that only support GET; signed addresses also allow only one method."""
 
 
 def look(address: Address, *, ways_out: str, missing: str) -> Answer:
-    """Ask with HEAD; where a server does not know that, with a GET whose body is left.
+    """Ask with HEAD, or, if the server does not support that, a GET whose body is not read.
 
-    Raises InputError for what is not there or may not be seen, Passing where the server does not
-    answer, or not now.
+    Raises InputError for a missing or forbidden file, Passing if the server does not answer, or not
+    now.
     """
 
     def ask() -> Answer:

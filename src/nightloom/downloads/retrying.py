@@ -1,4 +1,4 @@
-"""When a download is tried again, for all of them."""
+"""The retry policy of all downloads."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,16 +10,16 @@ T = TypeVar("T")
 
 ATTEMPTS = 3
 WAIT = 1.0
-"""Seconds before the second attempt; twice as long before each further one, up to a minute."""
+"""Seconds before the second attempt; doubled before each further one, up to a minute."""
 _STATUS_TO_RETRY = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Passing(Exception):
-    """A failure that may go away when tried again; its text is the reason."""
+    """A failure that a retry may fix; its text is the reason."""
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help: connection failures, timeouts, an overloaded server."""
+    """Whether a retry may help: connection failures, timeouts, an overloaded server."""
     if isinstance(error, Passing):
         return True
     if type(error).__name__ in ("OfflineModeIsEnabled", "DatasetNotFoundError"):
@@ -37,15 +37,14 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_worth_another(error: BaseException) -> bool:
-    """Whether to try again: may pass, and the client has not itself tried many times."""
+    """Whether to retry: it may help, and the client has not already retried itself."""
     tried = ("Max retries exceeded", "Couldn't reach")
     return is_passing(error) and not any(words in str(error) for words in tried)
 
 
 def _told(error: BaseException, attempt: int, attempts: int, seconds: float) -> str:
     return (
-        f"attempt {attempt} of {attempts} failed ({one_line(error)}); "
-        f"trying again in {seconds:.0f} s"
+        f"attempt {attempt} of {attempts} failed ({one_line(error)}); retrying in {seconds:.0f} s"
     )
 
 
@@ -58,11 +57,11 @@ def retried(
     wait: float | None = None,
     told: Callable[[BaseException, int, int, float], str] = _told,
 ) -> T:
-    """Return `call()`, tried up to `attempts` times while it fails in a way that may pass.
+    """Return `call()`, tried up to `attempts` times as long as a retry may help.
 
-    Waits `wait` seconds (WAIT where not given), then twice as long each time, up to a minute, a
-    little at random. `told` makes the line for the operator, from the error, the number of the
-    attempt, of how many, and the seconds before the next. Raises the last error.
+    Waits `wait` seconds (by default WAIT), then twice as long each time, up to a minute, with some
+    jitter. `told` makes the log line from the error, the attempt's number, the number of attempts
+    and the seconds before the next. Raises the last error.
     """
     from tenacity import (
         RetryCallState,

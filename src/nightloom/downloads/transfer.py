@@ -1,4 +1,4 @@
-"""A file over http(s), complete; a transfer that breaks off goes on where it stopped."""
+"""A complete file over http(s); an interrupted transfer resumes where it stopped."""
 
 import http.client
 import ssl
@@ -18,29 +18,29 @@ TRIES = 4
 TIMEOUT = 60.0  # seconds without a byte
 _CHUNK = 2**20
 PASSING = (408, 416, 425, 429)
-_BROKEN = -1  # in the place of a size that is not known
+_BROKEN = -1  # for an unknown size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a server says of a file."""
+    """A server's description of a file."""
 
     url: str
-    """Where it was found in the end."""
+    """Its final address, after redirects."""
     etag: str
     modified: str
     length: int | None
-    """Bytes on the way."""
+    """Bytes to be transferred."""
     type: str
     charset: str
     encoding: str
-    """How it is packed for the way, for example gzip."""
+    """Its content encoding, for example gzip."""
     filename: str
-    """The name that the server would have it saved as."""
+    """The file name suggested by the server."""
 
     @classmethod
     def of(cls, url: str, headers: Message) -> "Answer":
-        """From the headers of an answer."""
+        """From a response's headers."""
         length = headers.get("Content-Length", "")
         return cls(
             url=url,
@@ -55,7 +55,7 @@ class Answer:
 
 
 class _Spool:
-    """What has arrived, and which version of the file it belongs to."""
+    """The bytes received, and the version of the file they belong to."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -80,12 +80,12 @@ def download(
     context: ssl.SSLContext | None = None,
     report: Report = SILENT,
 ) -> Answer:
-    """Write what lies at an address to `file`; return what the server said of it.
+    """Write the content of an address to `file`; return the server's description of it.
 
-    `accept` says of the answer why it is not what is wanted, empty where it is; `ways_out` and
-    `missing` tell the user what to do about a refusal and about a file that is not there. Tried
-    `TRIES` times while the connection fails or the server answers 408, 425, 429 or 5xx; a later try
-    asks for the rest alone, where the server knows parts and the file is still the same.
+    `accept` returns why a response is not what is wanted, or an empty string; `ways_out` and
+    `missing` tell the user what to do about a refusal and about a missing file. Tried up to `TRIES`
+    times while the connection fails or the server answers 408, 425, 429 or 5xx; a retry requests
+    only the rest, if the server supports ranges and the file is unchanged.
 
     Raises:
         InputError: no such file, access refused, or not what is wanted.
@@ -115,7 +115,7 @@ def download(
         raise Passing(problem)
 
     def told(error: BaseException, *_: float) -> str:
-        return f"{error}; trying again at byte {spool.done}"
+        return f"{error}; resuming at byte {spool.done}"
 
     try:
         retried(transfer, what=address.name, report=report, attempts=TRIES, told=told)
@@ -129,7 +129,7 @@ def download(
 
 
 def refused(address: Address, error: urllib.error.HTTPError, *, ways_out: str, missing: str) -> str:
-    """What a server answers that may pass; raises InputError for what will not."""
+    """The error for an answer that may pass; raises InputError for one that will not."""
     error.close()
     problem = f"the server answers {error.code} {error.reason}"
     if error.code in (404, 410):
@@ -140,7 +140,7 @@ def refused(address: Address, error: urllib.error.HTTPError, *, ways_out: str, m
 
 
 def no_connection(address: Address, error: BaseException) -> str:
-    """Why there is none, in words, without what is secret in the address."""
+    """Why there is no connection, without secrets from the address."""
     return f"no connection ({address.hide(str(getattr(error, 'reason', error)))})"
 
 
@@ -151,7 +151,7 @@ def _transfer(
     context: ssl.SSLContext | None,
     report: Report,
 ) -> int | None:
-    """One try; how many bytes the whole file has, if the server says so."""
+    """One attempt; returns the size of the whole file, if the server states it."""
     what = f"download {address.name}"
     request = address.request()
     if spool.done and spool.version:

@@ -1,4 +1,4 @@
-"""Errors and addresses on one line, without tokens and passwords."""
+"""Errors and addresses in one line, without tokens and passwords."""
 
 from nightloom.masking import masked
 

@@ -1,1 +1,1 @@
-"""What `import nightloom` offers: flows run and models loaded from Python."""
+"""What `import nightloom` offers: running flows and loading models from Python."""

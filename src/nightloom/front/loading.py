@@ -1,4 +1,4 @@
-"""`nightloom.load_model`: a registered model that answers texts."""
+"""`nightloom.load_model`: a registered model for predictions."""
 
 import os
 import warnings
@@ -22,22 +22,22 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Of the registered model."""
+        """Name of the registered model."""
         return self._version.name
 
     @property
     def version(self) -> int:
-        """Its number."""
+        """Version number."""
         return self._version.version
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Those that it had when it was loaded."""
+        """Its aliases at the time of loading."""
         return self._version.aliases
 
     @property
     def metric(self) -> tuple[str, float] | None:
-        """Name and value of what the gate judged by."""
+        """Name and value of the gate's metric."""
         return self._version.metric
 
     @overload
@@ -51,10 +51,10 @@ class Model:
     ) -> "Answer | list[Answer]":
         """The answer to a text, or one for each of several, in their order.
 
-        batch_size: texts that go through the model at once.
+        batch_size: texts per forward pass.
 
         Raises:
-            InputError: Something among them is no text.
+            InputError: One of them is not a text.
         """
         if isinstance(texts, str):
             return self.predict([texts], batch_size=batch_size)[0]
@@ -80,12 +80,12 @@ class Model:
 def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Model:
     """Load a registered model: `name` (the champion), `name@alias` or `name/version`.
 
-    Warns where a plain name has no champion and the latest version is taken.
+    Warns if a plain name has no champion and the latest version is used.
 
     Args:
-        name: As `nightloom predict` takes it; `nightloom models` lists them.
-        home: Where it is kept. None: NIGHTLOOM_HOME, else `.nightloom/`. The registry is the
-            store that MLFLOW_TRACKING_URI names, else the home's own.
+        name: As for `nightloom predict`; `nightloom models` lists them.
+        home: The home folder. None: NIGHTLOOM_HOME, else `.nightloom/`. The registry is the store
+            that MLFLOW_TRACKING_URI names, else the home's own.
 
     Raises:
         InputError: There is no such version, or its files are gone.

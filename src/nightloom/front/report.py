@@ -1,5 +1,4 @@
-"""The report of a run, as Python has it: the JSON of `nightloom run --json`, printed as a person
-reads it."""
+"""The report of a run in Python: the JSON of `nightloom run --json`, with readable printing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from nightloom.reporting.summary import summary
 
 
 class Report(dict[str, Any]):
-    """A dict, the very one of `nightloom run --json`; `print` gives what the command line says."""
+    """The dict of `nightloom run --json`; `print` shows what the command line prints."""
 
     @property
     def state(self) -> str:
@@ -17,12 +16,12 @@ class Report(dict[str, Any]):
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:
-        """One entry a stage: stage, state, key, digest, seconds, why, saved; none for a night."""
+        """One entry per stage: stage, state, key, digest, seconds, why, saved; none for nights."""
         return list(self.get("stages", ()))
 
     @property
     def built(self) -> list[str]:
-        """The stages that were built; the others came from the cache."""
+        """The stages that were built; others came from the cache."""
         return [entry["stage"] for entry in self.stages if entry["state"] == "built"]
 
     @property
@@ -32,12 +31,12 @@ class Report(dict[str, Any]):
 
     @property
     def model(self) -> Mapping[str, Any] | None:
-        """What was registered: name, version, aliases, decision, reason and more; else None."""
+        """The registered version: name, version, aliases, decision, reason and more; else None."""
         return self.get("model")
 
     def __str__(self) -> str:
         return "\n".join(summary(self))
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What a notebook shows."""
+        """The display in a notebook."""
         printer.text(str(self))

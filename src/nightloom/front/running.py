@@ -1,4 +1,4 @@
-"""`nightloom.run`: a flow from a script, from a notebook, inside somebody else's Prefect flow."""
+"""`nightloom.run`: runs a flow from a script, a notebook or another Prefect flow."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ Told = RunJson | NightJson
 Call = Callable[[], Told]
 
 _NO_SERVER = "Failed to reach API at"
-"""What Prefect says at the start of a run."""
+"""Prefect's error at the start of a run."""
 
 
 def run(
@@ -34,25 +34,25 @@ def run(
     refresh: str | Iterable[str] = (),
     home: "str | os.PathLike[str] | None" = None,
 ) -> Report:
-    """Run a flow, as `nightloom run FLOW` does; what it came to.
+    """Run a flow, like `nightloom run FLOW`; returns its report.
 
-    May be called anywhere: with an event loop running in this thread (a notebook) it runs in
-    another one, inside a Prefect flow as its subflow. Returns when the run is over; a coroutine
-    that must not wait calls `await asyncio.to_thread(nightloom.run, ...)`.
+    Can be called anywhere: if an event loop runs in this thread (a notebook) it uses another
+    thread; inside a Prefect flow it becomes a subflow. Returns when the run is over; a coroutine
+    that must not block calls `await asyncio.to_thread(nightloom.run, ...)`.
 
     Args:
         flow: Its name, one of those that `nightloom flows` lists.
-        settings: A dict in groups (`{"train": {"epochs": 1}}`) or by dotted names
-            (`{"train.epochs": 1}`), an object of `nightloom.settings`, which counts for what was
-            set in it, or the path of a YAML file. None: the defaults.
-        plan: Say what would run, and why; run nothing.
-        refresh: A stage, or several, to build again even where nothing changed.
-        home: Where everything is kept. None: NIGHTLOOM_HOME, else `.nightloom/`.
+        settings: A dict of groups (`{"train": {"epochs": 1}}`) or dotted names
+            (`{"train.epochs": 1}`), an object from `nightloom.settings`, which counts only for what
+            was set in it, or the path of a YAML file. None: the defaults.
+        plan: Show what would run, and why; run nothing.
+        refresh: A stage, or several, to rebuild even if nothing changed.
+        home: The home folder. None: NIGHTLOOM_HOME, else `.nightloom/`.
 
     Raises:
-        InputError: The flow, a setting or a stage is unknown, or a value is not what it takes;
-            also for data that cannot be read.
-        RunError: The run failed. That of a night has its report as `error.report`.
+        InputError: The flow, a setting or a stage is unknown, or a value is invalid; also for data
+            that cannot be read.
+        RunError: The run failed. For a night, `error.report` is its report.
     """
     from nightloom.records.known import find_flow
     from nightloom.settings.parse import settings_of
@@ -78,10 +78,10 @@ def carried_out(
 ) -> Told:
     """The report of a Prefect flow; `call` is given what runs it.
 
-    where: somebody named the stages to build again.
+    where: how the stages to rebuild were named, for messages.
 
     Raises:
-        InputError: A stage is unknown, or as the stages say.
+        InputError: A stage is unknown, or a stage raised it.
         RunError: It failed.
     """
     from nightloom.tasks.runtime.planning import planning
@@ -102,12 +102,12 @@ def carried_out(
 
 
 def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
-    """Of a night, the stages of its models' flows are known once these are loaded."""
+    """For a night: loads its models' flows, so that their stages are known."""
     from nightloom.records.known import find_flow
     from nightloom.tasks.runtime.stage import STAGES
 
     for model in getattr(settings, "models", ()) if refresh else ():
-        with contextlib.suppress(NightloomError):  # the night tells what is wrong with a flow
+        with contextlib.suppress(NightloomError):  # the night itself reports a broken flow
             find_flow(model.flow).load()
     for name in refresh:
         if name in STAGES:
@@ -127,7 +127,7 @@ def _several(stages: list[str], where: str) -> str:
 
 
 def _told(error: Exception) -> NightloomError:
-    """What a run ended with that nobody raised on purpose, in a line."""
+    """One line for an unexpected error of a run."""
     if what := exhausted(error):
         return RunError(what)
     message = " ".join(str(error).split())
@@ -142,7 +142,7 @@ def _told(error: Exception) -> NightloomError:
 def _beside_loop(flow: Call) -> Told:
     """Run it here; in a thread where an event loop runs here, which Prefect would wait for.
 
-    Ctrl-C lets a training write a checkpoint, and ends what builds.
+    On Ctrl-C training writes a checkpoint, and builds end.
     """
     try:
         asyncio.get_running_loop()
@@ -171,7 +171,7 @@ def _beside_loop(flow: Call) -> Told:
 
 @contextlib.contextmanager
 def _at_stack(home: Home) -> Iterator[None]:
-    """Inside, runs are recorded by this home's stack, where one is up and no server is named."""
+    """Inside, this home's stack records runs, if it is up and no server is configured."""
     from nightloom.deployments.services import answers
     from nightloom.deployments.stack import running_stack
 

@@ -1,7 +1,7 @@
-"""Records: what a family of models, its flow, its task and a format are, said once; everything
-that lists them reads it here.
+"""Records: single definitions of model families, flows, tasks and formats, from which every
+listing is derived.
 
-They name code as `module:name` and import none of it, so that listing them costs nothing.
+They refer to code as `module:name` without importing it, so listing them costs nothing.
 """
 
 from nightloom.records.family import Family, Learner

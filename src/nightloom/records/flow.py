@@ -1,4 +1,4 @@
-"""The record of a flow: what `nightloom run` takes, and what is deployed."""
+"""The record of a flow, for `nightloom run` and deployments."""
 
 import re
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """A flow: its name, where it is, and what it does in a line."""
+    """A flow: its name, its code, and a one-line summary."""
 
     name: str
     """In lower case, with dashes, such as classify-bert."""
     function: str
-    """`module:function` of the Prefect flow, of this name."""
+    """`module:function` of the Prefect flow with this name."""
     settings: str
     """`module:class` of its settings."""
     summary: str
-    """From what to what, and how, such as `texts → classes, with a Hugging Face encoder`."""
+    """Input, output and method, such as `texts → classes, with a Hugging Face encoder`."""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -34,7 +34,7 @@ class Flow:
         """The Prefect flow.
 
         Raises:
-            InputError: It is another package's and cannot be loaded.
+            InputError: It belongs to another package and cannot be loaded.
         """
         return self._load(self.function)
 
@@ -42,7 +42,7 @@ class Flow:
         """The type of its settings.
 
         Raises:
-            InputError: It is another package's and cannot be loaded.
+            InputError: It belongs to another package and cannot be loaded.
         """
         return self._load(self.settings)
 
@@ -54,6 +54,6 @@ class Flow:
                 raise
             what = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
             raise InputError(
-                f"flow {self.name}: {name} of the package {package_of(name)} cannot be loaded "
-                f"({what}); mend or uninstall it"
+                f"flow {self.name}: {name} of package {package_of(name)} cannot be loaded "
+                f"({what}); fix or uninstall it"
             ) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset({"code", "evaluation", "model", "tokenizer"})
-"""Folders that a version has beside those of its formats."""
+"""Folders of a version other than those of its formats."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The families and flows that come with nightloom."""
+"""nightloom's own families and flows."""
 
 from nightloom.records.family import Family, Learner
 from nightloom.records.flow import Flow
@@ -120,7 +120,7 @@ FORMATS = (
     "nightloom.exports.saved_model:SAVED_MODEL",
     "nightloom.exports.huggingface:HUGGING_FACE",
 )
-"""Where the records of our formats stand: each with the code that writes."""
+"""The modules of our formats' records, each next to the code that writes it."""
 
 FAMILIES = (TRANSFORMER, BERT, HUB, TAGGER)
 

@@ -1,21 +1,21 @@
-"""What one stage has for some models only."""
+"""What a stage has only for some models."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What a stage takes and reads beyond what it does for all: for a family, a learner, a task."""
+    """A stage's additional inputs and settings for a family, a learner or a task."""
 
     inputs: tuple[str, ...] = ()
-    """Names of artifacts that it reads."""
+    """Names of artifacts it reads."""
     reads: tuple[str, ...] = ()
-    """Dotted paths of settings that it reads; they are in the key."""
+    """Dotted paths of settings it reads; they are in the key."""
     uses: tuple[str, ...] = ()
-    """Settings that it is given but that cannot change its result; they are not in the key."""
+    """Settings it is given that cannot change its result; they are not in the key."""
 
     def __add__(self, other: "Part") -> "Part":
-        """Both together."""
+        """Both combined."""
         return Part(
             inputs=(*self.inputs, *other.inputs),
             reads=(*self.reads, *other.reads),

@@ -1,4 +1,4 @@
-"""The record of a task: what is learned, whichever family learns it."""
+"""The record of a task: what is learned, independent of the family."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,34 +8,34 @@ from nightloom.records.part import Part
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What differs by what is learned; each of the code's parts is given to the stages that say so.
+    """Everything specific to a task; each part of its code is given to the stages that declare it.
 
-    `module:name` is one function or type, `module` has the functions that are named here.
+    `module:name` is one function or type, `module` has the functions named here.
     """
 
     name: str
     metrics: tuple[str, ...]
-    """What the gate can judge by; the first unless another is asked for."""
+    """The gate's possible metrics; the first is the default."""
     data: str
     """The type of its `data` settings."""
     rows: str
-    """What its rows are, `nightloom.data.splits.examples.Examples`."""
+    """Its kind of rows, an `nightloom.data.splits.examples.Examples`."""
     check: str
     """How checks see its rows, `nightloom.data.checks.rows.Kind`."""
     objective: str
-    """(examples, metric=) → what the validation part is scored by."""
+    """(examples, metric=) → the objective for validation."""
     evaluate: str
     """(context, settings, test examples, outputs) → metrics: writes tables and plots."""
     judge: str
     """`answers(context, settings)` and `answers_of(context, rival, own)` for the gate."""
     serve: str
-    """`export(context, model, folder)` writes the SavedModel, `card(context, examples=)` tells
-    MLflow about it."""
+    """`export(context, model, folder)` writes the SavedModel, `card(context, examples=)` describes
+    it for MLflow."""
     stages: Mapping[str, Part] = field(default_factory=dict)
-    """What stages have for it in addition, by stage."""
+    """Additional inputs and settings of stages, by stage."""
 
     def modules(self) -> dict[str, str]:
-        """Its code, by what stages call it."""
+        """Its code, by hook name."""
         names = ("data", "rows", "check", "objective", "evaluate", "judge", "serve")
         return {name: getattr(self, name) for name in names}
 
@@ -50,7 +50,7 @@ TEXT = Task(
     evaluate="nightloom.stages.evaluate_text:report",
     judge="nightloom.stages.judge_text",
     serve="nightloom.stages.register_text",
-    stages={"register": Part(reads=("data.text",))},  # MLflow's interface takes these columns
+    stages={"register": Part(reads=("data.text",))},  # MLflow's interface expects these columns
 )
 ENTITIES = Task(
     name="entities",

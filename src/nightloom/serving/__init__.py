@@ -1,1 +1,1 @@
-"""Trained models as one file set that needs no nightloom: raw strings in, answers out."""
+"""Trained models as a set of files that needs no nightloom: raw strings in, answers out."""

@@ -33,7 +33,7 @@ class _Classifier(tf.Module):
 
     @tf.function(input_signature=[])
     def classes(self) -> dict[str, tf.Tensor]:
-        """`names`: the classes in the order of the probabilities, string [classes]."""
+        """`names`: the classes, in the order of the probabilities, string [classes]."""
         return {"names": tf.constant(self.names)}
 
 

@@ -11,14 +11,14 @@ __all__ = ["OUTSIDE", "entities_of", "tags_of_words", "words_as_text"]
 
 
 def words_as_text(words: Sequence[str]) -> str:
-    """A sentence that was split into words, as a text."""
+    """A sentence already split into words, as a text."""
     return " ".join(words)
 
 
 def tags_of_words(words: Sequence[str], tagged: TaggedText) -> list[str]:
-    """The tag of each word of `words_as_text(words)`: that of its first piece, `O` without one."""
+    """The tag of each word of `words_as_text(words)`: its first piece's, `O` without pieces."""
     ends = np.cumsum([len(word) + 1 for word in words]) - 1
-    # a piece may begin with the space before its word
+    # a piece can begin with the space before its word
     owner = np.searchsorted(ends, tagged.starts, side="right")
     tags = [OUTSIDE] * len(words)
     for piece in range(len(owner) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""What a model is made of, for a SavedModel that holds every weight once."""
+"""The parts of a model, for a SavedModel that stores every weight once."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from nightloom.models.contract import Model
 
 
 def parts_of(model: Model) -> list[Any]:
-    """All that an exported object has to track: the model's variables, and its body's resources.
+    """Everything an exported object has to track: the model's variables, and its body's resources.
 
-    Not the model: TensorFlow takes a Keras variable and the `tf.Variable` inside it for two, and
+    Not the model itself: TensorFlow treats a Keras variable and its inner `tf.Variable` as two, and
     writes both.
     """
     body = getattr(model, "body", None)

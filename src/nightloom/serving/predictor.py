@@ -1,4 +1,4 @@
-"""The answers of a registered model, whatever its task."""
+"""Predictions of a registered model, for any task."""
 
 import os
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ class Predictor(Protocol):
     """A loaded model."""
 
     def predict(self, texts: list[str], *, batch_size: int) -> Iterator[Answer]:
-        """One answer a text, in order, as plain JSON."""
+        """One answer per text, in order, as plain JSON."""
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """Load the version whose files lie in `folder` (see `registry.fetching`).
+    """Load the version whose files are in `folder` (see `registry.fetching`).
 
     Raises:
-        InputError: They are not what nightloom wrote.
+        InputError: They were not written by nightloom.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with quiet_start():
         predictor = _open(folder)
-        # native libraries speak up when they run for the first time as well
+        # native libraries also print on their first run
         list(predictor.predict(["a"], batch_size=1))
     return predictor
 

@@ -1,4 +1,4 @@
-"""Keeping what native libraries print at their start away from the terminal."""
+"""Keeps native libraries' startup output off the terminal."""
 
 import contextlib
 import os
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hold back standard error while libraries are loaded; show it where that fails.
+    """Hold back standard error while libraries are loaded; show it if that fails.
 
-    TensorFlow's native code writes several lines there at every start, before any setting of its
-    log level is read.
+    TensorFlow's native code writes several lines there at every start, before its log level is
+    read.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""Ragged token ids as the batch that a model takes, one text a row."""
+"""Ragged token ids as a model's batch, one text per row."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 def batch_of(ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
     """int32 ids [n, (tokens)] → `ids`, `segments`, `positions`, `first` (`models.contract`)."""
     dense = ids.to_tensor()
-    # a text of no token at all still needs a column
+    # a text without tokens still needs a column
     dense = tf.pad(dense, [[0, 0], [0, tf.cast(tf.shape(dense)[1] == 0, tf.int32)]])
     rows, width = tf.shape(dense)[0], tf.shape(dense)[1]
     row = tf.range(rows)

@@ -1,4 +1,4 @@
-"""A SavedModel of ours, opened as what it is."""
+"""Opens one of our SavedModels as its own kind."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def open_saved(folder: Path) -> "SavedClassifier | SavedTagger":
-    """Load the SavedModel in `folder`; its signatures tell which kind it is.
+    """Load the SavedModel in `folder`; its signatures determine its kind.
 
     Raises:
-        InputError: It is none of ours, or damaged.
+        InputError: It is not ours, or is damaged.
     """
     from nightloom.serving.answers.loading import NotOurs, open_model
 

@@ -1,4 +1,4 @@
-"""Putting the code that answers into the files of a version, so that MLflow needs no nightloom."""
+"""Puts the prediction code into a version's files, so that MLflow needs no nightloom."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ CODE = "code"
 
 
 def ship(folder: Path, *, columns: Sequence[str]) -> str:
-    """Write the code and the names of the text columns below `folder`; the module MLflow loads.
+    """Write the code and the text columns' names below `folder`; returns the module to load.
 
-    The package is named after its content: two versions in one process never share code that
+    The package is named after its content, so two versions in one process never share code that
     differs.
     """
     from nightloom.serving.answers import pyfunc

@@ -1,4 +1,4 @@
-"""A trained tagger as one SavedModel: strings in, a tag for every piece out, with its offsets."""
+"""A trained tagger as one SavedModel: strings in, a tag with offsets for every piece out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ from nightloom.text.windows import room_of
 __all__ = ["UNCUT", "SavedTagger", "TaggedText", "export_tagger"]
 
 AT_ONCE = 64
-"""Windows that go through the model together, so that a long text needs no more memory."""
+"""Windows per forward pass, so that a long text needs no more memory."""
 UNCUT = 2**30
-"""Length for a tokenizer that shall cut nothing off."""
+"""Length of a tokenizer that must not truncate."""
 
 
 class _Tagger(tf.Module):
@@ -42,7 +42,7 @@ class _Tagger(tf.Module):
         """string [n] → for each piece of each text, all [n, most pieces].
 
         `id` int32, `label` string, `score` float32 (probability of the label), `start` and `end`
-        int32 (code points of the text); `pieces` int32 [n]: how many are real. Nothing is cut off.
+        int32 (code points of the text); `pieces` int32 [n]: how many are real. Nothing is cut.
         """
         ids, starts, ends = (self._inner(part) for part in self.tokenizer.with_spans(text))
         best, score = self._decide(ids)
@@ -66,7 +66,7 @@ class _Tagger(tf.Module):
         return values[:, len(self.before) : -len(self.after) if self.after else None]
 
     def _decide(self, ids: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Number and probability of the best tag of every piece of every text, [pieces]."""
+        """Index and probability of the best tag of every piece of every text, [pieces]."""
         owner, start, size, low, high = self._cover(ids.row_lengths())
         begin = tf.gather(ids.row_starts(), owner) + start
         source = tf.ragged.range(begin, begin + size)
@@ -114,7 +114,7 @@ class _Tagger(tf.Module):
             place = at // AT_ONCE
             return at + AT_ONCE, number.write(place, flat[0]), score.write(place, flat[1])
 
-        # one step at least: the arrays need an element, also where there is no text
+        # at least one step: the arrays need an element even without texts
         _, number, score = tf.while_loop(lambda at, *_: (at < rows) | (at == 0), step, (0, *found))
         return number.concat(), score.concat()
 
@@ -130,7 +130,7 @@ def export_tagger(
 ) -> None:
     """Write the SavedModel: signatures `serving_default` (text) and `tags`.
 
-    tokenizer: a `GraphTokenizer` of length `UNCUT`; length, overlap: of the windows, see
+    tokenizer: a `GraphTokenizer` of length `UNCUT`; length, overlap: those of the windows, see
     `text.windows`.
     """
     module = _Tagger(tokenizer, model, label_names, length, overlap)

@@ -1,4 +1,4 @@
-"""Settings of the data stage that decide which rows are taken, and which part each belongs to."""
+"""Settings of the data stage that decide which rows are used, and which split each belongs to."""
 
 from datetime import date
 from typing import Annotated, Literal, Self
@@ -10,7 +10,7 @@ from nightloom.settings.data_values import Column, Day, Fraction, Limit, microse
 from nightloom.settings.spelling import shown
 
 _DAYS = ("since", "until", "test_from")
-"""Settings that may count back from the night."""
+"""Settings that can count back from the night."""
 
 
 class CutSettings(Settings):
@@ -18,45 +18,45 @@ class CutSettings(Settings):
 
     limit: Limit = Field(
         default=None,
-        description="Take at most this many training rows, a seeded part of them that keeps the "
-        "share of each class; the valid and test rows stay whole",
+        description="Use at most this many training rows, a seeded sample that keeps the "
+        "proportions of the classes; valid and test are not limited",
     )
     valid_fraction: Fraction = Field(
         default=0.1,
-        description="Part of the training rows that becomes the validation split, where the "
-        "source has no file or split of its own for it",
+        description="Fraction of the training rows that becomes the validation split, if the "
+        "source has none",
     )
     test_fraction: Fraction = Field(
         default=0.1,
-        description="Part of the training rows that becomes the test split, where the source has "
-        "no file or split of its own for it",
+        description="Fraction of the training rows that becomes the test split, if the source "
+        "has none",
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(
-        default=1, description="Seed of everything that is cut or drawn from the rows"
+        default=1, description="Seed for splitting and sampling the rows"
     )
     group: Column = Field(
         default=None,
-        description="Column of what rows belong to (a customer, a thread): rows of one group are "
-        "on one side of a cut. Of CoNLL files: document, where -DOCSTART- lines begin them",
+        description="Column of what a row belongs to (a customer, a thread): rows of one group are "
+        "in one split. For CoNLL files: document, if -DOCSTART- lines mark documents",
     )
     time: Column = Field(
         default=None,
-        description="Column of the time that a row is from: where a test split is cut from train, "
-        "it is the newest rows",
+        description="Column of a row's time: a test split cut from train then consists of the "
+        "newest rows",
     )
     test_from: Day = Field(
         default=None,
         description="With time: the test split is the rows from this day on (2026-11-26, or -30d "
-        "before the night); not given: the newest test_fraction of the rows",
+        "before the night); by default the newest test_fraction of the rows",
     )
     since: Day = Field(
         default=None,
-        description="With time: take only rows from this day on (2026-11-26, or -90d before the "
+        description="With time: use only rows from this day on (2026-11-26, or -90d before the "
         "night)",
     )
     until: Day = Field(
         default=None,
-        description="With time: take only rows before this day (2026-11-26, or -1d before the "
+        description="With time: use only rows before this day (2026-11-26, or -1d before the "
         "night)",
     )
 
@@ -72,7 +72,7 @@ class CutSettings(Settings):
     )
 
     def dated(self, night: date) -> Self:
-        """With every day that counts back from the night as a date."""
+        """Replace every day that counts back from the night by a date."""
         days = {name: on_night(getattr(self, name), night) for name in _DAYS}
         changed = {name: day for name, day in days.items() if day != getattr(self, name)}
         return self.model_copy(update=changed) if changed else self
@@ -88,7 +88,7 @@ class CutSettings(Settings):
         if self.time is not None and self.group is not None:
             raise ValueError(
                 f"data.group={shown(self.group, 40)} and data.time={shown(self.time, 40)} cannot "
-                "both say on which side a row is: a group may have rows on both sides of a day; "
+                "both decide a row's split: a group may have rows on both sides of a day; "
                 "give one of them"
             )
         if self.time is not None and self.near == "keep_together":

@@ -1,1 +1,1 @@
-"""Builders: one module a stage, each with `build(context) -> Built`. Run in the worker."""
+"""Builders: one module per stage, each with `build(context) -> Built`. They run in the worker."""

@@ -1,4 +1,4 @@
-"""`adapt_tokenizer`: the tokenizer of this run, adapted to its data or taken from a checkpoint."""
+"""`adapt_tokenizer`: the run's tokenizer, adapted to its data or taken from a checkpoint."""
 
 from nightloom.context import BuildContext, Built
 

@@ -9,7 +9,7 @@ SPLITS = ("train", "valid", "test")
 
 
 def build(context: BuildContext) -> Built:
-    """Write `<split>.arrow` (see `alignment.SCHEMA`), split after split; count what is odd."""
+    """Write `<split>.arrow` (see `alignment.SCHEMA`) for each split; count oddities."""
     dataset = context.inputs["dataset"]
     facts = context.facts("dataset", DataFacts)
     settings = context.settings["model"]
@@ -40,6 +40,6 @@ def build(context: BuildContext) -> Built:
         if counts["dropped_words"][split]:
             context.report.warn(
                 f"the tokenizer drops {counts['dropped_words'][split]} words of {split} (control "
-                "characters, empty); they stand as the unknown piece and keep their tags"
+                "characters, empty); they become the unknown piece and keep their tags"
             )
     return Built(ExampleFacts.made_of(facts, **counts).to_json())

@@ -1,4 +1,4 @@
-"""Checkpoints in Hugging Face format, as the families that start from one take them."""
+"""Checkpoints in Hugging Face format, for the families that start from one."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from nightloom.tfhub.download import is_offline
 
 
 def identity(settings: Any) -> dict[str, Any]:
-    """What tells the checkpoint that a flow's settings name from others."""
+    """The identity of the checkpoint named in a flow's settings."""
     from nightloom.encoders.identity import checkpoint_identity
 
     model = settings.model
@@ -18,10 +18,10 @@ def identity(settings: Any) -> dict[str, Any]:
 
 
 def check(settings: Any, facts: Mapping[str, Any]) -> None:
-    """Refuse what the checkpoint cannot do.
+    """Refuse settings that the checkpoint does not support.
 
     Raises:
-        InputError: A setting does not go with it.
+        InputError: A setting does not fit it.
     """
     from nightloom.encoders.choices import check_choices
 
@@ -52,5 +52,5 @@ def fetch_to(context: BuildContext, source: str, revision: str | None, out: Path
         lowercase=context.settings["model"]["lowercase"],
         report=context.report,
     )
-    # where the files came from is not what they are
+    # where the files came from does not matter
     return {name: value for name, value in facts.items() if name not in ("source", "revision")}

@@ -1,5 +1,4 @@
-"""Pairs of TF Hub modules, encoder and preprocessing, as the family that starts from one takes
-them."""
+"""Pairs of TF Hub modules, encoder and preprocessing, for the family that starts from one."""
 
 import tempfile
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from nightloom.stages.checkpoint_hugging_face import fetch_to
 
 
 def identity(settings: Any) -> dict[str, Any]:
-    """What tells the pair that a flow's settings name from others."""
+    """The identity of the pair named in a flow's settings."""
     from nightloom.encoders.identity import checkpoint_identity
 
     model = settings.model
@@ -21,7 +20,7 @@ def identity(settings: Any) -> dict[str, Any]:
 
 
 def check(settings: Any, facts: Mapping[str, Any]) -> None:
-    """A pair tells little of itself: it is checked where it is loaded."""
+    """A pair describes itself little: it is checked when it is loaded."""
 
 
 def fetch(context: BuildContext) -> dict[str, Any]:

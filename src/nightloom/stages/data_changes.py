@@ -1,4 +1,4 @@
-"""What is new in tonight's source: against the champion's data, not against the last bad export."""
+"""What is new in tonight's source, compared with the champion's data, not the last bad export."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SOURCE = "data.source"
 
 @dataclass(frozen=True)
 class _Earlier:
-    """An artifact that tonight's data are compared with."""
+    """An artifact to compare tonight's data with."""
 
     key: str
     parts: dict[str, Any]
@@ -29,9 +29,9 @@ class _Earlier:
 
 
 def told_changes(settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
-    """What changed since the champion's data; where there are none, since those last used.
+    """What changed since the champion's data, or, without any, since those last used.
 
-    Empty where none of them was read by these settings: then the nearest key tells more.
+    Empty if none were read with these settings: then the nearest key says more.
     """
     store = ArtifactStore(home)
     for earlier in _candidates(settings, store):
@@ -52,7 +52,7 @@ def told_changes(settings: FlowSettings, home: Home, parts: dict[str, Any]) -> s
 
 
 def _rest(difference: str, told: str) -> str:
-    """How the identities differ, where the source itself tells nothing."""
+    """How the identities differ, if the source itself does not say."""
     return "" if told else difference.partition(": ")[2]
 
 
@@ -60,7 +60,7 @@ def _candidates(settings: FlowSettings, store: ArtifactStore) -> Iterator[_Earli
     name = settings.registry.name or settings.family.flow.name
     try:
         champion = champion_of(store.home.tracking_uri, name)
-    except NightloomError:  # whoever needs the registry says so
+    except NightloomError:  # whatever needs the registry will report it
         champion = None
     if champion is not None:
         key = champion.tags.get(lineage_tag("key", STAGE), "")

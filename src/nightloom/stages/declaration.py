@@ -1,4 +1,4 @@
-"""What a stage is: its name, what it reads, and which function builds it."""
+"""A stage's declaration: its name, what it reads, and the function that builds it."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -26,44 +26,44 @@ SAID = (
     "nightloom.settings.names",
     "nightloom.settings.spelling",
 )
-"""Modules that are in no key: they decide what is said, where things lie and when a build ends
+"""Modules that are in no key: they decide what is printed, where files go and when a build stops
 early, never what is built."""
 
 
 @dataclass(frozen=True)
 class StageDeclaration:
-    """A stage, declared: the cache key and the builder's view follow from it alone."""
+    """A stage's declaration, which alone determines its cache key and what its builder sees."""
 
     name: str
     builder: str
-    """`module:function`; runs in the worker and is given a `BuildContext`."""
+    """`module:function`; runs in the worker and receives a `BuildContext`."""
     inputs: tuple[str, ...] = ()
-    """Names of the artifacts that it reads."""
+    """Names of the artifacts it reads."""
     optional: tuple[str, ...] = ()
     """Names of those that it reads where there are such."""
     reads: tuple[str, ...] = ()
-    """Dotted paths of the settings that it reads: a group or a single one. They are in the key."""
+    """Dotted paths of the settings it reads, groups or single ones. They are in the key."""
     uses: tuple[str, ...] = ()
-    """Settings that it is given but that cannot change its result. They are not in the key."""
+    """Settings it is given that cannot change its result. They are not in the key."""
     external: str = ""
-    """`module:function` from settings to a description, by content, of what lies outside."""
+    """`module:function` from settings to a description of external inputs by content."""
     code: str = ""
-    """`module:function` from settings to what the builder finds by them: `module`, which counts
-    whole, or `module:name`."""
+    """`module:function` from settings to the code that the builder finds by them: `module`, which
+    counts as a whole, or `module:name`."""
     by: Literal["", "family", "task", "learner"] = ""
-    """What it differs by; its name is in the key."""
+    """What it depends on; its name is in the key."""
     calls: tuple[str, ...] = ()
-    """What it calls of the family's code (see `Family.modules`), its context has nothing else:
+    """The family's code that it calls (see `Family.modules`); its context has nothing else:
     `learner.create` is `create` in the learner's module, `rows` the function of that name."""
     finds: str = ""
-    """`module:function` from settings to more that it calls, `module:name` by what it calls it."""
+    """`module:function` from settings to further hooks, `module:name` by hook name."""
     still_holds: str = ""
-    """`module:function` from the home and an artifact's facts to why it no longer holds."""
+    """`module:function` from the home and an artifact's facts to why it is no longer valid."""
     changed: str = ""
     """`module:function` from settings, the home and the key's parts to what changed, on a miss;
-    empty where the nearest earlier key tells it."""
+    empty if the nearest earlier key says it."""
     check: str = ""
-    """`module:function` from settings: raises InputError for what a plan can see would fail."""
+    """`module:function` from settings: raises InputError if a plan can tell that it would fail."""
 
     def key(
         self,
@@ -76,7 +76,7 @@ class StageDeclaration:
         known: what else the build depends on and is told of, by content.
 
         Raises:
-            InputError: What lies outside cannot be read, or a record names code that is not there.
+            InputError: An external input cannot be read, or a record names missing code.
         """
         self._check_inputs(settings, inputs)
         neutral = set(self._uses(settings))
@@ -101,20 +101,20 @@ class StageDeclaration:
         except (AttributeError, ModuleNotFoundError) as error:
             family = settings.family
             raise InputError(
-                f"{self.name}: the family {family.name} of the package "
-                f"{package_of(family.flow.function)} names code that is not there, {error}; mend it"
+                f"{self.name}: family {family.name} of package "
+                f"{package_of(family.flow.function)} names missing code, {error}; fix it"
             ) from error
 
     def view(self, settings: FlowSettings) -> dict[str, Any]:
-        """The settings that the builder is given, as a tree."""
+        """The builder's settings, as a tree."""
         return nested(flat(settings, (*self._reads(settings), *self._uses(settings))))
 
     def takes(self, settings: FlowSettings) -> tuple[str, ...]:
-        """Names of the artifacts that it reads, for these settings."""
+        """Names of the artifacts it reads, for these settings."""
         return (*self.inputs, *self._part(settings).inputs, *self.optional)
 
     def hooks(self, settings: FlowSettings) -> dict[str, str]:
-        """`module:name` of each that it calls, for these settings."""
+        """`module:name` of each hook it calls, for these settings."""
         modules = settings.family.modules(settings.learner)
         found = {}
         for call in self.calls:
@@ -149,15 +149,15 @@ class StageDeclaration:
         return load(self.still_holds) if self.still_holds else None
 
     def broken(self, home: Home, artifact: Artifact) -> str:
-        """Why an artifact that verifies is no hit all the same; empty where it is one."""
+        """Why a verified artifact is still not a hit; empty if it is one."""
         return self._broken(home, artifact.facts) if self._broken else ""
 
     def told_change(self, settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
-        """What changed, as the stage itself tells it; empty where it does not."""
+        """What changed, according to the stage itself; empty if it does not say."""
         return str(load(self.changed)(settings, home, parts)) if self.changed else ""
 
     def check_planned(self, settings: FlowSettings) -> None:
-        """Look at what a build would read, as far as that is cheap.
+        """Check what a build would read, as far as that is cheap.
 
         Raises:
             InputError: The build would fail.

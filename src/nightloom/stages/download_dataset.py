@@ -1,4 +1,4 @@
-"""`download_dataset`: rows from wherever they are, as train, valid and test splits in Arrow."""
+"""`download_dataset`: rows from any source, as train, valid and test splits in Arrow."""
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.build import build_dataset
@@ -9,7 +9,7 @@ labels are elsewhere as well."""
 
 
 def build(context: BuildContext) -> Built:
-    """Write the splits; what looks odd about the rows is said."""
+    """Write the splits; report oddities of the rows."""
     settings = context.group("data", context.hook("data"))
     expected = context.outside.get("data.source")
     facts = build_dataset(settings, context.out, context.report, expected=expected)

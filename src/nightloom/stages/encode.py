@@ -12,7 +12,7 @@ SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("label", pa.int32())])
 
 
 def build(context: BuildContext) -> Built:
-    """Write `<split>.arrow` with ids and label of each row, split after split."""
+    """Write `<split>.arrow` with ids and label of each row, for each split."""
     dataset = context.inputs["dataset"]
     length = context.settings["model"]["length"]
     tokenizer = context.hook("tokenizer.load")(context.inputs["tokenizer"].path, length=length)

@@ -1,4 +1,4 @@
-"""`evaluate`: the trained model on the test split, which nothing before has looked at."""
+"""`evaluate`: the trained model on the test split, which no earlier stage has used."""
 
 import json
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from nightloom.training.scoring import Scorer
 
 
 def build(context: BuildContext) -> Built:
-    """Score; writes metrics, predictions with probabilities, the worst mistakes and plots.
+    """Score the model; writes metrics, predictions with probabilities, worst mistakes and plots.
 
-    What is counted and shown differs by the task, see `Task.evaluate`.
+    Details depend on the task, see `Task.evaluate`.
     """
     settings = context.group("evaluate", EvaluateSettings)
     prepare_to_score()

@@ -29,9 +29,9 @@ class TaggerMetrics(EntityMetrics):
 def report(
     context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
 ) -> TaggerMetrics:
-    """The metrics; the tables, the page and the plots are written.
+    """Returns the metrics; writes the tables, the page and the plots.
 
-    outputs: logits [pieces of all windows, tags]. A word has the tag of its first piece.
+    outputs: logits [pieces of all windows, tags]. A word gets its first piece's tag.
     """
     examples, out = context.inputs["examples"], context.out
     names = np.array(context.facts("examples", ExampleFacts).label_names, dtype=object)
@@ -69,7 +69,7 @@ def report(
 def _predictions(
     tokens: list[list[str]], gold: np.ndarray, predicted: np.ndarray, scores: np.ndarray
 ) -> pandas.DataFrame:
-    """One line a word: row, position, token, label, predicted, correct, score."""
+    """One line per word: row, position, token, label, predicted, correct, score."""
     sizes = [len(words) for words in tokens]
     return pandas.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""`evaluate` for texts with a class each: scores, predictions, the worst mistakes, plots."""
+"""`evaluate` for classified texts: scores, predictions, the worst mistakes, plots."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from nightloom.training.scoring import softmax
 def report(
     context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
 ) -> classification.ClassificationMetrics:
-    """The metrics; the tables and plots are written. outputs: logits [rows, classes]."""
+    """Returns the metrics; writes tables and plots. outputs: logits [rows, classes]."""
     out, names = context.out, context.facts("examples", ExampleFacts).label_names
     labels = test.labels
     probabilities = softmax(outputs) if len(outputs) else np.zeros((0, len(names)))

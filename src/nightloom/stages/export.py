@@ -1,4 +1,4 @@
-"""What a version serves: the formats that are written of a trained model, and by which code."""
+"""The files of a version: the formats of a trained model, and the code that writes them."""
 
 import json
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ BESIDE = (
     "nightloom.context",
     "nightloom.training",
 )
-"""Rooms that exporting code imports and that write nothing of what is served."""
+"""Packages that exporting code imports but that write none of the served files."""
 
 
 def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
-    """Write the SavedModel and the other formats below `scratch`; directories of these by name."""
+    """Write the SavedModel and the other formats below `scratch`; returns their directories."""
     model = context.hook("learner.complete")(context)
     context.report.log("exporting the model")
     for line in known.formats().broken:
@@ -43,12 +43,12 @@ def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
     for name, folder in folders.items():
         context.hook(f"{WRITER}{name}")(context, model, folder)
         if not folder.is_dir() or not any(folder.iterdir()):
-            raise RunError(f"the format {name} wrote nothing; mend {context.hooks[WRITER + name]}")
+            raise RunError(f"format {name} wrote nothing; fix {context.hooks[WRITER + name]}")
     return {name: folder for name, folder in folders.items() if name != SAVED_MODEL}
 
 
 def written(context: BuildContext) -> dict[str, str]:
-    """What tells a version from others of the same weights, by name, each as a digest."""
+    """What distinguishes a version from others with the same weights: digests by name."""
     columns = context.hook("serve.card")(context, examples=0).columns
     return {
         "export code": code_digest(context),
@@ -58,7 +58,7 @@ def written(context: BuildContext) -> dict[str, str]:
 
 
 def changed(context: BuildContext, tags: Mapping[str, str]) -> str:
-    """What of `written` is another than in a version with these tags; older ones do not tell."""
+    """What of `written` differs from a version with these tags; older ones do not say."""
     before = json.loads(tags.get(WRITTEN_TAG, "{}"))
     now = written(context)
     names = [name for name in now if before.get(name) != now[name]] if before else ["export code"]
@@ -66,20 +66,20 @@ def changed(context: BuildContext, tags: Mapping[str, str]) -> str:
 
 
 def formats(context: BuildContext) -> list[str]:
-    """The formats that are written beside the SavedModel."""
+    """The formats other than the SavedModel."""
     names = (call.removeprefix(WRITER) for call in context.hooks if call.startswith(WRITER))
     return [name for name in names if name != SAVED_MODEL]
 
 
 def code_digest(context: BuildContext) -> str:
-    """Of the code that writes what is served: modules, and versions of the libraries they use."""
+    """Digest of the code that writes the served files, and of its libraries' versions."""
     found = exporting_code(context.hooks)
     return digest_of({"modules": found.modules, "libraries": found.libraries})
 
 
 @by_declaration
 def exporting_code(hooks: Mapping[str, str]) -> Fingerprint:
-    """The code that writes what is served of a model, of what `register` calls."""
+    """The hooks of `register` that write the served files."""
     called = {
         name
         for call, name in hooks.items()

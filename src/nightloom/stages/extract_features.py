@@ -1,7 +1,7 @@
 """`extract_features`: a frozen encoder over every row, once, in inference mode.
 
-Rows go through in chunks; a chunk that is done is kept among the checkpoints, so that a killed
-extraction goes on with the next one, and memory does not grow with the rows.
+Rows are processed in chunks; finished chunks are kept with the checkpoints, so a killed extraction
+resumes at the next one, and memory does not grow with the rows.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from nightloom.training.scoring import Scorer
 
 SPLITS = ("train", "valid", "test")
 CHUNK = 8192
-"""Rows that are sorted or packed, and kept, together."""
+"""Rows per chunk, sorted or packed and stored together."""
 BATCH = 32
-"""Rows of mean length that go through the encoder at once: a few thousand tokens."""
+"""Rows of mean length per forward pass: a few thousand tokens."""
 
 
 def build(context: BuildContext) -> Built:
@@ -91,7 +91,7 @@ def _rows(examples: TokenExamples, start: int, end: int) -> TokenExamples:
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """What an earlier try computed; None where there is nothing that is whole."""
+    """The result of an earlier attempt; None if there is no valid one."""
     try:
         features: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):

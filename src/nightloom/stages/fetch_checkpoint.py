@@ -1,4 +1,4 @@
-"""`fetch_checkpoint`: the files of a pretrained encoder, checked; a hub's pair of modules."""
+"""`fetch_checkpoint`: the verified files of a pretrained encoder, or a TF Hub pair."""
 
 from nightloom.context import BuildContext, Built
 

@@ -16,14 +16,14 @@ class SavedClassifier:
     """An exported classifier, loaded."""
 
     def __init__(self, loaded: Any) -> None:
-        """`loaded`: what `tf.saved_model.load` gave."""
+        """`loaded`: the result of `tf.saved_model.load`."""
         self._loaded = loaded
         self._classify = self._loaded.signatures["serving_default"]
         names = self._loaded.signatures["classes"]()["names"].numpy()
         self.label_names = [name.decode() for name in names]
 
     def probabilities(self, texts: list[str], *, batch_size: int = 64) -> Iterator[np.ndarray]:
-        """float32 [classes] for each text, in order; texts of alike length go together."""
+        """float32 [classes] for each text, in order; texts are batched by length."""
         order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
         found: list[np.ndarray] = [np.zeros(0)] * len(texts)
         for start in range(0, len(order), batch_size):
@@ -72,7 +72,7 @@ class ClassPredictor:
 def class_columns(names: Sequence[str]) -> list[str]:
     """The column of each class: its name.
 
-    A class that is called `label` or `probability` itself has ` (class)` behind its name.
+    A class called `label` or `probability` gets the suffix ` (class)`.
     """
     taken = {LABEL, PROBABILITY, *names}
     columns = []

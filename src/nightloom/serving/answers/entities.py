@@ -1,7 +1,7 @@
 """Answers of a tagger: pieces with tags → entities of a text.
 
 Grouping is that of transformers' pipeline("token-classification", aggregation_strategy="simple"):
-a piece goes on with the entity before it where the types are equal and its tag is not a `B-`.
+a piece continues the previous entity if the types are equal and its tag is not a `B-`.
 """
 
 import json
@@ -23,8 +23,8 @@ def entities_of(
 ) -> list[dict[str, Any]]:
     """`entity_group`, `score` (mean over the pieces), `word`, `start`, `end` of each entity.
 
-    spell: from ids of pieces, and the stretch of text that each stands for, to how the tokenizer
-    spells them together. `text[start:end]` is the entity as it stands in the text.
+    spell: from ids of pieces, and the text span of each, to the tokenizer's joint spelling.
+    `text[start:end]` is the entity as it appears in the text.
     """
     groups: list[list[int]] = []
     for piece, label in enumerate(tagged.labels):
@@ -75,7 +75,7 @@ class EntityPredictor:
 
 
 class Spelling:
-    """How a tokenizer puts pieces together again; transformers itself is not needed."""
+    """Joins a tokenizer's pieces; does not need transformers."""
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -85,7 +85,7 @@ class Spelling:
         self._unknown = self._tokenizer.token_to_id(str(settings.get("unk_token")))
 
     def __call__(self, ids: list[int], stretches: list[str]) -> str:
-        """The pieces as one string; an unknown piece is spelled as it stands in the text."""
+        """The pieces as one string; an unknown piece is spelled as in the text."""
         pieces = [
             stretch if number == self._unknown else str(self._tokenizer.id_to_token(number))
             for number, stretch in zip(ids, stretches, strict=True)

@@ -1,4 +1,4 @@
-"""Opening the files of a version as what answers with them."""
+"""Opens a version's files for prediction."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from .pieces import SavedTagger
 
 SAVED_MODEL = "saved_model"
 TOKENIZER = "tokenizer"
-"""Folder of the tokenizer's files beside the SavedModel."""
+"""Folder of the tokenizer's files, next to the SavedModel."""
 
 
 class NotOurs(ValueError):
@@ -19,24 +19,24 @@ class NotOurs(ValueError):
 
 
 def open_predictor(folder: Path) -> ClassPredictor | EntityPredictor:
-    """What answers with the version whose files lie in `folder`."""
+    """The predictor for the version whose files are in `folder`."""
     return predictor_of(open_model(folder / SAVED_MODEL), folder)
 
 
 def predictor_of(
     saved: SavedClassifier | SavedTagger, folder: Path
 ) -> ClassPredictor | EntityPredictor:
-    """What answers with a SavedModel that was opened in `folder`."""
+    """The predictor for a SavedModel opened in `folder`."""
     if isinstance(saved, SavedTagger):
         return EntityPredictor(saved, Spelling(folder / TOKENIZER))
     return ClassPredictor(saved)
 
 
 def open_model(folder: Path) -> SavedClassifier | SavedTagger:
-    """Load a SavedModel; its signatures tell which kind it is.
+    """Load a SavedModel; its signatures determine its kind.
 
     Raises:
-        NotOurs: It has no signature that we know.
+        NotOurs: It has no known signature.
         Exception: It cannot be loaded; protobuf, TensorFlow and the file system have no common
             base.
     """

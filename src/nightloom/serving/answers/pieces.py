@@ -1,4 +1,4 @@
-"""The pieces of texts with a tag each, as an exported tagger gives them."""
+"""Tagged pieces of texts, as returned by an exported tagger."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PARTS = ("id", "label", "score", "start", "end")
 
 @dataclass(frozen=True)
 class TaggedText:
-    """The pieces of one text, special tokens left out; all arrays [pieces]."""
+    """The pieces of one text, without special tokens; all arrays [pieces]."""
 
     ids: np.ndarray
     labels: list[str]
@@ -29,14 +29,14 @@ class SavedTagger:
     """An exported tagger, loaded."""
 
     def __init__(self, loaded: Any) -> None:
-        """`loaded`: what `tf.saved_model.load` gave."""
+        """`loaded`: the result of `tf.saved_model.load`."""
         self._loaded = loaded
         self._tag = loaded.signatures["serving_default"]
         names = loaded.signatures["tags"]()["names"].numpy()
         self.label_names = [name.decode() for name in names]
 
     def tag(self, texts: Sequence[str], *, batch_size: int = 64) -> Iterator[TaggedText]:
-        """The pieces of each text, in order; texts of alike length go together."""
+        """The pieces of each text, in order; texts are batched by length."""
         order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
         found: list[TaggedText | None] = [None] * len(texts)
         for begin in range(0, len(order), batch_size):

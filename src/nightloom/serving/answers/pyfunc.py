@@ -15,24 +15,24 @@ from .loading import open_predictor
 from .texts import WrongInput, texts_of
 
 DESCRIPTION = "answers.json"
-"""File beside the SavedModel that names the text columns of the training rows."""
+"""File next to the SavedModel that names the training rows' text columns."""
 BATCH = 64
 
 
 class Answers:
-    """What `mlflow.pyfunc.load_model` holds."""
+    """The object behind `mlflow.pyfunc.load_model`."""
 
     def __init__(self, predictor: ClassPredictor | EntityPredictor, columns: Sequence[str]) -> None:
         self._predictor = predictor
         self._columns = columns
-        # one graph run by two threads at once can fail in TensorFlow's optimiser
+        # two concurrent runs of one graph can fail in TensorFlow's optimiser
         self._one_at_a_time = threading.Lock()
 
     def predict(self, data: Any) -> pandas.DataFrame:
-        """The answers that `nightloom predict` gives, a row each, with the index of `data`.
+        """The answers of `nightloom predict`, one row each, with the index of `data`.
 
         Raises:
-            MlflowException: The input cannot be answered; one line says why.
+            MlflowException: The input is invalid; one line says why.
         """
         try:
             texts, index = texts_of(data, self._columns)
@@ -44,7 +44,7 @@ class Answers:
 
 
 def _load_pyfunc(path: str) -> Answers:
-    """MLflow's entry: `path` is the folder of the version's files."""
+    """MLflow's entry point: `path` is the folder of the version's files."""
     folder = Path(path)
     described = json.loads((folder / DESCRIPTION).read_text("utf-8"))
     return Answers(open_predictor(folder), described["columns"])

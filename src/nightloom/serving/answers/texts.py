@@ -1,4 +1,4 @@
-"""What MLflow hands over as texts, and texts as TensorFlow takes them."""
+"""Texts as passed by MLflow, and as TensorFlow needs them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 import pandas
 
 TEXT = "text"
-"""The column of whole texts, whatever the columns of the training rows were called."""
+"""The column of whole texts, whatever the training rows' columns were called."""
 
 
 class WrongInput(ValueError):
-    """Input that cannot be answered; one line says why."""
+    """Invalid input; one line says why."""
 
 
 def as_bytes(texts: Sequence[str]) -> list[bytes]:
-    """UTF-8; a lone surrogate is no character, one stands in for it, so that offsets hold."""
+    """UTF-8; a lone surrogate is replaced by one character, so offsets hold."""
     return [text.encode("utf-8", "replace") for text in texts]
 
 
 def texts_of(data: Any, columns: Sequence[str]) -> tuple[list[str], pandas.Index]:
     """The text of each row, and the rows' index.
 
-    columns: of the training rows. A frame has them all, and their texts are joined by a space as
-    they were for training; or it has a column `text`. What is missing is empty, as in training.
+    columns: those of the training rows. A frame has all of them, and their texts are joined by a
+    space as in training; or it has a column `text`. Missing values are empty, as in training.
 
     Raises:
-        WrongInput: Neither is there, or a value is no text.
+        WrongInput: It has neither, or a value is not text.
     """
     if not isinstance(data, pandas.DataFrame):
         raise WrongInput(f"expected a pandas frame, got {type(data).__name__}; {_way(columns)}")
@@ -62,7 +62,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _unfolded(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """MLflow makes a dict of lists one row of lists: each list is a column."""
+    """MLflow turns a dict of lists into one row of lists: each list is a column."""
     if len(frame) != 1 or not len(frame.columns):
         return frame
     cells = {name: frame[name].iloc[0] for name in frame.columns}
@@ -72,7 +72,7 @@ def _unfolded(frame: pandas.DataFrame) -> pandas.DataFrame:
     if len(sizes) > 1:
         raise WrongInput(
             f"expected as many texts in {_listed(list(cells))}, got "
-            f"{' and '.join(str(len(cell)) for cell in cells.values())}; give one a row in each"
+            f"{' and '.join(str(len(cell)) for cell in cells.values())}; give one per row in each"
         )
     return pandas.DataFrame(cells, dtype=object)
 
@@ -91,6 +91,6 @@ def _text(value: Any, column: str, at: Any) -> str:
         return ""
     shown = " ".join(repr(value).split())[:60]
     raise WrongInput(
-        f"expected texts in the column {column!r}, got {type(value).__name__} {shown} at index "
+        f"expected texts in column {column!r}, got {type(value).__name__} {shown} at index "
         f"{at!r}; make it a text, or leave it empty"
     )
