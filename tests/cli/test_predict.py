@@ -138,10 +138,10 @@ CASES = {
     "a name of a file": Case("tickets empty.txt"),
 }
 WRONG = {
-    "tickets --input packed.txt": "packed.txt is gzip data; give it a name that ends in .gz",
+    "tickets --input packed.txt": "packed.txt is gzip data; give it a name ending in .gz",
     "tickets --input picture.txt": "picture.txt is a PNG picture",
     "tickets --input zip.csv": "zip.csv is a zip archive",
-    "tickets --input table.txt": "table.txt is a Parquet file; give it a name that ends in .parq",
+    "tickets --input table.txt": "table.txt is a Parquet file; give it a name ending in .parq",
     "tickets --input utf16.txt": "is text in utf-16; set data.encoding=utf-16",
     "tickets --input text.parquet": "expected a Parquet file, got no Parquet data",
     "tickets --input not.txt.gz": "not.txt.gz: broken gzip data",
@@ -149,7 +149,7 @@ WRONG = {
     "tickets --input latin.txt --set data.encodin=x": "did you mean data.encoding?",
     "tickets --input latin.txt --set data.encoding=x": "data.encoding=x is not a text encoding",
     "tickets --input quotes.csv": "quotes.csv: the header cannot be read",
-    "tickets --input mark.csv --set data.columns=subject,body": "which data.columns repeats; leave",
+    "tickets --input mark.csv --set data.columns=subject,body": "which data.columns repeats: leave",
     "odd --input mark.csv": "the version's tag nightloom.reading (how to read",
     "tickets --input ragged.csv": "ragged.csv:3: expected 2 fields",
     "tickets --input broken.jsonl": "broken.jsonl:2: expected one JSON object",
@@ -279,7 +279,7 @@ def test_lines_within_quotes_are_counted(all_done: dict[str, dict[str, Any]]) ->
     [said] = all_done["a table"]["err"].splitlines()
     lines = CSV.count("\n")
     assert said == (
-        f"note: tickets.csv: 1000 rows in {lines} lines; {lines - 1001} line breaks stand within "
+        f"note: tickets.csv: 1000 rows in {lines} lines; {lines - 1001} line breaks are within "
         "quotes"
     )
 

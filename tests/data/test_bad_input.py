@@ -135,7 +135,7 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "two delimiters fit",
         {"train.csv": "".join(f"{n},x;{n % 2}\n" for n in range(12))},
         {"columns": "text,label"},
-        "by the comma and by the semicolon alike.*set data.delimiter=comma or data.del",
+        "split by comma or by semicolon, its first.*set data.delimiter=comma or data.del",
     ),
     (
         "lone quotes in TSV",

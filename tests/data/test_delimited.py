@@ -163,7 +163,7 @@ def test_line_breaks_within_quotes_are_counted_and_told(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text(written(",", [("text", "label"), *rows]))
     facts = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert sum(facts["rows"].values()) == 12
-    assert facts["notes"] == ["train.csv: 12 rows in 49 lines; 36 line breaks stand within quotes"]
+    assert facts["notes"] == ["train.csv: 12 rows in 49 lines; 36 line breaks are within quotes"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "utf-8-sig"])

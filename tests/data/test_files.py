@@ -45,7 +45,7 @@ def test_a_file_that_changes_while_it_is_read(change: str, tmp_path: Path) -> No
         else:
             source.unlink(missing_ok=True)
 
-    with pytest.raises(RunError, match=r"train.csv changed while it was read; run again"):
+    with pytest.raises(RunError, match=r"train.csv changed while being read; run again"):
         build_dataset(TextDataSettings(source=str(source)), tmp_path / "out", Recorder(disturb))
     assert not (tmp_path / "out" / "dataset.json").exists()
 

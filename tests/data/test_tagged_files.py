@@ -136,7 +136,7 @@ def test_comments_and_words_that_begin_as_they_do(tmp_path: Path) -> None:
     assert words == [["Mira", "Holt", "rows"], ["#ferry", "#", "Graz"], ["#late", "end"]]
     assert entities == [*MIRA_AND_GRAZ, [("#late", "PER")]]
     assert notes.warnings == [
-        "1 comment lines inside sentences were left out, the first at d.conll:11: # a remark"
+        "1 comment lines inside sentences were skipped, the first at d.conll:11: # a remark"
     ]
 
 
@@ -180,7 +180,7 @@ def test_the_outer_one_of_two_layers_is_taken_and_said(tmp_path: Path) -> None:
     assert words == [["Hafen", "Graz", "."], ["Mira", "Holt"]]
     assert entities == [[("Hafen Graz", "LOC")], [("Mira Holt", "PER")]]
     (doubt,) = notes.warnings
-    assert "column 4 holds tags of entities as well (B-ORGpart)" in doubt
+    assert "column 4 also holds entity tags (B-ORGpart)" in doubt
     columns = doubt.partition("data.columns=")[2].split()[0]
     _, entities, notes = read(tmp_path / "d.conll", LAYERS, columns=columns)
     assert entities == [[("Graz", "ORGpart")], []]

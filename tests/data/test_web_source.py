@@ -153,7 +153,7 @@ def test_what_is_cut_short_or_changes_meanwhile_is_not_read(web: Web, tmp_path: 
     moving = settings(f"{web.url}/moving.csv")
     expected = source_identity(moving)
     web.pages["/moving.csv"] = page(ROWS + "late,a\n", etag='"2"')
-    with pytest.raises(RunError, match="changed between the look at it and its reading; run again"):
+    with pytest.raises(RunError, match="changed while it was being read; run again"):
         build_dataset(moving, tmp_path / "o", expected=expected)
 
 

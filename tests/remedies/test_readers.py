@@ -110,7 +110,7 @@ TEXTS: list[tuple[str, Files, Values, str, Remedy]] = [
     ("empty label", {"train.csv": GOOD + "x,\n"}, {"unlabelled": "refuse"},
      r"(train\.csv):(\d+): .* remove it", mended(_without_line)),
     ("ragged", {"train.csv": GOOD + "x\n"}, {},
-     r"(train\.csv):(\d+): .* mend the row", mended(_without_line)),
+     r"(train\.csv):(\d+): .* fix the row", mended(_without_line)),
     ("column twice", {"train.csv": "text,label,text\n" + "a,x,c\nb,y,d\n" * 9}, {},
      r"rename the others", mended(lambda files, _: {"train.csv": str(files["train.csv"]).replace(
          "label,text", "label,more")})),

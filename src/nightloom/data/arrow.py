@@ -2,7 +2,7 @@
 
 A *split* is a directory in the layout that `datasets.load_from_disk` reads: one stream file,
 `dataset_info.json` with the features and `state.json`. Everything is read and written batch by
-batch, sequentially, so that memory does not grow with the rows.
+batch, sequentially, so memory does not grow with the rows.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class Feature(TypedDict, total=False):
 
 
 class StreamWriter:
-    """Writer of one Arrow stream file; batches are joined or cut to `rows_per_batch` rows.
+    """Writer of one Arrow stream file; batches are joined or split to `rows_per_batch` rows.
 
-    How the rows were batched on the way in leaves no trace in the file, unless a batch is larger
+    The file does not depend on how the rows were batched on the way in, unless a batch is larger
     than BYTES_PER_BATCH. Use as a context manager.
     """
 
@@ -68,7 +68,7 @@ class StreamWriter:
         while joined.num_rows - start >= size or (everything and start < joined.num_rows):
             part = joined.slice(start, size)
             if part.num_rows < joined.num_rows:
-                # A slice would be written with the padding of what it is a slice of.
+                # A slice would be written with its parent's padding.
                 part = part.take(pa.array(range(part.num_rows), pa.int64()))
             self._writer.write_batch(pa.RecordBatch.from_arrays(part.columns, schema=self._schema))
             start += part.num_rows
@@ -132,7 +132,7 @@ class SplitWriter:
         self._stream.write(batch)
 
     def close(self) -> None:
-        """End the stream and write the two JSON files beside it."""
+        """End the stream and write the two JSON files next to it."""
         self._stream.close()
         with (self._directory / SPLIT_FILE).open("rb") as file:
             fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -176,7 +176,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def class_feature(names: Sequence[str]) -> Feature:
-    """A class label with these names, as `datasets` describes it."""
+    """A class label with these names, in the form of `datasets`."""
     return {"names": list(names), "_type": "ClassLabel"}
 
 
@@ -184,7 +184,7 @@ TEXT_FEATURE: Feature = {"dtype": "string", "_type": "Value"}
 
 
 def list_feature(feature: Feature) -> Feature:
-    """A list of `feature`, as `datasets` describes it."""
+    """A list of `feature`, in the form of `datasets`."""
     return {"feature": feature, "_type": "List"}
 
 
@@ -195,7 +195,7 @@ def _stream_path(path: Path) -> Path:
 def open_split(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of a split directory or of one Arrow stream file, in order.
 
-    With `columns`, only these are read. Raises RunError where the file is missing or damaged.
+    With `columns`, only these are read. Raises RunError if the file is missing or damaged.
     """
     file_path = _stream_path(Path(path))
     options = pa.ipc.IpcReadOptions()
@@ -219,7 +219,7 @@ def open_split(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.
 def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
     """Read `columns` of a split directory or of one Arrow stream file as a table.
 
-    `table[name].to_numpy()` gives a column of numbers. Raises RunError as `open_split` does.
+    `table[name].to_numpy()` returns a column of numbers. Raises RunError like `open_split`.
     """
     path = _stream_path(Path(path))
     batches = list(open_split(path, columns))

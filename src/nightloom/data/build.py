@@ -1,7 +1,7 @@
-"""From a source to a data set on disk: read once into a staging file, cut, write the splits.
+"""From a source to a data set on disk: read once into a staging file, split, write the splits.
 
-The path is the same for all tasks; what differs is in `splits/texts.py` and `splits/sentences.py`.
-Rows pass through in batches; what stays in memory does not depend on how many there are.
+The path is the same for all tasks; task-specific code is in `splits/texts.py` and
+`splits/sentences.py`. Rows pass through in batches; memory does not depend on their number.
 """
 
 import shutil
@@ -43,13 +43,13 @@ def build_dataset(
     `datasets` wants class labels; of sentences, tokens: list of string, tags: list of int64, in
     IOB2) and `dataset.json`, which holds the returned facts: task, label_names (of sentences O,
     then B- and I- of each type, types sorted), rows for each split, source, warnings (lines for the
-    caller to show), what the task adds, and where there is something to say notes on how files were
-    read (told to `report`). Equal sources and settings give equal bytes.
+    caller to show), task-specific facts, and notes, if any, on how files were read (also passed to
+    `report`). Equal sources and settings give equal bytes.
 
-    `expected` is what identified the source when it was looked at.
+    `expected` is the source's identity when the key was computed.
 
-    Raises InputError for what is wrong with settings or rows, RunError where a download fails or
-    the source is no longer what was expected.
+    Raises InputError for wrong settings or rows, RunError if a download fails or the source has
+    changed since.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -60,8 +60,7 @@ def build_dataset(
         source = open_source(settings, report)
         if expected is not None and source.identity not in (None, expected):
             raise RunError(
-                f"{settings.source} changed between the look at it and its reading; run again once "
-                "it is complete"
+                f"{settings.source} changed while it was being read; run again once it is complete"
             )
         examples: Examples[Any, Any] = examples_of(settings.task)(settings, source)
         near = around.enter_context(
@@ -112,7 +111,7 @@ def build_dataset(
 
 
 def _asked(settings: DataSettings, by: Mapping[str, str]) -> dict[str, Any]:
-    """What decides of rows beside their text, where something does."""
+    """What decides the rows' splits besides their text, if anything."""
     days = {"since": settings.since, "until": settings.until}
     within = {name: day for name, day in days.items() if day is not None}
     return {name: told for name, told in (("cut", by), ("within", within)) if told}
@@ -159,7 +158,7 @@ def _write_splits(
     repeats: Repeats,
     report: Report,
 ) -> dict[str, Written]:
-    """Write the rows to where they go; return what each split then holds."""
+    """Write the rows to their splits; return what each split then holds."""
     features = dict(zip(examples.written.names, examples.features(), strict=True))
     names = len(examples.label_names)
     written = {split: Written(0, np.zeros(names, dtype=np.int64)) for split in SPLITS}

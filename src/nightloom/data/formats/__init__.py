@@ -1,1 +1,1 @@
-"""How files are written: one file a format, from bytes to rows and tagged sentences."""
+"""File formats: one module per format, from bytes to rows and tagged sentences."""

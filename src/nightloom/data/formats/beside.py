@@ -1,4 +1,4 @@
-"""What stands beside the text of a row and decides on which side it is: its group and its time."""
+"""The columns besides a row's text that decide its split: its group and its time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Place = Callable[[int], str]
-"""Where the row of a position in its batch is."""
+"""Describes where the row at a position in its batch is."""
 
 
 @dataclass(slots=True)
 class Beside:
-    """Of some rows, the groups (empty for none) and the instants; no list where none is asked."""
+    """Rows' groups (empty for none) and instants; no list if not requested."""
 
     groups: list[str] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
 
     def only(self, kept: Sequence[int]) -> "Beside":
-        """Those of the rows at some positions."""
+        """Those of the rows at these positions."""
         return Beside(
             [self.groups[at] for at in kept] if self.groups else [],
             [self.times[at] for at in kept] if self.times else [],
@@ -38,18 +38,18 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class BesideColumns:
-    """The columns of the group and of the time, where they are asked for."""
+    """The columns of group and time, if requested."""
 
     group: str | None = None
     time: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are asked for."""
+        """The requested ones."""
         return tuple(name for name in (self.group, self.time) if name is not None)
 
     def of_values(self, values_of: Callable[[str], Sequence[Any]], place_of: Place) -> Beside:
-        """From the values of a column by its name."""
+        """From columns' values by name."""
         found = Beside()
         if self.group is not None:
             found.groups = _groups(values_of(self.group), self.group, place_of)
@@ -75,7 +75,7 @@ def _groups(values: Sequence[Any], column: str, place_of: Place) -> list[str]:
 
 
 def _group(value: Any, column: str, at: int, place_of: Place) -> str:
-    """A group as a text file has it, so that other formats of the same rows give the same."""
+    """A group as a text file would have it, so that all formats of the same rows agree."""
     if isinstance(value, str):
         return value.strip()
     if value is None or value != value:

@@ -1,4 +1,4 @@
-"""What the columns of words and of tags are called, the likeliest name first."""
+"""Names of the columns of words and tags, the likeliest first."""
 
 from collections.abc import Sequence
 
@@ -18,5 +18,5 @@ TAG_COLUMNS = (
 
 
 def position(columns: Sequence[str], names: Sequence[str], default: int) -> int:
-    """Where the first of `names` that is there stands among `columns`, else `default`."""
+    """The position in `columns` of the first of `names` that it has, else `default`."""
     return next((columns.index(name) for name in names if name in columns), default)

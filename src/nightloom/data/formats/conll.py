@@ -1,4 +1,4 @@
-"""CoNLL columns: a line a word, blank lines between sentences."""
+"""CoNLL columns: one word per line, blank lines between sentences."""
 
 import re
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ _WORDS_SEEN = 2_000
 
 @dataclass
 class ConllReader:
-    """Reader of the CoNLL files of one source; those after the first are laid out like it.
+    """Reader of the CoNLL files of one source; later files follow the first one's layout.
 
-    `columns` names the columns; without it they are seen from each file's first sentences.
-    `names` are the tags that integers stand for, `bare` takes types without a prefix as tags.
+    `columns` names the columns; without it they are detected from each file's first sentences.
+    `names` are the tags for integers, `bare` accepts types without a prefix as tags.
     """
 
     columns: tuple[str, ...] | None = None
@@ -37,13 +37,13 @@ class ConllReader:
     bare: bool = False
     notes: Notes = field(default_factory=Notes)
     documents: bool = False
-    """Whether each sentence is told the document that it stands in, by what that begins with."""
+    """Whether sentences carry their document, identified by its beginning."""
     agreed: dict[int, Layout] = field(default_factory=dict)
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
         """Yield the sentences of a file in order, some thousands at a time.
 
-        Raises InputError with file, line and value for what cannot be read.
+        Raises InputError with file, line and value for unreadable content.
         """
         lines = enumerate(text_lines(file, self.encoding, keep_returns=False), start=1)
         spelling = TagSpelling(names=self.names, bare=self.bare)
@@ -58,7 +58,7 @@ class ConllReader:
     def _see(
         self, file: SourceFile, lines: Iterator[Line], spelling: TagSpelling
     ) -> tuple[list[Line], Layout | None]:
-        """The first lines of a file, and the layout that they show, if any is a word's."""
+        """The first lines of a file, and their layout, if any line has a word."""
         head: list[Line] = []
         sentences: list[list[Line]] = [[]]
         with_hashes: list[list[Line]] = [[]]
@@ -109,7 +109,7 @@ class ConllReader:
 
 @dataclass
 class _Body:
-    """The lines of one file, read by a layout; what is left out of them is counted."""
+    """The lines of one file, read by a layout; skipped lines are counted."""
 
     file: SourceFile
     layout: Layout
@@ -181,7 +181,7 @@ class _Body:
         *,
         inside: bool,
     ) -> bool:
-        """Whether the line is a comment, a header, or counts what is no word; else it must fit."""
+        """Whether to skip the line: a comment, a header, or a number that is not a word's."""
         if line[0] == "#" and not self._is_word(line, parts):
             if _NEW_DOCUMENT.match(line):
                 self.starts.append(number)
@@ -197,14 +197,14 @@ class _Body:
         if not COUNTED.fullmatch(parts[counts_at].strip()):
             raise InputError(
                 f"{self.file.path}:{number}: expected a number in column {counts_at + 1}, which "
-                f"counts the words, got {quoted(parts[counts_at], 40)}; mend the line, or name "
+                f"counts the words, got {quoted(parts[counts_at], 40)}; fix the line, or name "
                 "the columns in data.columns"
             )
         self.ranges += 1
         return True
 
     def _is_word(self, line: str, parts: list[str]) -> bool:
-        """Whether a line that begins with `#` is a word's, by its columns and its tag."""
+        """Whether a line that begins with `#` is a word, judging by its columns and its tag."""
         if len(parts) != self.layout.width or _KEY_AND_VALUE.match(line):
             return False
         if self.layout.counts_at == 0:
@@ -224,31 +224,31 @@ class _Body:
         place = f"{self.file.path}:{number}"
         if not raw.strip():
             raise InputError(
-                f"{place}: no tag for the word {quoted(word, 40)}; write O for a word of no entity"
+                f"{place}: no tag for the word {quoted(word, 40)}; write O outside entities"
             )
         return self.spelling.read(raw, place)
 
     def _ragged(self, number: int, line: str, parts: list[str]) -> InputError:
         mend = "give every word its tag, and a comment a # and a space"
         if self.layout.by_tab and "\t" not in line and " " in line.strip():
-            mend = "put tabs between the columns, as the first line has them"
+            mend = "separate the columns by tabs, like the first line"
         return InputError(
             f"{self.file.path}:{number}: expected {self.layout.width} columns as in the lines "
             f"before, got {len(parts)}: {shown(line)}; {mend}"
         )
 
     def warnings(self) -> list[str]:
-        """What was left out, as lines for a person."""
+        """What was skipped, as lines for the user."""
         said = []
         if self.inner_comments:
             said.append(
-                f"{self.inner_comments} comment lines inside sentences were left out, the first at "
+                f"{self.inner_comments} comment lines inside sentences were skipped, the first at "
                 f"{self.first_comment}"
             )
         if self.ranges:
             said.append(
                 f"{self.file.name}: {self.ranges} lines with a range or a decimal in the column "
-                "that counts (1-2, 1.1) are no words and were left out"
+                "that counts (1-2, 1.1) are not words and were skipped"
             )
         return said
 

@@ -1,4 +1,4 @@
-"""Which column of a CoNLL file is what: seen from its first lines, checked, said in one line."""
+"""The columns of a CoNLL file: detected from its first lines, checked, reported in one line."""
 
 import re
 from collections import Counter
@@ -20,10 +20,10 @@ _SPACES = re.compile("[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the lines of one CoNLL file are cut, and which of the parts is what, counted from 0.
+    """How the lines of one CoNLL file are split, and the role of each part, counted from 0.
 
-    `counts_at` is a column that numbers the words of a sentence. `said` is what was taken for what,
-    `doubt` what could have been meant instead.
+    `counts_at` is a column that numbers the words of a sentence. `said` describes the chosen roles,
+    `doubt` possible alternatives.
     """
 
     by_tab: bool
@@ -36,7 +36,7 @@ class Layout:
     doubt: str = ""
 
     def split(self, line: str) -> list[str]:
-        """The parts of a line; empty ones at its end are dropped or put in to fit the width."""
+        """The parts of a line; empty ones at its end are dropped or added to fit the width."""
         parts = _cut(line, by_tab=self.by_tab)
         if self.by_tab:
             while len(parts) > self.width and not parts[-1].strip():
@@ -57,11 +57,10 @@ def see_layout(
     header: tuple[str, ...] | None = None,
     agreed: Mapping[int, "Layout"] = MappingProxyType({}),
 ) -> Layout:
-    """See the layout from the first sentences of a file, comments left out.
+    """Detect the layout from the first sentences of a file, without comments.
 
-    `columns` are the names that the user gives, `header` those that a comment of the file does,
-    `agreed` the layouts of the files before, by width. Raises InputError, with the line, where a
-    word and its tag cannot be told.
+    `columns` are the user's names, `header` those in a comment of the file, `agreed` the layouts of
+    earlier files, by width. Raises InputError, with the line, if word and tag cannot be identified.
     """
     lines = [line for sentence in sentences for line in sentence]
     first, line = lines[0]
@@ -70,7 +69,7 @@ def see_layout(
     if width < 2:
         raise InputError(
             f"{place}: expected at least 2 columns, the word and its tag, got: {shown(line)}; "
-            "put a tab or blanks between them"
+            "separate them by a tab or spaces"
         )
     if columns is not None and len(columns) != width:
         raise InputError(
@@ -96,7 +95,7 @@ def see_layout(
             raise InputError(
                 f"{place}: column {word_at + 1} counts the words of each sentence and no other "
                 f"holds words: {shown(line)}; expected a word and its tag "
-                f"(data.columns={','.join(head.names(word_at, tag_at))} takes it as it is)"
+                f"(data.columns={','.join(head.names(word_at, tag_at))} takes it as is)"
             )
         doubt = head.doubt(word_at, tag_at)
     spelling.see(head.column(tag_at))
@@ -105,7 +104,7 @@ def see_layout(
 
 
 def named_columns(columns: tuple[str, ...]) -> tuple[int, int]:
-    """Positions of the word and of the tag among the columns that the user names."""
+    """Positions of word and tag among the user's column names."""
     word_at = position(columns, WORD_COLUMNS, 0)
     tag_at = position(columns, TAG_COLUMNS, len(columns) - 1)
     if word_at == tag_at:
@@ -117,12 +116,12 @@ def named_columns(columns: tuple[str, ...]) -> tuple[int, int]:
 
 
 def _cutting(lines: Sequence[Line], spelling: TagSpelling) -> tuple[bool, int]:
-    """Whether the lines are cut at tabs, and into how many parts most of them are."""
+    """Whether the lines are split at tabs, and the most frequent number of parts."""
     at_blanks = [_cut(line, by_tab=False) for _, line in lines]
     if "\t" not in lines[0][1]:
         return False, _usual_width(at_blanks)
     at_tabs = [line.rstrip("\t ").split("\t") for _, line in lines]
-    # Tabs that line columns up, or blanks as well as tabs between the columns.
+    # Tabs that align columns, or spaces as well as tabs between the columns.
     if (
         all("\t" in line for _, line in lines)
         and _even(at_blanks)

@@ -1,4 +1,4 @@
-"""The first sentences of a CoNLL file as columns, and what each of them can be."""
+"""The first sentences of a CoNLL file as columns, and the possible roles of each."""
 
 import re
 from collections import Counter
@@ -21,14 +21,14 @@ _PARTS_OF_SPEECH = frozenset(
 )
 _OUTSIDE = ("O", "o", "_", "")
 _MOSTLY = 0.8
-"""Share of a column's values that must be tags, or numbers that count; the others are then refused
-by line and value."""
+"""Minimum share of a column's values that are tags, or word numbers; the others are then refused by
+line and value."""
 _TAGGED_IN_CHUNKS = 0.65
 _ENOUGH_WORDS = 100
 
 
 class Head:
-    """The first sentences of a file, each line in parts of one number (`width`)."""
+    """The first sentences of a file, each line split into `width` parts."""
 
     def __init__(self, sentences: list[list[list[str]]], spelling: TagSpelling) -> None:
         self._sentences = sentences
@@ -36,11 +36,11 @@ class Head:
         self.width = len(sentences[0][0])
 
     def column(self, at: int) -> list[str]:
-        """The values of a column, blanks around them stripped."""
+        """The values of a column, stripped of spaces."""
         return [parts[at].strip() for rows in self._sentences for parts in rows]
 
     def take_header(self) -> tuple[str, ...] | None:
-        """Remove the first line where it names the columns; return these names."""
+        """Remove the first line if it names the columns; return these names."""
         first, *rest = self._sentences[0]
         names = tuple(part.strip().lower() for part in first)
         if (
@@ -53,9 +53,9 @@ class Head:
         return names
 
     def roles(self, header: tuple[str, ...] | None) -> tuple[int, int, int | None]:
-        """The columns of the words and of the tags, and one that counts, if any.
+        """The columns of words, tags and word numbers, if any.
 
-        Where nothing else speaks, the word is the first column and the tag the last.
+        Without other evidence, the word is the first column and the tag the last.
         """
         tags = self._tag_columns()
         counts_at = next(
@@ -70,7 +70,7 @@ class Head:
         return self._word_column({*tags, tag_at}, counts_at, header), tag_at, counts_at
 
     def _tag_columns(self) -> list[int]:
-        """Columns whose values can be tags; those without an entity only after others, or alone."""
+        """Columns whose values can be tags; those without entities last."""
         if self._spelling.bare:
             return [self.width - 1]
         tagged: list[int] = []
@@ -109,7 +109,7 @@ class Head:
         return len(values) >= _ENOUGH_WORDS and tagged > _TAGGED_IN_CHUNKS * len(values)
 
     def _tag_column(self, tags: Sequence[int], header: tuple[str, ...] | None) -> int:
-        """The column of entity tags: no chunks; the outer one of nested layers, else the last."""
+        """The column of entity tags: not chunks; the outer of nested layers, else the last."""
         if not tags:
             return self.width - 1
         if header is not None:
@@ -125,7 +125,7 @@ class Head:
         return {row for row, value in enumerate(self.column(at)) if value not in _OUTSIDE}
 
     def _numbers(self, at: int) -> list[list[int]]:
-        """The integers of a column, sentence by sentence, without ranges; none if it has others."""
+        """A column's integers by sentence, without ranges; empty if it has other values."""
         found, others = [], 0
         for rows in self._sentences:
             matches = [COUNTED.fullmatch(parts[at].strip()) for parts in rows]
@@ -148,7 +148,7 @@ class Head:
     def _word_column(
         self, tags: set[int], counts_at: int | None, header: tuple[str, ...] | None
     ) -> int:
-        """The first column that can be words; else the first that neither counts nor is a tag."""
+        """The first column that can be words; else the first that is neither numbers nor tags."""
         if header is not None:
             return next(header.index(name) for name in WORD_COLUMNS if name in header)
         rest = [at for at in range(self.width) if at not in tags]
@@ -157,7 +157,7 @@ class Head:
         return next((at for at in free if not any(test(at) for test in unlikely)), free[0])
 
     def _is_constant(self, at: int) -> bool:
-        """Whether all words of each sentence have one value: an id, a source, a blank."""
+        """Whether each sentence has only one value: an id, a source, a blank."""
         words = sum(map(len, self._sentences))
         return words > len(self._sentences) + 1 and all(
             len({parts[at] for parts in rows}) == 1 for rows in self._sentences
@@ -171,7 +171,7 @@ class Head:
         return set(self.column(at)) <= _PARTS_OF_SPEECH
 
     def names(self, word_at: int, tag_at: int) -> list[str]:
-        """Names of the columns, as data.columns takes them."""
+        """Names of the columns, in the form of data.columns."""
         names = [f"c{at + 1}" for at in range(self.width)]
         names[word_at], names[tag_at] = "word", "ner"
         return names
@@ -179,7 +179,7 @@ class Head:
     def said(
         self, word_at: int, tag_at: int, counts_at: int | None, names: tuple[str, ...] | None
     ) -> str:
-        """One line: what was taken for what."""
+        """One line: the role of each column."""
 
         def column(at: int) -> str:
             return f"column {at + 1}" + (f" ({shown(names[at], 30)})" if names else "")
@@ -195,7 +195,7 @@ class Head:
         return text + (f"; not read: {listed(left)}" if left else "")
 
     def doubt(self, word_at: int, tag_at: int) -> str:
-        """What else could be the entities' tags, and how to take it instead; '' where nothing."""
+        """Alternative tag columns, and how to select them; '' if there are none."""
         others = [
             at
             for at in self._tag_columns()
@@ -204,13 +204,13 @@ class Head:
         if not others:
             return ""
         return (
-            f"column {', '.join(str(at + 1) for at in others)} holds tags of entities as well "
+            f"column {', '.join(str(at + 1) for at in others)} also holds entity tags "
             f"({self._most(others[0])}) and is not read; data.columns="
             f"{','.join(self.names(word_at, others[0]))} takes it instead of column {tag_at + 1}"
         )
 
     def _most(self, at: int) -> str:
-        """The most frequent values that tag something, three at most."""
+        """The most frequent tags other than O, at most three."""
         values = self.column(at)
         tagged = [value for value in values if value not in _OUTSIDE] or values
         return shown(", ".join(value for value, _ in Counter(tagged).most_common(3)), 60)

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, where it is no text: pictures, archives, other encodings."""
+"""Recognises files that are not text by their first bytes: pictures, archives, other encodings."""
 
 import codecs
 import gzip
@@ -9,7 +9,7 @@ from pathlib import Path
 from nightloom.errors import InputError
 
 HEAD = 4096
-"""Bytes that are looked at."""
+"""Number of bytes inspected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class Content:
     remedy: str
 
 
-_PARQUET = Content("a Parquet file", "give it a name that ends in .parquet")
+_PARQUET = Content("a Parquet file", "give it a name ending in .parquet")
 _UNPACK = "unpack it first"
 _OFFICE = Content("an Excel or Word file", "save it as CSV in UTF-8")
 _OTHER = "expected text, one of CSV, TSV, JSONL or lines, or Parquet"
 _MARKS: tuple[tuple[bytes, Content], ...] = (
-    (b"\x1f\x8b", Content("gzip data", "give it a name that ends in .gz, or unpack it (gunzip)")),
+    (b"\x1f\x8b", Content("gzip data", "give it a name ending in .gz, or unpack it (gunzip)")),
     (b"\x89PNG\r\n\x1a\n", Content("a PNG picture", _OTHER)),
     (b"\xff\xd8\xff", Content("a JPEG picture", _OTHER)),
     (b"GIF87a", Content("a GIF picture", _OTHER)),
     (b"GIF89a", Content("a GIF picture", _OTHER)),
-    (b"%PDF-", Content("a PDF document", "take its text out first (pdftotext)")),
+    (b"%PDF-", Content("a PDF document", "extract its text first (pdftotext)")),
     (b"PAR1", _PARQUET),
     (b"ARROW1\0\0", Content("an Arrow or Feather file", "write it as Parquet")),
     (b"ORC", Content("an ORC file", "write it as Parquet")),
@@ -47,12 +47,12 @@ _MARKS: tuple[tuple[bytes, Content], ...] = (
     (b"\x89HDF\r\n\x1a\n", Content("an HDF5 file", "write it as Parquet")),
     (b"\x93NUMPY", Content("a NumPy array", "write it as Parquet")),
     (b"\x7fELF", Content("a program", _OTHER)),
-    (b"RIFF", Content("a sound, film or WebP picture", _OTHER)),
-    (b"OggS", Content("a sound", _OTHER)),
-    (b"ID3", Content("a sound", _OTHER)),
+    (b"RIFF", Content("an audio, video or WebP file", _OTHER)),
+    (b"OggS", Content("an audio file", _OTHER)),
+    (b"ID3", Content("an audio file", _OTHER)),
 )
 _PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
-_UNICODE_MARKS = (  # UTF-32's little end begins as UTF-16's does
+_UNICODE_MARKS = (  # little-endian UTF-32 begins like UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -61,9 +61,9 @@ _UNICODE_MARKS = (  # UTF-32's little end begins as UTF-16's does
 
 
 def head_of(path: Path, *, gzipped: bool = False) -> bytes:
-    """The first bytes of a file, unpacked where it is gzipped.
+    """The first bytes of a file, unpacked if it is gzipped.
 
-    Raises InputError where it cannot be read, or is not gzipped after all.
+    Raises InputError if it cannot be read, or is not gzipped after all.
     """
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as stream:
@@ -71,14 +71,14 @@ def head_of(path: Path, *, gzipped: bool = False) -> bytes:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"{path}: broken gzip data ({error}); fetch the file again, or leave .gz out of its "
-            "name where it is not packed"
+            "name if it is not packed"
         ) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def no_text(head: bytes, encoding: str = "utf-8") -> Content | None:
-    """What a file is whose first bytes are `head`; None where it may be text in `encoding`."""
+    """The kind of file that starts with `head`; None if it may be text in `encoding`."""
     if not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         if wide := _wide(head):
             return Content(f"text in {wide}", f"set data.encoding={wide}, or save it as {encoding}")
@@ -93,14 +93,14 @@ def _marked(head: bytes) -> Content | None:
         office = b"[Content_Types].xml" in head or b"mimetypeapplication/vnd.oasis" in head
         return _OFFICE if office else Content("a zip archive", _UNPACK)
     if head.startswith(_PICKLES) and head[2:3] in (b"\x95", b"}", b"]", b"c", b"X", b"("):
-        return Content("a pickle", "it is never loaded, for it can run code; write it as Parquet")
+        return Content("a pickle", "never loaded, because it can run code; write it as Parquet")
     if head[257:262] == b"ustar":
         return Content("a tar archive", _UNPACK)
     return next((content for mark, content in _MARKS if head.startswith(mark)), None)
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32, by its mark or by a NUL in nearly every character."""
+    """UTF-16 or UTF-32, by its byte order mark or by a NUL in nearly every character."""
     for mark, name in _UNICODE_MARKS:
         if head.startswith(mark):
             return name
@@ -121,7 +121,7 @@ def _is_clean(head: bytes) -> bool:
 
 
 def check_text(text: str, place: str) -> None:
-    """Raise InputError for a NUL character and for half of a surrogate pair."""
+    """Raise InputError for a NUL character or a lone surrogate."""
     if "\0" in text:
         raise InputError(f"{place}: the text holds a NUL character; remove it")
     try:
@@ -129,5 +129,5 @@ def check_text(text: str, place: str) -> None:
     except UnicodeEncodeError as error:
         raise InputError(
             f"{place}: the text holds half of a surrogate pair ({text[error.start]!a}), which is "
-            "no character; mend or remove it"
+            "not a character; fix or remove it"
         ) from error

@@ -1,4 +1,4 @@
-"""How many rows a file has, without reading them: for what is said of it, not for what is built."""
+"""The number of rows in a file, without parsing them: for messages only."""
 
 import zlib
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ _CHUNK = 1 << 20
 def rows_of(file: SourceFile, *, header: bool = True, quoted: bool = True) -> int | None:
     """Rows of a table file; None where only reading it would tell, or would fail.
 
-    header: whether delimited files begin with the names of their columns; quoted: whether quotes in
-    them may hold line breaks. A blank line in the middle of a delimited file counts as a row.
+    header: whether delimited files begin with column names; quoted: whether quoted fields in them
+    may contain line breaks. A blank line in the middle of a delimited file counts as a row.
     """
     try:
         return _rows(file, header, quoted)
@@ -40,7 +40,7 @@ def _rows(file: SourceFile, header: bool, quoted: bool) -> int | None:
 
 
 def _chunks(file: SourceFile) -> Iterator[bytes]:
-    """The bytes of a file that ends in one line break, whatever it ends in."""
+    """The bytes of a file, normalised to end in one line break."""
     held = b""
     with open_bytes(file) as stream:
         while chunk := stream.read(_CHUNK):

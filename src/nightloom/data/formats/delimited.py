@@ -1,4 +1,4 @@
-"""Rows of CSV and TSV files: their fields, where each starts, and that all lines add up."""
+"""Rows of CSV and TSV files: their fields and positions, accounting for all lines."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 LARGEST_FIELD = 64 << 20
 _MOST_REMEMBERED = 10_000
-"""Labels, and fields of several lines that may be rows; by far more is one's mistake elsewhere."""
+"""Maximum number of labels, and of multi-line fields that may be rows."""
 _MANY = 3
-"""Lines that look like rows, where no label column tells whether they are."""
+"""Number of lines that look like rows, without a label column to decide."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the lines of a file: `lines` is the sum of the others."""
+    """How the lines of a file were used: `lines` is the sum of the others."""
 
     lines: int = 0
     rows: int = 0
@@ -39,22 +39,22 @@ class Tally:
     joined: int = 0
     """Line breaks within quotes."""
     told: str = ""
-    """How fields are separated, where that is not as the file's name says."""
+    """How fields are separated, if not as the file's name suggests."""
 
     def notes(self, name: str) -> list[str]:
-        """What is worth a line to a person, of the file called `name`."""
+        """Notes for the user on the file called `name`."""
         notes = [self.told] if self.told else []
         if self.joined:
             notes.append(
                 f"{name}: {self.rows} rows in {self.lines} lines; "
-                f"{self.joined} line breaks stand within quotes"
+                f"{self.joined} line breaks are within quotes"
             )
         return notes
 
 
 @dataclass(slots=True)
 class _Held:
-    """The lines of the row that is being read."""
+    """The lines of the current row."""
 
     lines: list[str] = field(default_factory=list)
 
@@ -74,8 +74,8 @@ def read_fields(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the line at which each row starts, and the fields of the `wanted` columns.
 
-    `label` is the one of them that holds labels, if any: it helps to tell rows that a lone quote
-    joins from a text of several lines. Raises InputError with file, line and remedy.
+    `label` is the one that holds labels, if any: it helps to distinguish rows joined by a lone
+    quote from a multi-line text. Raises InputError with file, line and remedy.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LARGEST_FIELD))
     dialect = see_dialect(file, wanted, options)
@@ -102,7 +102,7 @@ def read_fields(
             if len(row) == len(names):
                 if tally.rows == 0 and tuple(row) == names:
                     raise InputError(
-                        f"{file.path}:{line}: the file has a header, which data.columns repeats; "
+                        f"{file.path}:{line}: the file has a header, which data.columns repeats: "
                         "leave out data.columns"
                     )
                 joins.look(row, held.lines, line)
@@ -134,10 +134,10 @@ def _header(reader: "_Reader", held: _Held, tally: Tally) -> tuple[str, ...]:
 
 
 class _Joins:
-    """Looks at fields of several lines: a text with line breaks, or rows that a quote joined.
+    """Checks multi-line fields: a text with line breaks, or rows joined by a quote.
 
-    Where quotes are characters like any other, each line by itself has as many fields as a row,
-    and where a row has its label they have labels of other rows.
+    If quotes are ordinary characters, each line by itself has as many fields as a row, with labels
+    of other rows in the label column.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class _Joins:
         self._open: dict[frozenset[str], tuple[int, int]] = {}
 
     def look(self, row: Sequence[str], lines: Sequence[str], start: int) -> None:
-        """Look at one row, the lines it stands in, and the number of the first of them."""
+        """Check one row with its lines and the number of the first one."""
         if not self._looks:
             return
         label = "" if self._label_at is None else row[self._label_at].strip()
@@ -194,9 +194,9 @@ class _Joins:
 def missing_column(
     place: str, column: str, present: Sequence[str], *, unlabelled: str = ""
 ) -> InputError:
-    """The error for a column that is not there, with what is and the nearest of them.
+    """The error for a missing column, with the existing ones and the nearest of them.
 
-    `unlabelled` is the split that has no labels, where it is their column that is missing.
+    `unlabelled` is the split without labels, if theirs is the missing column.
     """
     close = get_close_matches(column, present, n=1)
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
@@ -204,7 +204,7 @@ def missing_column(
         hint += " It is not what it looks like: rename it in the file"
     if unlabelled in ("valid", "test"):
         hint += (
-            f"; where its labels are kept secret, data.{unlabelled}_split=train leaves the file "
+            f"; if its labels are secret, data.{unlabelled}_split=train leaves the file "
             f"out and cuts a part of train for {unlabelled}"
         )
     return InputError(
@@ -221,7 +221,7 @@ def check_header(
     label: str | None = None,
     line: int = 1,
 ) -> None:
-    """Raise InputError unless each of the `wanted` columns is there once."""
+    """Raise InputError unless each of the `wanted` columns exists exactly once."""
     if not names:
         raise InputError(f"{file.path}: only blank lines; expected a header and rows")
     for name in wanted:
@@ -229,8 +229,8 @@ def check_header(
             unlabelled = file.split if name == label else ""
             error = missing_column(f"{file.path}:{line}", name, names, unlabelled=unlabelled)
             raise InputError(
-                f"{error}; where the file has no header, name them in data.columns; "
-                "data.delimiter says what separates them"
+                f"{error}; if the file has no header, name them in data.columns; "
+                "data.delimiter sets the separator"
             )
         if names.count(name) > 1:
             raise InputError(
@@ -252,8 +252,8 @@ def _ragged(
     return (
         f"{file.path}:{line}: expected {len(names)} fields as in {origin} "
         f"({listed(names, 6)}), got {len(row)}, the first is "
-        f"{quoted(row[0], 30)}; mend the row or its quotes, or say in data.delimiter what "
-        f"separates fields (here taken: {separator})"
+        f"{quoted(row[0], 30)}; fix the row or its quotes, or set in data.delimiter what "
+        f"separates fields (here: {separator})"
     )
 
 
@@ -267,7 +267,7 @@ def _problem(file: SourceFile, line: int, problem: str) -> str:
         what = "has a line break outside of quotes"
     else:
         what = f"cannot be read ({problem})"
-    return f"{place} {what}; mend it, or set data.quoted=false if quotes mean nothing in this file"
+    return f"{place} {what}; fix it, or set data.quoted=false if quotes mean nothing in this file"
 
 
 def records(

@@ -1,4 +1,4 @@
-"""How the fields of a CSV or TSV file are separated: as stated, as seen, or as usual."""
+"""The delimiter of a CSV or TSV file: as stated, as detected, or the usual one."""
 
 import csv
 import re
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _USUAL = {"csv": ",", "tsv": "\t"}
 _STATED = re.compile(r"\"?sep=(?P<delimiter>[^\"\r\n])\"?[,;\t ]*[\r\n]*", re.IGNORECASE)
-"""A first line by which Excel is told the delimiter."""
+"""A first line that tells Excel the delimiter."""
 _SAMPLE_CHARACTERS = 1 << 16
 _SAMPLE_ROWS = 20
 _ENOUGH_ROWS = 10
-"""Fewer can fit two delimiters by chance."""
+"""With fewer rows, two delimiters can fit by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOptions:
-    """How a table's file is written; what is None is seen from the file.
+    """How a table file is written; None means detect.
 
     `names` are the columns of a file without a header. With `quoted` None, quotes enclose fields,
     and rows that a lone quote would join are an error.
@@ -44,7 +44,7 @@ class Dialect:
     skip: int = 0
 
     def told(self, file: SourceFile) -> str:
-        """A line for a person where the delimiter is not what the file's name lets expect."""
+        """A note for the user if the delimiter is not the usual one for the file's name."""
         if self.delimiter == _USUAL[file.format]:
             return ""
         name = DELIMITER_NAMES.get(self.delimiter, "character")
@@ -63,10 +63,10 @@ def rows_in(lines: Iterable[str], delimiter: str, options: TableOptions) -> "_Re
 
 
 def see_dialect(file: SourceFile, wanted: Sequence[str], options: TableOptions) -> Dialect:
-    """What separates the fields of a file in which the columns `wanted` are expected.
+    """The delimiter of a file in which the columns `wanted` are expected.
 
-    A header tells by holding these columns; without one (`options.names`) the first rows tell by
-    their number of fields. Raises InputError where two delimiters fit equally.
+    It is detected by a header with these columns, or without a header (`options.names`) by the
+    number of fields in the first rows. Raises InputError if two delimiters fit equally well.
     """
     lines, whole = _sample(file, options.encoding)
     stated = _STATED.fullmatch(lines[0]) if lines else None
@@ -88,9 +88,9 @@ def see_dialect(file: SourceFile, wanted: Sequence[str], options: TableOptions) 
 
 
 def _best(file: SourceFile, fitting: Mapping[str, list[list[str]]], usual: str) -> str:
-    """The delimiter, of those by which the first rows have as many fields as there are columns."""
+    """The delimiter, among those that split the first rows into the right number of fields."""
     if usual == "\t" and usual in fitting:
-        return usual  # a tab is no accident
+        return usual  # a tab is deliberate
     # commas and semicolons of sentences are followed by a space
     clean = [
         delimiter
@@ -102,7 +102,7 @@ def _best(file: SourceFile, fitting: Mapping[str, list[list[str]]], usual: str) 
     if len(fitting[clean[0]]) >= _ENOUGH_ROWS:
         first, second = (DELIMITER_NAMES[delimiter] for delimiter in clean[:2])
         raise InputError(
-            f"{file.path}: by the {first} and by the {second} alike its first rows have "
+            f"{file.path}: split by {first} or by {second}, its first rows have "
             f"{len(fitting[clean[0]][0])} fields, as in data.columns; set data.delimiter={first} "
             f"or data.delimiter={second}"
         )
@@ -110,7 +110,7 @@ def _best(file: SourceFile, fitting: Mapping[str, list[list[str]]], usual: str) 
 
 
 def _sample(file: SourceFile, encoding: str) -> tuple[list[str], bool]:
-    """The first lines, and whether these are all."""
+    """The first lines, and whether that is the whole file."""
     lines: list[str] = []
     size = 0
     for line in text_lines(file, encoding, keep_returns=True):
@@ -124,7 +124,7 @@ def _sample(file: SourceFile, encoding: str) -> tuple[list[str], bool]:
 def _first_rows(
     lines: Sequence[str], delimiter: str, options: TableOptions, count: int
 ) -> tuple[list[list[str]], str]:
-    """Up to `count` rows that are not blank, and what was wrong with the next one."""
+    """Up to `count` non-blank rows, and what was wrong with the next one."""
     rows: list[list[str]] = []
     try:
         for row in rows_in(lines, delimiter, options):
@@ -158,10 +158,10 @@ def _by_header(
 def _fitting_rows(
     lines: Sequence[str], whole: bool, width: int, delimiter: str, options: TableOptions
 ) -> list[list[str]]:
-    """The first rows, where each has `width` fields; else none."""
+    """The first rows, if each has `width` fields; else none."""
     rows, problem = _first_rows(lines, delimiter, options, _SAMPLE_ROWS)
     if problem and (whole or "end of data" not in problem):
         return []
     if not whole and not problem and 1 < len(rows) < _SAMPLE_ROWS:
-        rows = rows[:-1]  # the last one may go on
+        rows = rows[:-1]  # the last one may continue
     return rows if all(len(row) == width for row in rows) else []

@@ -1,4 +1,4 @@
-"""The documents of a CoNLL file, each known by what its first sentence says."""
+"""The documents of a CoNLL file, each identified by its first sentence."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,7 +7,7 @@ from nightloom.data.formats.sentences import Sentences
 from nightloom.errors import InputError
 
 DOCUMENT = "document"
-"""What the group of CoNLL files is called."""
+"""The name of the group column for CoNLL files."""
 
 
 def with_documents(
@@ -15,16 +15,16 @@ def with_documents(
 ) -> Iterator[Sentences]:
     """Yield batches whose sentences have their document as their group.
 
-    `starts` are the lines at which documents start, as far as the file is read; what stands before
-    the first is a document too. One is called by its first sentence, which stays the same where
-    others come or go. Raises InputError where the file has none.
+    `starts` are the lines at which documents start, as far as the file is read; anything before the
+    first is a document too. A document is named after its first sentence, which stays the same when
+    others are added or removed. Raises InputError if the file has none.
     """
     at, name = -1, ""
     for batch in batches:
         if not starts:
             raise InputError(
                 f"{file.path}: data.group=document: no -DOCSTART- line and no comment '# newdoc' "
-                "says where a document starts; leave it out to cut by sentence"
+                "marks where a document starts; leave it out to split by sentence"
             )
         for tokens, line in zip(batch.tokens, batch.starts, strict=True):
             begun = at

@@ -1,4 +1,4 @@
-"""Local source files: what is in them (digest), that they stay so, their lines of text."""
+"""Local source files: their digests, checks that they do not change, their lines of text."""
 
 import contextlib
 import gzip
@@ -22,9 +22,9 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a source: the split it gives, its path, its format and whether it is gzipped.
+    """One file of a source: its split, path and format, and whether it is gzipped.
 
-    Where a split has several files, this is the first one, and `more` are the others.
+    If a split has several files, this is the first one, and `more` are the others.
     """
 
     split: str
@@ -35,12 +35,12 @@ class SourceFile:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder, as messages show it."""
+        """The file's name without its folder, for messages."""
         return self.path.name
 
     @property
     def parts(self) -> tuple["SourceFile", ...]:
-        """The files of the split, each by itself, in the order in which they are read."""
+        """The files of the split as separate objects, in reading order."""
         return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
 
 
@@ -77,7 +77,7 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
 
 
 def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
-    """The same, with the names of the files."""
+    """The same, with file names."""
     names = [part.name for file in files.values() for part in file.parts]
     described = [
         {"name": name, **one} for name, one in zip(names, files_identity(files), strict=True)
@@ -86,13 +86,13 @@ def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
 
 
 def without_names(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Files as they identify a source, from what is told of them."""
+    """The identity of files, from their descriptions."""
     told = ("split", "format", "bytes", "sha256", "columns")
     return [{name: one[name] for name in told if name in one} for one in described]
 
 
 class Unchanged:
-    """Watches that files stay what they were from the first look to the last."""
+    """Checks that files do not change while they are read."""
 
     def __init__(self, files: Mapping[str, SourceFile]) -> None:
         paths = [part.path for file in files.values() for part in file.parts]
@@ -110,7 +110,7 @@ class Unchanged:
         """Raise RunError if a file was written to, moved or removed since."""
         for path, before in self._before.items():
             if self._look(path) != before:
-                raise RunError(f"{path} changed while it was read; run again once it is complete")
+                raise RunError(f"{path} changed while being read; run again once it is complete")
 
 
 def text_lines(
@@ -118,8 +118,8 @@ def text_lines(
 ) -> Iterator[str]:
     r"""Yield the lines of a text file with their ends, a byte order mark removed.
 
-    With `keep_returns`, `\r` and `\r\n` end lines too and are kept (what Python's csv needs); with
-    `newline` None, and where no `\n` is, they end lines and become `\n`. Raises InputError for
+    With `keep_returns`, `\r` and `\r\n` also end lines and are kept (as Python's csv needs); with
+    `newline` None, or without any `\n`, they end lines and become `\n`. Raises InputError for
     another encoding, NUL bytes and broken gzip.
     """
     count = [0]
@@ -135,9 +135,9 @@ def text_lines(
 
 
 def text_chunks(file: SourceFile, encoding: str, *, size: int = 1 << 16) -> Iterator[str]:
-    r"""Yield a text file in pieces of `size` characters; ends of lines become `\n`.
+    r"""Yield a text file in chunks of `size` characters; line ends become `\n`.
 
-    Raises InputError as `text_lines` does.
+    Raises InputError like `text_lines`.
     """
     count = [0]
     first = True
@@ -160,7 +160,7 @@ def _holds_nul(place: str, encoding: str) -> InputError:
 
 @contextlib.contextmanager
 def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterator[None]:
-    """Turn what goes wrong in reading into an InputError; `count` holds the lines read so far."""
+    """Turn reading errors into InputErrors; `count` holds the number of lines read so far."""
     try:
         yield
     except UnicodeError as error:
@@ -174,7 +174,7 @@ def _problems_told(file: SourceFile, encoding: str, count: list[int]) -> Iterato
 
 
 def _line_end(file: SourceFile) -> str | None:
-    r"""What ends the lines of a file, as `open` takes it: `\n`, or any where there is only `\r`."""
+    r"""The line ending of a file, for `open`: `\n`, or any if there is only `\r`."""
     with open_bytes(file) as stream:
         start = stream.read(_START)
     return None if b"\r" in start and b"\n" not in start else "\n"
@@ -191,9 +191,9 @@ def _open(file: SourceFile, encoding: str, newline: str | None) -> IO[str]:
 
 
 def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after: int) -> str:
-    """What cannot be decoded, and where; in encodings whose lines cannot be told, only roughly."""
+    """What cannot be decoded, and where; approximate in encodings with unknown line ends."""
     if not encoding.lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
-        # Compressed data may be broken further on, where the reader did not come to.
+        # Compressed data may be broken further on, beyond where the reader got.
         with contextlib.suppress(OSError, EOFError, zlib.error), open_bytes(file) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
@@ -206,7 +206,7 @@ def _undecodable(file: SourceFile, encoding: str, error: UnicodeError, *, after:
                     )
     reason = getattr(error, "reason", str(error))
     return (
-        f"{file.path}:{after + 1}: expected {encoding}, got bytes that are not ({shown(reason)}); "
+        f"{file.path}:{after + 1}: expected {encoding}, got other bytes ({shown(reason)}); "
         "set data.encoding (utf-8?)"
     )
 

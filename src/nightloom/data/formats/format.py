@@ -1,4 +1,4 @@
-"""What a format of files is: one record, in the module that reads it."""
+"""A file format: one record, in the module that reads it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Records:
-    """A batch of rows: their values, a tuple a row, and the line or row of each."""
+    """A batch of rows: a tuple of values per row, and the line or row number of each."""
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -21,21 +21,21 @@ class Records:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A format: the endings of its files, by what is read from them, and how tables are read."""
+    """A format: its file extensions by content, and how tables are read."""
 
     name: str
     texts: tuple[str, ...] = ()
-    """Endings of files of labelled texts."""
+    """Extensions of files of labelled texts."""
     sentences: tuple[str, ...] = ()
-    """Endings of files of tagged sentences."""
+    """Extensions of files of tagged sentences."""
     is_text: bool = True
-    """Whether it is text, which has an encoding and may be gzipped."""
+    """Whether it is text, with an encoding and possibly gzipped."""
     has_fields: bool = False
-    """Whether quotes and a delimiter make the fields, and a header may be missing."""
+    """Whether fields are delimited and quoted, and a header may be missing."""
     records: Callable[..., Iterator[Records]] | None = None
-    """Yields the values of columns, as `nightloom.data.formats.tables.read_records` says."""
+    """Yields the values of columns, see `nightloom.data.formats.tables.read_records`."""
     batches: "Callable[[SourceFile, Sequence[str]], Iterator[pa.RecordBatch]] | None" = None
-    """Yields columns as Arrow, of formats that have types."""
+    """Yields columns as Arrow, for typed formats."""
     schema: "Callable[[SourceFile], pa.Schema] | None" = None
     """The columns of such a file."""
 

@@ -1,6 +1,6 @@
-"""When a row is from: the values of a column of times, in whatever form a source has them.
+"""The time of a row: the values of a time column, in any form.
 
-An instant is a number of microseconds since 1970 in UTC. Times without a zone are taken as UTC.
+An instant is a number of microseconds since 1970 in UTC. Times without a zone are UTC.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 UNDATED = -(2**63)
-"""What stands for the time of a row that has none: it is older than all others."""
+"""The instant of a row without a time, older than all others."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NONE = frozenset(("", "nan", "nat", "null", "none", "n/a", "na", "<na>"))
 _SECONDS = 10**11
-"""Numbers from here on are no seconds but milliseconds, a thousand times as far microseconds, then
-nanoseconds."""
+"""Numbers from here on are milliseconds instead of seconds; from a thousand times that,
+microseconds, then nanoseconds."""
 FORMS = (
     "a date such as 2026-11-26, 2026-11-26T08:30:00+01:00 or Thu, 26 Nov 2026 08:30:00 GMT, or "
     "seconds, milliseconds, microseconds or nanoseconds since 1970"
@@ -30,7 +30,7 @@ FORMS = (
 
 
 def instant(value: Any) -> int:
-    """The instant that a value tells, UNDATED where it is missing; raises ValueError for others."""
+    """The instant of a value, UNDATED if missing; raises ValueError for other values."""
     if value is None or value != value:
         return UNDATED
     if isinstance(value, str):
@@ -45,14 +45,14 @@ def instant(value: Any) -> int:
 
 
 def of_datetime(moment: datetime) -> int:
-    """The instant of a point in time, which is UTC where it has no zone."""
+    """The instant of a datetime, in UTC if it has no zone."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def told(at: int) -> str:
-    """An instant in ISO 8601, as short as it may be."""
+    """An instant in ISO 8601, as short as possible."""
     moment = _EPOCH + at * _MICROSECOND
     if not at % (86_400 * 10**6):
         return f"{moment:%Y-%m-%d}"
@@ -93,9 +93,9 @@ def _of_number(number: float) -> int:
 
 
 def instants(values: Iterable[Any], column: str, place_of: Callable[[int], str]) -> list[int]:
-    """The instants of some rows; `place_of` tells where the row of that position is.
+    """The instants of some rows; `place_of` describes where the row at a position is.
 
-    Raises InputError with place and value for what is no time.
+    Raises InputError with place and value for anything that is not a time.
     """
     found = []
     for at, value in enumerate(values):
@@ -104,14 +104,14 @@ def instants(values: Iterable[Any], column: str, place_of: Callable[[int], str])
         except (ValueError, OverflowError):
             raise InputError(
                 f"{place_of(at)}: {quoted(column, 40)} must hold {FORMS}, got "
-                f"{type(value).__name__} {shown(str(value), 40)}; mend it, leave it empty, or name "
+                f"{type(value).__name__} {shown(str(value), 40)}; fix it, leave it empty, or name "
                 "another column in data.time"
             ) from None
     return found
 
 
 def instants_of_array(array: "pa.Array", column: str, place_of: Callable[[int], str]) -> list[int]:
-    """The instants of an Arrow column; raises InputError as `instants` does."""
+    """The instants of an Arrow column; raises InputError like `instants`."""
     import pyarrow as pa
 
     if not pa.types.is_timestamp(array.type):

@@ -1,4 +1,4 @@
-"""JSON files as objects, one after the other: one on each line, or all in one array."""
+"""JSON files as a sequence of objects: one per line, or all in one array."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ _LARGEST = 64 << 20
 
 
 def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each object of a JSON file, and the line at which it stands.
+    """Yield each object of a JSON file, with its line number.
 
-    One object on each line, blank lines are passed over; in a file `.json` also one array of
-    objects. Raises InputError with file, line and value for anything else.
+    One object per line, blank lines are skipped; in a `.json` file also one array of objects.
+    Raises InputError with file, line and value for anything else.
     """
     if file.format == "json" and _is_array(file, encoding):
         found = _of_array(file, encoding)
@@ -50,7 +50,7 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
                 f"{file.path}:{number}: {_expected(file)}, got: {shown(line.strip())} ({reason}); "
-                "mend the line"
+                "fix the line"
             ) from error
 
 
@@ -62,7 +62,7 @@ def _is_array(file: SourceFile, encoding: str) -> bool:
 
 
 def _of_array(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
-    """The values of an array, read piece by piece: what is held is one value and a piece."""
+    """The values of an array, read in chunks: memory holds one value and a chunk."""
     text = _Text(file, encoding)
     text.take("[")
     if text.peek() == "]":
@@ -79,18 +79,18 @@ def _of_array(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
 
 
 class _Text:
-    """The text of a file, of which only what was not yet used is held."""
+    """The text of a file, of which only the unconsumed part is in memory."""
 
     def __init__(self, file: SourceFile, encoding: str) -> None:
         self._file = file
         self._chunks = text_chunks(file, encoding)
         self._held = ""
         self._at = self._counted = 0
-        self._line = 1  # of the character at `_counted`
+        self._line = 1  # line of the character at `_counted`
         self._decoder = json.JSONDecoder()
 
     def _more(self, size: int) -> bool:
-        """Read on, at least `size` characters where there are so many."""
+        """Read on, at least `size` characters if there are that many."""
         parts = []
         while size > 0 and (chunk := next(self._chunks, "")):
             parts.append(chunk)
@@ -101,7 +101,7 @@ class _Text:
         return bool(parts)
 
     def peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """The next non-blank character; empty at the end."""
         while True:
             while self._at < len(self._held) and self._held[self._at] in _BLANKS:
                 self._at += 1
@@ -111,13 +111,13 @@ class _Text:
                 return ""
 
     def take(self, character: str) -> None:
-        """Pass over the next character, which has to be this one."""
+        """Skip the next character, which must be this one."""
         if self.peek() != character:
             raise self.problem(f"'{character}'")
         self._at += 1
 
     def value(self) -> tuple[int, Any]:
-        """The next value, and the line at which it stands."""
+        """The next value, with its line number."""
         if self.peek() not in ("{", "["):
             raise self.problem("a JSON object")
         while True:
@@ -142,7 +142,7 @@ class _Text:
         rest = self._held[self._at : self._at + 100].strip()
         got = shown(rest) if rest else "the end of the file"
         return InputError(
-            f"{self._file.path}:{line}: expected {expected}, got: {got}; mend the array, or write "
+            f"{self._file.path}:{line}: expected {expected}, got: {got}; fix the array, or write "
             "one object on each line"
         )
 
@@ -150,7 +150,7 @@ class _Text:
 def records(
     file: SourceFile, wanted: Sequence[str], options: Any, *, label: str | None, tally: Any
 ) -> Iterator[Records]:
-    """Yield the values of keys, which each object has to have."""
+    """Yield the values of keys, which each object must have."""
     del tally
 
     def values() -> Iterator[tuple[int, list[Any]]]:

@@ -1,12 +1,12 @@
-"""What the readers of a source have to say about it."""
+"""The readers' remarks on a source."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Notes:
-    """What was read how (`lines`), what was taken for what in each split (`read_as`), and what
-    someone should look at."""
+    """How files were read (`lines`), the role of columns in each split (`read_as`), and
+    warnings."""
 
     lines: list[str] = field(default_factory=list)
     read_as: dict[str, str] = field(default_factory=dict)
@@ -15,7 +15,7 @@ class Notes:
     _roles: dict[str, object] = field(default_factory=dict)
 
     def say(self, split: str, name: str, said: str, roles: object) -> None:
-        """Say what was taken for what in a file; of several with equal `roles`, once."""
+        """Report the role of a file's columns; for several with equal `roles`, once."""
         if self._roles.setdefault(split, roles) != roles:
             split = f"{split} ({name})"
         self.read_as.setdefault(split, f"{name}: {said}")

@@ -1,4 +1,4 @@
-"""Parquet files: their columns, class names that are kept in them, and their rows as Arrow."""
+"""Parquet files: their columns, the class names stored in them, and their rows as Arrow."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ def _opened(file: SourceFile) -> Iterator[Any]:
 
 
 def schema(file: SourceFile) -> "pa.Schema":
-    """The columns of a file; raises InputError where it is no Parquet file."""
+    """The columns of a file; raises InputError if it is not a Parquet file."""
     with _opened(file) as table:
         return table.schema_arrow
 
@@ -46,7 +46,7 @@ def batches(file: SourceFile, wanted: Sequence[str]) -> "Iterator[pa.RecordBatch
 def records(
     file: SourceFile, wanted: Sequence[str], options: Any = None, *, label: str | None, tally: Any
 ) -> Iterator[Records]:
-    """Yield the values of columns, each as Arrow has it in Python."""
+    """Yield the values of columns, as Arrow converts them to Python."""
     del options, tally
     expect(file, wanted, label=label)
     start = 0
@@ -58,7 +58,7 @@ def records(
 
 
 def expect(file: SourceFile, wanted: Sequence[str], *, label: str | None) -> None:
-    """Raise InputError unless the file has the columns, of which `label` holds labels."""
+    """Raise InputError unless the file has the columns; `label` is the one with labels."""
     names = schema(file).names
     for name in wanted:
         if name not in names:
@@ -67,7 +67,7 @@ def expect(file: SourceFile, wanted: Sequence[str], *, label: str | None) -> Non
 
 
 def class_names(described: "pa.Schema") -> dict[str, tuple[str, ...]]:
-    """Class names that `datasets` keeps in a file for columns of integers, or of lists of them."""
+    """Class names that `datasets` stored in a file for columns of integers, or lists of them."""
     found = {}
     try:
         held = json.loads((described.metadata or {}).get(b"huggingface", b"{}"))

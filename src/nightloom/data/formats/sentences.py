@@ -1,4 +1,4 @@
-"""Tagged sentences as readers hand them on."""
+"""Tagged sentences as returned by readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from nightloom.errors import InputError
 class Sentences:
     """A batch of sentences: words, tags, and the line or row at which each sentence starts.
 
-    `line_a_word` says whether each word has a line of its own; `lines` has the lines of the words
-    of sentences between whose words other lines stand, by the line of the first; `place` is the
-    path of the file, where a split may have several; `beside` is what else was asked for.
+    `line_a_word`: whether each word has its own line; `lines`: the lines of words in sentences
+    interrupted by other lines, by the line of the first; `place`: the path of the file, of which a
+    split may have several; `beside`: other requested columns.
     """
 
     line_a_word: bool
@@ -37,7 +37,7 @@ class Sentences:
         self.size += 16 * len(tokens)
 
     def only(self, kept: Sequence[int]) -> "Sentences":
-        """The sentences at some positions."""
+        """The sentences at these positions."""
         starts = [self.starts[at] for at in kept]
         return Sentences(
             self.line_a_word,
@@ -51,12 +51,12 @@ class Sentences:
 
     @property
     def numbers(self) -> list[int]:
-        """What rows call where they are."""
+        """The name of positions: line or row."""
         return self.starts
 
     @property
     def full(self) -> bool:
-        """Whether the batch is large enough to be handed on."""
+        """Whether the batch is large enough to be returned."""
         return len(self.tokens) >= ROWS_PER_BATCH or self.size >= BYTES_PER_BATCH
 
 
@@ -65,5 +65,5 @@ def check_pair(tokens: Sequence[str], tags: Sequence[object], place: str) -> Non
     if len(tokens) != len(tags):
         raise InputError(
             f"{place}: expected a tag for each token, got {len(tokens)} tokens and {len(tags)} "
-            "tags; mend the sentence (O for a word of no entity)"
+            "tags; fix the sentence (O for a word outside entities)"
         )

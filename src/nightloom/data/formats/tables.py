@@ -22,7 +22,7 @@ from nightloom.settings.spelling import quoted, shown
 class Rows:
     """A batch of rows: their texts, their labels as written, and the line or row of each.
 
-    `place` is the file's path, or source and split; `beside` what else was asked for.
+    `place` is the file's path, or source and split; `beside` has other requested columns.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Rows:
         self.numbers.append(number)
 
     def only(self, kept: Sequence[int]) -> "Rows":
-        """The rows at some positions."""
+        """The rows at these positions."""
         return Rows(
             [self.texts[at] for at in kept],
             [self.labels[at] for at in kept],
@@ -51,13 +51,13 @@ class Rows:
         )
 
     def place_of(self, at: int) -> str:
-        """Where the row at a position is, for a person."""
+        """Where the row at a position is, for messages."""
         return f"{self.place}:{self.numbers[at]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableColumns(TableOptions):
-    """What is read of a table: `text` columns joined by a space, the `label` column, and others."""
+    """The columns read from a table: `text` (joined by a space), `label`, and others."""
 
     text: tuple[str, ...]
     label: str
@@ -65,7 +65,7 @@ class TableColumns(TableOptions):
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """All that are read, each once, the text's first."""
+        """All columns read, each once, starting with the text's."""
         return tuple(dict.fromkeys((*self.text, self.label, *self.beside.names)))
 
 
@@ -79,9 +79,9 @@ def read_records(
 ) -> Iterator[Records]:
     """Yield the values of the `wanted` columns of any table file, some thousands of rows at a time.
 
-    In CSV and TSV values are strings, elsewhere what JSON or Arrow has. `label` is the one of the
-    columns that holds labels, where there is one. Of CSV and TSV, `tally` says what became of the
-    lines. Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
+    Values are strings in CSV and TSV, else what JSON or Arrow has. `label` is the column that holds
+    labels, if any. For CSV and TSV, `tally` accounts for the lines. Raises InputError with file,
+    line (in Parquet: row) and value for unreadable content.
     """
     read = FORMATS[file.format].records
     assert read is not None
@@ -93,7 +93,7 @@ def read_table(
 ) -> Iterator[Rows]:
     """Yield the labelled texts of a table file in order, some thousands at a time.
 
-    Raises InputError with file, line (in Parquet: row) and value for what cannot be read.
+    Raises InputError with file, line (in Parquet: row) and value for unreadable content.
     """
     rows = 0
     for batch in _rows(file, columns, tally):
@@ -162,7 +162,7 @@ def rows_of_batches(
 
 
 def texts_of(found: Records, columns: Sequence[str], path: str) -> list[str]:
-    """The text of each row: its first columns, which are called `columns`, joined by a space.
+    """The text of each row: its first columns, named `columns`, joined by a space.
 
     Raises InputError for a value that is neither a string nor missing.
     """
@@ -205,7 +205,7 @@ def label_as_text(value: Any, place: str, column: str) -> str:
         return str(int(value))
     raise InputError(
         f"{place}: {quoted(column, 40)} must be a string or an integer, "
-        f"got {type(value).__name__} {shown(str(value), 40)}; mend it, or name another column in "
+        f"got {type(value).__name__} {shown(str(value), 40)}; fix it, or name another column in "
         "data.label"
     )
 
@@ -220,7 +220,7 @@ def _rows_of_batch(batch: pa.RecordBatch, columns: TableColumns, *, place: str, 
             pa.types.is_string(value_type)
             or pa.types.is_large_string(value_type)
             or pa.types.is_string_view(value_type)
-            # one of several that is empty throughout, for which Parquet may know no type
+            # one of several that is entirely empty, for which Parquet may have no type
             or (len(columns.text) > 1 and pa.types.is_null(value_type))
         ):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Reader of rows with a list of words and a list of tags: JSONL, Parquet, and data sets of hubs."""
+"""Reader of rows with a list of words and a list of tags: JSONL, Parquet, hubs' data sets."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, meant, quoted, shown
 
 Row = tuple[str, int, Any, Any, Beside]
-"""Place, line or number of a row, its words and its tags, and what else was asked for."""
+"""Place, line or number of a row, its words and tags, and other requested columns."""
 
 
 @dataclass
 class TaggedRowReader:
     """Reader of the tagged rows of one source; all its splits have the same two columns.
 
-    `columns` names the column of the words and that of the tags; without it they are known by
-    their names. `names` are the tags that integers stand for, where the source has none of its own.
+    `columns` names the columns of words and tags; without it they are recognised by name. `names`
+    are the tags for integers, if the source has none of its own.
     """
 
     columns: tuple[str, ...] | None = None
@@ -42,7 +42,7 @@ class TaggedRowReader:
     def read(self, file: SourceFile) -> Iterator[Sentences]:
         """Yield the sentences of a JSONL or Parquet file in order, some thousands at a time.
 
-        Raises InputError with file, line or row, and value for what cannot be read.
+        Raises InputError with file, line or row, and value for unreadable content.
         """
         form, place = FORMATS[file.format], str(file.path)
         if form.schema and form.batches:
@@ -70,7 +70,7 @@ class TaggedRowReader:
     ) -> Iterator[Sentences]:
         """Yield the sentences of record batches whose columns are `present`.
 
-        `class_names` are the source's own names of the integers in a column.
+        `class_names` are the source's own names for a column's integers.
         """
         words, tags = self._columns(present, place, split)
         spelling = self._spelling(class_names.get(tags), tags, place)
@@ -89,7 +89,7 @@ class TaggedRowReader:
             yield place, number, value[names[0]], value[names[1]], beside
 
     def _columns(self, present: Sequence[str], place: str, split: str) -> tuple[str, str]:
-        """The columns of words and tags; chosen once, and said for every split."""
+        """The columns of words and tags; chosen once, reported for every split."""
         if self.chosen is None:
             self.chosen = self._choose(present, place)
         words, tags = self.chosen
@@ -125,7 +125,7 @@ class TaggedRowReader:
         return self.columns[word_at], self.columns[tag_at]
 
     def _spelling(self, own: tuple[str, ...] | None, column: str, place: str) -> TagSpelling:
-        """The tags' names: the source's own, under those that the user gives instead."""
+        """The tags' names: the source's own, or the user's instead."""
         given = self.names
         if own is None or (given is not None and set(given) == set(own)):
             given, own = own or given, None
@@ -204,7 +204,7 @@ def _check_words(words: Any, place: str, column: str) -> None:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(
             f"{place}: {quoted(column)} must be a list of strings, got {shown(str(words))}; "
-            "mend the row, or name the columns of words and tags in data.columns"
+            "fix the row, or name the columns of words and tags in data.columns"
         )
 
 
@@ -228,12 +228,12 @@ def _tag(mark: Any, spelling: TagSpelling, column: str, place: str) -> str:
     if isinstance(mark, bool) or not isinstance(mark, str | int):
         raise InputError(
             f"{place}: {quoted(column)} must be a list of strings, a tag for each word, got "
-            f"{shown(str(mark), 40)} in it; mend the row, or name another column in data.columns"
+            f"{shown(str(mark), 40)} in it; fix the row, or name another column in data.columns"
         )
     if isinstance(mark, int) and spelling.names is None:
         raise InputError(
-            f"{place}: {quoted(column)} must be a list of strings, got {mark}; where its integers "
-            "stand for tags, data.tag_names=O,B-PER,... gives their names in order, counted from 0"
+            f"{place}: {quoted(column)} must be a list of strings, got {mark}; if its integers "
+            "mean tags, data.tag_names=O,B-PER,... gives their names in order, counted from 0"
         )
     return spelling.read(mark, f"{place}: '{column}'")
 
@@ -242,7 +242,7 @@ def _no_column(place: str, name: str, present: Sequence[str]) -> InputError:
     hint = meant(name, present)
     return InputError(
         f"{place}: no key {quoted(name)}; expected words and tags, two lists of one length; there "
-        f"are: {listed(present)}{hint}; data.columns=WORDS,TAGS says which"
+        f"are: {listed(present)}{hint}; data.columns=WORDS,TAGS selects them"
     )
 
 
@@ -256,8 +256,8 @@ def read_sentences(
 ) -> Iterator[Sentences]:
     """Yield the sentences of a CoNLL, JSONL or Parquet file in order, some thousands at a time.
 
-    `lines` and `rows` are the readers of the source that the file belongs to. Raises InputError
-    with file, line and value for what cannot be read, and where there is no sentence.
+    `lines` and `rows` are the readers of the file's source. Raises InputError with file, line and
+    value for unreadable content, or if there are no sentences.
     """
     reader: ConllReader | TaggedRowReader
     if file.format == CONLL.name:
