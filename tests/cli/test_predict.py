@@ -308,7 +308,7 @@ def test_columns_that_differ_from_training(answers: Any) -> None:
     notes = [
         "note: blank.csv has no column subject, body, of which the training texts were made; "
         "reading its column text",
-        "note: blank lines of blank.csv (1) are no rows, as in training",
+        "note: blank lines of blank.csv (1) are not rows, as in training",
     ]
     assert texts(answers("blank lines", err="\n".join(notes))) == ["a", "", "b"]
     assert texts(answers("no header")) == ["S1 B1", "S2 B2"]
@@ -344,7 +344,7 @@ def test_several_inputs_one_after_the_other(answers: Any) -> None:
 def test_versions_that_do_not_tell_their_columns(answers: Any) -> None:
     assert texts(answers("an old version")) == ["S B"], "the parameters of its run tell them"
     note = (
-        "note: the model does not tell its columns of text; reading column text of text.csv, "
+        "note: the model does not name its text columns; reading column text of text.csv, "
         "--set data.text names others"
     )
     assert texts(answers("a version of others", err=note)) == ["only text", ""]

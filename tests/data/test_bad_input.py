@@ -195,7 +195,7 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "many labels",
         {"train.csv": "text,label\n" + "".join(f"a,{n}\n" for n in range(10_001))},
         {},
-        "more than 10000 different labels",
+        "more than 10000 distinct labels",
     ),
     ("no JSON", {"train.jsonl": '{"text": "a", "label": 1}\n{text'}, {}, "jsonl:2: expected one J"),
     (

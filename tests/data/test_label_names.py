@@ -50,7 +50,7 @@ def test_a_class_that_may_say_none(tmp_path: Path) -> None:
     facts = built(tmp_path, ["order", "refund", "none"] * 8)
     assert facts["label_names"] == ["none", "order", "refund"]
     (warning,) = facts["warnings"]
-    assert warning.startswith("label 'none' (8 rows) is taken for a class")
+    assert warning.startswith("label 'none' (8 rows) is read as a class")
     assert "data.missing_labels='[\"none\"]'" in warning
     without = built(tmp_path, ["order", "refund", "none"] * 8, missing_labels='["none"]')
     assert without["label_names"] == ["order", "refund"]

@@ -212,7 +212,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("not counted", "1 a B-X\n2 b O\n3 c O\n4 d O\n\nx e O\n", {}, "conll:6: expected a number"),
     ("bare types", "Mira PER\nrows O\n", {}, r"'PER' is not an entity tag.*data\.scheme=io"),
     ("a hash in a sentence", "Mira B-PER\n#rows\n", {}, "conll:2: expected 2 columns"),
-    ("an unknown name", "Mira B-PER\nrows O\n", {"tag_names": "O,B-LOC"}, "'B-PER' is not among d"),
+    ("an unknown name", "Mira B-PER\nrows O\n", {"tag_names": "O,B-LOC"}, "'B-PER' is not in d"),
     ("out of range", "Mira 2\nrows 0\n", {"tag_names": "O,B-LOC"}, "tag 2 is out of range.*0 to 1"),
 ]
 
@@ -309,7 +309,7 @@ def test_rows_with_numbers_need_names(kind: str, tmp_path: Path) -> None:
         read_rows(path, tag_names="O,B-PER,I-PER")
     path = rows(kind, tmp_path, tokens=WORDS, ner_tags=TAGS)
     assert read_rows(path, tag_names=NAMES)[0] == MIRA_AND_GRAZ
-    with pytest.raises(InputError, match=r"the tag 'B-PER' is not among data\.tag_names=O,B-LOC"):
+    with pytest.raises(InputError, match=r"the tag 'B-PER' is not in data\.tag_names=O,B-LOC"):
         read_rows(path, tag_names="O,B-LOC")
 
 

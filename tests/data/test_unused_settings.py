@@ -86,7 +86,7 @@ def test_entities_have_no_use_for_an_encoding_without_text(source: str, tmp_path
     ("settings", "message"),
     [
         ({"columns": "a,b,c"}, "names 3 columns|no key 'a'"),
-        ({"tag_names": "O,B-LOC"}, "'B-PER' is not among data.tag_names"),
+        ({"tag_names": "O,B-LOC"}, "'B-PER' is not in data.tag_names"),
         ({"scheme": "bilou", "invalid_tags": "refuse"}, "impossible in bilou"),
         ({"scheme": "io", "invalid_tags": "refuse"}, "B-PER is impossible in io"),
     ],
@@ -134,5 +134,5 @@ def test_types_that_are_nearly_one_are_told(tmp_path: Path) -> None:
     facts = build_dataset(EntityDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert (
         "types of entities that differ only in capitals: 'PER' (8 in train), 'per' (4 in train); "
-        "if they are one, mend the rows"
+        "if they are one, fix the rows"
     ) in facts["warnings"]

@@ -1,1 +1,1 @@
-"""Texts to be predicted on, from files as training reads them."""
+"""Texts for prediction, from files read as in training."""

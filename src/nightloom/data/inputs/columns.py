@@ -1,4 +1,4 @@
-"""Which columns of a file make the texts to be predicted on, and which one identifies a row."""
+"""The columns of a file that make the texts for prediction, and the one that identifies a row."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -21,13 +21,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How files are read: `text` are the columns that make a text, `options` those of a table.
+    """How files are read: `text` are the columns of a text, `options` those of a table.
 
-    With `chosen` somebody named these columns for this file; else they are those of the training
-    rows, and a file that has none of them may have a column `text`. `id` is a column that is
-    carried through, None where one called `id` is if there is any. `words` says that sentences
-    split into words are texts too. Not `known`: the version does not tell how its training rows
-    were read. `headless`: somebody said that this file has no header.
+    `chosen`: the user named these columns; else they are those of the training rows, and a file
+    that has none of them may have a column `text`. `id` is a column to carry through; None: one
+    called `id`, if any. `words`: sentences split into words are texts too. Not `known`: the version
+    does not say how its training rows were read. `headless`: the user said that there is no header.
     """
 
     text: tuple[str, ...] = (TEXT,)
@@ -40,7 +39,7 @@ class Reading:
 
 
 def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[str] | None]:
-    """The columns of a table and how it is read; None where it has neither columns nor rows."""
+    """The columns of a table and how it is read; None if it has neither columns nor rows."""
     if file.format == PARQUET:
         return reading, _parquet_columns(file)
     if file.format not in DELIMITED:
@@ -67,7 +66,7 @@ def _header(file: SourceFile, reading: Reading, options: TableOptions) -> list[s
         return next((row for row in rows_in(lines, dialect.delimiter, options) if row), [])
     except csv.Error as error:
         raise InputError(
-            f"{file.path}: the header cannot be read ({error}); mend its quotes, or set "
+            f"{file.path}: the header cannot be read ({error}); fix its quotes, or set "
             "data.quoted=false if quotes mean nothing in this file"
         ) from error
 
@@ -92,10 +91,9 @@ def _parquet_columns(file: SourceFile) -> Sequence[str]:
 def choose_columns(
     place: str, names: Sequence[str], reading: Reading, say: Say
 ) -> tuple[tuple[str, ...], str | None]:
-    """The columns that make the text, and the one that identifies a row, if any.
+    """The text columns, and the one that identifies a row, if any.
 
-    `say` takes a line where they are not those that were asked for. Raises InputError where one is
-    missing.
+    `say` gets a note if they are not the requested ones. Raises InputError if one is missing.
     """
     text = reading.text
     if not reading.chosen and not set(text) & set(names):
@@ -110,7 +108,7 @@ def choose_columns(
             text = (found,)
     if not reading.known and not reading.chosen and set(text) <= set(names):
         say(
-            f"note: the model does not tell its columns of text; reading column {listed(text)} of "
+            f"note: the model does not name its text columns; reading column {listed(text)} of "
             f"{place}, --set data.text names others"
         )
     for name in text:
@@ -119,11 +117,11 @@ def choose_columns(
             trained = reading.known and not reading.chosen and not reading.words
             training = ", of which the training texts were made" if trained else ""
             if reading.words:
-                hint += "; --format conll reads a word and its tag on each line"
+                hint += "; --format conll reads a word and its tag per line"
             raise InputError(
                 f"{place}: no column {quoted(name, 40)}{training}; the columns are: "
                 f"{listed(names)}{hint}; --set data.text=COLUMN,COLUMN names others, "
-                "--set data.columns=... all of a file without a header"
+                "--set data.columns=... names all in a file without a header"
             )
     id_name = reading.id or (ID if ID in names and ID not in text else None)
     if id_name is not None and id_name not in names:

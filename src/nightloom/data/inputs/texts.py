@@ -1,4 +1,4 @@
-"""Texts to be predicted on, from files as training reads them and from lines of text."""
+"""Texts for prediction, from files read as in training and from lines of text."""
 
 import json
 import re
@@ -27,7 +27,7 @@ TAGGED_ENDINGS = dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), CONLL)
 
 @dataclass(slots=True)
 class Given:
-    """Some texts in their order, what identifies each (empty where nothing does), and its place."""
+    """Some texts in order, with their ids (empty without any) and places."""
 
     texts: list[str]
     ids: list[Any] = field(default_factory=list)
@@ -35,11 +35,10 @@ class Given:
 
 
 def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
-    """The file at `path` in the format `form`; where that is None, in that of its name's ending.
+    """The file at `path` in the format `form`, or by default that of its extension.
 
-    `name` is what it was called, where it lies elsewhere. A name without a known ending is a file
-    of lines. Raises InputError where there is no such
-    file.
+    `name` is its original name, if it was copied. Without a known extension it is a file of lines.
+    Raises InputError if there is no such file.
     """
     given = shown(str(path), 300)
     if is_url(path):
@@ -61,7 +60,7 @@ def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
 
 
 def is_url(path: Path) -> bool:
-    """Whether a URL was given for a path."""
+    """Whether a path is a URL."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
@@ -69,18 +68,18 @@ def _nearby(path: Path) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
-        return "; name a file that is there in --input"
+        return "; name an existing file in --input"
     close = get_close_matches(path.name, names, n=1)
     if close:
         return f"; did you mean {shown(str(path.parent / close[0]), 300)}?"
-    return "; name a file that is there in --input"
+    return "; name an existing file in --input"
 
 
 def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     """Yield the texts of a file in order, some thousands at a time; a file may have none.
 
-    `say` takes a line where something is read otherwise than the model was trained. Raises
-    InputError with file, line and value for what cannot be read.
+    `say` gets a note if something is read differently from training. Raises InputError with file,
+    line and value for unreadable content.
     """
     if file.format != PARQUET:
         head = head_of(file.path, gzipped=file.gzipped)
@@ -111,8 +110,8 @@ def _sentences(file: SourceFile, reading: Reading) -> Iterator[Given]:
 
     if not reading.words:
         raise InputError(
-            f"{file.path} has a word a line, as models of entities read it; this model answers "
-            "texts: --format lines takes each line for one"
+            f"{file.path} has one word per line, for entity models; this model takes "
+            "texts: --format lines reads each line as one"
         )
     options = reading.options
     for batch in read_sentences(file, columns=options.names, encoding=options.encoding):
@@ -140,7 +139,7 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     for note in tally.notes(str(file.path)):
         say(f"note: {note}")
     if tally.blank and len(names) == 1:
-        say(f"note: blank lines of {file.path} ({tally.blank}) are no rows, as in training")
+        say(f"note: blank lines of {file.path} ({tally.blank}) are not rows, as in training")
 
 
 def _records(
@@ -149,7 +148,7 @@ def _records(
     if file.format in DELIMITED or file.format == PARQUET or reading.id or not id_name:
         yield from read_records(file, wanted, reading.options, tally=tally)
         return
-    # objects, some of which may lack an `id` that nobody asked for
+    # objects, some of which may lack an `id` that was not requested
     objects = read_objects(file, reading.options.encoding)
     while some := list(islice(objects, ROWS_PER_BATCH)):
         found = Records()
@@ -173,13 +172,13 @@ def _texts(
 
 
 def _joined(value: Any) -> Any:
-    """A sentence that was split into words as the text that the model was trained on."""
+    """A sentence split into words as a text like those of training."""
     words = isinstance(value, list) and all(isinstance(word, str) for word in value)
     return " ".join(value) if words else value
 
 
 def _strings(file: SourceFile, encoding: str) -> Iterable[Given] | None:
-    """A JSONL file of strings, one a line; None where its first line is something else."""
+    """A JSONL file of strings, one per line; None if its first line is something else."""
     lines = ((n, line) for n, line in enumerate(text_lines(file, encoding), 1) if line.strip())
     first = next(lines, (0, ""))[1]
     return _read_strings(file, encoding) if first.lstrip().startswith('"') else None
@@ -198,7 +197,7 @@ def _read_strings(file: SourceFile, encoding: str) -> Iterator[Given]:
         if not isinstance(value, str):
             raise InputError(
                 f"{place}: expected a JSON string as in the lines before, got "
-                f"{shown(line.strip())}; mend the line"
+                f"{shown(line.strip())}; fix the line"
             )
         given.texts.append(value)
         given.places.append(place)
@@ -209,6 +208,6 @@ def _read_strings(file: SourceFile, encoding: str) -> Iterator[Given]:
 
 
 def _check(given: Given) -> None:
-    """Refuse what is no character, as training does."""
+    """Refuse invalid characters, as in training."""
     for text, place in zip(given.texts, given.places, strict=True):
         check_text(text, place)

@@ -1,1 +1,1 @@
-"""What labels and tags look like, and which class or entity each means."""
+"""Spellings of labels and tags, and the class or entity each means."""

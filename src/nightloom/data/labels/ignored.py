@@ -1,3 +1,3 @@
-"""The label of a piece that has none: nothing is learnt from it, and nothing is counted."""
+"""The label of a piece without one: it is neither trained on nor scored."""
 
 IGNORED = -100

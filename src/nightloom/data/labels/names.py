@@ -1,4 +1,4 @@
-"""What labels look like: which are missing, which are the same number, which are nearly equal."""
+"""Spellings of labels: missing ones, equal numbers, nearly equal names."""
 
 import json
 import re
@@ -11,10 +11,10 @@ USUAL_MISSING = (
     *("nan", "NaN", "NAN", "-nan", "-NaN", "NULL", "null", "Null", "None", "NaT"),
     *("N/A", "n/a", "NA", "#N/A", "#NA", "<NA>", "#N/A N/A"),
 )
-"""What tools write where there is no value: those that pandas reads so, and two spellings more."""
+"""Markers of missing values: those of pandas, and two more spellings."""
 
 NO_LABEL = "-1"
-"""What stands for a missing label among integers that count names, as in GLUE."""
+"""The marker of a missing label among integers that index names, as in GLUE."""
 
 _MAYBE_MISSING = ("none", "na", "n.a.", "nil", "-", "--", "?", "missing")
 _NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))(?:\.0+)?")
@@ -22,15 +22,15 @@ _SHOWN = 10
 
 
 def missing_labels(given: Sequence[str] | None, names: Sequence[str] | None) -> frozenset[str]:
-    """The labels that stand for none: those `given`, else the usual ones; never one of `names`."""
+    """The labels that mean missing: those `given`, else the usual ones; never one of `names`."""
     found = set(USUAL_MISSING if given is None else given)
-    if names is not None:  # rows may hold integers that count them
+    if names is not None:  # rows may hold integers that index them
         found.add(NO_LABEL)
     return frozenset(found - set(names or ()))
 
 
 def as_integers(values: Sequence[str]) -> list[str] | None:
-    """The values as integers in digits (`1.0` is `1`), or None where one is none."""
+    """The values as integers in digits (`1.0` is `1`), or None if one is not an integer."""
     found = []
     for value in values:
         match = _NUMBER.fullmatch(value)
@@ -41,7 +41,7 @@ def as_integers(values: Sequence[str]) -> list[str] | None:
 
 
 def visible_part(label: str) -> str:
-    """A label without letters that cannot be seen, which is empty where there are no others."""
+    """A label without invisible characters; empty if it has no others."""
     letters = (letter for letter in label if unicodedata.category(letter) not in ("Cf", "Cc"))
     return "".join(letters).strip()
 
@@ -49,7 +49,7 @@ def visible_part(label: str) -> str:
 def near_equal(
     names: Sequence[str], rows: Sequence[int], *, what: str = "classes", unit: str = "rows"
 ) -> list[str]:
-    """Warnings of names that differ in what is easily overlooked; `rows` has how many each has."""
+    """Warnings about names with easily overlooked differences; `rows` has the rows of each."""
     alike: dict[str, list[int]] = {}
     for at, name in enumerate(names):
         alike.setdefault(_folded(name), []).append(at)
@@ -58,26 +58,26 @@ def near_equal(
     for found in groups[:_SHOWN]:
         told = ", ".join(f"{quoted(names[at])} ({rows[at]} {unit})" for at in found)
         how = _difference([names[at] for at in found])
-        warnings.append(f"{what} that differ only in {how}: {told}; if they are one, mend the rows")
+        warnings.append(f"{what} that differ only in {how}: {told}; if they are one, fix the rows")
     if len(groups) > _SHOWN:
         warnings.append(f"{len(groups) - _SHOWN} more groups of {what} are nearly equal")
     return warnings
 
 
 def alike(name: str, names: Iterable[str]) -> str:
-    """The first of the names that is nearly equal to `name` and not it; empty where none is."""
+    """The first of the names that is nearly but not exactly equal to `name`; else empty."""
     folded = _folded(name)
     return next((other for other in names if other != name and _folded(other) == folded), "")
 
 
 def maybe_missing(names: Sequence[str], rows: Sequence[int], missing: Sequence[str]) -> list[str]:
-    """Warnings of classes whose name may say that there is none.
+    """Warnings about classes whose name may mean a missing label.
 
-    `missing` stand for none as it is; the list that a warning gives to `data.missing_labels` holds
-    them as well, for it takes their place.
+    `missing` already do; the list that a warning suggests for `data.missing_labels` includes them,
+    because it replaces them.
     """
     return [
-        f"label {quoted(name)} ({count} rows) is taken for a class; where it stands for a missing "
+        f"label {quoted(name)} ({count} rows) is read as a class; if it means a missing "
         f"label: data.missing_labels='{json.dumps([name, *missing], ensure_ascii=False)}'"
         for name, count in zip(names, rows, strict=True)
         if name.lower() in _MAYBE_MISSING or name in USUAL_MISSING
@@ -92,7 +92,7 @@ def _folded(name: str) -> str:
 
 
 def _difference(names: Iterable[str]) -> str:
-    """In what nearly equal names differ: what keeps them apart when all else is made equal."""
+    """How nearly equal names differ: what remains when everything else is normalised."""
     found = list(names)
     steps: dict[str, Callable[[str], str]] = {
         "Unicode form": lambda name: unicodedata.normalize("NFC", name),

@@ -1,8 +1,8 @@
-"""How word tags mark entities: reading, writing and checking them, telling schemes apart.
+"""How word tags mark entities: reading, writing, checking and detecting schemes.
 
 A span is (type, start, end): words start to end - 1. IOB1 is Ramshaw and Marcus 1995, IOB2, IOE1
 and IOE2 Tjong Kim Sang and Veenstra 1999, BILOU Ratinov and Roth 2009. BIOES, BMES and BMEWO are
-BILOU in other letters: E- is read as L-, M- as I-, S- and W- as U-. IO marks types alone.
+BILOU in other letters: E- is read as L-, M- as I-, S- and W- as U-. IO marks only types.
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import lru_cache
 Span = tuple[str, int, int]
 
 SCHEMES = ("iob1", "iob2", "bilou", "ioe1", "ioe2")
-"""Schemes that tell neighbours of one type apart."""
+"""Schemes that separate adjacent entities of one type."""
 _TAG = re.compile(r"O|[BILUESMW]-\S+")
 _SPELLED = {"E": "L", "M": "I", "S": "U", "W": "U"}
 
@@ -35,8 +35,8 @@ def split_tag(tag: str) -> tuple[str, str]:
 def spans(tags: Sequence[str]) -> list[Span]:
     """The entities of one sentence in any of the schemes, read as the CoNLL scorer reads them.
 
-    A span starts at B or U, and at I or L that continues nothing of its type; it ends before the
-    next start or O, and after L or U. So every sequence of tags has a reading.
+    A span starts at B or U, and at an I or L that continues nothing of its type; it ends before the
+    next start or O, and after L or U. So every sequence of tags can be read.
     """
     found: list[Span] = []
     start, kind, is_open = 0, "", False
@@ -76,7 +76,7 @@ def tags_from_spans(found: Iterable[Span], length: int, scheme: str = "iob2") ->
 
 
 def impossible(tags: Sequence[str], scheme: str) -> list[tuple[int, str]]:
-    """Positions of one sentence that `scheme` does not allow, each with the reason."""
+    """Positions in a sentence that `scheme` does not allow, each with the reason."""
     if scheme == "bilou":
         return _impossible_bilou(tags)
     if scheme in ("ioe1", "ioe2"):
@@ -134,10 +134,10 @@ def _after(before: str) -> str:
 
 @dataclass(slots=True)
 class SchemeCount:
-    """What speaks for and against each scheme over many sentences."""
+    """Evidence for and against each scheme from many sentences."""
 
     entities: int = 0
-    """Words that are tagged."""
+    """Tagged words."""
     against_iob1: int = 0
     against_iob2: int = 0
     against_ioe1: int = 0
@@ -165,7 +165,7 @@ class SchemeCount:
 
     @property
     def scheme(self) -> str:
-        """The scheme that the tags speak for; iob2 where nothing tells them apart."""
+        """The scheme that fits the tags best; iob2 if undecided."""
         if self.last and not self.first_or_unit:
             return "ioe1" if self.against_ioe1 < self.against_ioe2 else "ioe2"
         if self.last or self.unit:

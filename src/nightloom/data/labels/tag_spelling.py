@@ -20,11 +20,10 @@ def looks_like_tag(raw: str) -> bool:
 
 
 class TagSpelling:
-    """Reader of single tags as one source spells them; what it reads is `O` or `B-PER`.
+    """Reader of single tags in one source's spelling; returns `O` or `B-PER`.
 
-    `names` are what integers stand for, counted from 0; tags that are no integers are then among
-    them. `bare` takes tags as types without a prefix (the scheme `io`). `names_setting` says where
-    the names come from.
+    `names` are the meanings of integers from 0; other tags must be among them. `bare` reads tags as
+    types without a prefix (the scheme `io`). `names_setting` says where the names come from.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class TagSpelling:
     ) -> None:
         self.names = None if names is None else tuple(names)
         self.known: dict[str | int, str] = {}
-        """Tags that were read, by how they stand in the source."""
+        """Tags read so far, by their spelling in the source."""
         self.bare = bare
         self._setting = names_setting
         self._type_first = False
@@ -52,7 +51,7 @@ class TagSpelling:
         return all(map(looks_like_tag, values))
 
     def see(self, values: Iterable[str]) -> None:
-        """See from some tags of the source whether the type stands first (`PER-B`)."""
+        """Detect from some tags of the source whether the type comes first (`PER-B`)."""
         tags = {value.strip() for value in values} - {*_OUTSIDE, ""}
         tags = {self.names[int(tag)] if self._is_number(tag) else tag for tag in tags}  # type: ignore[index]
         first = sum(_PREFIX.fullmatch(tag) is not None for tag in tags)
@@ -68,7 +67,7 @@ class TagSpelling:
         )
 
     def read(self, raw: str | int, place: str) -> str:
-        """The tag that `raw` spells; InputError, which begins with `place`, if it spells none."""
+        """The tag spelled `raw`; InputError, which begins with `place`, if it is not a tag."""
         found = self._read(raw, place)
         self.known[raw] = found
         return found
@@ -86,7 +85,7 @@ class TagSpelling:
         if tag in _OUTSIDE:
             return "O"
         if not tag:
-            raise InputError(f"{place}: the tag is empty; write O for a word of no entity")
+            raise InputError(f"{place}: the tag is empty; write O for a word outside entities")
         form = _SUFFIX if self._type_first else _PREFIX
         match = form.fullmatch(tag)
         if match is None:
@@ -100,7 +99,7 @@ class TagSpelling:
         names = self.names or ()
         given = f"{self._setting}={shown(','.join(names), 100)}"
         if not _NUMBER.fullmatch(tag):
-            raise InputError(f"{place}: the tag {quoted(tag, 40)} is not among {given}")
+            raise InputError(f"{place}: the tag {quoted(tag, 40)} is not in {given}")
         if not 0 <= int(tag) < len(names):
             raise InputError(
                 f"{place}: the tag {tag} is out of range; expected 0 to {len(names) - 1} for "
@@ -112,6 +111,6 @@ class TagSpelling:
     def _no_tag(tag: str, place: str) -> str:
         return (
             f"{place}: {quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, E-, "
-            "S-, M- or W- and a type (B-PER); data.columns says which column holds the tags, and "
-            "data.scheme=io takes types without a prefix"
+            "S-, M- or W- and a type (B-PER); data.columns selects the column of tags, and "
+            "data.scheme=io accepts types without a prefix"
         )

@@ -1,4 +1,4 @@
-"""Labels: from what stands in the rows to class numbers and names."""
+"""Labels: from values in rows to class numbers and names."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from nightloom.settings.spelling import listed, meant, quoted
 
 MOST_CLASSES = 10_000
 MISSING = -1
-"""The code of a label that is missing."""
+"""The code of a missing label."""
 
 
 class LabelVocabulary:
     """The distinct labels of a source in order of appearance, and where each was first seen.
 
-    `missing` are labels that stand for none, beside what is empty or cannot be seen; the attribute
-    holds those that were met.
+    `missing` are labels that mean missing, besides empty or invisible ones; the attribute holds
+    those encountered.
     """
 
     def __init__(self, missing: Collection[str] = ()) -> None:
@@ -29,10 +29,10 @@ class LabelVocabulary:
         self._codes: dict[str, int] = {}
 
     def encode(self, labels: Sequence[str], numbers: Sequence[int], path: str) -> np.ndarray:
-        """Codes (int32, [rows]) of a batch of labels, MISSING for none; space around is ignored.
+        """Codes (int32, [rows]) of labels, MISSING for none; surrounding space is ignored.
 
         `numbers` are the rows' line numbers in `path`. Raises InputError for more than
-        MOST_CLASSES different labels.
+        MOST_CLASSES distinct labels.
         """
         codes = self._codes
         try:
@@ -53,7 +53,7 @@ class LabelVocabulary:
         if value not in self._codes:
             if len(self.values) >= MOST_CLASSES:
                 raise InputError(
-                    f"{place}: more than {MOST_CLASSES} different labels, the last "
+                    f"{place}: more than {MOST_CLASSES} distinct labels, the last "
                     f"{quoted(value, 40)}; is data.label the right column?"
                 )
             self._codes[value] = len(self.values)
@@ -64,7 +64,7 @@ class LabelVocabulary:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedLabels:
-    """Class names in order, the class of each code of the vocabulary, and how that was decided."""
+    """Class names in order, the class of each vocabulary code, and how they were decided."""
 
     names: tuple[str, ...]
     class_of_code: np.ndarray
@@ -77,9 +77,8 @@ def resolve_labels(
     """Decide which class each label means, looking at the labels of all splits together.
 
     Without `names`, the sorted labels are the classes (integers by value, 1.0 being 1). With
-    `names`, labels are the names themselves, else integers counted from `base`; where that is not
-    given, a label 0 or a label n (of n names) settles it. Raises InputError where a label fits
-    neither.
+    `names`, labels are the names themselves, else integers counted from `base`; by default a label
+    0 or a label n (of n names) settles it. Raises InputError if a label fits neither.
     """
     values = vocabulary.values
     integers = as_integers(values)
@@ -130,7 +129,7 @@ def _unknown_label(
     strange = [i for i, value in enumerate(vocabulary.values) if value not in names]
     if base is not None and not strange:
         return InputError(
-            f"{vocabulary.places[0]}: data.label_base={base} is for integers, and the labels are "
+            f"{vocabulary.places[0]}: data.label_base={base} is for integers, but the labels are "
             "names of data.label_names; leave out data.label_base, or name a column of integers "
             "in data.label"
         )
@@ -138,6 +137,6 @@ def _unknown_label(
     value = vocabulary.values[code]
     hint = meant(value, names)
     return InputError(
-        f"{vocabulary.places[code]}: label {quoted(value, 40)} is not among "
+        f"{vocabulary.places[code]}: label {quoted(value, 40)} is not in "
         f"data.label_names ({listed(names)}){hint}"
     )
