@@ -37,7 +37,7 @@ def wrapped(inner: Exception, words: str = "I/O error") -> Exception:
             wrapped(OSError(errno.EMFILE, "many")),
             "no file handles are left; raise the limit (`ulimit -n`)",
         ),
-        (PermissionError(errno.EACCES, "no", "/x"), "permission denied (/x); give"),
+        (PermissionError(errno.EACCES, "no", "/x"), "permission denied (/x); grant"),
     ],
 )
 def test_named_with_a_way_out(error: Exception, words: str) -> None:

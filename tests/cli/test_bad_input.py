@@ -118,7 +118,7 @@ CASES: list[tuple[str, str]] = [
     (f"{RUN} data.source=nowhere.csv", "nowhere.csv"),
     (f"{RUN} data.source=smaple", "did you mean sample"),
     (f"{RUN} data.source=FULL", "did you mean full?"),
-    (f"{RUN} data.source=loose", "it is a link to none, which is not there"),
+    (f"{RUN} data.source=loose", "it is a link to none, which does not exist"),
     (f"{RUN} data.source=ftp://example.org/a.csv", "ftp: is not fetched: download the file"),
     (
         "run nightly --plan models=a",

@@ -58,7 +58,7 @@ def test_files_and_their_rows(tmp_path: Path) -> None:
     changed({"t.csv": rows(0, 3000)}, source="t.csv")
     assert changed({"t.csv": rows(0, 3200)}, source="t.csv") == "t.csv: 3,000 → 3,200 rows"
     assert changed({"u.csv": rows(1, 3200)}, source="u.csv") == (
-        "t.csv → u.csv: 3,200 rows as before, others"
+        "t.csv → u.csv: still 3,200 rows, but others"
     )
     days = {f"2026-11-{day:02}/p.csv": rows(50 * day, 50) for day in range(1, 30)}
     for name in ("t.csv", "u.csv"):

@@ -198,7 +198,7 @@ def test_splits_asked_for(values: dict[str, str], sizes: dict[str, int], tmp_pat
     [
         ({"test_split": "tset.csv"}, "data.test_split=tset.csv: no such file.*mean 'test.csv'"),
         ({"train_split": "nothing"}, "expected one of: test.csv, train.csv$"),
-        ({"test_split": "x", "valid_split": "x"}, "no such file .* or train for a part"),
+        ({"test_split": "x", "valid_split": "x"}, "no such file .* or train to cut"),
         ({"test_split": "test", "valid_split": "test.csv"}, "are both 'test.csv'"),
     ],
 )

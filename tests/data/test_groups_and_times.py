@@ -98,12 +98,12 @@ def test_rows_without_a_group_are_by_themselves_and_counted(tmp_path: Path) -> N
     found = sides(rows, tmp_path / "a", group="thread")
     assert len(found) == 400
     (line,) = facts_of(tmp_path / "a" / "out")["warnings"]
-    assert line.startswith("20 train rows are of no group")
+    assert line.startswith("20 train rows have no group")
     assert "d.jsonl:41" in line
 
 
 def test_too_few_groups(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'thread' has 2 different values.*at least 3"):
+    with pytest.raises(InputError, match=r"'thread' has 2 distinct values.*at least 3"):
         sides(threads(range(8)), tmp_path / "a", group="thread")
 
 
@@ -205,8 +205,7 @@ def test_undated_rows_are_older_than_all(tmp_path: Path) -> None:
     assert {found[row["text"]] for row in rows[150:160]} <= {"train", "valid"}
     (line,) = facts_of(tmp_path / "a" / "out")["warnings"]
     assert line == (
-        "10 train rows have no time and are taken for older than all others, the first at "
-        "d.jsonl:151"
+        "10 train rows have no time and count as older than all others, the first at d.jsonl:151"
     )
 
 

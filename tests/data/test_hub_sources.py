@@ -195,7 +195,7 @@ def test_tensorflow_datasets(tmp_path: Path) -> None:
             before=at,
         )
     assert wrong["error"] == "RunError"
-    assert f"{hub.url}/news.tar.gz sent something else than the file" in wrong["message"]
+    assert f"{hub.url}/news.tar.gz sent something other than the expected file" in wrong["message"]
     assert "a page about its quota" in wrong["message"]
     assert "TFDS_DATA_DIR" in wrong["message"]
     assert wrong["message"].endswith("or data.source=hf:fancyzhx/ag_news")

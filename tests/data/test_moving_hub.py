@@ -77,7 +77,7 @@ def test_a_new_commit_is_another_identity_and_an_unreached_hub_what_was_last_kno
     assert "hf:we/news: the Hugging Face hub cannot be reached" in gone["told"]
     assert "ago, commit 89abcdef" in gone["told"]
     assert pinned["told"] == ""
-    assert failing["code"] == 1 and "data.offline=fail takes nothing older" in failing["error"]
+    assert failing["code"] == 1 and "data.offline=fail allows nothing older" in failing["error"]
 
 
 def test_a_hub_that_was_never_reached_leaves_it_to_the_download(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_names_of_files_and_folders_tell_the_split(
 def test_patterns_that_match_nothing_that_is_read(tmp_path: Path) -> None:
     fill(tmp_path, {"a/x.xlsx": "", "b/1.csv": rows(0, 9), "b/2.jsonl": "{}", "c/test.csv": "x"})
     for pattern, words in (
-        ("z*/*.csv", r"no file of type .csv.* is matched; .* holds: a, b, c"),
-        ("none/*.csv", "no file is matched, for there is no folder .*none"),
+        ("z*/*.csv", r"no file of type .csv.* matches; .* holds: a, b, c"),
+        ("none/*.csv", "no file matches: there is no folder .*none"),
         ("a/*", r"none of 1 files is read \(x.xlsx: type .xlsx"),
         ("b/*", "files of different types for the train split"),
         ("c/*", "no training file among test.csv; say which in data.train_split"),

@@ -108,7 +108,7 @@ def test_a_part_that_is_not_cut_is_told(tmp_path: Path) -> None:
     lines = build_dataset(settings, tmp_path / "out")["warnings"]
     told = [line for line in lines if "fraction" in line]
     assert len(told) == 1
-    assert "data.valid_fraction=0.25 is not used, the source has its own valid split" in told[0]
+    assert "data.valid_fraction=0.25 is not used: the source has its own valid split" in told[0]
     settings = settings.model_copy(update={"valid_split": "train"})
     facts = build_dataset(settings, tmp_path / "other")
     assert not any("fraction" in line for line in facts["warnings"])

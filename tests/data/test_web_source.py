@@ -89,7 +89,7 @@ def test_a_server_that_is_away_leaves_what_was_last_known_or_fails(
     assert told.endswith("s ago")
     changed = settings(given.source, seed=5)
     assert build(changed, tmp_path / "two")["rows"], "the file lies in the home"
-    with pytest.raises(RunError, match="data.offline=fail takes nothing older"):
+    with pytest.raises(RunError, match="data.offline=fail allows nothing older"):
         source_identity(strict)
     web.pages["/other.csv"] = Page(status=503)
     with pytest.raises(RunError, match="503 Service Unavailable.*never reached before"):

@@ -101,7 +101,7 @@ TEXTS: list[tuple[str, Files, Values, str, Remedy]] = [
      r"leave out data.(label_base)", left_out),
     ("limit", {"train.csv": GOOD}, {"limit": 1}, r"expected at least (\d+)", given("limit")),
     ("too few to cut", {"train.csv": "text,label\na,a\nb,b\n"}, {},
-     r"give (test.\*) and (valid.\*) beside train",
+     r"give (test.\*) and (valid.\*) with train",
      mended(lambda files, _: {**files, "test.csv": GOOD, "valid.csv": GOOD})),
     ("no train", {"test.csv": GOOD}, {}, r"expected (train).\* of type \.(csv),",
      mended(lambda files, caught: {**files, f"{caught[1]}.{caught[2]}": GOOD})),
@@ -130,7 +130,7 @@ ENTITIES: list[tuple[str, Files, Values, str, Remedy]] = [
         "scheme": "iob2"},
      r"data.scheme=io\b", given()),
     ("too few to cut", {"train.txt": "the O\nold B-PER\n\n"}, {},
-     r"give (test.\*) and (valid.\*) beside train",
+     r"give (test.\*) and (valid.\*) with train",
      mended(lambda files, _: {**files, "test.txt": TAGS, "valid.txt": TAGS})),
     ("columns of the sample", {}, {"source": "sample", "columns": "word,ner"},
      r"leave (?:it|data.columns) out|leave it out", lambda files, values, _: [

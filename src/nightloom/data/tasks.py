@@ -1,4 +1,4 @@
-"""What differs by task on the way from a source to splits, found by its name."""
+"""The task-specific code between source and splits, looked up by name."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ from nightloom.plugins import load
 
 @by_declaration
 def examples_of(task: str) -> Any:
-    """What the rows of a task are: a class of `nightloom.data.splits.examples.Examples`."""
+    """A task's kind of rows: a subclass of `nightloom.data.splits.examples.Examples`."""
     return load(load("nightloom.records.task:TASKS")[task].rows)

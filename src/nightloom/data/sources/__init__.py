@@ -1,1 +1,1 @@
-"""Where rows come from: one file a kind of source, and which part of it is which split."""
+"""Sources of rows: one module per kind, and how their parts become splits."""

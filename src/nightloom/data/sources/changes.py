@@ -1,4 +1,4 @@
-"""What is new in a source of files, in a few words."""
+"""A short description of what is new in a source of files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from nightloom.data.formats.files import SourceFile, files_facts
 from nightloom.data.sources.opened import Files
 
 _NAMED = 3
-"""Changed files up to so many are named."""
+"""Up to this many changed files are named."""
 
 
 def told_change(found: Files, before: Sequence[Mapping[str, Any]]) -> str:
-    """`tickets.csv: 3,000 → 3,200 rows`, or `2 files of 31 new`; empty where it is neither.
+    """`tickets.csv: 3,000 → 3,200 rows`, or `2 files of 31 new`; empty if neither applies.
 
     `before` are the facts of the earlier files.
     """
@@ -48,7 +48,7 @@ def _files(count: int) -> str:
 
 
 def _one(before: Mapping[str, Any], now: Mapping[str, Any], part: SourceFile, found: Files) -> str:
-    """A file that is another: by its rows, where they are known of both, else by its bytes."""
+    """A changed file: its rows, if known for both versions, else its bytes."""
     old, new = before.get("name"), now["name"]
     name = new if old == new else f"{old} → {new}"
     rows = found.rows(part)
@@ -58,4 +58,4 @@ def _one(before: Mapping[str, Any], now: Mapping[str, Any], part: SourceFile, fo
 
 
 def _both(before: int, now: int, unit: str) -> str:
-    return f"{now:,} {unit} as before, others" if before == now else f"{before:,} → {now:,} {unit}"
+    return f"still {now:,} {unit}, but others" if before == now else f"{before:,} → {now:,} {unit}"

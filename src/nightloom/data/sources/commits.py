@@ -1,4 +1,4 @@
-"""Which commit a revision on the Hugging Face hub is now: asked for, else as it was last known."""
+"""The current commit of a revision on the Hugging Face hub, or the last known one."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SECONDS = 10.0
 
 
 def current_commit(name: str, revision: str | None) -> State:
-    """The commit (`id`) of a data set's revision (None: of its main branch)."""
+    """The commit (`id`) of a data set's revision (None: its main branch)."""
     return current(
         (name, revision, os.environ.get("HF_ENDPOINT", "")), lambda: _asked(name, revision)
     )
@@ -27,7 +27,7 @@ def _asked(name: str, revision: str | None) -> Mapping[str, Any] | None:
         found = HfApi().dataset_info(name, revision=revision, timeout=SECONDS)
     except HfHubHTTPError as error:
         if error.response.status_code < 500:
-            return None  # an answer: the download tells it in its words
+            return None  # an answer: the download reports it
         raise Passing(one_line(error)) from error
     except OfflineModeIsEnabled as error:
         raise Passing("HF_HUB_OFFLINE forbids the network") from error

@@ -1,7 +1,7 @@
-"""Files that were fetched from elsewhere: they lie in the home until `cache gc` removes them.
+"""Downloaded files, kept in the home until `cache gc` removes them.
 
-A folder a state of a source: it is there whole or not, and a source that cannot be reached is read
-from it.
+There is one folder per state of a source, complete or absent; a source that cannot be reached is
+read from it.
 """
 
 import os
@@ -19,12 +19,12 @@ from nightloom.home import Home
 
 
 def folder_of(key: Key, state: Mapping[str, Any]) -> Path:
-    """Where the files of this state of a source lie, or would."""
+    """The folder for the files of this state of a source."""
     return Home.current().fetched / digest_of({"source": list(key), "state": dict(state)})[:32]
 
 
 def find(key: Key, state: Mapping[str, Any] | None) -> Path | None:
-    """The folder with the files of a state, None where they were not fetched."""
+    """The folder with the files of a state, None if they were not downloaded."""
     if state is None:
         return None
     folder = folder_of(key, state)
@@ -36,7 +36,7 @@ def find(key: Key, state: Mapping[str, Any] | None) -> Path | None:
 
 @contextmanager
 def fetching() -> Iterator[Path]:
-    """An empty folder to fetch into, for `keep`; removed if it was not kept."""
+    """An empty folder to download into, for `keep`; removed if not kept."""
     folder = Home.current().fetched / f".{os.getpid()}-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
     try:
@@ -63,7 +63,7 @@ def keep_if_home(folder: Path, key: Key, state: Mapping[str, Any]) -> None:
 
 
 def keep(folder: Path, key: Key, state: Mapping[str, Any]) -> Path:
-    """Make what was fetched the files of a state, by one rename; return where they are."""
+    """Publish downloaded files as those of a state, by one rename; return their folder."""
     final = folder_of(key, state)
     try:
         folder.rename(final)

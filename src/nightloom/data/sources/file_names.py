@@ -1,4 +1,4 @@
-"""What the name of a file says: its format, its split, whether it is data at all."""
+"""What a file's name says: its format, its split, whether it is data at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ _NO_DATA_STEMS = set(
 
 
 def suffix_of(path: Path) -> tuple[str, str, bool]:
-    """Stem and ending of a file's name without `.gz`, and whether that is there."""
+    """Stem and extension of a file's name without `.gz`, and whether it had that."""
     gzipped = path.suffix.lower() == ".gz"
     inner = path.with_suffix("") if gzipped else path
     return inner.stem, inner.suffix.lower(), gzipped
@@ -42,7 +42,7 @@ def format_of(path: Path, formats: Mapping[str, str]) -> tuple[str, str]:
 
 
 def source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> SourceFile:
-    """Files of one type that are read as one split; raises InputError for several types."""
+    """Files of one type to be read as one split; raises InputError for several types."""
     first, *more = shards.paths
     kinds = {(format_of(path, formats)[0], suffix_of(path)[2]) for path in shards.paths}
     if len(kinds) > 1:
@@ -55,12 +55,12 @@ def source_file(split: str, shards: Shards, formats: Mapping[str, str]) -> Sourc
 
 
 def file_roles(path: Path) -> frozenset[str]:
-    """The splits that the name of a file speaks of."""
+    """The splits that a file's name mentions."""
     stem, suffix, _ = suffix_of(path)
     return roles_of(stem) or roles_of(suffix)
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether a file is none of the data: hidden, left by an editor or a job, or about the data."""
+    """Whether a file is not data: hidden, left by an editor or a job, or documentation."""
     stem = suffix_of(path)[0].lower()
     return path.name.startswith((".", "_", "~")) or stem in _NO_DATA_STEMS

@@ -1,4 +1,4 @@
-"""Files and folders of this machine."""
+"""Local files and folders."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ from nightloom.sources import Source
 
 
 def find(settings: DataSettings, report: Report | None = None) -> Files:
-    """The files that would be read; raises InputError as `look_into` and `refuse_unused` do."""
+    """The files that would be read; raises InputError like `look_into` and `refuse_unused`."""
     del report
     found = look_into(settings.source, ENDINGS[settings.task], settings.chosen_splits)
     refuse_unused(settings, {file.format for file in found.files.values()})
@@ -27,20 +27,20 @@ def find(settings: DataSettings, report: Report | None = None) -> Files:
 
 
 def counter(settings: DataSettings) -> Callable[[SourceFile], int | None]:
-    """Counts the rows of a file as these settings have it read."""
+    """Counts the rows of a file as read with these settings."""
     quoted = getattr(settings, "quoted", None) is not False
     return lambda file: rows_of(file, header=settings.columns is None, quoted=quoted)
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
-    """The content of the files, and what they lie beside."""
+    """The content of the files, and the names of unread ones."""
     found = find(settings)
     described = {"files": files_identity(found.files)}
     return {**described, "left_out": sorted(found.left_out)} if found.left_out else described
 
 
 def check(settings: DataSettings) -> None:
-    """Look at the first rows of each file as they will be read."""
+    """Check the first rows of each file."""
     found, reader = find(settings), examples_of(settings.task).reader(settings)
     for file in found.files.values():
         for part in file.parts:
@@ -49,7 +49,7 @@ def check(settings: DataSettings) -> None:
 
 
 def changed(settings: DataSettings, before: Mapping[str, Any]) -> str:
-    """Which files are new, and how many rows those have that are others by the same name."""
+    """Which files are new, and how many rows changed files have."""
     return told_change(find(settings), before.get("files", ()))
 
 

@@ -1,4 +1,4 @@
-"""The files of a local source: which are read, as which split, and which are not, and why."""
+"""The files of a local source: which are read as which split, and why others are not."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,10 +31,10 @@ def look_into(
 ) -> Files:
     """Find out which file of a local source is which split; a single file is `train`.
 
-    `formats` are the known types by their ending; `chosen` has the files that settings name for a
-    split. Files that are plainly parts of one are read in the order of their numbers, those of a
-    pattern or of daily folders in that of their paths. Raises InputError where the path is missing,
-    the type unknown, or two files claim one split.
+    `formats` are the known types by extension; `chosen` has the files that settings name for a
+    split. Files that are clearly parts of one are read in the order of their numbers, those of a
+    pattern or of daily folders in the order of their paths. Raises InputError if the path is
+    missing, the type unknown, or two files claim one split.
     """
     given = f"data.source={shown(source, 300)}"
     try:
@@ -52,13 +52,13 @@ def look_into(
         raise InputError(f"{given}: no such file or directory{_nearby(path)}")
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{given}: {reason}; expected a path that can be read") from error
+        raise InputError(f"{given}: {reason}; expected a readable path") from error
 
 
 def _nearby(path: Path) -> str:
-    """What may have been meant by a path that does not exist."""
+    """Advice for a path that does not exist."""
     if path.is_symlink():
-        return f": it is a link to {shown(str(path.readlink()), 300)}, which is not there; mend it"
+        return f": it is a link to {shown(str(path.readlink()), 300)}, which does not exist; fix it"
     if scheme := _URL.match(str(path)):
         return f"; {scheme[1]}: is not fetched: download the file, and give its path"
     if not path.parent.is_dir():
@@ -126,7 +126,7 @@ def _in_directory(directory: Path, formats: Mapping[str, str], chosen: Mapping[s
 
 
 def _of_folder(folder: Path, formats: Mapping[str, str], lost: dict[str, str]) -> Shards | None:
-    """The files of a folder, all of them parts of one split; those not read go to `lost`."""
+    """The files of a folder, all parts of one split; unread ones go to `lost`."""
     entries = [path for path in _entries(folder) if path.suffix.lower() not in NO_DATA]
     if not roles_of(folder.name):
         if any(format_of(path, formats)[0] not in ("", "json") for path in entries):
@@ -154,7 +154,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
-    """What to do where no file is train."""
+    """Advice if no file is train."""
     for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
         if any(
             format_of(path, formats)[0] and file_roles(path) == {"train"}

@@ -1,6 +1,6 @@
-"""Data sets of the Hugging Face hub, as Arrow record batches; Parquet only, no code of them is run.
+"""Data sets of the Hugging Face hub, as Arrow record batches; Parquet only, never their code.
 
-The library keeps its own cache, where `HF_HOME` says; a filled cache serves without a network.
+The library keeps its own cache in `HF_HOME`; a filled cache works without a network.
 """
 
 import os
@@ -33,7 +33,7 @@ _NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(:(?P<config>[^@:]+))?(@(?P<rev
 def parse_hf(source: str) -> tuple[str, str | None, str | None]:
     """Name, configuration and revision of `hf:NAME[:CONFIG][@REVISION]`.
 
-    Raises InputError where the source is not of that form.
+    Raises InputError if the source does not have that form.
     """
     match = _NAME.fullmatch(source.removeprefix(PREFIX))
     if match is None:
@@ -45,9 +45,9 @@ def parse_hf(source: str) -> tuple[str, str | None, str | None]:
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
-    """What is asked for, and the commit that it is now.
+    """The requested data set, and its current commit.
 
-    Raises RunError where the hub cannot be asked and `data.offline=fail`.
+    Raises RunError if the hub cannot be reached and `data.offline=fail`.
     """
     name, config, revision = parse_hf(settings.source)
     commit = _commit(settings)
@@ -57,7 +57,7 @@ def identity(settings: DataSettings) -> Mapping[str, Any]:
 
 
 def told(settings: DataSettings) -> str:
-    """That rows of an earlier commit may be used, where the hub cannot be asked."""
+    """A note that rows of an earlier commit may be used, if the hub cannot be reached."""
     commit = _commit(settings)
     return states.told(
         commit, source=settings.source, what=_HUB, was=f", commit {(_id(commit) or '')[:8]}"
@@ -76,10 +76,10 @@ def _id(commit: State) -> str | None:
 
 
 def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
-    """Download and open `hf:NAME[:CONFIG][@REVISION]`, Parquet data only; no code of it is run.
+    """Download and open `hf:NAME[:CONFIG][@REVISION]`, Parquet data only; its code is never run.
 
-    The facts hold the commit that the revision stands for. Raises InputError for a name,
-    configuration or revision that the hub does not have, RunError where it cannot be reached.
+    The facts contain the revision's commit. Raises InputError for a name, configuration or revision
+    that the hub does not have, RunError if it cannot be reached.
     """
     source = settings.source
     name, config, revision = parse_hf(source)
@@ -155,7 +155,7 @@ def _hf_problem(error: Exception, source: str, cache: Path) -> InputError | RunE
     ):
         return InputError(
             f"data.source={source}: {text}; expected hf:NAME[:CONFIG][@REVISION] of a data set "
-            "that exists, and HF_TOKEN in the environment where it is private"
+            "that exists, and HF_TOKEN in the environment if it is private"
         )
     if "scripts are no longer supported" in text:
         return InputError(

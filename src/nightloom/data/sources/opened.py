@@ -1,4 +1,4 @@
-"""A source, opened: its splits, each to be read once, and what is known of them."""
+"""An open source: its splits, each to be read once, and facts about them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,11 +24,11 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Generic[Batch]):
-    """The splits that a source has, as iterators to be run once in the order given.
+    """A source's splits, as iterators to be run once in the given order.
 
-    `places` says where each split is in errors (path of the first file, or source and split);
-    `label_names` are the source's own class names, whose labels are then integers from 0;
-    `warnings` are lines for a person, as are `notes`, which grow while the splits are read.
+    `places` names each split in errors (path of the first file, or source and split); `label_names`
+    are the source's own class names, whose labels are then integers from 0; `warnings` and `notes`
+    are lines for the user; notes are added while the splits are read.
     """
 
     splits: Mapping[str, Iterator[Batch]]
@@ -39,24 +39,24 @@ class Opened(Generic[Batch]):
     notes: Notes = field(default_factory=Notes)
     watch: Unchanged = field(default_factory=lambda: Unchanged({}))
     identity: Mapping[str, Any] | None = None
-    """What a key would hold for what was opened, without its kind; None where that is not known."""
+    """The identity of what was opened, without its kind; None if unknown."""
 
 
 class Reader(ABC, Generic[Batch]):
-    """The reader of one source; it remembers what it met in the files before."""
+    """The reader of one source; it remembers what it found in earlier files."""
 
     notes: Notes
 
     @abstractmethod
     def __init__(self, settings: Any) -> None:
-        """For a source that these settings of data name."""
+        """For the source in these data settings."""
 
     @abstractmethod
     def read(self, file: SourceFile) -> Iterator[Batch]:
         """Yield the rows of one file in order, some thousands at a time.
 
-        Raises InputError with file, line or row, and value for what cannot be read, and where
-        there is no row.
+        Raises InputError with file, line or row, and value for unreadable content, or if there are
+        no rows.
         """
 
     @abstractmethod
@@ -71,7 +71,7 @@ class Reader(ABC, Generic[Batch]):
     ) -> Iterator[Batch]:
         """Yield the rows of record batches whose columns are `present`.
 
-        `class_names` are the source's own names of the integers in a column.
+        `class_names` are the source's own names for a column's integers.
         """
 
     def read_split(self, file: SourceFile) -> Iterator[Batch]:
@@ -85,14 +85,14 @@ class Reader(ABC, Generic[Batch]):
         return None
 
     def names_in_tables(self, tables: "Tables", source: str) -> tuple[str, ...] | None:
-        """The class names that the tables have; raises InputError for a column that lacks."""
+        """The tables' class names; raises InputError for a missing column."""
         del tables, source
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """A source that has a table for each split: how to read it, and class names by column."""
+    """A source with a table per split: how to read it, and class names by column."""
 
     splits: Mapping[str, Callable[[], Iterator["pa.RecordBatch"]]]
     columns: tuple[str, ...]
@@ -102,7 +102,7 @@ class Tables:
     """Splits that are not read, and why."""
 
     def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
-        """The splits through the reader of a task; raises InputError for columns that lack."""
+        """The splits through a task's reader; raises InputError for missing columns."""
         label_names = reader.names_in_tables(self, source)
         places = {split: f"{source} ({split})" for split in self.splits}
         return Opened(
@@ -126,20 +126,20 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A source of files: that of each split (of several, the first knows the rest), and what was
-    left out, and why."""
+    """A source of files: one per split (with several, the first knows the rest), and what was left
+    out and why."""
 
     files: Mapping[str, SourceFile]
     left_out: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, Any] | None = None
-    """What a key holds for them, where that is not their content."""
+    """Their identity, if it is not their content."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What is told of the source beside its files."""
+    """Facts about the source other than its files."""
     rows: Callable[[SourceFile], int | None] = lambda file: None
-    """How many rows a file has, where that is quickly known."""
+    """A file's number of rows, if that is quickly known."""
 
     def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
-        """The splits through the reader of a task; the files are read later, and watched."""
+        """The splits through a task's reader; the files are read later, checked for changes."""
         del source
         watch = Unchanged(self.files)
         told = files_facts(self.files)
@@ -168,9 +168,9 @@ class Files:
 
 
 def open_source(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:
-    """Open the source that the settings name; hubs download here, files are read later.
+    """Open the source in the settings; hubs download here, files are read later.
 
-    Raises InputError and RunError as the source's reader does.
+    Raises InputError and RunError like the source's reader.
     """
     kind = source_named(settings.source)
     if kind.prefix and not kind.has_files:
@@ -186,10 +186,9 @@ def source_identity(settings: DataSettings) -> dict[str, Any]:
     """What a cache key must hold for the source: JSON that changes when its content does.
 
     For local files: split, format, size and SHA-256 of each file that would be read, not its name
-    or path; and the names of those left out, for they are told when the others are read.
-    For a hub: name, configuration and revision (of a moving one, such as none given, only what
-    was asked for). Raises InputError where files are missing, empty or claim the same split, and
-    for a setting that the source has no use for.
+    or path; and the names of those left out, because they are reported. For a hub: name,
+    configuration and revision. Raises InputError if files are missing, empty or claim the same
+    split, and for a setting that does not apply to the source.
     """
     kind = source_named(settings.source)
     if kind.prefix and not kind.has_files:
@@ -198,17 +197,17 @@ def source_identity(settings: DataSettings) -> dict[str, Any]:
 
 
 def check_source(settings: DataSettings) -> None:
-    """Look at the first rows of each local file as they will be read; hubs are not asked.
+    """Check the first rows of each local file; hubs are not contacted.
 
-    Raises InputError for what is found to be wrong with them, or with the settings.
+    Raises InputError for errors found in them, or in the settings.
     """
     source_named(settings.source).check(settings)
 
 
 def split_names(present: Sequence[str], source: str, chosen: Mapping[str, str]) -> Assigned:
-    """Map train, valid and test to the source's names; `chosen` are those that settings ask for.
+    """Map train, valid and test to the source's names; `chosen` are those set by the user.
 
-    Raises InputError where there is no train, and where two claim one split.
+    Raises InputError if there is no train, or if two claim one split.
     """
     parts = [Part(name, roles_of(name)) for name in present]
     found = assign(parts, chosen, source=f"data.source={source}", kind="split", strict=False)

@@ -1,4 +1,4 @@
-"""Files that a pattern matches, and folders of daily partitions: which are read, as which split."""
+"""Files matching a pattern, and folders of daily partitions: which are read as which split."""
 
 import glob
 import re
@@ -23,7 +23,7 @@ def is_pattern(source: str) -> bool:
 
 
 def is_partitioned(folder: Path, formats: Mapping[str, str]) -> bool:
-    """Whether a folder holds folders by day (or `name=value`) and no file of rows beside them."""
+    """Whether a folder holds folders by day (or `name=value`) and no data files next to them."""
     entries = [path for path in folder.iterdir() if not is_hidden(path)]
     folders = [path for path in entries if path.is_dir()]
     return (
@@ -46,8 +46,8 @@ def in_pattern(
 ) -> Files:
     """The files below `base` that `pattern` matches, in the order of their paths.
 
-    They are train, but for those that are a split by the name of the file or of a folder in it;
-    settings (`chosen`) take files of a split by a pattern as well. Raises InputError where none is
+    They are train, except those that are another split by the name of the file or of a folder in
+    the path; settings (`chosen`) can also select a split by a pattern. Raises InputError if none is
     read.
     """
     source = shown(str(base / pattern), 300)
@@ -83,10 +83,10 @@ def _nothing(base: Path, lost: Mapping[str, str], formats: Mapping[str, str]) ->
         name, why = next(iter(lost.items()))
         return f"none of {len(lost)} files is read ({shown(name, 100)}: {why})"
     if not base.is_dir():
-        return f"no file is matched, for there is no folder {shown(str(base), 300)}"
+        return f"no file matches: there is no folder {shown(str(base), 300)}"
     names = sorted(path.name for path in base.iterdir())
     return (
-        f"no file of type {', '.join(formats)} is matched; {shown(str(base), 300)} holds: "
+        f"no file of type {', '.join(formats)} matches; {shown(str(base), 300)} holds: "
         f"{listed(names)}"
     )
 
@@ -94,7 +94,7 @@ def _nothing(base: Path, lost: Mapping[str, str], formats: Mapping[str, str]) ->
 def _parts(
     paths: Sequence[Path], base: Path, chosen: Mapping[str, str]
 ) -> tuple[dict[str, Shards], list[Part]]:
-    """The files in groups: those of each pattern in settings, and the others by their roles."""
+    """The files in groups: those of each pattern in settings, and the others by role."""
     rest = {str(path.relative_to(base)): path for path in paths}
     shards: dict[str, Shards] = {}
     parts: list[Part] = []
@@ -115,12 +115,12 @@ def _parts(
 
 
 def _is_meant(name: str, asked: str) -> bool:
-    """Whether settings ask for a file: by its path, by a folder that it is in, or by a pattern."""
+    """Whether settings select a file: by its path, a folder, or a pattern."""
     return name == asked or fnmatch(name, asked) or name.startswith(f"{asked.rstrip('/')}/")
 
 
 def _roles(name: str) -> frozenset[str]:
-    """The splits that a path speaks of: the file's name, else the nearest folder's."""
+    """The splits that a path mentions: in the file's name, else the nearest folder's."""
     path = Path(name)
     for found in (file_roles(path), *(roles_of(folder.name) for folder in path.parents)):
         if found:

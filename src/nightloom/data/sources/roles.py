@@ -1,4 +1,4 @@
-"""Which part of a source (file, folder, split of a hub) is train, which valid, which test."""
+"""Which parts of a source (files, folders, a hub's splits) are train, valid and test."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, meant, quoted, shown
 
 EITHER = "eval"
-"""The role of what is called an evaluation: valid, or test where there is another valid."""
+"""The role of anything called evaluation: valid, or test if there is another valid."""
 _WORDS = {
     "train": ("train", "training", "trn"),
     "valid": ("valid", "validation", "val", "dev", "devel", "development", "testa"),
@@ -27,7 +27,7 @@ NO_ROLE = "its name says neither train, valid nor test"
 
 
 def roles_of(name: str) -> frozenset[str]:
-    """The roles that the words of a name speak of: `news_train.v2` is train, `trainers` is none."""
+    """The roles mentioned in a name: `news_train.v2` is train, `trainers` is none."""
     found: set[str] = set()
     for word in re.split("[^A-Za-z0-9]+", name):
         whole = _ROLE_OF.get(word.lower())
@@ -38,22 +38,22 @@ def roles_of(name: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a source, the roles that its name speaks of, and other names to ask for it by."""
+    """A part of a source, the roles its name mentions, and its other names."""
 
     name: str
     roles: frozenset[str]
     aliases: tuple[str, ...] = ()
     unreadable: str = ""
-    """Why it cannot be read; empty where it can."""
+    """Why it cannot be read; empty if it can."""
 
     def is_called(self, name: str) -> bool:
-        """Whether this is the part that `name` means, in capitals or not."""
+        """Whether `name` means this part, ignoring case."""
         return name.lower() in (known.lower() for known in (self.name, *self.aliases))
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The name of each split's part, and why the others were left out."""
+    """The name of each split's part, and why others were left out."""
 
     parts: Mapping[str, str]
     left_out: Mapping[str, str]
@@ -64,11 +64,11 @@ def assign(
 ) -> Assigned:
     """Decide which part is which split.
 
-    `chosen` is what the settings ask for (`data.SPLIT_split`): a part's name; for valid and test
-    also `train`, which leaves them to be cut from train. The others are seen from the names. With
-    `strict`, two parts for one split are refused; else one that is called just like the split wins.
-    `source` and `kind` (file, split) are for messages. Raises InputError where no part is train,
-    two claim one split, or the part for a split cannot be read.
+    `chosen` holds the settings (`data.SPLIT_split`): a part's name; for valid and test also
+    `train`, to cut them from train. The others are detected from the names. With `strict`, two
+    parts for one split are refused; else an exact name wins. `source` and `kind` (file, split) are
+    for messages. Raises InputError if no part is train, two claim one split, or the part for a
+    split cannot be read.
     """
     asked = {
         split: _asked(parts, split, name, source, kind)
@@ -115,7 +115,7 @@ def _asked(parts: Sequence[Part], split: str, name: str, source: str, kind: str)
     names = [part.name for part in parts]
     if found:
         raise InputError(f"{setting} may be {listed([p.name for p in found])}; give the whole name")
-    also = "" if split == "train" else ", or train for a part that is cut from it"
+    also = "" if split == "train" else ", or train to cut a part of it"
     raise InputError(
         f"{setting}: no such {kind} in {source}; expected one of: {listed(names)}{also}"
         f"{meant(name, names, 60)}"
@@ -140,7 +140,7 @@ def _seen(parts: Iterable[Part], split: str, source: str, kind: str, strict: boo
 def _check_readable(
     parts: Iterable[Part], found: Mapping[str, Part], chosen: Mapping[str, str], source: str
 ) -> None:
-    """Refuse to go on without a split that is there but cannot be read."""
+    """Refuse to continue without a split that exists but cannot be read."""
     for part in parts:
         for split in SPLITS:
             if part.unreadable and part.roles == {split} and split not in (*found, *chosen):
@@ -172,7 +172,7 @@ def _reason(part: Part, chosen: Mapping[str, str]) -> str:
 
 
 def left_out_warnings(left_out: Mapping[str, str], kind: str) -> list[str]:
-    """What was not read and why, as a line for a person."""
+    """What was not read and why, as a line for the user."""
     if not left_out:
         return []
     names: dict[str, list[str]] = {}
@@ -181,5 +181,5 @@ def left_out_warnings(left_out: Mapping[str, str], kind: str) -> list[str]:
     told = "; ".join(f"{listed(found)} ({reason})" for reason, found in names.items())
     return [
         f"{kind}s of the source that are not read: {told}; data.train_split, data.valid_split and "
-        "data.test_split take one by its name"
+        "data.test_split select one by name"
     ]

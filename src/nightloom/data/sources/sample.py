@@ -1,4 +1,4 @@
-"""The built-in sample: texts with labels, or sentences with tags, without a file or a network."""
+"""The built-in sample: texts with labels, or sentences with tags; no files, no network."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ NAME = "sample"
 
 
 def open_sample(settings: DataSettings, report: Report = SILENT) -> Opened[Any]:
-    """Open the sample; raises InputError for settings that ask for what it does not have."""
+    """Open the sample; raises InputError for settings that do not apply to it."""
     del report
     from nightloom.data.sources.sample_rows import ENTITY_ROWS, TEXT_ROWS
 
@@ -57,12 +57,12 @@ def _sentences(split: str, place: str) -> Iterator[Any]:
 
 
 def check(settings: DataSettings) -> None:
-    """Whether the sample has what the settings ask for."""
+    """Check that the settings apply to the sample."""
     open_sample(settings)
 
 
 def accepts(settings: Any) -> None:
-    """Refuse columns and names where the sample has its own."""
+    """Refuse columns and names, because the sample has its own."""
     for name in ("group", "time"):
         if (column := getattr(settings, name)) is not None:
             raise ValueError(

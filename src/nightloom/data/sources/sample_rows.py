@@ -1,9 +1,9 @@
-"""The built-in data: made-up news, always the same, for trying everything without a download.
+"""The built-in data: made-up news, always the same, to try everything without a download.
 
 A story is drawn from a small grammar over the word lists of its class, which overlap; some
-stories mix two classes, and some labels are wrong, as in real data. The tagged sentences use one
-list of names in several roles: a family name is a company too, a city a team; some are tagged
-wrong, as annotators do.
+stories mix two classes, and some labels are wrong, as in real data. The tagged sentences use the
+same names in several roles: a family name is also a company, a city a team; some tags are wrong,
+as annotators make mistakes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _WRONG_TAGS = 0.03
 
 
 class _Draw:
-    """Draws by `Random.random` alone, whose sequence is fixed for a seed on every Python."""
+    """Draws only with `Random.random`, whose sequence for a seed is fixed in every Python."""
 
     def __init__(self, seed: str) -> None:
         self._random = Random(seed)
@@ -34,7 +34,7 @@ class _Draw:
         return choices[int(self._random.random() * len(choices))]
 
     def often_first(self, choices: Sequence[str]) -> str:
-        """One of `choices`, those in front more often, as words are in language."""
+        """One of `choices`, earlier ones more often, like words in language."""
         return choices[int(self._random.random() ** 1.6 * len(choices))]
 
     def number(self, low: int, high: int) -> str:
@@ -156,7 +156,7 @@ def sample_sentences(split: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _tags(draw: _Draw, kind: str, words: int) -> list[str]:
-    """Tags of a name, now and then missed, of another type or without the last word."""
+    """Tags of a name, sometimes missing, of another type, or without the last word."""
     slip = draw.one(("missed", "type", "short")) if draw.chance(_WRONG_TAGS) else ""
     if slip == "missed":
         return ["O"] * words
@@ -167,7 +167,7 @@ def _tags(draw: _Draw, kind: str, words: int) -> list[str]:
 
 
 def _entity(draw: _Draw, slot: str) -> tuple[str, list[str]]:
-    """Type ('' for none) and words of a name for `slot`, ambiguous ones among them."""
+    """Type ('' for none) and words of a name for `slot`, some of them ambiguous."""
     if slot == "PER":
         given, family = draw.one(words.GIVEN_NAMES), draw.one(words.FAMILY_NAMES)
         shapes = ([given, family], [family], [given[0] + ".", family])

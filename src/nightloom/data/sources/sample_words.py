@@ -1,4 +1,4 @@
-"""The words of the made-up news: common English words and invented names, by kind and by class."""
+"""The words of the made-up news: common English words and invented names, by kind and class."""
 
 
 def _words(text: str) -> list[str]:
@@ -7,7 +7,7 @@ def _words(text: str) -> list[str]:
 
 CLASSES = ("World", "Sports", "Business", "Sci/Tech")
 
-# What each class talks about. A word that stands in two or three of the lists is no proof of any.
+# Topics of each class. A word in two or three of the lists is not conclusive.
 SUBJECTS: dict[str, str] = {
     "World": """
         minister president parliament army rebels envoy voters police government opposition

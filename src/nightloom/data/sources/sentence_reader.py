@@ -19,7 +19,7 @@ from nightloom.settings.spelling import shown
 
 
 class SentenceReader(Reader[Sentences]):
-    """Reader of tagged sentences: a word a line, or rows of words and tags; they share notes."""
+    """Reader of tagged sentences: one word per line, or rows of words and tags."""
 
     def __init__(self, settings: EntityDataSettings) -> None:
         self.notes = Notes()
@@ -35,7 +35,7 @@ class SentenceReader(Reader[Sentences]):
         self._rows = TaggedRowReader(*how, beside=BesideColumns(settings.group, settings.time))
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
-        """As Reader says; each batch has the path of its file."""
+        """See Reader; each batch has the path of its file."""
         if file.format == CONLL.name:
             self._check_conll(file)
         for batch in read_sentences(file, lines=self._lines, rows=self._rows):
@@ -43,7 +43,7 @@ class SentenceReader(Reader[Sentences]):
             yield batch
 
     def _check_conll(self, file: SourceFile) -> None:
-        """Raise InputError for what stands beside sentences elsewhere, but not in columns."""
+        """Raise InputError for settings that CoNLL columns do not support."""
         if self._settings.time is not None:
             raise InputError(
                 f"{file.path}: data.time={shown(self._settings.time, 40)}: CoNLL columns have no "
@@ -52,11 +52,11 @@ class SentenceReader(Reader[Sentences]):
         if self._settings.group not in (None, DOCUMENT):
             raise InputError(
                 f"{file.path}: data.group={shown(self._settings.group or '', 40)}: sentences in "
-                f"CoNLL columns are of documents alone; expected data.group={DOCUMENT}"
+                f"CoNLL columns can only be grouped by document; expected data.group={DOCUMENT}"
             )
 
     def read_batches(
         self, batches: Iterable[pa.RecordBatch], present: Sequence[str], **known: Any
     ) -> Iterator[Sentences]:
-        """As Reader says."""
+        """See Reader."""
         return self._rows.read_batches(batches, present, **known)

@@ -1,4 +1,4 @@
-"""Files that are plainly parts of one: equal names but for a number that counts them."""
+"""Files that are clearly parts of one: equal names except for a number."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,21 +12,21 @@ _OF = re.compile(
     r"(?P<before>.*?)(?P<number>\d+)[-_. ]?of[-_. ]?(?P<count>\d+)"
     r"(?P<after>([-_.][0-9a-f]{16,})?\..*)"
 )
-"""`train-00000-of-00002.parquet`, with a hash in it or without."""
+"""`train-00000-of-00002.parquet`, with or without a hash in it."""
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)")
 _PART_WORDS = {"part", "parts", "shard", "chunk", "piece", "file", "batch", "section", "no", "nr"}
 
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """Files that are read one after the other, and what they are called together."""
+    """Files to be read in order, and their common name."""
 
     name: str
     paths: tuple[Path, ...]
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A key by which `part-2` comes before `part-10`."""
+    """A sort key by which `part-2` comes before `part-10`."""
     return [
         (int(piece), "") if piece.isdecimal() else (-1, piece.lower())
         for piece in re.split(r"([0-9]{1,18})", name)
@@ -34,9 +34,9 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def in_groups(paths: Iterable[Path]) -> list[Shards]:
-    """Group the files of one folder; a file that is no part of another is a group of its own.
+    """Group the files of one folder; a file that is not a part of another is its own group.
 
-    Raises InputError where a part is missing of those that the names count.
+    Raises InputError if the names give a number of parts and one is missing.
     """
     groups: dict[str, list[Path]] = {}
     for path in paths:
@@ -50,7 +50,7 @@ def in_groups(paths: Iterable[Path]) -> list[Shards]:
 
 
 def _pattern(name: str) -> str:
-    """The name with `*` for the number that counts the parts; empty where none plainly does."""
+    """The name with `*` for the part number; empty if there clearly is none."""
     if match := _OF.fullmatch(name):
         return f"{match['before']}*-of-{int(match['count'])}{_end(match['after'])}"
     match = _NUMBERED.fullmatch(name)

@@ -1,6 +1,6 @@
-"""What a source is now: asked for, else as it was last known.
+"""The current state of a source, or the last known one.
 
-What was last known lies in the home, a small file a source.
+Last known states are kept in the home, in a small file per source.
 """
 
 import json
@@ -18,37 +18,37 @@ from nightloom.errors import RunError
 from nightloom.home import Home
 
 FRESH = 30.0
-"""Seconds for which an answer stands within a process: the models of a night ask once."""
+"""Seconds for which a process reuses an answer, so that a night's models ask only once."""
 
 Key = Sequence[str | None]
-"""What tells a source from others; never what is secret in it."""
+"""Identifies a source, without its secrets."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What is known of a source."""
+    """The known state of a source."""
 
     value: Mapping[str, Any] | None = None
-    """What it is, as JSON; None: there is no such source, or it was never reached."""
+    """The state as JSON; None: there is no such source, or it was never reached."""
     asked: float = 0.0
-    """When it said so, in seconds since the epoch."""
+    """When it was obtained, in seconds since the epoch."""
     unreached: str = ""
-    """Why it did not answer now; empty where it did."""
+    """Why it did not answer now; empty if it did."""
 
 
 _answers: dict[tuple[str | None, ...], State] = {}
 _away: dict[tuple[str | None, ...], tuple[float, str]] = {}
-"""When each source that did not answer was asked, and why it did not."""
+"""When each unreachable source was asked, and why it did not answer."""
 
 
 def forget() -> None:
-    """Ask each source anew."""
+    """Ask each source again."""
     _answers.clear()
     _away.clear()
 
 
 def current(key: Key, ask: Callable[[], Mapping[str, Any] | None]) -> State:
-    """What a source is; `ask` raises Passing where it does not answer now."""
+    """The state of a source; `ask` raises Passing if it does not answer now."""
     kept = tuple(key)
     known = _answers.get(kept)
     if known is None or time.time() - known.asked > FRESH:
@@ -67,7 +67,7 @@ def current(key: Key, ask: Callable[[], Mapping[str, Any] | None]) -> State:
 
 
 def last_known(key: Key) -> tuple[Mapping[str, Any] | None, float]:
-    """What a source was when it was last asked, and when that was."""
+    """The last known state of a source, and its time."""
     try:
         value = json.loads(_file(key).read_text("utf-8"))
         asked = float(value.pop("asked"))
@@ -77,15 +77,15 @@ def last_known(key: Key) -> tuple[Mapping[str, Any] | None, float]:
 
 
 def required(state: State, *, source: str, what: str, offline: str) -> Mapping[str, Any]:
-    """What identifies a source that has to be known.
+    """The identity of a source, which must be known.
 
-    Raises RunError where it did not answer and `offline` (data.offline) is `fail`, or it never did.
+    Raises RunError if it did not answer and `offline` (data.offline) is `fail`, or it never did.
     """
     if state.unreached and (offline == "fail" or state.value is None):
         why = (
             "it was never reached before; check the address and the network"
             if state.value is None
-            else "data.offline=fail takes nothing older; check the network, or leave that out"
+            else "data.offline=fail allows nothing older; check the network, or leave that out"
         )
         raise RunError(f"{source}: {what} cannot be reached ({state.unreached}), and {why}")
     assert state.value is not None
@@ -93,11 +93,11 @@ def required(state: State, *, source: str, what: str, offline: str) -> Mapping[s
 
 
 def told(state: State, *, source: str, what: str, was: str = "") -> str:
-    """That an earlier state stands for a source that does not answer; empty where it does."""
+    """A note that an earlier state is used for an unreachable source; empty if it answers."""
     if not state.unreached or state.value is None:
         return ""
     return (
-        f"{source}: {what} cannot be reached ({state.unreached}); taken as it was "
+        f"{source}: {what} cannot be reached ({state.unreached}); used as it was "
         f"{span(time.time() - state.asked)} ago{was}"
     )
 

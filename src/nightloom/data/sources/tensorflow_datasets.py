@@ -1,6 +1,6 @@
 """Data sets of TensorFlow Datasets, as Arrow record batches.
 
-The library keeps what it prepared where `TFDS_DATA_DIR` says; that serves without a network.
+The library keeps what it prepared in `TFDS_DATA_DIR`; that works without a network.
 """
 
 import contextlib
@@ -39,9 +39,9 @@ def identity(settings: DataSettings) -> Mapping[str, Any]:
 
 
 def open_tfds(settings: DataSettings, report: Report = SILENT) -> Tables:
-    """Download and open `tfds:NAME`; rows come in the order in which they are stored.
+    """Download and open `tfds:NAME`; rows come in storage order.
 
-    Raises InputError for an unknown name, RunError where the download fails for good.
+    Raises InputError for an unknown name, RunError if the download finally fails.
     """
     source = settings.source
     name = source.removeprefix(PREFIX)
@@ -116,7 +116,7 @@ def _prepare_tfds(builder: Any, source: str, report: Report) -> None:
     except Exception as error:
         if _is_another_file(error):
             raise RunError(
-                f"{source}: {_url_in(error)} sent something else than the file that was expected; "
+                f"{source}: {_url_in(error)} sent something other than the expected file; "
                 "Google Drive does so when it answers with a page about its quota. "
                 f"Try again later, or {offline_way}{other}"
             ) from error
@@ -135,10 +135,10 @@ def _prepare_tfds(builder: Any, source: str, report: Report) -> None:
 
 
 def _is_another_file(error: Exception) -> bool:
-    """Whether a server sent what it should not: seen by checksum, or by the client for Drive.
+    """Whether a server sent the wrong content, by checksum or according to the client for Drive.
 
-    TensorFlow Datasets takes any page of Google Drive for one that asks for a confirmation; it
-    needs bs4 to read the page and fails where it finds no form in it.
+    TensorFlow Datasets assumes that any page of Google Drive asks for a confirmation; it
+    needs bs4 to read the page and fails if there is no form in it.
     """
     text = str(error)
     return (
@@ -154,7 +154,7 @@ def _url_in(error: Exception) -> str:
 
 
 def _downloaded(folder: Path) -> set[str]:
-    """The addresses whose files lie in the library's folder of downloads."""
+    """The addresses whose files are in the library's download folder."""
     urls: set[str] = set()
     for path in (*folder.glob("*.INFO"), *folder.glob("*/*.INFO")):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -163,7 +163,7 @@ def _downloaded(folder: Path) -> set[str]:
 
 
 def _check_hosts(urls: Iterable[str]) -> None:
-    """Raise ConnectionError for a host that does not answer; the library's client waits minutes."""
+    """Raise ConnectionError for an unreachable host; the library's client waits minutes."""
     if getproxies():
         return
     for host, port in sorted({_host_and_port(url) for url in urls}):
@@ -179,7 +179,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 
 def _reaches_google_storage() -> bool:
-    """Whether the bucket of prepared data sets answers; its client waits minutes where not."""
+    """Whether the bucket of prepared data sets answers; if not, its client waits minutes."""
     try:
         socket.create_connection(("storage.googleapis.com", 443), timeout=3).close()
     except OSError:

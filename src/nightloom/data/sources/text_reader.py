@@ -37,13 +37,13 @@ class TextReader(Reader[Rows]):
         )
 
     def read(self, file: SourceFile) -> Iterator[Rows]:
-        """As Reader says."""
+        """See Reader."""
         tally = Tally()
         yield from read_table(file, self._columns, tally=tally)
         self.notes.lines += tally.notes(file.name)
 
     def read_split(self, file: SourceFile) -> Iterator[Rows]:
-        """As Reader says."""
+        """See Reader."""
         if file.more:
             names = [part.name for part in file.parts]
             self.notes.lines.append(
@@ -60,12 +60,12 @@ class TextReader(Reader[Rows]):
         split: str,
         class_names: Mapping[str, tuple[str, ...]],
     ) -> Iterator[Rows]:
-        """As Reader says."""
+        """See Reader."""
         del present, split, class_names
         return rows_of_batches(batches, self._columns, place=place)
 
     def names_in_files(self, files: Mapping[str, SourceFile]) -> tuple[str, ...] | None:
-        """As Reader says."""
+        """See Reader."""
         read, label = FORMATS[files["train"].format].schema, self._columns.label
         if read is None or any(FORMATS[file.format].schema is None for file in files.values()):
             return None
@@ -74,7 +74,7 @@ class TextReader(Reader[Rows]):
         return class_names(schema).get(label) if is_number else None
 
     def names_in_tables(self, tables: Tables, source: str) -> tuple[str, ...] | None:
-        """As Reader says."""
+        """See Reader."""
         for name in self._columns.wanted:
             if name not in tables.columns:
                 raise missing_column(source, name, tables.columns)

@@ -1,4 +1,4 @@
-"""Settings that a source has no use for: they are refused, or told, never passed over."""
+"""Settings that do not apply to a source: they are refused or reported, never ignored."""
 
 import codecs
 from collections.abc import Collection
@@ -9,9 +9,9 @@ from nightloom.settings.data import DataSettings, EntityDataSettings
 
 
 def refuse_unused(settings: DataSettings, formats: Collection[str] = ()) -> None:
-    """Raise InputError for a setting that nothing of the source is read by.
+    """Raise InputError for a setting that does not apply to the source.
 
-    `formats` are those of its files; none for a hub and the sample.
+    `formats` are those of its files; empty for a hub and the sample.
     """
     there = " and ".join(sorted(set(formats)))
     what = f"{settings.source} has {f'{there} files only' if there else 'no files'}"
@@ -36,14 +36,14 @@ def _unused(name: str, value: str, use: str, what: str) -> InputError:
 
 
 def unused_cuts(settings: DataSettings, splits: Collection[str]) -> list[str]:
-    """A line for each setting of a part that was to be cut, where the source has that itself."""
+    """A line for each setting about cutting a split that the source already has."""
     fields = type(settings).model_fields
     lines = []
     for split, fraction in (("valid", settings.valid_fraction), ("test", settings.test_fraction)):
         name = f"{split}_fraction"
         if split in splits and fraction != fields[name].default:
             lines.append(
-                f"data.{name}={fraction} is not used, the source has its own {split} split; "
+                f"data.{name}={fraction} is not used: the source has its own {split} split; "
                 f"data.{split}_split=train leaves that out and cuts a part of train"
             )
     others = []

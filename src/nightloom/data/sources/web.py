@@ -1,4 +1,4 @@
-"""Files on web servers: `https://HOST/FILE`, known by what the server says of them."""
+"""Files on web servers: `https://HOST/FILE`, identified by the server's headers."""
 
 import codecs
 import hashlib
@@ -29,7 +29,7 @@ from nightloom.sources import Source
 _SERVER = "its server"
 _MISSING = "there is no such file, check the address"
 _WAYS = (
-    "check the network and the login, which stands in ~/.netrc, or in the address as ${NAME} for a "
+    "check the network and the login, in ~/.netrc or in the address as ${NAME} for a "
     "variable of the environment"
 )
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -47,10 +47,10 @@ _GZIP = b"\x1f\x8b"
 
 
 def identity(settings: DataSettings) -> Mapping[str, Any]:
-    """The address, and what the server says of the file; of one that says nothing, its digest.
+    """The address, and the server's description of the file, or, without one, its digest.
 
-    Raises InputError for a file that is not there, RunError for a server that does not answer where
-    `data.offline=fail`, or where it never did.
+    Raises InputError for a missing file, RunError for a server that does not answer if
+    `data.offline=fail`, or if it never did.
     """
     source = Address(settings.source).name
     state = states.required(_state(settings), source=source, what=_SERVER, offline=settings.offline)
@@ -58,13 +58,13 @@ def identity(settings: DataSettings) -> Mapping[str, Any]:
 
 
 def told(settings: DataSettings) -> str:
-    """That an earlier state of the file is used, where its server does not answer."""
+    """A note that an earlier state of the file is used, if its server does not answer."""
     name = Address(settings.source).name
     return states.told(_state(settings), source=name, what=_SERVER)
 
 
 def accepts(settings: DataSettings) -> None:
-    """Raises ValueError for what is no address of a file."""
+    """Raises ValueError for anything but the address of a file."""
     try:
         parts = urlsplit(settings.source)
         whole = bool(parts.netloc) and parts.port != 0
@@ -75,7 +75,7 @@ def accepts(settings: DataSettings) -> None:
 
 
 def check(settings: DataSettings) -> None:
-    """Raises InputError for a variable in the address that is not set."""
+    """Raises InputError for an unset variable in the address."""
     assert Address(settings.source).url
 
 
@@ -117,12 +117,12 @@ def _no_rows(answer: Answer) -> str:
         return ""
     return (
         f"expected a file of rows, got a page ({answer.type}); check the address, and the login, "
-        "which stands in ~/.netrc or as ${NAME} in the address"
+        "in ~/.netrc or as ${NAME} in the address"
     )
 
 
 def open_web(settings: DataSettings, report: Report = SILENT) -> Files:
-    """Fetch the file, unless what was last seen of it lies in the home."""
+    """Download the file, unless its last known state is in the home."""
     key, name = _key(settings), Address(settings.source).name
     known, _ = states.last_known(key)
     folder = fetched.find(key, known)
@@ -149,7 +149,7 @@ def open_web(settings: DataSettings, report: Report = SILENT) -> Files:
 
 
 def _fetch(settings: DataSettings, folder: Path, report: Report) -> tuple[Path, Answer]:
-    """Fetch the file into `folder`, under a name that says what it is."""
+    """Download the file into `folder`, under a name that shows its format."""
     address = Address(settings.source)
     spool = folder / ".spool"
     with spool.open("wb") as stream:
@@ -178,7 +178,7 @@ def _fetch(settings: DataSettings, folder: Path, report: Report) -> tuple[Path, 
 
 
 def _name(settings: DataSettings, address: Address, answer: Answer) -> str:
-    """A name for the file with an ending that is read: from its address, else the answer."""
+    """A name for the file with a known extension: from its address, else the response."""
     endings = ENDINGS[settings.task]
     paths = (urlsplit(address.given).path, answer.filename, urlsplit(answer.url).path)
     names = [PurePosixPath(unquote(path)).name for path in paths]
@@ -189,7 +189,7 @@ def _name(settings: DataSettings, address: Address, answer: Answer) -> str:
             return safe
     raise InputError(
         f"{address.name}: neither the address nor the server ({answer.type or 'no Content-Type'}) "
-        f"says what it is; expected a name that ends in {', '.join(endings)}"
+        f"says what it is; expected a name ending in {', '.join(endings)}"
     )
 
 
@@ -201,7 +201,7 @@ def _other_charset(settings: DataSettings, answer: Answer) -> str:
     if said in ("ascii", codecs.lookup(settings.encoding).name):
         return ""
     return (
-        f"the server says charset={answer.charset}, it is read as {settings.encoding}; "
+        f"the server says charset={answer.charset}, but it is read as {settings.encoding}; "
         f"data.encoding={answer.charset} reads it so"
     )
 

@@ -1,1 +1,1 @@
-"""From what a source gives to train, valid and test on disk."""
+"""From an open source to train, valid and test on disk."""

@@ -1,4 +1,4 @@
-"""What identifies a row by what it says: a number that is the same wherever it stands."""
+"""The identity of a row's content: a number that is the same wherever the row is."""
 
 import hashlib
 import unicodedata
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def normalised(text: str) -> str:
-    """A text without what a re-export may change: capitals, white space, forms of Unicode."""
+    """A text without what a re-export may change: case, white space, Unicode form."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).casefold()
         text = unicodedata.normalize("NFKC", text)
@@ -16,7 +16,7 @@ def normalised(text: str) -> str:
 
 
 def content_numbers(texts: Iterable[str]) -> np.ndarray:
-    """A number for each text, uint64 of shape [rows]; equal where they are equal normalised."""
+    """A number for each text, uint64 [rows]; equal if the normalised texts are equal."""
     digests = b"".join(
         hashlib.blake2b(normalised(text).encode(), digest_size=8).digest() for text in texts
     )

@@ -1,4 +1,4 @@
-"""A part cut from train by what rows say, class by class, so that each class is in it."""
+"""Cuts a part from train by content, class by class, so that each class is in it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,39 +8,39 @@ import numpy as np
 from nightloom.data.splits.drawing import HIGHEST, Draw, content_ranks, draw_lowest, shares
 
 MANY = 100
-"""Rows of a class, or groups, from which on no row depends on others."""
+"""Number of rows of a class, or of groups, from which on rows are independent of each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What decides of some rows where they go, each of shape [rows]."""
+    """What decides rows' splits, each of shape [rows]."""
 
     start: int
     """Number of the first of them in their split."""
     classes: np.ndarray
     """Integers."""
     content: np.ndarray
-    """What they say, uint64."""
+    """Content, uint64."""
     group: np.ndarray
-    """Equal in rows that are to be on one side, uint64."""
+    """Equal for rows that must be in one split, uint64."""
     time: np.ndarray
-    """Their instants, int64."""
+    """Instants, int64."""
 
 
 Among = Callable[[], Iterable[tuple[Keys, np.ndarray]]]
-"""The training rows in order, some at a time, and which of them are not yet taken (bool)."""
+"""The training rows in order, in chunks, and which are not yet taken (bool)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The rows of a part that is cut: by what they say, of some classes by their number."""
+    """The rows of a cut part: by content, for some classes by row number."""
 
     seed: int
     split: str
     limits: np.ndarray
-    """Number of ranks of each class that are taken, from 0 on, uint64 of shape [classes]."""
+    """Number of ranks of each class that are taken, from 0, uint64 [classes]."""
     numbered: Draw | None = None
-    """Rows of classes of which too many say the same."""
+    """Rows of classes with too much equal content."""
 
     def holds(self, rows: Keys) -> np.ndarray:
         """Which of some rows are taken, as a mask of shape [rows]."""
@@ -53,17 +53,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """One part to be cut of what is left of train, of which `keep` rows a class have to stay."""
+    """A part to be cut from the rest of train, of which `keep` rows per class must stay."""
 
     seed: int
     split: str
     fraction: float
     keep: int
     rest: np.ndarray
-    """Rows of each class that are left, int64 of shape [classes]."""
+    """Remaining rows of each class, int64 [classes]."""
 
     def taken(self, among: Among, is_many: np.ndarray) -> tuple[Taken, np.ndarray]:
-        """What is taken, and how many rows of each class; `is_many` are classes without a quota."""
+        """The rows taken, and their number per class; `is_many` are classes without a quota."""
         threshold = np.uint64(min(int(self.fraction * 2.0**64), int(HIGHEST)))
         rows = np.zeros(len(self.rest), dtype=np.int64)
         few: list[tuple[np.ndarray, np.ndarray]] = []
@@ -74,7 +74,7 @@ class Cutting:
             rows += np.bincount(classes[many & (rank < threshold)], minlength=len(rows))
             few.append((classes[~many], rank[~many]))
         fits = (rows > 0) & (self.rest - rows >= self.keep)
-        if (is_many & ~fits & (self.rest > 0)).any():  # a tiny fraction, or rows that say the same
+        if (is_many & ~fits & (self.rest > 0)).any():  # a tiny fraction, or rows with equal content
             return self.taken(among, is_many & fits)
         limits = np.where(is_many, threshold, np.uint64(0))
         quota = self._quotas((self.rest > 0) & ~is_many)
@@ -100,21 +100,21 @@ class Cutting:
         limits: np.ndarray,
         rows: np.ndarray,
     ) -> None:
-        """Take about the quota of rows of lowest rank, those that say the same together."""
+        """Take about the quota of rows of lowest rank, keeping equal content together."""
         classes, rank = (np.concatenate(one) for one in zip(*few, strict=True))
         order = np.lexsort((rank, classes))
         classes, rank = classes[order], rank[order]
         edges = np.searchsorted(classes, np.arange(len(quota) + 1))
         for number in np.flatnonzero(quota).tolist():
             own = rank[edges[number] : edges[number + 1]]
-            others = np.flatnonzero(np.diff(own)) + 1  # where what is said is another
+            others = np.flatnonzero(np.diff(own)) + 1  # where the content changes
             others = others[: max(len(others) + 1 - self.keep, 0)]
             if len(others):
                 at = others[np.abs(others - quota[number]).argmin()]
                 limits[number], rows[number] = own[at], at
 
     def _by_number(self, among: Among, quota: np.ndarray, rows: np.ndarray) -> Draw | None:
-        """Take the quota of rows of classes in which all say the same, whichever they are."""
+        """Take the quota of any rows in classes whose content is all equal."""
         same = (quota > 0) & (rows == 0)
         if not same.any():
             return None

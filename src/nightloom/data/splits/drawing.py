@@ -1,9 +1,9 @@
-"""Seeded drawing of rows that is the same on every machine and with every library version.
+"""Seeded sampling of rows that is the same on every machine and with every library version.
 
-Each row gets a 64-bit rank from SplitMix64 (Steele, Lea and Flood 2014) of seed and what it says,
-or its number, and a draw is the rows of lowest rank of each class: a smaller draw lies within a
-larger one. What is kept of a draw is one rank a class, so rows are looked at some at a time and
-never held.
+Each row gets a 64-bit rank from SplitMix64 (Steele, Lea and Flood 2014) of the seed and its content
+or number, and a sample is the rows of lowest rank in each class: a smaller sample is a subset of a
+larger one. A sample is stored as one rank per class, so rows are processed in chunks and never held
+in memory.
 """
 
 import hashlib
@@ -14,23 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 
 Chunk = tuple[int, np.ndarray, np.ndarray] | tuple[int, np.ndarray, np.ndarray, np.ndarray]
-"""Number of the first row, the rows' classes (integers), which of them take part (bool), and what
-they say (uint64) where that decides and not their number."""
+"""Number of the first row, the rows' classes (integers), which of them take part (bool), and their
+content (uint64) if that decides instead of the number."""
 
 HIGHEST = np.uint64(2**64 - 1)
 
 
 def ranks(rows: int, *, seed: int, purpose: str, start: int = 0) -> np.ndarray:
-    """Pseudo-random uint64 of shape [rows], for the rows from number `start` on.
+    """Pseudo-random uint64 [rows], for the rows from number `start` on.
 
-    No two rows have the same; `purpose` keeps independent draws independent.
+    No two rows have the same; `purpose` makes separate samples independent.
     """
     state = np.arange(start + 1, start + rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return content_ranks(state, seed=seed, purpose=purpose)
 
 
 def content_ranks(content: np.ndarray, *, seed: int, purpose: str) -> np.ndarray:
-    """Pseudo-random uint64 of shape [rows] that follow from numbers (uint64) of the rows alone."""
+    """Pseudo-random uint64 [rows] that depend only on the rows' numbers (uint64)."""
     digest = hashlib.sha256(f"{purpose}\0{seed}".encode()).digest()
     state = content + np.uint64(int.from_bytes(digest[:8], "little"))
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -41,7 +41,7 @@ def content_ranks(content: np.ndarray, *, seed: int, purpose: str) -> np.ndarray
 def shares(counts: Sequence[int], take: int, *, most: Sequence[int] | None = None) -> list[int]:
     """Divide `take` over classes in proportion to `counts` by largest remainders.
 
-    Every class that has rows gets at least one and at most its `most` (`counts` where not given);
+    Every non-empty class gets at least one and at most its `most` (by default `counts`);
     `take` lies between the number of such classes and the sum of `most`.
     """
     most = counts if most is None else most
@@ -71,24 +71,24 @@ def shares(counts: Sequence[int], take: int, *, most: Sequence[int] | None = Non
 
 @dataclass(frozen=True)
 class Draw:
-    """Some rows of each class: those whose rank is at most the class's limit, and of those that
-    have it (they say the same) the ones up to a number."""
+    """Some rows of each class: those whose rank is below the class's limit, and those at the limit
+    (with equal content) up to a row number."""
 
     seed: int
     purpose: str
     limits: np.ndarray
-    """Highest rank of each class, uint64 of shape [classes]."""
+    """Highest rank of each class, uint64 [classes]."""
     any_of: np.ndarray
-    """Whether any row of the class is drawn, bool of shape [classes]."""
+    """Whether any row of the class is drawn, bool [classes]."""
     last: np.ndarray
-    """Number of the last row of each class that is drawn at its limit, int64 of shape [classes]."""
+    """Number of the last row drawn at each class's limit, int64 [classes]."""
 
     def holds(
         self, classes: np.ndarray, start: int, content: np.ndarray | None = None
     ) -> np.ndarray:
-        """Which of the rows from number `start` on are drawn, as a mask of shape [rows].
+        """Which of the rows from number `start` on are drawn, as a mask [rows].
 
-        `content` is what they say, where the draw is by that.
+        `content`: the rows' content, if it decides.
         """
         rank = _ranks(len(classes), content, seed=self.seed, purpose=self.purpose, start=start)
         numbers = np.arange(start, start + len(classes))
@@ -116,9 +116,9 @@ def draw_lowest(
 ) -> Draw:
     """Draw `take[c]` of the `counts[c]` rows of each class c that take part.
 
-    `chunks()` goes over all rows in order and is called again as often as needed: nearly always
-    once, for ranks are spread so evenly that a narrow band about the expected limit holds it.
-    Memory is that of one chunk and of the ranks in the bands, some square root of the rows.
+    `chunks()` iterates over all rows in order and is called as often as needed: nearly always once,
+    because ranks are so evenly distributed that a narrow band around the expected limit contains
+    it. Memory holds one chunk and the ranks in the bands, about the square root of the rows.
     """
     number, wanted = np.asarray(counts, dtype=np.float64), np.asarray(take, dtype=np.int64)
     limits = np.full(len(wanted), HIGHEST)
@@ -154,7 +154,7 @@ def draw_lowest(
 def _band(
     wanted: np.ndarray, number: np.ndarray, deviations: float, *, among: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest rank, so many standard deviations about where the limit is expected."""
+    """Lowest and highest rank, this many standard deviations around the expected limit."""
     share = wanted / np.maximum(number, 1)
     width = deviations * (np.sqrt(number * share * (1 - share).clip(0)) + 1)
     low = ((wanted - width) / np.maximum(number, 1)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""What the one path from a source to splits asks of a task."""
+"""The interface of a task for the common path from a source to splits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from nightloom.errors import InputError
 
 @dataclass(slots=True)
 class Part:
-    """One split of the source, read: its rows on disk, and what is known of them."""
+    """One split of the source after reading: its rows on disk, and facts about them."""
 
     split: str
     place: str
@@ -27,12 +27,12 @@ class Part:
     rows_of_code: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Rows of each code, int64; codes first seen in later splits are missing."""
     outside: int = 0
-    """Rows that are older or newer than asked for, and left out."""
+    """Rows left out as too old or too new."""
     undated: int = 0
-    """Rows without a time, where one was asked for."""
+    """Rows without a time, if one was requested."""
     first_undated: str = ""
     ungrouped: int = 0
-    """Rows without a group, where one was asked for."""
+    """Rows without a group, if one was requested."""
     first_ungrouped: str = ""
 
     def count(self, codes: np.ndarray) -> None:
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(slots=True)
 class Written:
-    """What a split that is written holds: its rows, and how often each label stands in them."""
+    """The content of a written split: its rows, and the frequency of each label."""
 
     rows: int
     labels: np.ndarray
@@ -56,41 +56,40 @@ Kept = TypeVar("Kept", bound=Part)
 
 
 class Examples(ABC, Generic[Batch, Kept]):
-    """The rows of one source as examples of a task, from reading to what is said of them.
+    """The rows of one source as examples of a task, from reading to reporting.
 
-        `staged` are the columns of the staging file, among them `code` (int32: what decides which
-    class a row is of), `content` (uint64: what it says, whatever its label), `group` (uint64: equal
-    in rows that are to be on one side; else as content), `time` (int64: its instant, else 0) and
-    `hash` (int64: equal in rows that repeat each other). `written` are two columns: what is read,
-    and the numbers of the labels.
+    `staged` are the columns of the staging file, among them `code` (int32: decides a row's class),
+    `content` (uint64: its content, without the label), `group` (uint64: equal for rows that must be
+    in one split; else like content), `time` (int64: its instant, else 0) and `hash` (int64: equal
+    for repeated rows). `written` are two columns: the content, and the numbers of the labels.
     """
 
     reader: "ClassVar[type[Reader[Any]]]"
     unit: ClassVar[str]
-    """What rows are called."""
+    """The name of rows in messages."""
     equal: ClassVar[str]
-    """What is equal in rows that repeat each other."""
+    """What is equal in repeated rows, for messages."""
     staged: ClassVar[pa.Schema]
     written: ClassVar[pa.Schema]
     label_names: tuple[str, ...] = ()
     """Known once all splits are read."""
     class_names: tuple[str, ...] | None = None
-    """Names of the classes by which rows are cut; None where they have no class."""
+    """Names of the classes by which rows are cut; None without classes."""
     class_of_code: np.ndarray
 
     @abstractmethod
     def __init__(self, settings: Any, source: Opened[Any]) -> None:
-        """Of a source that these settings of data name, opened."""
+        """For the opened source of these data settings."""
 
     @abstractmethod
     def part(self, split: str, path: Path) -> Kept:
-        """A split of the source, of which nothing is read yet; its rows will be at `path`."""
+        """A split of the source before reading; its rows will be at `path`."""
 
     @abstractmethod
     def stage(self, part: Kept, batch: Batch) -> pa.RecordBatch:
-        """Check a batch of rows, take note of it in `part`, and return it as `staged` says.
+        """Check a batch of rows, record it in `part`, and return it as `staged`.
 
-        Raises InputError for what is wrong with a row.
+        Raises InputError for an invalid row.
         """
 
     @abstractmethod
@@ -99,35 +98,35 @@ class Examples(ABC, Generic[Batch, Kept]):
 
     @abstractmethod
     def check_part(self, part: Kept) -> None:
-        """Raise InputError where a split that is read whole is of no use."""
+        """Raise InputError if a completely read split is unusable."""
 
     @abstractmethod
     def resolve(self, parts: Mapping[str, Kept]) -> None:
-        """Decide, from all splits, what the labels are; raises InputError where they make no sense.
+        """Decide from all splits what the labels are; raises InputError if they make no sense.
 
         Sets `label_names`, `class_names` and `class_of_code`.
         """
 
     @abstractmethod
     def features(self) -> Sequence[Feature]:
-        """The two columns of `written` as `datasets` describes them."""
+        """The two columns of `written`, in the form of `datasets`."""
 
     @abstractmethod
     def decode(self, part: Kept, batch: pa.RecordBatch) -> list[pa.Array]:
-        """The rows of a staged batch as `written` has them; called once for each, in order."""
+        """The rows of a staged batch as `written`; called once for each, in order."""
 
     @abstractmethod
     def facts(self, written: Mapping[str, Written]) -> dict[str, Any]:
-        """What is to be known of the data set, beside task, label names, rows and source."""
+        """Facts about the data set besides task, label names, rows and source."""
 
     @abstractmethod
     def warnings(
         self, parts: Mapping[str, Kept], written: Mapping[str, Written], repeated: list[str]
     ) -> list[str]:
-        """Lines for a person, those of `repeated` rows among them."""
+        """Lines for the user, including those about `repeated` rows."""
 
     def check_written(self, written: Mapping[str, Written], by: Mapping[str, str]) -> None:
-        """Raise InputError where what decided the cuts (`by`) left nothing to learn from."""
+        """Raise InputError if the cuts (`by`) left nothing to learn from."""
         if by and np.count_nonzero(written["train"].labels) < 2:
             cut = " from ".join(f"{value}" for value in by.values())
             raise InputError(
@@ -136,7 +135,7 @@ class Examples(ABC, Generic[Batch, Kept]):
             )
 
     def counts(self, parts: Mapping[str, Kept]) -> dict[str, np.ndarray]:
-        """The rows of each class in each split of the source, int64 of shape [classes]."""
+        """The rows of each class in each split of the source, int64 [classes]."""
         return {split: self._by_class(part) for split, part in parts.items()}
 
     def _by_class(self, part: Kept) -> np.ndarray:

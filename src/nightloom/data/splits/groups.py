@@ -1,4 +1,4 @@
-"""A part cut from train by whole groups, whatever the classes of their rows."""
+"""Cuts a part from train by whole groups, regardless of classes."""
 
 from dataclasses import dataclass
 
@@ -30,9 +30,9 @@ def cut_groups(
 ) -> TakenGroups:
     """Take about a fraction of the groups, and leave at least `keep`.
 
-    From MANY groups on, which are taken follows from each alone; fewer have a quota, those of
-    lowest rank, as near to the fraction of the rows as they come. Raises InputError where there are
-    not enough groups.
+    With MANY groups or more, each is taken or not independently; fewer have a quota, those of
+    lowest rank that come closest to the fraction of the rows. Raises InputError if there are too
+    few groups.
     """
     rows_of = _by_rank(among, seed=seed, purpose=split)
     threshold = min(int(fraction * 2.0**64), int(HIGHEST))
@@ -42,8 +42,8 @@ def cut_groups(
     ranks = sorted(rank for rank, rows in rows_of.items() if rows)
     if len(ranks) <= keep:
         raise InputError(
-            f"data.group={quoted(column, 40)} has {len(ranks)} different values in the training "
-            f"rows that are to be cut for {split}; expected at least {keep + 1}; name another "
+            f"data.group={quoted(column, 40)} has {len(ranks)} distinct values in the training "
+            f"rows to be cut for {split}; expected at least {keep + 1}; name another "
             f"column, or give {split}.* beside train.*"
         )
     before = np.cumsum([rows_of[rank] for rank in ranks])[: len(ranks) - keep]
@@ -53,7 +53,7 @@ def cut_groups(
 
 
 def _by_rank(among: Among, *, seed: int, purpose: str) -> dict[int, int] | None:
-    """The rows of each group that are not yet taken, by its rank; None where there are MANY."""
+    """The remaining rows of each group, by its rank; None if there are MANY."""
     found: dict[int, int] = {}
     for keys, free in among():
         rank = content_ranks(keys.group, seed=seed, purpose=purpose)
@@ -67,7 +67,7 @@ def _by_rank(among: Among, *, seed: int, purpose: str) -> dict[int, int] | None:
 
 
 def _ends(among: Among, *, seed: int, purpose: str) -> tuple[int, int]:
-    """The lowest and the highest rank of rows that are not yet taken."""
+    """The lowest and the highest rank of the remaining rows."""
     low, high = int(HIGHEST), 0
     for keys, free in among():
         rank = content_ranks(keys.group[free], seed=seed, purpose=purpose)

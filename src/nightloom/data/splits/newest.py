@@ -1,4 +1,4 @@
-"""The day from which on rows are the newest, found without holding the rows' times."""
+"""The instant from which on rows are the newest, found without storing all times."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,15 +7,15 @@ import numpy as np
 from nightloom.data.formats.instants import UNDATED
 
 Times = Callable[[], Iterable[np.ndarray]]
-"""The instants (int64) of all rows, some at a time; called again as often as needed."""
+"""The instants (int64) of all rows, in chunks; called as often as needed."""
 _BINS = 1 << 16
 
 
 def newest_from(times: Times, wanted: int) -> int | None:
-    """The latest instant from which on at least `wanted` rows are, of those that have a time.
+    """The latest instant with at least `wanted` rows at or after it.
 
-    Rows of one instant stay together. Where no row would be older, it is the instant after the
-    oldest; None where there is none, so that all rows are from one instant.
+    Rows of one instant stay together. If no row would be older, it is the next instant after the
+    oldest; None if all rows are from one instant.
     """
     low, high, dated, undated = _range(times)
     if not dated:
@@ -41,7 +41,7 @@ def newest_from(times: Times, wanted: int) -> int | None:
 
 
 def _range(times: Times) -> tuple[int, int, int, int]:
-    """The oldest and newest instant, and how many rows have one and have none."""
+    """The oldest and newest instant, and the number of rows with and without one."""
     low, high, dated, rows = 2**63 - 1, UNDATED, 0, 0
     for some in times():
         rows += len(some)

@@ -1,10 +1,10 @@
 """Which rows go where: the cuts for valid and test and the limit, as one rule for all rows.
 
-Which part a row of train belongs to follows from what it says, the seed and the fraction alone, for
-classes of MANY rows or more: rows may come, go and change places, and none changes sides. Smaller
-classes have a quota instead, their rows of lowest rank, so that they are in every part; there some
-rows move where others come or go. What says the same is on the same side. Where rows have groups,
-the group decides in the place of the text; where they have times, the newest are test.
+For classes of MANY rows or more, a training row's split depends only on its content, the seed and
+the fraction: rows may be added, removed and reordered, and none changes splits. Smaller classes
+have a quota instead, their rows of lowest rank, so that they are in every split; there some rows
+move when others are added or removed. Equal content is in the same split. If rows have groups, the
+group decides instead of the text; if they have times, the newest are test.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,35 +24,35 @@ from nightloom.settings.spelling import quoted
 
 LEFT_OUT = 255
 TrainingRows = Callable[[], Iterable[tuple[np.ndarray, ...]]]
-"""Classes (integers), content (uint64), and where they are needed group (uint64) and time (int64)
-of the training rows in order, some at a time."""
+"""Classes (integers), content (uint64), and if needed group (uint64) and time (int64) of the
+training rows in order, in chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The settings that cut: rows to keep, parts to take, and the seed."""
+    """The settings of a cut: rows to keep, parts to take, and the seed."""
 
     limit: int | None
     valid_fraction: float
     test_fraction: float
     seed: int
     group: str | None = None
-    """The column whose groups are to stay together, if any."""
+    """The column whose groups stay together, if any."""
     time: str | None = None
-    """The column by whose times the newest rows are test, if any."""
+    """The time column by which the newest rows are test, if any."""
     test_from: int | None = None
-    """The instant from which on they are; None: as many as `test_fraction` says."""
+    """The instant from which on they are test; None: by `test_fraction`."""
 
 
 class PartOfTrain(Protocol):
-    """A part that is cut."""
+    """A cut part."""
 
     @property
     def split(self) -> str:
-        """What it becomes."""
+        """The split it becomes."""
 
     def holds(self, rows: Keys) -> np.ndarray:
-        """Which of some rows are in it, as a mask of shape [rows]."""
+        """Which of some rows are in it, as a mask [rows]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,18 @@ class Newest:
     start: int
 
     def holds(self, rows: Keys) -> np.ndarray:
-        """Which of some rows are from then on, as a mask of shape [rows]."""
+        """Which of some rows are at or after it, as a mask [rows]."""
         found: np.ndarray = rows.time >= self.start
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Where each row of the source goes: what is cut from train, and which of the rest is kept."""
+    """The split of each row: what is cut from train, and which of the rest is kept."""
 
     cuts: tuple[PartOfTrain, ...] = ()
     dropped: np.ndarray | None = None
-    """Rows of train that are left out, by number (bool)."""
+    """Rows of train to leave out, by number (bool)."""
     kept: Draw | None = None
 
     def where(
@@ -86,11 +86,11 @@ class Partition:
         group: np.ndarray | None = None,
         time: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Where the rows of `split` from number `start` on go: numbers in SPLITS, or LEFT_OUT.
+        """The splits of the rows of `split` from number `start` on: numbers in SPLITS, or LEFT_OUT.
 
-        `classes` are the rows' classes, integers of shape [rows], and `content` what they say,
-        uint64, as is `group`, of rows that are to be on one side, where that is not the content;
-        `time` are their instants. Returns uint8 of that shape.
+        `classes` are the rows' classes, integers [rows], `content` (uint64) their content, `group`
+        (uint64) what must stay together, if that is not the content; `time` are their instants.
+        Returns uint8 [rows].
         """
         return self.of(split, _keys(start, classes, content, group, time))
 
@@ -101,7 +101,7 @@ class Partition:
         return self.of_train(rows)
 
     def of_train(self, rows: Keys) -> np.ndarray:
-        """Where some rows of train go, as `where` says."""
+        """The splits of some rows of train, like `where`."""
         goes = np.zeros(len(rows.classes), np.uint8)
         rest = np.ones(len(goes), dtype=bool)
         for cut in self.cuts:
@@ -115,7 +115,7 @@ class Partition:
         return goes
 
     def facts(self, cut: Cut) -> dict[str, str]:
-        """By what the parts are cut where it is not the text, and the first day of the newest."""
+        """What the parts are cut by, if not the text, and the first instant of the newest."""
         newest = [told(part.start) for part in self.cuts if isinstance(part, Newest)]
         if newest and cut.time:
             return {"time": cut.time, "test_from": newest[0]}
@@ -141,13 +141,12 @@ def plan_partition(
     names: Sequence[str] | None,
     drop: Callable[[Partition], np.ndarray | None] = lambda plan: None,
 ) -> Partition:
-    """Plan where the rows go, from the rows of each class in each split that the source has.
+    """Plan the rows' splits, from the number of rows of each class in each split of the source.
 
-    Rows of valid and test stay. From train a part is cut for test, then one for valid, each only
-    where the source has no such split; what `drop` then says, by the numbers of training rows, is
-    left out; then `limit` of the rest are kept. Every class is in every part, unless groups or
-    times cut. With `names` None the rows have no classes (all zeros). Raises InputError where there
-    are too few rows for that.
+    Rows of valid and test stay. From train a part is cut for test, then one for valid, unless the
+    source has that split; the rows that `drop` then names, by row number, are left out; then
+    `limit` of the rest are kept. Every class is in every part, unless cut by groups or times. With
+    `names` None the rows have no classes (all zeros). Raises InputError if there are too few rows.
     """
     missing = [split for split in ("test", "valid") if split not in counts]
     if not (cut.group or cut.time):
@@ -207,7 +206,7 @@ def plan_partition(
 
 
 def _newest(training_rows: TrainingRows, cut: Cut, *, rows: int) -> Newest:
-    """The part of the newest rows; raises InputError where that is none or all of them."""
+    """The part of the newest rows; raises InputError if that is none or all of them."""
 
     def times() -> Iterator[np.ndarray]:
         return (some[3] for some in training_rows())
@@ -233,7 +232,7 @@ def _too_few(cut: Cut, split: str, rows: int) -> str:
     by = f"data.time={cut.time}" if cut.time else f"data.group={cut.group}"
     return (
         f"{by} leaves {rows} training rows, too few to cut a part for {split}; add rows, or give "
-        f"{split}.* beside train.*"
+        f"{split}.* with train.*"
     )
 
 
@@ -246,5 +245,5 @@ def _check_enough(counts: np.ndarray, missing: Sequence[str], names: Sequence[st
         raise InputError(
             f"{who} {counts[code]} training {what}{'s' if counts[code] > 1 else ''}; expected at "
             f"least {needed} to cut a part for {' and '.join(missing)}; add {what}s, "
-            f"or give {files} beside train.*"
+            f"or give {files} with train.*"
         )

@@ -1,7 +1,7 @@
-"""Counting rows that stand more than once, over any number of rows in bounded memory.
+"""Counts repeated rows, for any number of rows in bounded memory.
 
-Rows are known by a hash. Hashes are dealt into files by their last bits, so that equal ones meet
-in one file; then each file is looked at by itself (the partitions of an external hash join).
+Rows are identified by a hash. Hashes are partitioned into files by their last bits, so that equal
+ones end up in one file, and each file is processed separately (as in an external hash join).
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Repeats:
         self._pending_rows = 0
 
     def add(self, hashes: np.ndarray, where: np.ndarray) -> None:
-        """Take note of rows: int64 hashes and where the rows go (numbers in SPLITS, LEFT_OUT)."""
+        """Record rows: int64 hashes and the rows' splits (numbers in SPLITS, LEFT_OUT)."""
         used = where != LEFT_OUT
         entries = np.empty(int(used.sum()), dtype=_ENTRY)
         entries["hash"], entries["split"] = hashes[used], where[used]
@@ -50,7 +50,7 @@ class Repeats:
         self._pending, self._pending_rows = [], 0
 
     def count(self) -> dict[str, int]:
-        """Rows of train that repeat another one of train, and rows of the rest that train has."""
+        """Training rows that repeat another training row, and other rows that train contains."""
         found = np.zeros(len(SPLITS), dtype=np.int64)
         self._deal_out()
         for path in self._folder.iterdir():
@@ -69,7 +69,7 @@ def _count(entries: np.ndarray) -> np.ndarray:
 
 
 def repeat_warnings(found: Mapping[str, int], *, row: str, what: str) -> list[str]:
-    """What is said of the counted rows; each is called a `row`, and `what` is equal in them."""
+    """Warnings about repeated rows; each is called a `row`, and `what` is equal in them."""
     warnings = []
     if found["train"]:
         warnings.append(

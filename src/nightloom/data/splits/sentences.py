@@ -1,6 +1,7 @@
-"""Tagged sentences as examples: the scheme of their tags, and what looks odd about them.
+"""Tagged sentences as examples: the scheme of their tags, and oddities in them.
 
-The scheme is seen from all training sentences, so they are read to the end before any tag is read.
+The scheme is detected from all training sentences, so they are read to the end before any tag is
+interpreted.
 """
 
 from collections.abc import Mapping
@@ -32,24 +33,24 @@ _LINES_A_FILE = 1 << 40
 
 @dataclass(slots=True)
 class SentencePart(Part):
-    """One split of the source, and where its sentences and their tags are from."""
+    """One split of the source, and the positions of its sentences and tags."""
 
     places: list[str] = field(default_factory=list)
-    """The files of the split, in order, as far as they are read."""
+    """The files of the split read so far, in order."""
     line_a_word: bool = False
     scheme: SchemeCount = field(default_factory=SchemeCount)
     types: set[str] = field(default_factory=set)
     lines: dict[int, list[int]] = field(default_factory=dict)
-    """Lines of the words of sentences that have other lines in them, by the line of the first."""
+    """Lines of words in sentences interrupted by other lines, by the line of the first."""
 
     def mark(self, place: str, start: int) -> int:
-        """The line `start` of a file as one number that tells the file as well."""
+        """The line `start` of a file as one number that includes the file."""
         if not self.places or self.places[-1] != place:
             self.places.append(place)
         return (len(self.places) - 1) * _LINES_A_FILE + start
 
     def place_of(self, mark: int, word: int | None = None) -> str:
-        """The file and line that `mark` made a number of, or where that word of the sentence is."""
+        """The file and line encoded by `mark`, or those of a word of that sentence."""
         if word is not None and self.line_a_word:
             mark = self.lines[mark][word] if mark in self.lines else mark + word
         file, line = divmod(mark, _LINES_A_FILE)
@@ -84,11 +85,11 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         self._number_of: dict[str, int] = {}
 
     def part(self, split: str, path: Path) -> SentencePart:
-        """As Examples says."""
+        """See Examples."""
         return SentencePart(split, self._source.places[split], path)
 
     def stage(self, part: SentencePart, batch: Sentences) -> pa.RecordBatch:
-        """As Examples says."""
+        """See Examples."""
         batch = self._sides.within(part, batch)
         part.line_a_word = batch.line_a_word
         place = batch.place or part.place
@@ -120,7 +121,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         return pc.binary_join(batch["tokens"], " ")
 
     def check_part(self, part: SentencePart) -> None:
-        """As Examples says."""
+        """See Examples."""
         self._sides.check(part)
         if part.rows == 0:
             raise InputError(f"{part.place}: no sentences; expected tagged words for {part.split}")
@@ -131,8 +132,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
             )
 
     def resolve(self, parts: Mapping[str, SentencePart]) -> None:
-        """As Examples says; a split is read by another scheme than the one stated, else that of
-        train, only where it breaks that and fully keeps to its own."""
+        """See Examples; a split is read by a scheme other than the stated one, or train's, only if
+        it violates that and fully complies with its own."""
         stated, of_train = self._settings.scheme, parts["train"].scheme.scheme
         for split, part in parts.items():
             own, scheme = part.scheme.scheme, of_train if stated == "auto" else stated
@@ -145,19 +146,19 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         self._number_of = {name: number for number, name in enumerate(self.label_names)}
 
     def features(self) -> tuple[Feature, ...]:
-        """As Examples says."""
+        """See Examples."""
         return list_feature(TEXT_FEATURE), list_feature(class_feature(self.label_names))
 
     def decode(self, part: SentencePart, batch: pa.RecordBatch) -> list[pa.Array]:
-        """As Examples says."""
+        """See Examples."""
         reader, number_of = self._readers[part.split], self._number_of
         found = reader.read(batch["tags"].to_pylist(), batch["start"].to_pylist())
         codes = [[number_of[tag] for tag in tags] for tags in found]
         return [batch["tokens"], pa.array(codes, pa.list_(pa.int64()))]
 
     def facts(self, written: Mapping[str, Written]) -> dict[str, Any]:
-        """Words and entities by type for each split, the schemes seen, sequences repaired, and what
-        was read as what."""
+        """Words and entities by type for each split, detected schemes, repaired sequences, and the
+        roles of columns."""
         return {
             "words": {split: int(found.labels.sum()) for split, found in written.items()},
             "entities": {split: self._entities(found) for split, found in written.items()},
@@ -167,7 +168,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         }
 
     def _entities(self, written: Written) -> dict[str, int]:
-        """The entities of each type: in IOB2 each begins with a tag of its own."""
+        """The entities of each type: in IOB2 each begins with its own tag."""
         counts = zip(self.label_names, written.labels.tolist(), strict=True)
         return {name[2:]: count for name, count in counts if count and name.startswith("B-")}
 
@@ -177,7 +178,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         written: Mapping[str, Written],
         repeated: list[str],
     ) -> list[str]:
-        """What the readers said, sentences left out or repaired, and types that a split lacks."""
+        """The readers' remarks, sentences left out or repaired, and types missing in a split."""
         found = list(self._source.notes.warnings)
         for part in parts.values():
             found += self._sides.warnings(part)
@@ -214,7 +215,7 @@ def _hashes(batch: Sentences, part: SentencePart) -> list[int]:
                 f"{part.place_of(start)}: a token holds a NUL or half of a surrogate pair; "
                 "remove it"
             )
-        # str hashes differ between processes, which of them are equal does not.
+        # str hashes differ between processes; their equality does not.
         hashes.append(hash(joined))
     return hashes
 

@@ -1,4 +1,4 @@
-"""What decides of rows beside their text: the group they are of, the time they are from."""
+"""What decides rows' splits besides their text: their group and time."""
 
 import hashlib
 from pathlib import Path
@@ -20,9 +20,9 @@ Some = TypeVar("Some", Rows, Sentences)
 
 
 class Sides:
-    """Reads groups and times of rows as settings ask for; leaves out what is too old or too new.
+    """Reads rows' groups and times according to settings; drops what is too old or too new.
 
-    How many rows have none, or are left out, is counted in the part.
+    Rows without them, and dropped rows, are counted in the part.
     """
 
     def __init__(self, settings: DataSettings, source: Opened[Any], *, unit: str) -> None:
@@ -32,9 +32,9 @@ class Sides:
         self._until = None if settings.until is None else microseconds(settings.until)
 
     def within(self, part: Part, batch: Some) -> Some:
-        """The rows from `data.since` to `data.until`; those without a time are not among them.
+        """The rows from `data.since` to `data.until`, without those that have no time.
 
-        Raises InputError where the source does not give the columns that are asked for.
+        Raises InputError if the source does not provide the requested columns.
         """
         for name, given in (("group", batch.beside.groups), ("time", batch.beside.times)):
             column = getattr(self._settings, name)
@@ -63,9 +63,9 @@ class Sides:
     def numbers(
         self, part: Part, batch: Rows | Sentences, content: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Of each row, what decides its side (uint64) and its instant (int64), both [rows].
+        """For each row, what decides its split (uint64) and its instant (int64), both [rows].
 
-        The side is decided by the group, of rows that have none by `content`.
+        The group decides, or `content` for rows without one.
         """
         times = np.array(batch.beside.times or [0] * len(batch), dtype=np.int64)
         if not batch.beside.groups:
@@ -80,13 +80,13 @@ class Sides:
         return np.where(absent, content, groups), times
 
     def _place(self, part: Part, batch: Rows | Sentences, among: np.ndarray) -> str:
-        """Where the first of some rows is, without the folder, which is not written."""
+        """Where the first of some rows is, without the folder."""
         place = batch.place or part.place
         place = Path(place).name if self._is_files else place
         return f"{place}:{batch.numbers[int(np.flatnonzero(among)[0])]}"
 
     def check(self, part: Part) -> None:
-        """Raise InputError where no row of a split is left, or none has what is asked for."""
+        """Raise InputError if no row of a split is left, or none has the requested columns."""
         given = [
             f"data.{name}={day}"
             for name in ("since", "until")
@@ -105,7 +105,7 @@ class Sides:
             )
 
     def warnings(self, part: Part) -> list[str]:
-        """What was left out or has none, as lines for a person."""
+        """Dropped and incomplete rows, as lines for the user."""
         said = []
         within = self._settings.since is not None or self._settings.until is not None
         if part.outside:
@@ -115,15 +115,15 @@ class Sides:
                 f"{part.outside} {part.split} {self._unit} are left out, which are not {asked}"
             )
         if part.undated:
-            what = "are left out" if within else "are taken for older than all others"
+            what = "are left out" if within else "count as older than all others"
             said.append(
                 f"{part.undated} {part.split} {self._unit} have no time and {what}, the first at "
                 f"{part.first_undated}"
             )
         if part.ungrouped:
             said.append(
-                f"{part.ungrouped} {part.split} {self._unit} are of no group, and on the side "
-                f"that their text says; the first at {part.first_ungrouped}"
+                f"{part.ungrouped} {part.split} {self._unit} have no group, and are split by "
+                f"their text, the first at {part.first_ungrouped}"
             )
         return said
 

@@ -1,4 +1,4 @@
-"""Tags of any scheme as IOB2; those that the scheme does not allow are counted or refused."""
+"""Converts tags of any scheme to IOB2; those the scheme does not allow are counted or refused."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ _SHOWN = 3
 
 @dataclass(slots=True)
 class TagReader:
-    """Reader of the tags of one split; remembers how many were impossible and the first few."""
+    """Reader of one split's tags; remembers the number of impossible ones and the first few."""
 
     place_of: Callable[[int, int], str]
-    """Where a word is: from the line or row of its sentence, and its number in that."""
+    """Where a word is, from its sentence's line or row and its index."""
     scheme: str
     refuse: bool
     repaired: int = 0
     shown: list[str] = field(default_factory=list)
 
     def read(self, sentences: Iterable[list[str]], starts: Iterable[int]) -> list[list[str]]:
-        """The tags of some sentences as IOB2; `starts` are the lines or rows at which they start.
+        """The tags of some sentences as IOB2; `starts` are the sentences' lines or rows.
 
-        Raises InputError for an impossible tag where these are refused.
+        Raises InputError for an impossible tag if these are refused.
         """
         return [self._read(tags, start) for tags, start in zip(sentences, starts, strict=True)]
 
@@ -34,8 +34,7 @@ class TagReader:
             text = f": {reason} is impossible in {self.scheme}"
             if self.refuse:
                 raise InputError(
-                    f"{place}{text}; mend the tags, state data.scheme, or set "
-                    "data.invalid_tags=repair"
+                    f"{place}{text}; fix the tags, set data.scheme, or set data.invalid_tags=repair"
                 )
             self.repaired += 1
             if len(self.shown) < _SHOWN:
@@ -43,7 +42,7 @@ class TagReader:
         return tags_from_spans(spans(tags), len(tags))
 
     def warnings(self, split: str) -> list[str]:
-        """What was repaired, as a line for a person."""
+        """What was repaired, as a line for the user."""
         if not self.repaired:
             return []
         more = "; ..." if self.repaired > _SHOWN else ""

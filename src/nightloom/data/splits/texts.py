@@ -1,4 +1,4 @@
-"""Labelled texts as examples: what their labels mean, and what looks odd about them."""
+"""Labelled texts as examples: what their labels mean, and oddities in them."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -39,16 +39,16 @@ from nightloom.settings.spelling import listed, quoted
 
 @dataclass(slots=True)
 class TextPart(Part):
-    """One split of the source, and which of its rows have no text or no label."""
+    """One split of the source, and its rows without text or label."""
 
     first_empty: str = ""
     missing: Counter[str] = field(default_factory=Counter)
-    """Rows without a label, which were left out, by what stands for it."""
+    """Rows left out for lack of a label, by its marker."""
     first_missing: str = ""
 
 
 class LabelledTexts(Examples[Rows, TextPart]):
-    """Texts of one class each. Rows whose label is missing are left out and counted, or refused."""
+    """Texts of one class each. Rows without a label are left out and counted, or refused."""
 
     reader = TextReader
     unit = "rows"
@@ -75,18 +75,18 @@ class LabelledTexts(Examples[Rows, TextPart]):
         self._absent: list[str] = []
 
     def part(self, split: str, path: Path) -> TextPart:
-        """As Examples says."""
+        """See Examples."""
         return TextPart(split, self._source.places[split], path)
 
     def stage(self, part: TextPart, batch: Rows) -> pa.RecordBatch:
-        """As Examples says; labels that are new go to the vocabulary."""
+        """See Examples; new labels are added to the vocabulary."""
         batch = self._sides.within(part, batch)
         codes = self._vocabulary.encode(batch.labels, batch.numbers, batch.place)
         if (codes == MISSING).any():
             self._note_missing(part, batch, np.flatnonzero(codes == MISSING).tolist())
             batch = batch.only(np.flatnonzero(codes != MISSING).tolist())
             codes = codes[codes != MISSING]
-        # str hashes differ between processes, which of them are equal does not.
+        # str hashes differ between processes; their equality does not.
         hashes = np.array([hash(text) for text in batch.texts], dtype=np.int64)
         texts = _checked(batch)
         content = content_numbers(batch.texts)
@@ -112,7 +112,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
         part.missing.update(_form(batch.labels[number]) for number in at)
 
     def _short(self, place: str) -> str:
-        """A place without the folder, as it may stand in what is written."""
+        """A place without the folder, for output files."""
         return Path(place).name if self._source.facts["kind"] == "files" else place
 
     def texts(self, batch: pa.RecordBatch) -> pa.Array:
@@ -120,7 +120,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
         return batch["text"]
 
     def check_part(self, part: TextPart) -> None:
-        """As Examples says."""
+        """See Examples."""
         self._sides.check(part)
         if part.rows == 0 and part.missing:
             said = without_labels(part.split, part.place, part.missing, self._source.splits)
@@ -134,7 +134,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
             )
 
     def resolve(self, parts: Mapping[str, TextPart]) -> None:
-        """As Examples says."""
+        """See Examples."""
         self._labels = self._resolved()
         self.label_names = self.class_names = self._labels.names
         self.class_of_code = self._labels.class_of_code
@@ -150,7 +150,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
         if base == 1:
             raise InputError(
                 f"data.label_base=1 of data.label_names: the labels of {self._settings.source} are "
-                "counted from 0, for they have names there; leave out data.label_base"
+                "counted from 0, because they have names there; leave out data.label_base"
             )
         if given is None:
             return labels
@@ -165,11 +165,11 @@ class LabelledTexts(Examples[Rows, TextPart]):
         return ResolvedLabels(given, labels.class_of_code, labels.read_as)
 
     def features(self) -> tuple[Feature, ...]:
-        """As Examples says."""
+        """See Examples."""
         return TEXT_FEATURE, class_feature(self.label_names)
 
     def decode(self, part: TextPart, batch: pa.RecordBatch) -> list[pa.Array]:
-        """As Examples says."""
+        """See Examples."""
         del part
         classes = self.class_of_code[batch["code"].to_numpy()]
         return [batch["text"], pa.array(classes, pa.int64())]
@@ -183,7 +183,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
         return {"classes": classes, "labels_read_as": self._labels.read_as}
 
     def _check_classes(self, parts: Mapping[str, TextPart]) -> None:
-        """Raise InputError where training makes no sense; note where a class is absent."""
+        """Raise InputError if training makes no sense; note missing classes."""
         names, counts, vocabulary = self.label_names, self._counts, self._vocabulary
         present = np.flatnonzero(counts["train"])
         if len(present) < 2:
@@ -205,10 +205,10 @@ class LabelledTexts(Examples[Rows, TextPart]):
                 near = alike(names[number], (names[at] for at in present))
                 hint = f" (train has {quoted(near, 40)})" if near else ""
                 raise InputError(
-                    f"{vocabulary.places[code]}: label {quoted(names[number], 40)} stands in "
+                    f"{vocabulary.places[code]}: label {quoted(names[number], 40)} is in "
                     f"{counts[split][number]} {split} rows but in no training row{hint}; "
-                    "add training rows of it or remove these; data.missing_labels says what stands "
-                    "for no label"
+                    "add training rows of it or remove these; data.missing_labels lists what means "
+                    "no label"
                 )
 
     def warnings(
@@ -217,8 +217,8 @@ class LabelledTexts(Examples[Rows, TextPart]):
         written: Mapping[str, Written],
         repeated: list[str],
     ) -> list[str]:
-        """Classes that a split lacks, rows without a label, labels that may be none or be the same,
-        and texts that are empty."""
+        """Classes missing in a split, rows without a label, suspicious labels, and
+        empty texts."""
         found = []
         of_train = self._counts["train"] > 0
         for split, rows in self._counts.items():
@@ -252,7 +252,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
         return [name for name, one in zip(self.label_names, among, strict=True) if one]
 
     def _doubts(self) -> list[str]:
-        """What labels that nobody named may mean."""
+        """Warnings about labels, if their names were not given."""
         rows = np.sum(list(self._counts.values()), axis=0).tolist()
         given, values = self._settings.missing_labels, self._vocabulary.values
         found = []
@@ -272,7 +272,7 @@ def _form(label: str) -> str:
 def without_labels(
     split: str, place: str, missing: Mapping[str, int], splits: Collection[str]
 ) -> str:
-    """What to say of a split in which no row has a label; `splits` are those of the source."""
+    """The message for a split without any labels; `splits` are those of the source."""
     forms = ", ".join(f"{count} {form}" for form, count in missing.items())
     said = f"{place}: no {split} row has a label ({forms})"
     if split == "train":
@@ -280,7 +280,7 @@ def without_labels(
     ways = [f"data.{split}_split=train to cut a part of train in its place"]
     if split == "test" and "valid" in splits:
         ways.insert(0, "data.test_split=valid to test on the validation split")
-    return f"{said}; they may be kept secret: set {', or '.join(ways)}"
+    return f"{said}; they may be secret: set {', or '.join(ways)}"
 
 
 def _checked(batch: Rows) -> pa.Array:
