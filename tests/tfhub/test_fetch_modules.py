@@ -43,7 +43,7 @@ def test_a_damaged_model_in_the_cache_says_what_to_remove(hub: Hub, tmp_path: Pa
     handle = hub.url + ENCODER_PATH
     found = resolve_handle(handle, cache=tmp_path / "cache")
     (found / "saved_model.pb").write_bytes(b"\x12\xff\xff")
-    with pytest.raises(InputError, match=f"to have it fetched anew, remove {found}"):
+    with pytest.raises(InputError, match=f"to download it again, remove {found}"):
         fetch_modules(encoder=handle, out=tmp_path / "out", cache=tmp_path / "cache")
 
 
@@ -98,7 +98,7 @@ def test_sources_that_are_nothing_are_refused(
 def test_modules_that_do_not_fit_together_are_refused(
     tmp_path: Path, encoder_dir: Path, preprocess_dir: Path
 ) -> None:
-    with pytest.raises(InputError, match="does not take what a BERT module"):
+    with pytest.raises(InputError, match="does not accept the inputs of a TF Hub BERT"):
         check_pair(preprocess_dir, encoder_dir)
     strings = tf.TensorSpec([None], tf.string)
     lengths = save_function(tmp_path / "lengths", tf.strings.length, strings)

@@ -1,7 +1,7 @@
-"""Whether a statement does something beside binding a name as soon as its module is imported.
+"""Whether a statement does more than bind a name when its module is imported.
 
-A function of the project that is called there may note anything anywhere (a registry, say); so may
-a decorator of a library, and a base that looks at the classes below it.
+A project function called there may have any side effect (such as registering something); so may a
+library's decorator, and a base class that inspects its subclasses.
 """
 
 import ast
@@ -14,9 +14,9 @@ from nightloom.cache.source import Source, Statement, Target
 HARMLESS = frozenset({"abc", "contextlib", "dataclasses", "enum", "functools", "typing"})
 """Modules whose decorators only change what they decorate."""
 MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__"})
-"""Methods that run when a class or an object of it is made."""
+"""Methods that run when a class or an instance is created."""
 DECLARED = "by_declaration"
-"""The decorator of functions that find code by a name which the stage's declaration gives."""
+"""The decorator of functions that find code by a name from the stage's declaration."""
 PLAIN = (ast.Constant, ast.Dict, ast.DictComp, ast.JoinedStr, ast.List, ast.ListComp, ast.Set,
          ast.SetComp, ast.Tuple)  # fmt: skip
 READING = frozenset(
@@ -24,7 +24,7 @@ READING = frozenset(
     "issuperset items join keys lower lstrip partition removeprefix removesuffix replace "
     "rpartition rsplit rstrip split splitlines startswith strip title union upper values".split()
 )
-"""Methods of texts and containers that change nothing."""
+"""Methods of strings and containers without side effects."""
 
 Look = Callable[[str], Source | None]
 
@@ -43,7 +43,7 @@ def acts(look: Look, source: Source, statement: Statement) -> bool:
 
 
 def _is_foreign(source: Source, chain: Chain) -> bool:
-    """Whether a decorator comes from a library that may keep what it is given."""
+    """Whether a decorator comes from a library that may keep its argument."""
     targets = _targets(source, chain)
     return any(
         not project.is_project(target.module) and target.module.partition(".")[0] not in HARMLESS
@@ -72,7 +72,7 @@ def _call_acts(look: Look, source: Source, chain: Chain) -> bool:
 
 
 def _only_reads(node: ast.stmt, rest: Chain) -> bool:
-    """Whether it is a method of a plain text or container that leaves it as it is."""
+    """Whether it is a method of a plain string or container without side effects."""
     value = getattr(node, "value", None) if isinstance(node, ast.Assign | ast.AnnAssign) else None
     return isinstance(value, PLAIN) and len(rest) == 1 and rest[0] in READING
 
@@ -80,7 +80,7 @@ def _only_reads(node: ast.stmt, rest: Chain) -> bool:
 def _meanings(
     look: Look, source: Source, chain: Chain, seen: set[tuple[str, Chain]]
 ) -> list[tuple[Source, Statement, Chain]]:
-    """The project's statements that give what a chain begins with, and the rest of the chain."""
+    """The project's statements that define the start of a chain, and the rest of the chain."""
     if (source.name, chain) in seen:
         return []
     seen.add((source.name, chain))
@@ -112,7 +112,7 @@ def _in_module(
 
 
 def _is_kept(look: Look, source: Source, node: ast.ClassDef, seen: set[str]) -> bool:
-    """Whether a class below which others may be counted is among the bases."""
+    """Whether one of the bases may keep track of its subclasses."""
     if any(one.arg == "metaclass" for one in node.keywords):
         return True
     for chain in filter(None, map(unrolled, node.bases)):

@@ -1,4 +1,4 @@
-"""`Artifact`: the small frozen reference that stages hand to each other in place of data."""
+"""`Artifact`: the small frozen reference that stages pass each other instead of data."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a stage built: where it lies, what its content is, and a few facts about it."""
+    """A stage's result: its location, the digest of its content, and a few facts."""
 
     stage: str
     key: str
-    """SHA-256 of everything that the artifact was built from."""
+    """SHA-256 of everything the artifact was built from."""
     digest: str
-    """SHA-256 of the artifact's content, without files such as timings that always differ."""
+    """SHA-256 of the artifact's content, without files that always differ, such as timings."""
     facts: dict[str, Any] = field(default_factory=dict, compare=False)
     seconds: float = field(default=0.0, compare=False)
-    """How long building took, in seconds: what a hit saves."""
+    """Build time in seconds, which a hit saves."""
     built_at: float = field(default=0.0, compare=False)
     """When it was built, in seconds since the epoch."""
 
@@ -46,5 +46,5 @@ class ArtifactFiles:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The facts that the stage which built it recorded."""
+        """The facts recorded by the stage that built it."""
         return self.artifact.facts

@@ -11,7 +11,7 @@ def canonical_json(value: Any) -> str:
     """Serialise `value` with sorted keys and no white space.
 
     Raises:
-        TypeError: `value` holds something that JSON cannot say exactly (a set, bytes, an object).
+        TypeError: `value` holds something that JSON cannot represent (a set, bytes, an object).
         ValueError: `value` holds a number that is not finite.
     """
     _check(value, "value")

@@ -1,9 +1,9 @@
 """What code a stage runs: the definitions that its builder reaches, and the libraries they use.
 
-Nothing is imported to find out: modules are read as syntax trees (`cache/source.py`), so that a
-cached run stays light. From a function, class or constant one follows the names it uses; a class
-counts whole. Where names do not tell, too much counts: a module that is passed on as a value, one
-that is imported by a computed name, statements that do something as soon as a module is imported.
+Nothing is imported for this: modules are read as syntax trees (`cache/source.py`), so a cached run
+stays light. Names used by a function, class or constant are followed; a class counts as a whole.
+If names are not enough, too much counts: a module that is passed as a value or imported by a
+computed name, and statements with side effects on import.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ class Fingerprint:
     """The code behind a stage: one digest a module, one version a library."""
 
     modules: dict[str, str]
-    """Of each module's definitions that are reached."""
+    """Digest of each module's reached definitions."""
     libraries: dict[str, str]
     definitions: frozenset[str] = frozenset()
     """What is reached, as `module:name`."""
 
 
 def fingerprint(roots: Iterable[str], *, without: tuple[str, ...] = ()) -> Fingerprint:
-    """Follow what is used from the `roots`, but not into modules or packages named in `without`.
+    """Follow everything used from `roots`, except into modules or packages named in `without`.
 
-    roots: `module`, which counts whole, or `module:name`; among them what functions marked as
+    roots: `module`, which counts as a whole, or `module:name`; including what functions marked as
     `by_declaration` load.
 
     Raises:
-        ModuleNotFoundError: A root is no module of the project.
-        AttributeError: A root is no name of its module.
+        ModuleNotFoundError: A root is not a module of the project.
+        AttributeError: A root is not a name in its module.
     """
     walk = Walk(without)
     with _uncollected():

@@ -1,4 +1,4 @@
-"""`cache ls`, `verify` and `gc`: what is there, whether it is whole, what nobody needs."""
+"""`cache ls`, `verify` and `gc`: what exists, whether it is intact, what is not needed."""
 
 import math
 import shutil
@@ -14,7 +14,7 @@ from nightloom.cache.store import MANIFEST, ArtifactStore, Damaged, building_nam
 from nightloom.facts import RegisteredFacts
 
 STALE_SECONDS = 3600.0
-"""Left-overs of builds that no lock protects are removed when they are older than this."""
+"""Leftovers of builds that no lock protects are removed at this age."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Listed:
     size: int
     """Bytes."""
     seconds: float
-    """What building it took."""
+    """Build time in seconds."""
     built_at: float
     used_at: float
     why_kept: str = ""
@@ -44,7 +44,7 @@ class Broken:
 
 
 def listing(store: ArtifactStore) -> list[Listed]:
-    """All published artifacts, the one last used first."""
+    """All published artifacts, most recently used first."""
     found = []
     for stage in store.stages():
         for key in store.keys(stage):
@@ -71,7 +71,7 @@ def listing(store: ArtifactStore) -> list[Listed]:
 
 
 def verify_all(store: ArtifactStore) -> Iterator[Broken | Listed]:
-    """Hash every file of every artifact; what is broken goes to quarantine."""
+    """Hash every file of every artifact; broken ones go to quarantine."""
     for listed in listing(store):
         path = store.path(listed.stage, listed.key)
         try:
@@ -88,10 +88,10 @@ class Swept:
 
     artifacts: list[Listed]
     kept: list[Listed]
-    """Old enough to go, but needed; says by whom."""
+    """Old enough to be removed, but needed; says by what."""
     leftovers: int
     size: int
-    """Bytes of the artifacts and left-overs."""
+    """Bytes of the artifacts and leftovers."""
 
 
 def sweep(
@@ -151,7 +151,7 @@ def needed_by_models(store: ArtifactStore, registered: Any) -> dict[tuple[str, s
 
 
 def _remove(store: ArtifactStore, one: Listed) -> None:
-    """Out of sight by one rename first, so that a kill leaves no half artifact."""
+    """Remove, starting with a rename, so that a kill leaves no partial artifact."""
     path = store.path(one.stage, one.key)
     aside = store.home.building / f"removed-{one.stage}-{one.key[:12]}"
     shutil.rmtree(aside, ignore_errors=True)
@@ -162,9 +162,9 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
 
 
 def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool) -> tuple[int, int]:
-    """Remove what killed runs left: half-built folders, checkpoints of what is built by now,
-    quarantine, lock files, logs of workers; and files of sources that were not read for
-    `older_than` seconds. What is being built now is left alone, however long it takes."""
+    """Remove leftovers of killed runs: half-built folders, checkpoints of finished builds,
+    quarantine, lock files, workers' logs; and source files not read for `older_than` seconds.
+    Builds in progress are left alone, however long they take."""
     home, locks = store.home, FileLocks(store.home.locks)
     built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
@@ -183,7 +183,7 @@ def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool)
         old += [path for path in home.results.glob(".*") if _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():
         old += [path for path in home.checkpoints.iterdir() if path.name in built]
-    # a lock that nobody holds is removed by asking
+    # checking a free lock removes it
     building = {p.stem[:24] for p in home.locks.glob("*.lock") if locks.is_locked(p.stem)}
     old = [path for path in old if not any(key in path.name for key in building)]
     size = sum(_size(path) for path in old)

@@ -1,4 +1,4 @@
-"""Stage keys: what an artifact depends on, and what changed when there is none for it."""
+"""Stage keys: what an artifact depends on, and what changed on a miss."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,28 +7,28 @@ from nightloom.cache.canonical import digest_of
 from nightloom.cache.fingerprint import Fingerprint
 
 FORMAT = 1
-"""Part of every key: raise it when the layout of artifacts changes."""
+"""Part of every key; increase it when the layout of artifacts changes."""
 
 SHOWN = 32
-"""Characters of what lies outside that are told."""
+"""Maximum characters of an external input in a message."""
 
 
 @dataclass(frozen=True)
 class StageKey:
-    """Everything that a stage's result depends on."""
+    """Everything a stage's result depends on."""
 
     stage: str
     variant: str
-    """Which family of models the stage is run for, where its code differs by family."""
+    """The model family, if the stage's code depends on it."""
     settings: dict[str, Any]
-    """The settings that the stage reads, by dotted path."""
+    """The settings the stage reads, by dotted path."""
     inputs: dict[str, str]
     """Content digest of each input artifact, by the name of the parameter."""
     code: dict[str, str]
     libraries: dict[str, str]
     python: str
     external: dict[str, Any]
-    """What lies outside, by content: for example the digests of the files to be read."""
+    """External inputs by content, for example the digests of files to read."""
 
     @classmethod
     def of(
@@ -55,7 +55,7 @@ class StageKey:
         )
 
     def parts(self) -> dict[str, Any]:
-        """The key as plain JSON; stored beside each artifact, so that it can be compared."""
+        """The key as plain JSON, stored with each artifact for comparison."""
         return {"format": FORMAT, **self.__dict__}
 
     def digest(self) -> str:
@@ -64,7 +64,7 @@ class StageKey:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What differs between the parts of two keys, in words, the most telling first."""
+    """The differences between the parts of two keys, in words, most important first."""
     found: list[str] = []
     old, new = before.get("settings", {}), after["settings"]
     changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
@@ -93,7 +93,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def inside(old: Any, new: Any) -> str:
-    """What changed in something outside, where it is a few words or a list of files."""
+    """What changed in an external input, if it is a short text or a list of files."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return ""
     told = []
@@ -112,7 +112,7 @@ def inside(old: Any, new: Any) -> str:
 
 
 def _brief(text: str) -> str:
-    """A digest by its beginning, anything that is shorter whole."""
+    """A digest shortened to its beginning; anything shorter as is."""
     return text if len(text) <= SHOWN else text[:12]
 
 

@@ -1,7 +1,7 @@
 """Leases: what a running flow needs, so that `cache gc` leaves it alone.
 
-A lease is a file that the run keeps locked and that names one artifact a line. The lock dies with
-the run; a lease that can be locked by somebody else is over.
+A lease is a file that the run keeps locked and that names one artifact per line. The lock dies with
+the run; a lease that another process can lock has expired.
 """
 
 import contextlib
@@ -19,25 +19,25 @@ class Lease:
     """The artifacts that one run holds on to."""
 
     def __init__(self, home: Home) -> None:
-        """Take a lease; those of dead runs are removed on the way."""
+        """Take a lease, removing those of dead runs."""
         home.locks.mkdir(parents=True, exist_ok=True)
         held(home)
         self._home = home
         self._path = home.locks / f"{os.getpid()}-{uuid.uuid4().hex[:8]}{SUFFIX}"
         self._handle = open_lock_file(self._path)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
-        while not names_open_file(self._path, self._handle):  # taken for a dead run's meanwhile
+        while not names_open_file(self._path, self._handle):  # meanwhile mistaken for a dead run's
             os.close(self._handle)
             self._handle = open_lock_file(self._path)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def hold(self, stage: str, key: str) -> contextlib.AbstractContextManager[None]:
-        """Name an artifact; keeps `cache gc` out while the caller looks whether it is there."""
+        """Add an artifact; blocks `cache gc` while the caller checks that it exists."""
         os.write(self._handle, f"{stage} {key}\n".encode())
         return keep_out_gc(self._home)
 
     def end(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         with contextlib.suppress(OSError):
             self._path.unlink()
         os.close(self._handle)
@@ -74,6 +74,6 @@ def held(home: Home) -> set[tuple[str, str]]:
 
 
 def _content(handle: int) -> str:
-    """What an open lease says, also when its run ends meanwhile and removes it."""
+    """The content of an open lease, even if its run ends meanwhile and removes it."""
     with os.fdopen(os.dup(handle), encoding="utf-8") as file:
         return file.read()

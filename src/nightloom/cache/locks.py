@@ -1,8 +1,8 @@
-"""One builder a key: locks that die with their holder.
+"""One builder per key: locks that die with their holder.
 
-`fcntl.flock` belongs to an open file: the kernel drops it when the process ends, however it
-ends. A lock file is removed by its holder before letting go; whoever opened the removed file
-meanwhile sees that the path names another one (or none) and starts over.
+`fcntl.flock` belongs to an open file: the kernel releases it when the process ends, however it
+ends. The holder removes the lock file before releasing it; a process that opened the removed file
+notices that the path names another one (or none) and starts over.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class FileLocks:
         timeout: float | None = None,
         waiting: Callable[[float], None] = lambda seconds: None,
     ) -> bool:
-        """Take the lock; True when it is held (also where `holder` held it already).
+        """Take the lock; True when it is held (even if `holder` already held it).
 
         `waiting` is called with the seconds waited so far, about once a second.
         """
@@ -55,7 +55,7 @@ class FileLocks:
             pause = min(pause * 1.5, 0.5)
 
     def release(self, name: str, holder: str) -> None:
-        """Let the lock go and remove its file.
+        """Release the lock and remove its file.
 
         Raises:
             ValueError: `holder` does not hold it.
@@ -75,7 +75,7 @@ class FileLocks:
             return self._held.get(name, (-1, ""))[1] == holder
 
     def is_locked(self, name: str) -> bool:
-        """Whether anybody holds the lock."""
+        """Whether anyone holds the lock."""
         with self._guard:
             if name in self._held:
                 return True
@@ -88,11 +88,11 @@ class FileLocks:
         return False
 
     def path(self, name: str) -> Path:
-        """The lock's file; it is there while somebody holds the lock, or died holding it."""
+        """The lock's file; it exists while the lock is held, or if its holder died."""
         return self.folder / f"{name}.lock"
 
     def _try(self, name: str) -> int | None:
-        """An open, locked file, or None where somebody else has it."""
+        """An open, locked file, or None if another holder has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(name)
         handle = open_lock_file(path)
@@ -129,7 +129,7 @@ def names_open_file(path: Path, handle: int) -> bool:
 
 @contextlib.contextmanager
 def shared_or_exclusive(path: Path, *, exclusive: bool) -> Iterator[None]:
-    """Readers together, a writer alone: look-ups hold it shared, `cache gc` exclusively."""
+    """A shared or exclusive lock: look-ups hold it shared, `cache gc` exclusively."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = open_lock_file(path)
     try:

@@ -10,12 +10,12 @@ from nightloom.cache.key import StageKey, differences
 from nightloom.cache.store import ArtifactStore
 
 COMPARED = 50
-"""At most so many earlier artifacts of a stage are compared with, the last used first."""
+"""Maximum number of a stage's earlier artifacts to compare with, most recently used first."""
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the cache says of a stage before it runs."""
+    """The cache's answer about a stage before it runs."""
 
     stage: str
     key: str
@@ -24,7 +24,7 @@ class LookUp:
     """The verified artifact, on a hit."""
     why: str
     rebuild: bool = False
-    """Build it even where an artifact is there."""
+    """Build even if there is an artifact."""
 
     @property
     def hit(self) -> bool:
@@ -39,9 +39,9 @@ def look_up(
     refresh: bool = False,
     changed: Callable[[dict[str, Any]], str] = lambda parts: "",
 ) -> LookUp:
-    """Find the artifact for `key`, or say what changed since the nearest earlier one.
+    """Find the artifact for `key`, or explain what changed since the nearest earlier one.
 
-    changed: from the key's parts to what changed, where somebody knows better; else empty.
+    changed: from the key's parts to a better description of the change; else empty.
     """
     parts, digest = key.parts(), key.digest()
     if refresh:
@@ -69,13 +69,13 @@ def _changed(store: ArtifactStore, parts: dict[str, Any]) -> str:
 
 
 def in_short(found: Sequence[str]) -> str:
-    """The most telling differences on one line."""
+    """The most important differences in one line."""
     more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
     return "; ".join(found[:3]) + more
 
 
 def age(moment: float) -> str:
-    """How long ago a moment was, in words; never negative, whatever the clock did."""
+    """How long ago a moment was, in words; never negative, even if the clock was set back."""
     return span(max(0.0, time.time() - moment))
 
 

@@ -1,5 +1,5 @@
-"""What a piece of code uses: names of its module with the attributes it takes of them, imports,
-strings that may name a module, and modules that it imports by a name it computes."""
+"""What a piece of code uses: names of its module with their attributes, imports, strings that may
+name a module, and modules imported by a computed name."""
 
 import ast
 import contextlib
@@ -14,13 +14,13 @@ Chain = tuple[str, ...]
 """`a.b.c` as ("a", "b", "c")."""
 ANY = "*"
 IMPORTERS = frozenset({"import_module", "__import__"})
-"""What imports by a name that is given as text."""
+"""Functions that import by a name given as a string."""
 SEARCHERS = frozenset(
     {"iter_modules", "walk_packages", "spec_from_file_location", "run_module", "run_path"}
 )
 """What may run any module."""
 OWN_NAMES = frozenset({"globals", "locals", "vars", "exec", "eval", "__file__", "__path__"})
-"""What reaches names of the module that stand nowhere as names."""
+"""Functions that can reach names without spelling them."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+(:[^\W\d]\w*)?")
 _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -28,25 +28,25 @@ _NAMES = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 @dataclass
 class Uses:
-    """What a statement uses, whatever scope it does so in."""
+    """What a statement uses, in any scope."""
 
     chains: set[Chain] = field(default_factory=set)
-    """Names that are no local variables, each with the attributes that are taken of it."""
+    """Non-local names, each with the attributes used."""
     local: set[Chain] = field(default_factory=set)
-    """The same of names that an import in a function binds."""
+    """The same for names bound by an import in a function."""
     imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
-    """Import statements, wherever they stand in it."""
+    """Import statements anywhere in it."""
     attributes: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
     """Dotted names in string constants."""
     patterns: set[str] = field(default_factory=set)
-    """Names of modules that are imported by a text; `*` stands for what is not known."""
+    """Names of modules imported by a string; `*` for unknown parts."""
     all_of_module: bool = False
-    """Whether it may use names of its module that it does not spell."""
+    """Whether it may use names of its module without spelling them."""
 
 
 def unrolled(node: ast.AST) -> Chain | None:
-    """`a.b.c` as a chain; None where the expression is something else."""
+    """`a.b.c` as a chain; None for any other expression."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -71,7 +71,7 @@ def read_uses(node: ast.stmt) -> Uses:
 
 
 def called_on_import(node: ast.AST) -> Iterator[ast.expr]:
-    """What is called when a statement runs: not what a function that it defines calls."""
+    """What is called when a statement runs, without the calls in functions it defines."""
     if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
         decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
         yield from decorators
@@ -104,8 +104,8 @@ class _Scope:
 
 
 class _Reader:
-    """Goes through a statement once. A name that is taken for a local one is one; a local one that
-    is not seen to be (in patterns of `match`, say) counts as a name of the module."""
+    """Visits a statement once. Names treated as local always are; a local name that is not
+    recognised (in patterns of `match`, say) counts as a name of the module."""
 
     def __init__(self) -> None:
         self.uses = Uses()
@@ -193,7 +193,7 @@ class _Reader:
         self.visit_fields(node)
 
     def visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
-        """Decorators, defaults and annotations belong to the scope around."""
+        """Decorators, defaults and annotations belong to the enclosing scope."""
         self.visit_all(_defaults(node.args))
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         arguments += [one for one in (node.args.vararg, node.args.kwarg) if one]
@@ -234,7 +234,7 @@ class _Reader:
         self._within(visit_rest, set())
 
     def _within(self, visit: Callable[[], None], bound: set[str] | None) -> None:
-        """Visit in a scope of its own; None for a class, whose names its functions do not see."""
+        """Visit in a new scope; None for a class, whose names its functions do not see."""
         around, self.scope = self.scope, _Scope(bound=bound or set())
         visit()
         scope, self.scope = self.scope, around
@@ -248,7 +248,7 @@ class _Reader:
                 around.loads.add(chain)
 
     def _visit_annotation(self, node: ast.AST) -> None:
-        """An annotation may stand in quotes, as a whole or in part."""
+        """An annotation may be quoted, as a whole or in part."""
         for one in ast.walk(node):
             if isinstance(one, ast.Constant) and isinstance(one.value, str):
                 if _NAMES.fullmatch(one.value):
@@ -281,7 +281,7 @@ _VISITS: dict[type[ast.AST], Callable[[_Reader, Any], None]] = {
 
 
 def _pattern(node: ast.expr) -> str:
-    """The name that an expression gives, with `*` for what is not known."""
+    """The name that an expression evaluates to, with `*` for unknown parts."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

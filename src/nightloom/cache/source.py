@@ -22,7 +22,7 @@ _READS_DOCSTRINGS = (b"__doc__", b"getdoc")
 
 @dataclass(frozen=True)
 class Target:
-    """What an import names: a module, or something in it."""
+    """The target of an import: a module, or something in it."""
 
     module: str
     name: str | None = None
@@ -33,7 +33,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import statement binds, where it takes all names from, and what it runs."""
+    """What an import statement binds, its star imports, and what it runs."""
 
     targets: dict[str, Target]
     stars: tuple[str, ...] = ()
@@ -50,13 +50,13 @@ class Statement:
     keeps_docstrings: bool
     binds: frozenset[str] = frozenset()
     imported: Imported = field(default_factory=lambda: Imported({}))
-    """By the statement itself, not within functions."""
+    """Executed by the statement itself, not within functions."""
     does: bool = False
-    """Whether it does something beside binding names, and so counts whenever the module runs."""
+    """Whether it has side effects, and so counts whenever the module runs."""
 
     @property
     def is_import(self) -> bool:
-        """Whether it is an import and nothing else, of which only the names in use count."""
+        """Whether it is only an import, of which only used names count."""
         return isinstance(self.node, ast.Import | ast.ImportFrom)
 
     @cached_property
@@ -74,7 +74,7 @@ class Statement:
 
     @cached_property
     def uses(self) -> Uses:
-        """What it uses of its module and others."""
+        """What it uses from its module and others."""
         return read_uses(self.node)
 
     @cached_property
@@ -89,7 +89,7 @@ class Statement:
 
     @cached_property
     def digest(self) -> str:
-        """Of its normalised code."""
+        """Digest of its normalised code."""
         parts: list[str] = []
         _dump(self.node, parts, docstrings=self.keeps_docstrings, local=False)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -97,11 +97,11 @@ class Statement:
 
 @dataclass(eq=False)
 class Source:
-    """A module's statements and the names that they bind."""
+    """A module's statements and the names they bind."""
 
     name: str
     package: str
-    """What relative imports in it start from: itself, where it is a package."""
+    """The base of its relative imports: itself, if it is a package."""
     statements: list[Statement]
     bound: dict[str, list[Statement]]
 
@@ -112,7 +112,7 @@ class Source:
 
     @cached_property
     def unused(self) -> list[Target]:
-        """Imports of names that nothing here uses: they are there for what importing does."""
+        """Imports of names that nothing here uses, made for their side effects."""
         found = {
             name: target for one in self.statements for name, target in one.imported.targets.items()
         }
@@ -125,7 +125,7 @@ class Source:
 
 
 def read(path: Path, module: str) -> Source:
-    """The module in a file; read again once the file is another one."""
+    """The module in a file; read again if the file changes."""
     stat = path.stat()
     return _read(path, module, stat.st_mtime_ns, stat.st_size)
 
@@ -160,7 +160,7 @@ def _read(path: Path, module: str, mtime: int, size: int) -> Source:
 
 
 def _running(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run: of `if TYPE_CHECKING`, what stands under `else`."""
+    """Statements that run: for `if TYPE_CHECKING`, the `else` branch."""
     for node in body:
         if isinstance(node, ast.If) and _chain(node.test)[-1:] == ("TYPE_CHECKING",):
             yield from _running(node.orelse)
@@ -189,7 +189,7 @@ def _inside(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a bare string: a docstring or one that stands for a comment."""
+    """Whether a statement is a bare string: a docstring, or one used as a comment."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -214,7 +214,7 @@ def _is_names(node: ast.expr) -> bool:
 
 
 def _names_of(node: ast.stmt) -> Iterator[str]:
-    """Names that a statement gives its module; those inside loops and `with` as well."""
+    """Names that a statement binds in its module, including inside loops and `with`."""
     if isinstance(node, _NAMED):
         yield node.name
         return
@@ -256,7 +256,7 @@ def _imported(nodes: Iterable[ast.stmt], package: str) -> Imported:
 
 
 def absolute(name: str, level: int, package: str) -> str:
-    """The module that a relative import in a package means."""
+    """The module meant by a relative import in a package."""
     if not level:
         return name
     anchor = package.split(".")
@@ -269,7 +269,7 @@ def _chain(node: ast.expr) -> Chain:
 
 
 def _dump(node: ast.AST, parts: list[str], *, docstrings: bool, local: bool) -> None:
-    """Append the tree in words. local: inside a function, where annotations are not evaluated."""
+    """Append the tree as words. local: inside a function, where annotations are not evaluated."""
     parts.append(node.__class__.__name__)
     is_block = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     if is_block:

@@ -1,4 +1,4 @@
-"""The artifact store: publish atomically, verify every hit, put broken things aside.
+"""The artifact store: publishes atomically, verifies every hit, quarantines broken artifacts.
 
 An artifact is a folder `artifacts/<stage>/<key>/` with its files, `key.json` (the parts of the
 key) and `manifest.json` (size and SHA-256 of each file, facts, times). It is written in a folder
@@ -30,15 +30,15 @@ SMALL = 64 * 1024
 
 @dataclass(frozen=True)
 class Found:
-    """The answer to a look-up: an artifact that holds, or why there is none."""
+    """The answer to a look-up: a verified artifact, or why there is none."""
 
     artifact: Artifact | None
     damage: str = ""
-    """What was wrong with the artifact that was there; it lies in quarantine now."""
+    """What was wrong with the artifact, which is now in quarantine."""
 
 
 class Damaged(Exception):
-    """An artifact is not what its manifest says."""
+    """An artifact does not match its manifest."""
 
 
 class ArtifactStore:
@@ -48,7 +48,7 @@ class ArtifactStore:
         self.home = home
 
     def path(self, stage: str, key: str) -> Path:
-        """Folder of an artifact, whether or not it is there."""
+        """Folder of an artifact, whether or not it exists."""
         return self.home.artifacts / stage / key
 
     def files(self, artifact: Artifact) -> ArtifactFiles:
@@ -65,17 +65,17 @@ class ArtifactStore:
             if (artifact.stage, artifact.key) != (stage, key):
                 raise Damaged(f"{MANIFEST} belongs to {artifact.stage} {artifact.key[:8]}")
         except (Damaged, OSError) as error:
-            if not path.exists():  # another process put it aside meanwhile
+            if not path.exists():  # another process has moved it meanwhile
                 return Found(None)
             self.put_aside(path)
             return Found(None, f"artifact damaged: {error} (moved to quarantine)")
         with contextlib.suppress(OSError):
-            os.utime(path / MANIFEST)  # when it was last of use, for `cache gc`
+            os.utime(path / MANIFEST)  # when it was last used, for `cache gc`
         self._tidy(stage, key)
         return Found(artifact)
 
     def _tidy(self, stage: str, key: str) -> None:
-        """Remove what a builder left that was killed right after it had published."""
+        """Remove what a builder left if it was killed right after publishing."""
         locks = FileLocks(self.home.locks)
         with contextlib.suppress(OSError, RunError):
             if locks.path(key).exists() and locks.acquire(key, "tidy", timeout=0):
@@ -91,7 +91,7 @@ class ArtifactStore:
     def verify(self, path: Path, *, full: bool = False) -> Artifact:
         """Check an artifact's files against its manifest.
 
-        Small files are always hashed; a large one is when its size, times or inode are not those
+        Small files are always hashed; large ones if their size, times or inode differ from those
         recorded at publication, or with `full`.
 
         Raises:
@@ -118,7 +118,7 @@ class ArtifactStore:
         return Artifact.from_json(manifest["artifact"])
 
     def parts(self, stage: str, key: str) -> dict[str, Any] | None:
-        """The parts of an artifact's key, or None where they cannot be read."""
+        """The parts of an artifact's key, or None if unreadable."""
         try:
             parts: dict[str, Any] = json.loads((self.path(stage, key) / KEY).read_text("utf-8"))
         except (OSError, ValueError):
@@ -126,7 +126,7 @@ class ArtifactStore:
         return parts
 
     def keys(self, stage: str) -> list[str]:
-        """Keys of the published artifacts of a stage, the one last used first."""
+        """Keys of a stage's published artifacts, most recently used first."""
         times = []
         for path in self._folders(stage):
             with contextlib.suppress(OSError):
@@ -145,10 +145,10 @@ class ArtifactStore:
 
     @contextlib.contextmanager
     def building(self, stage: str, key: str) -> Iterator[Path]:
-        """An empty folder to build in; removed if it was not published.
+        """An empty folder to build in; removed if not published.
 
-        The folder around it is this build's own, for what must not become part of the artifact.
-        The caller holds the key's lock, so what other builders of the key left is of dead ones.
+        Its parent is also this build's own, for what must not become part of the artifact. The
+        caller holds the key's lock, so anything left by other builders of the key is dead.
         """
         self._remove_leftovers(stage, key)
         name = f"{building_name(stage, key)}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -171,10 +171,10 @@ class ArtifactStore:
         volatile: frozenset[str],
         seconds: float,
     ) -> Artifact:
-        """Seal the files in `folder` and move them to their place.
+        """Seal the files in `folder` and publish them.
 
         `volatile` names files that differ between equal builds (timings): they are verified like
-        the others and left out of the content digest, as is the fact of the same name.
+        the others but left out of the content digest, like the fact of the same name.
         """
         (folder / KEY).write_text(canonical_json(parts) + "\n", "utf-8")
         files: dict[str, dict[str, Any]] = {}
@@ -212,21 +212,21 @@ class ArtifactStore:
         return artifact
 
     def put_aside(self, path: Path) -> Path:
-        """Move something broken to quarantine, where nothing reads it again."""
+        """Move something broken to quarantine, where nothing reads it."""
         self.home.quarantine.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%dT%H%M%S")
         name = f"{path.parent.name}-{path.name[:12]}-{stamp}-{uuid.uuid4().hex[:6]}"
         target = self.home.quarantine / name
         try:
             path.rename(target)
-        except PermissionError:  # a folder that may not be written cannot be moved either
+        except PermissionError:  # a read-only folder cannot be moved either
             path.chmod(0o700)
             path.rename(target)
         return target
 
 
 def building_name(stage: str, key: str) -> str:
-    """How the folders begin that a stage's artifact is built in."""
+    """Prefix of the folders in which a stage's artifact is built."""
     return f"{stage}-{key[:24]}"
 
 
@@ -265,7 +265,7 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 
 def _stamp(stat: os.stat_result) -> list[int]:
-    """What the file system changes when somebody writes to a file or replaces it."""
+    """What the file system changes when a file is written to or replaced."""
     return [stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 

@@ -1,4 +1,4 @@
-"""Following code from definition to definition, over the modules of the project."""
+"""Follows code from definition to definition, across the project's modules."""
 
 import fnmatch
 import hashlib
@@ -9,11 +9,11 @@ from nightloom.cache.names import ANY, IMPORTERS, SEARCHERS, Chain
 from nightloom.cache.source import Imported, Source, Statement, Target, absolute, read
 
 FILES = frozenset({"__file__", "__path__", "__spec__"})
-"""What of a module leads to its files and those beside them, which may be read as data."""
+"""Attributes of a module that lead to files, which may be read as data."""
 
 
 class Walk:
-    """What is reached so far, and what is still to be followed."""
+    """What has been reached, and what is still to be followed."""
 
     def __init__(self, without: tuple[str, ...]) -> None:
         self._without = tuple(f"{one}." for one in without)
@@ -27,7 +27,7 @@ class Walk:
         self._bindings: dict[str, set[str]] = {}
         self._libraries: dict[str, str] = {}
         self._waiting: list[tuple[Source, Statement | None]] = []
-        """Statements to be followed; None for a module that is to be run."""
+        """Statements to follow; None for a module to run."""
 
     def root(self, name: str) -> None:
         """Count a module, or a name of one (see `fingerprint`)."""
@@ -41,7 +41,7 @@ class Walk:
             raise AttributeError(f"{module} has no {attribute!r}")
 
     def follow(self) -> None:
-        """Follow what is named so far to the end."""
+        """Follow everything added so far to the end."""
         while self._waiting:
             source, statement = self._waiting.pop()
             if statement is None:
@@ -50,12 +50,12 @@ class Walk:
                 self._follow(source, statement)
 
     def modules(self) -> dict[str, str]:
-        """A digest of what is reached of each module."""
+        """A digest of each module's reached definitions."""
         names = sorted({**self._reached, **self._bindings})
         return {name: self._digest(name) for name in names}
 
     def libraries(self) -> dict[str, str]:
-        """The version of each library that is used."""
+        """The version of each used library."""
         return dict(sorted(self._libraries.items()))
 
     def definitions(self) -> frozenset[str]:
@@ -81,7 +81,7 @@ class Walk:
         return source
 
     def source(self, module: str) -> Source | None:
-        """The module; None where there is none, or it is left out."""
+        """The module; None if it does not exist or is left out."""
         if module not in self._sources:
             path = None if self._is_left_out(module) else project.file_of(module)
             self._sources[module] = read(path, module) if path else None
@@ -157,7 +157,7 @@ class Walk:
         self._bindings.setdefault(source.name, set()).add(f"{name} is {meaning}")
 
     def _name(self, source: Source, chain: Chain) -> bool:
-        """Count what a name stands for in a module; whether it has the name."""
+        """Count the meaning of a name in a module; returns whether it has the name."""
         if (source.name, chain) not in self._named:
             self._named[source.name, chain] = True  # while it is looked up, of cycles
             self._named[source.name, chain] = self._resolve(source, chain)
@@ -186,7 +186,7 @@ class Walk:
         return bool(found or stars)
 
     def _gives(self, module: str, name: str, seen: set[str]) -> bool:
-        """Whether a star import of a module gives a name, as a library's may give any."""
+        """Whether a module's star import provides a name; a library's may provide any."""
         if not project.is_project(module):
             self._library(module)
             return False
@@ -197,13 +197,13 @@ class Walk:
         return name in source.bound or any(self._gives(star, name, seen) for star in source.stars)
 
     def _go(self, source: Source, target: Target, chain: Chain) -> None:
-        """To what an imported name stands for, with what is taken of it."""
+        """Follow an imported name, with the attributes used."""
         if target.name in IMPORTERS | SEARCHERS and chain[-1] != target.name:
             self._take_pattern(source, ANY)  # under another name
         self._take(target.module, (target.name, *chain[1:]) if target.name else chain[1:])
 
     def _take(self, module: str, chain: Chain) -> None:
-        """Count what is taken of a module; all of it where the module itself is the value."""
+        """Count what is used of a module; all of it if the module itself is the value."""
         if not project.is_project(module):
             self._library(module)
             return
@@ -246,7 +246,7 @@ class Walk:
                     self._name(source, (name,))
 
     def _take_text(self, text: str) -> None:
-        """A text may name a module or something in it, with a colon or a dot between them."""
+        """A string may name a module or something in it, separated by a colon or a dot."""
         module, _, name = text.partition(":")
         if not project.is_project(module):
             return
@@ -259,7 +259,7 @@ class Walk:
             names.insert(0, last)
 
     def _take_pattern(self, source: Source, pattern: str) -> None:
-        """Every module that may be meant where a name is computed."""
+        """Every module that a computed name could mean."""
         level = len(pattern) - len(pattern.lstrip("."))
         pattern = absolute(pattern[level:], level, source.package)
         if ANY not in pattern:

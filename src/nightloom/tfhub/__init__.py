@@ -1,1 +1,1 @@
-"""TF Hub models: fetching them, running them, hosting them in Keras 3, and writing them."""
+"""TF Hub models: download, inference, use in Keras 3, and export."""

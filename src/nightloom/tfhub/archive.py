@@ -1,4 +1,4 @@
-"""An archive of a SavedModel, looked through before anything of it is unpacked."""
+"""An archive of a SavedModel, checked before anything is unpacked."""
 
 import posixpath
 import tarfile
@@ -12,7 +12,7 @@ _CHUNK = 2**20
 
 
 def check_archive(spool: IO[bytes], source: str) -> None:
-    """Read a tar archive through without unpacking it; `source` names it in errors.
+    """Scan a tar archive without unpacking it; `source` names it in errors.
 
     Raises:
         InputError: not a tar archive, truncated, entries that are links or devices, that lead out
@@ -50,7 +50,7 @@ def _read_through(archive: tarfile.TarFile, source: str) -> set[str]:
         content = archive.extractfile(entry) if entry.isfile() else None
         while content and content.read(_CHUNK):
             pass
-    # The checksum of a compressed file stands behind everything else.
+    # The checksum of a compressed file comes last.
     assert archive.fileobj is not None
     while read := len(archive.fileobj.read(_CHUNK)):
         size += read

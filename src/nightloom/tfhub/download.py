@@ -1,8 +1,8 @@
-"""One model by its https handle, through the real `tensorflow_hub` client, checked on the way.
+"""A model by https handle, through the real `tensorflow_hub` client, checked on the way.
 
-tensorflow_hub unpacks what it downloads while it downloads it. Here the transfer is finished
-first (resumed where it broke), the archive is looked through, and only then handed to the client,
-which unpacks it into its cache (`TFHUB_CACHE_DIR`).
+tensorflow_hub unpacks while downloading. Here the transfer is completed first (and resumed if it
+breaks), the archive is checked, and only then passed to the client, which unpacks it into its cache
+(`TFHUB_CACHE_DIR`).
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """True where `NIGHTLOOM_OFFLINE` or `HF_HUB_OFFLINE` asks for no network."""
+    """Whether `NIGHTLOOM_OFFLINE` or `HF_HUB_OFFLINE` forbids the network."""
     names = ("NIGHTLOOM_OFFLINE", "HF_HUB_OFFLINE")
     return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in names)
 
@@ -45,7 +45,7 @@ def resolve_handle(
     offline: bool | None = None,
     report: Report = SILENT,
 ) -> Path:
-    """The directory of the model with this http(s) handle, downloaded if the cache has it not.
+    """The directory of the model with this http(s) handle, downloaded if not in the cache.
 
     `cache` and `offline` default to `cache_folder()` and `is_offline()`.
 
@@ -82,12 +82,12 @@ def resolve_handle(
 def _ways_out(cache: Path) -> str:
     return (
         f"without network give a local directory as model.encoder, or fill the cache {cache} once "
-        "where there is network (TFHUB_CACHE_DIR names another one) and set NIGHTLOOM_OFFLINE=1"
+        "where there is one (TFHUB_CACHE_DIR names another) and set NIGHTLOOM_OFFLINE=1"
     )
 
 
 def _clear_dead_lock(model: Path) -> None:
-    """Remove the client's lock where its holder is dead; the client would wait for a minute."""
+    """Remove the client's lock if its holder is dead; the client would wait for a minute."""
     lock = model.with_name(f"{model.name}.lock")
     try:
         host, process, task = lock.read_text("utf-8").rsplit(".", 2)

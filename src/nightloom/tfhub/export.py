@@ -26,19 +26,19 @@ IDS = tf.TensorSpec([None, None], tf.int32)
 def export_hub(checkpoint: Path | str, out: Path | str, *, seq_length: int | None = None) -> None:
     """Write `out/preprocess` and `out/encoder`; neither may exist.
 
-    seq_length: pieces of a text, 128 by default or as many as there are positions.
+    seq_length: pieces per text, by default 128 or the number of positions.
 
     `preprocess`: a call on strings [n] gives int32 [n, seq_length]; `tokenize` gives ragged
     pieces [n, (pieces)] without special tokens, and `bert_pack_inputs(inputs, seq_length=...)`
-    joins one or two of those, cut to fit together: rows of one segment are equal to the plain
-    call's. Ids are those of the checkpoint's Hugging Face fast tokenizer.
+    joins one or two of those, truncated to fit: rows of one segment equal the plain call's. Ids are
+    those of the checkpoint's Hugging Face fast tokenizer.
 
     `encoder`: a call takes the dict of three, int32 [n, width] of any width up to the checkpoint's
     number of positions, and `training` (dropout is active in training, another one each call;
     `seeded(inputs, seed)` is a call in training whose dropout depends on `seed`, uint32 scalar,
-    alone). `pooled_output` is the pooler's tanh where the checkpoint has a pooler, else the first
-    token's vector as it is; `encoder_outputs` lists the output of every layer. All weights are in
-    `trainable_variables`. What stands at padding has no meaning.
+    alone). `pooled_output` is the pooler's tanh if the checkpoint has a pooler, else the first
+    token's vector as is; `encoder_outputs` lists the output of every layer. All weights are in
+    `trainable_variables`. The output at padding is meaningless.
 
     Two exports of one checkpoint have equal bytes.
 
@@ -60,7 +60,7 @@ def export_hub(checkpoint: Path | str, out: Path | str, *, seq_length: int | Non
             f"{checkpoint}, got {seq_length}"
         )
     tokenizer = GraphTokenizer.from_directory(checkpoint, seq_length)
-    with plain_gradients():  # saving traces once more
+    with plain_gradients():  # saving traces again
         _save(encoder_module(encoder), out / "encoder")
     _save(preprocess_module(tokenizer, pad_id=encoder.config.pad_id), out / "preprocess")
 
@@ -120,7 +120,7 @@ def encoder_module(encoder: Encoder) -> tf.Module:
 
 
 def _save(module: tf.Module, directory: Path) -> None:
-    """Write a SavedModel so that it appears whole or not at all."""
+    """Write a SavedModel completely or not at all."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
     try:

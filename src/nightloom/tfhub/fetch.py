@@ -29,7 +29,7 @@ _FOLDERS = ("variables", "assets", "assets.extra")
 
 @dataclass(frozen=True)
 class HubPair:
-    """Where the two modules lie, and what calling them showed."""
+    """The folders of the two modules, and what calling them showed."""
 
     encoder: Path
     preprocess: Path
@@ -53,13 +53,12 @@ def fetch_modules(
     `encoder` and `preprocess` are each an http(s) handle (tfhub.dev, www.kaggle.com, a mirror that
     speaks the same protocol) or a local SavedModel directory. An encoder that is a checkpoint
     instead (a directory with config.json, a Hugging Face id, or `minilm`) is exported as a pair
-    with `seq_length` (and `lowercase`, as `fetch_checkpoint` takes it), and needs no `preprocess`;
-    any other needs one, but for encoders that are called as TF Hub's BERTs are: their module is
-    known (`usual_preprocess`). `offline` and `cache` default to what the environment says
-    (`NIGHTLOOM_OFFLINE`, `TFHUB_CACHE_DIR`).
+    with `seq_length` (and `lowercase`, as in `fetch_checkpoint`), and needs no `preprocess`; any
+    other needs one, except encoders named like TF Hub's BERTs, whose module is known
+    (`usual_preprocess`). `offline` and `cache` default to the environment (`NIGHTLOOM_OFFLINE`,
+    `TFHUB_CACHE_DIR`).
 
-    The default handle is that of the teaching notebook; it is served by a hub outside, so tests
-    cannot show that it still answers.
+    The default handle is served by an external hub, so tests cannot show that it still works.
 
     Raises:
         InputError: no such model, no network, offline and not cached, not a SavedModel, one that
@@ -97,10 +96,10 @@ def fetch_modules(
 
 
 def usual_preprocess(encoder: str) -> str | None:
-    """The preprocessing module that TF Hub gives for an encoder with this handle, if any.
+    """TF Hub's preprocessing module for an encoder with this handle, if any.
 
     Known are the names of TF Hub (`bert_en_uncased_L-4_H-128_A-2`), on any server; the module of
-    the same language and case lies beside them.
+    the same language and case is next to them.
     """
     found = _BERT.fullmatch(encoder)
     if found is None:
@@ -143,12 +142,12 @@ def _bring(source: str, target: Path, *, offline: bool, cache: Path | None, repo
     try:
         check_operations(directory)
     except InputError as error:
-        raise InputError(f"{error}; to have it fetched anew, remove {directory}") from error
+        raise InputError(f"{error}; to download it again, remove {directory}") from error
     copy_saved_model(directory, target)
 
 
 def copy_saved_model(source: Path, target: Path) -> None:
-    """Copy what belongs to a SavedModel and nothing else; `target` must not exist."""
+    """Copy only what belongs to a SavedModel; `target` must not exist."""
     if target.exists():
         raise InputError(f"expected no folder yet at {target}")
     target.mkdir(parents=True)
@@ -193,7 +192,7 @@ def _call(module: Any, where: Path, inputs: Any) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"the SavedModel {where} does not take what a BERT module of TF Hub takes: {reason}"
+            f"the SavedModel {where} does not accept the inputs of a TF Hub BERT module: {reason}"
         ) from error
 
 

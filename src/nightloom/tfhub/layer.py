@@ -1,7 +1,7 @@
 """A SavedModel from TF Hub as a layer of a Keras 3 model.
 
-`hub.KerasLayer` needs Keras 2. What Keras 3 asks for is small: the SavedModel's variables must
-stand among the layer's weights, and the call must go through.
+`hub.KerasLayer` needs Keras 2. Keras 3 requires little: the SavedModel's variables must be among
+the layer's weights, and calls must be passed through.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ class SavedModelLayer(keras.layers.Layer):
 
     Dtype: a SavedModel computes in the types it was exported in, whatever the Keras dtype policy
     says. Under mixed precision its inside stays float32 and gains no speed; floating-point outputs
-    are cast to the layer's compute dtype, inputs to the types that the SavedModel asks for.
+    are cast to the layer's compute dtype, inputs to the SavedModel's types.
 
     XLA: `jit_compile=True` works if every operation of the SavedModel has an XLA kernel. The pairs
     written by `nightloom.tfhub.export` do, as do encoders of matrix products; preprocessing modules
@@ -65,9 +65,9 @@ class SavedModelLayer(keras.layers.Layer):
         self._track_variable(weight)
 
     def call(self, inputs: Any, training: bool = False, seed: tf.Tensor | None = None) -> Any:
-        """Whatever the SavedModel returns for `inputs`, floats cast to the compute dtype.
+        """The SavedModel's result for `inputs`, with floats cast to the compute dtype.
 
-        seed: integer scalar, another one each step; see `seeded`.
+        seed: integer scalar, different in each step; see `seeded`.
         """
         inputs = _cast_in(inputs, self._expected)
         if training and seed is not None and self.seeded:
@@ -79,10 +79,10 @@ class SavedModelLayer(keras.layers.Layer):
 
     @property
     def seeded(self) -> bool:
-        """Whether a seed decides what is dropped in training, so that a run can be repeated.
+        """Whether a seed determines dropout, so that a run is reproducible.
 
         It does in the pairs of `nightloom.tfhub.export`. Any other SavedModel has its own random
-        operations, which know no seed from outside and go on wherever they were.
+        operations, which take no external seed and keep their own state.
         """
         return hasattr(self.module, "seeded")
 
@@ -90,12 +90,12 @@ class SavedModelLayer(keras.layers.Layer):
         return tf.cast(tensor, self.compute_dtype) if tensor.dtype.is_floating else tensor
 
     def get_config(self) -> dict[str, Any]:
-        """The directory and what every layer has."""
+        """The directory and every layer's configuration."""
         return {**super().get_config(), "directory": self.directory}
 
 
 def load_saved_model(directory: Path | str) -> Any:
-    """Load a SavedModel of strings or ids; the operations of tensorflow-text are known to it.
+    """Load a SavedModel of strings or ids, with the operations of tensorflow-text registered.
 
     Raises:
         InputError: no SavedModel there, one of TF1 form, or one that cannot be called.
@@ -127,7 +127,7 @@ def _variables(module: Any) -> list[tf.Variable]:
 
 
 def _signature(module: Any) -> tuple[Any, bool]:
-    """The structure of specs that a call takes first (None if unknown); does it know `training`."""
+    """The specs of a call's first argument (None if unknown), and whether it takes `training`."""
     function = getattr(module.__call__, "concrete_functions", ())
     if not function:
         return None, True

@@ -1,9 +1,9 @@
-"""A SavedModel in a form that depends on its content alone, so that equal models have equal bytes.
+"""A SavedModel in a form that depends only on its content, so that equal models have equal bytes.
 
-TensorFlow numbers functions, and what they capture, by a counter of the process, orders them by
-those names, and writes a random identity into `fingerprint.pb`. Here functions are numbered in the
-order in which the graph reaches them, their arguments by place, and the fingerprint is left away
-(loading does without it).
+TensorFlow numbers functions and their captures by a process-wide counter, orders them by those
+names, and writes a random identity into `fingerprint.pb`. Here functions are numbered in the order
+in which the graph reaches them, arguments by position, and the fingerprint is removed (loading does
+not need it).
 """
 
 import re
@@ -17,7 +17,7 @@ _GIVEN_NAME = "_user_specified_name"
 
 
 def normalize_saved_model(directory: Path) -> None:
-    """Rewrite `saved_model.pb` in `directory`, and take `fingerprint.pb` away."""
+    """Rewrite `saved_model.pb` in `directory`, and remove `fingerprint.pb`."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     path = directory / "saved_model.pb"
@@ -69,10 +69,10 @@ def _renumber(graph: Any) -> None:
 
 
 def _rename_arguments(function: Any, *, given: int | None) -> None:
-    """Name arguments and results by their place; inside a graph, callers go by place alone.
+    """Name arguments and results by position; callers inside a graph only use positions.
 
-    `given`: how many arguments, the first ones, a call from outside gives by their names; None
-    where there are no such calls.
+    `given`: how many of the first arguments external callers pass by name; None without such
+    callers.
     """
     signature = function.signature
     arguments = list(signature.input_arg)[given or 0 :]
@@ -100,7 +100,7 @@ def _source(name: str, inputs: dict[str, str]) -> str:
 
 
 def _order(graph: Any, functions: dict[str, Any]) -> list[str]:
-    """Every function once, as the graph's nodes and then the saved objects reach it."""
+    """Every function once, in the order reached by the graph's nodes, then the saved objects."""
     seen: dict[str, None] = {}
 
     def visit(name: str) -> None:

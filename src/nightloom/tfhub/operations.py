@@ -83,7 +83,7 @@ def _forbidden(meta_graph: Any) -> set[str]:
     saver = meta_graph.saver_def
     ends = {saver.save_tensor_name.split(":")[0], saver.restore_op_name.split(":")[0]}
     nodes = {node.name: node for node in meta_graph.graph_def.node}
-    # The saver's own nodes call its functions; nobody else may.
+    # Only the saver's own nodes may call its functions.
     entry = {_callee(nodes[name]) for name in ends if name in nodes} - {""}
     saving = _reached(entry, functions)
     others = [node for node in meta_graph.graph_def.node if node.name not in ends]

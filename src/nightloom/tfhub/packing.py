@@ -1,4 +1,4 @@
-"""A tokenizer as a preprocessing module of TF Hub: strings to ids, mask and types of one width."""
+"""A tokenizer as a TF Hub preprocessing module: strings to ids, mask and types of one width."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MOST_SEGMENTS = 2
 
 
 class Root(tf.__internal__.tracking.AutoTrackable):
-    """What is saved: functions and the three lists of a reusable SavedModel, nothing else."""
+    """The saved object: functions and the three lists of a reusable SavedModel, nothing else."""
 
 
 def preprocess_module(tokenizer: GraphTokenizer, *, pad_id: int) -> Any:
@@ -63,7 +63,7 @@ def _pack(
     after: list[int],
     pad_id: int,
 ) -> dict[str, tf.Tensor]:
-    """Segments one behind the other, each closed by `after`, as int32 [rows, width]."""
+    """Concatenated segments, each closed by `after`, as int32 [rows, width]."""
     rooms = _rooms(inputs, width - len(before) - len(after) * len(inputs))
     rows = inputs[0].nrows()
     line = tf.range(rows) * width
@@ -87,7 +87,7 @@ def _pack(
 
 
 def _rooms(inputs: list[tf.RaggedTensor], room: tf.Tensor) -> list[tf.Tensor]:
-    """What each segment may keep, [rows]: its half, and what the other does not need."""
+    """The size of each segment, [rows]: its half, plus what the other does not need."""
     if len(inputs) == 1:
         return [room]
     first, second = (part.row_lengths() for part in inputs)

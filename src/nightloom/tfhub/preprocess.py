@@ -15,18 +15,18 @@ _PROBE = ("a", "", "a b c d e f g h")
 
 
 class Preprocessor:
-    """A preprocessing module of TF Hub (strings → ids, mask, types) as an encode stage uses it.
+    """A TF Hub preprocessing module (strings → ids, mask, types) for an encode stage.
 
-    `module` is the loaded SavedModel, `length` the most tokens that a text gets.
+    `module` is the loaded SavedModel, `length` the maximum tokens per text.
     """
 
     def __init__(self, directory: Path | str, *, max_length: int) -> None:
         """Load the module; texts will have at most `max_length` tokens.
 
-        Modules with the parts `tokenize` and `bert_pack_inputs` are asked for exactly that length.
-        Others give the length of their plain call (128 on TF Hub); a smaller `max_length` then
-        cuts behind the last piece that fits and keeps the closing token, a larger one has no
-        effect: see `length`.
+        Modules with `tokenize` and `bert_pack_inputs` are called with exactly that length. Others
+        return the length of their plain call (128 on TF Hub); a smaller `max_length` then truncates
+        after the last piece that fits and keeps the closing token, a larger one has no effect: see
+        `length`.
 
         Raises:
             InputError: not a preprocessing module, one that pads on the left or gives a single
@@ -41,7 +41,7 @@ class Preprocessor:
         self._call = tf.function(self.ragged, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def __call__(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Token ids of each text, int32, special tokens included, without padding."""
+        """Token ids of each text, int32, including special tokens, without padding."""
         if not len(texts):
             return []
         found = self._call(tf.constant(list(texts), tf.string))
@@ -49,7 +49,7 @@ class Preprocessor:
         return np.split(ids, splits[1:-1])
 
     def ragged(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """string [n] → int32 ids [n, (tokens)], special tokens included; for a graph."""
+        """string [n] → int32 ids [n, (tokens)], including special tokens; for a graph."""
         packed = self._run(texts)
         ids = tf.cast(packed["input_word_ids"], tf.int32)
         lengths = tf.reduce_sum(tf.cast(packed["input_mask"], tf.int32), axis=1)
@@ -70,11 +70,11 @@ class Preprocessor:
             return False
         try:
             return int(self._run(tf.constant(_PROBE))["input_word_ids"].shape[1]) == self._length
-        except Exception:  # a module may raise what it likes; its plain call is tried instead
+        except Exception:  # a module may raise anything; its plain call is tried instead
             return False
 
     def _check(self, directory: Path | str) -> int:
-        """Run a few texts; the width of what comes out."""
+        """Run a few texts; returns the width of the output."""
         try:
             given = self._run(tf.constant(_PROBE))
         except Exception as error:

@@ -23,12 +23,12 @@ def adapt(context: BuildContext) -> dict[str, Any]:
 
 
 def load(folder: Path, *, length: int) -> "HubTokenizer":
-    """The module in `folder`, cutting texts to `length` pieces, special ones included."""
+    """The module in `folder`, truncating texts to `length` pieces including special ones."""
     return HubTokenizer(folder / MODULE, length=length)
 
 
 class HubTokenizer:
-    """Texts to ids by a preprocessing module, padding taken off."""
+    """Texts to ids by a preprocessing module, without padding."""
 
     def __init__(self, module: Path, *, length: int) -> None:
         self._preprocessor = Preprocessor(module, max_length=length)

@@ -44,7 +44,7 @@ def cut_groups(
         raise InputError(
             f"data.group={quoted(column, 40)} has {len(ranks)} distinct values in the training "
             f"rows to be cut for {split}; expected at least {keep + 1}; name another "
-            f"column, or give {split}.* beside train.*"
+            f"column, or give {split}.* with train.*"
         )
     before = np.cumsum([rows_of[rank] for rank in ranks])[: len(ranks) - keep]
     wanted = fraction * sum(rows_of.values())
