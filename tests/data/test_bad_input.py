@@ -82,10 +82,10 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         {},
         "train.csv is text in utf-16; set data.encoding=utf-16",
     ),
-    ("packed", {"train.csv": gzip.compress(GOOD.encode())}, {}, "is gzip data; .* ends in .gz"),
+    ("packed", {"train.csv": gzip.compress(GOOD.encode())}, {}, "is gzip data; .* ending in .gz"),
     ("Excel", {"train.csv": b"PK\x03\x04\x14[Content_Types].xml\xff\0"}, {}, "is an Excel or Wo"),
     ("picture", {"train.jsonl": b"\x89PNG\r\n\x1a\n\0\0"}, {}, "train.jsonl is a PNG picture"),
-    ("Parquet", {"train.csv": parquet(text=["a"])}, {}, "a Parquet file; .* ends in .parquet"),
+    ("Parquet", {"train.csv": parquet(text=["a"])}, {}, "a Parquet file; .* ending in .parquet"),
     ("not utf-16", {"train.csv": GOOD + "x"}, {"encoding": "utf-16"}, "csv:1: .*set data.enc"),
     ("broken gzip", {"train.csv.gz": gzip.compress(GOOD.encode() * 99)[:-90]}, {}, "broken gzip"),
     (
@@ -172,7 +172,7 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
     ),
     ("too few", {"train.csv": GOOD + "x,c\n"}, {}, "class 'c' has 1 training row; expected at le"),
     ("limit below classes", {"train.csv": GOOD}, {"limit": 1}, "data.limit=1 is less than the 2"),
-    ("not a name", {"train.csv": GOOD}, {"label_names": "a,bb"}, "csv:3: label 'b' is not amo.*bb"),
+    ("not a name", {"train.csv": GOOD}, {"label_names": "a,bb"}, "csv:3: label 'b' is not in .*bb"),
     (
         "out of range",
         {"train.csv": "text,label\na,0\nb,3\n"},
