@@ -127,7 +127,7 @@ CASES: list[tuple[str, str]] = [
     (f"{RUN} data.source=tdfs:ag_news", "did you mean 'tfds:'"),
     (f"{RUN} data.source=full", "no training file"),
     (f"{RUN} data.source=", "data.source is empty"),
-    (f"{NER} data.source=tfds:conll", "expected hf:NAME, sample or a path"),
+    (f"{NER} data.source=tfds:conll", "expected hf:NAME, "),
     # models that are not there
     ("predict", "Missing argument 'MODEL'"),
     ("predict nobody", "got nothing to predict on"),
