@@ -250,7 +250,7 @@ def test_days_count_back_from_the_night() -> None:
     ("given", "said"),
     [
         ({"since": "2026-01-01"}, "data.since=2026-01-01 needs data.time"),
-        ({"group": "a", "time": "b"}, "cannot both say"),
+        ({"group": "a", "time": "b"}, "cannot both decide"),
         ({"time": "t", "since": "2026-02-01", "until": "2026-02-01"}, "is not before"),
         ({"time": "t", "since": "next week"}, "expected a date such as"),
         ({"time": "label"}, "data.time=label is data.label as well"),
