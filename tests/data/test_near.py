@@ -213,9 +213,22 @@ def test_kept_together(tmp_path: Path) -> None:
 def test_near_rows_of_a_group_bring_their_groups_along(tmp_path: Path) -> None:
     with NearRows(tmp_path / "near", threshold=0.5, way="keep_together") as near:
         story, other = text(random.Random(1), 20), text(random.Random(2), 20)
-        near.add("train", pa.array([story, "a b", other, story + " more", "c d"]))
-        groups = np.array([9, 9, 5, 7, 7], dtype=np.uint64)
-        assert near.merged(groups).tolist() == [7, 7, 5, 7, 7]
+        near.add("train", pa.array([story, "a b", other, story + " more", "c d", "e", "f", "g"]))
+        groups = np.array([9, 9, 5, 7, 7, 1, 2, 3], dtype=np.uint64)
+        assert near.merged(groups).tolist() == [7, 7, 5, 7, 7, 1, 2, 3]
+
+
+@pytest.mark.parametrize("way", ["drop", "keep_together"])
+def test_rows_that_are_alike_by_their_form_stay(way: str, tmp_path: Path) -> None:
+    form = "the order number {} of a customer has not arrived yet please help me with it"
+    rows = [{"text": form.format(n), "label": "ab"[n % 2]} for n in range(200)]
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    settings = TextDataSettings(source=str(tmp_path / "d.jsonl"), near=way)
+    facts = build_dataset(settings, tmp_path / "out")
+    assert sum(facts["rows"].values()) == 200
+    (line,) = facts["warnings"]
+    assert "more than half of" in line
+    assert "alike by their form" in line
 
 
 def test_above_many_rows_only_pairs_with_test_are_sought(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from nightloom.data.near.index import NearIndex
 MOST = 1_000_000
 """Rows up to which all pairs are sought; of more, only such as one of test is in."""
 TRAIN, VALID, TEST = (SPLITS.index(split) for split in ("train", "valid", "test"))
+ENOUGH = 100
+"""Training rows from which on it is clear that they are alike by their form."""
 _EDGES = 1 << 16
 
 
@@ -105,6 +107,9 @@ class NearRows:
                 join()
         if some:
             join()
+        if _is_most(int(np.bincount(labels).max()), of=len(groups)) and len(set(groups)) > 1:
+            self.facts["alike"] = len(groups)
+            return groups
         least = np.full(int(labels.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
         np.minimum.at(least, labels, groups)
         self.facts["merged"] = int((least[labels] != groups).sum())
@@ -121,6 +126,14 @@ class NearRows:
             self.facts["valid"] = int(self._near_to(goes, VALID).sum())
             self.facts["train"] = self._near_within(goes)
         return near_test
+
+    def are_forms(self, near: int, rows: int) -> bool:
+        """Whether so many of the training rows are near to test rows that they are alike by their
+        form, as what a machine writes is, and no versions of each other; that is said."""
+        if rows < ENOUGH or not _is_most(near, of=rows):
+            return False
+        self.facts["alike"] = rows
+        return True
 
     def _flags(self, name: str) -> np.ndarray:
         size = max(self.rows, 1)
@@ -154,7 +167,13 @@ class NearRows:
                 f"{dropped} training {unit} are near-duplicates of a test {row} and left out "
                 f"(data.near_threshold={threshold}; data.near=leave keeps them)"
             )
-        if near > dropped:
+        if "alike" in self.facts:
+            said.append(
+                f"more than half of {self.facts['alike']} training {unit} are near to others: "
+                f"alike by their form, not versions of one {row}; they stay where they are "
+                f"(a data.near_threshold above {threshold} tells them apart)"
+            )
+        elif near > dropped:
             why = "" if not self.drops else ", the last of their class"
             said.append(
                 f"{near - dropped} training {unit} are near-duplicates of a test {row} and "
@@ -172,3 +191,7 @@ class NearRows:
                 f"only of test {unit}{so}"
             )
         return said
+
+
+def _is_most(rows: int, *, of: int) -> bool:
+    return 2 * rows > of

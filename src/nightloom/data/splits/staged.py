@@ -67,7 +67,10 @@ class Staged:
         if not near.drops:
             return None
         dropped: np.ndarray = near.of("train", found)
-        self._spare_classes(dropped, near.of("train", goes) == SPLITS.index("train"))
+        is_train = near.of("train", goes) == SPLITS.index("train")
+        if near.are_forms(int(dropped.sum()), int(is_train.sum())):
+            return None
+        self._spare_classes(dropped, is_train)
         near.facts["dropped"] = int(dropped.sum())
         return dropped
 
