@@ -258,7 +258,7 @@ def test_predict_reads_a_text_longer_than_the_model_takes(nightloom, first, tmp_
         ("model.overlap=30", "model.overlap=30: expected less than 30"),
         ("model.length=600", "model.length=600: this checkpoint takes at most 64 pieces"),
         ("register.metric=accuracy", "register.metric=accuracy: expected f1"),
-        ("data.source=tfds:conll", "expected hf:NAME, sample or a path"),
+        ("data.source=tfds:conll", "expected hf:NAME, https://HOST/FILE"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_status_2(nightloom, home, checkpoint, setting, expected):

@@ -39,12 +39,13 @@ def context(
     settings = parse_settings(kind, given)
     facts = {"source": {"kind": "tfds", "name": "ag_news_subset"}}
     dataset: Any = SimpleNamespace(facts=facts)
+    scores: Any = SimpleNamespace(facts={"metrics": {"temperature": 1.0}})
     return BuildContext(
         stage="register",
         key="",
         variant=settings.learner.name,
         settings={"data": {"text": text}},
-        inputs={"dataset": dataset},
+        inputs={"dataset": dataset, "scores": scores},
         out=out,
         checkpoints=Path(),
         home=Home(Path()),

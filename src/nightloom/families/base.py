@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+VALIDATION = "validation.safetensors"
 Description = Mapping[str, Any]
 """What `model.json` says of a model, plain JSON; each learner's own, which alone reads it."""
 
@@ -68,3 +69,19 @@ def restore_model(context: BuildContext) -> tuple[Any, Description]:
         model = context.hook("learner.restore")(description, context)
     load_weights(model, folder / WEIGHTS)
     return model, description
+
+
+def store_decisions(*, logits: np.ndarray, labels: np.ndarray, folder: Path) -> None:
+    """Write the validation part's scores, float32 [n, classes], and labels [n], beside a model."""
+    from nightloom.tensors import write_tensors
+
+    arrays = {"logits": np.ascontiguousarray(logits, np.float32), "labels": labels.astype(np.int32)}
+    write_tensors(arrays, folder / VALIDATION)
+
+
+def read_decisions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The validation part's scores and labels, as `store_decisions` wrote them."""
+    from safetensors.numpy import load_file
+
+    arrays = load_file(folder / VALIDATION)
+    return arrays["logits"], arrays["labels"]

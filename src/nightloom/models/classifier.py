@@ -18,6 +18,11 @@ class EncoderClassifier(keras.Model):
         self.look_up = getattr(body, "look_up", None)
         self.built = True
 
+    @property
+    def scores(self) -> ClassificationHead:
+        """The last layer."""
+        return self.head
+
     def logits(
         self, batch: Batch, seed: tf.Tensor | None = None, embedded: tf.Tensor | None = None
     ) -> tf.Tensor:

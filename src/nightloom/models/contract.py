@@ -40,8 +40,29 @@ class Model(Scoring, Protocol):
 
         `seed` (uint32 scalar) drives dropout; without one nothing is dropped. A model with a large
         embedding table calls it `table` and has `look_up(batch)`, whose result training passes as
-        `embedded`.
+        `embedded`. One that calls its last layer `scores` can be calibrated, see `temper`.
         """
+
+
+class Scores(Protocol):
+    """The last layer of a model: scores are features @ kernel + bias."""
+
+    kernel: keras.Variable
+    bias: keras.Variable
+
+
+def temper(model: Scoring, temperature: float) -> bool:
+    """Divide a model's scores by a temperature, in the weights of its last layer.
+
+    So whatever is made of the model, in any format, has the same probabilities. Returns whether
+    that could be done: a model names its last layer `scores`, see `Scores`.
+    """
+    last: Scores | None = getattr(model, "scores", None)
+    if last is None:
+        return False
+    for weight in (last.kernel, last.bias):
+        weight.assign(np.asarray(weight.value) / np.float32(temperature))
+    return True
 
 
 class Body(Protocol):

@@ -22,6 +22,11 @@ class ClassificationHead(keras.Model):
         self.bias = self.add_weight(shape=(classes,), initializer="zeros", name="bias")
         self.built = True
 
+    @property
+    def scores(self) -> "ClassificationHead":
+        """The last layer: the head itself."""
+        return self
+
     def score(self, features: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
         """Scores in float32; without a seed nothing is dropped."""
         features = tf.cast(features, tf.float32)

@@ -19,6 +19,11 @@ class EncoderTagger(keras.Model):
         self.built = True
 
     @property
+    def scores(self) -> ClassificationHead:
+        """The last layer."""
+        return self.head
+
+    @property
     def table(self) -> keras.Variable:
         """The embedding table."""
         return self.encoder.words

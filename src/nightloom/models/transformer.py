@@ -82,6 +82,11 @@ class TransformerClassifier(keras.Model):
         self.classes = _dense(settings.hidden, classes, name="classes")
         self.built = True
 
+    @property
+    def scores(self) -> Dense:
+        """The last layer."""
+        return self.classes
+
     def look_up(self, batch: Batch) -> tf.Tensor:
         """Token embeddings, float32 [rows, width, size]."""
         return tf.gather(tf.convert_to_tensor(self.table), batch["ids"])

@@ -51,6 +51,7 @@ def run_report(facts: RunFacts) -> str:
         _check(facts),
         _stages(facts),
         _metrics(facts),
+        _sureness(facts),
         _curves(facts),
         _confusion(facts),
         _data(facts),
@@ -174,6 +175,20 @@ def _metrics(facts: RunFacts) -> str:
             row["interval"] = _interval(model) if mine else ""
         rows.append(row)
     return f"## Scores on the test rows\n\n{table(rows)}" if rows else ""
+
+
+def _sureness(facts: RunFacts) -> str:
+    """How often the model is right where it is sure; thresholds are of the validation part."""
+    rows = [
+        {
+            "wanted": f"{precision} %",
+            "from probability": line["threshold"],
+            "answers": None if line["threshold"] is None else f"{line['answered']:.1%}",
+            "of these right": None if line["precision"] is None else f"{line['precision']:.1%}",
+        }
+        for precision, line in facts.metrics.get("abstention", {}).items()
+    ]
+    return f"## Where it is sure, on the test rows\n\n{table(rows)}" if rows else ""
 
 
 def _curves(facts: RunFacts) -> str:

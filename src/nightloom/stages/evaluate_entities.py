@@ -9,25 +9,32 @@ import pandas
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.evaluation import plots
+from nightloom.evaluation.calibration import Bin, reliability
 from nightloom.evaluation.entities import EntityMetrics, entity_metrics
 from nightloom.evaluation.mistakes import WrongSentence, confusions, mistake_totals, worst_sentences
+from nightloom.evaluation.probabilities import softmax
 from nightloom.evaluation.rendering import sentences_html
 from nightloom.evaluation.tables import PREDICTIONS, write_parquet, write_rows
+from nightloom.evaluation.temperature import Calibration, CalibrationMetrics
 from nightloom.facts import ExampleFacts
 from nightloom.settings.evaluate import EvaluateSettings
 from nightloom.training.examples import Examples
-from nightloom.training.scoring import softmax
 from nightloom.training.stitching import read_stitching
 
 
-class TaggerMetrics(EntityMetrics):
-    """With how many mistakes there are of each kind."""
+class TaggerMetrics(EntityMetrics, CalibrationMetrics):
+    """With the calibration of words, and how many mistakes there are of each kind."""
 
+    reliability: list[Bin]
     mistakes: dict[str, int]
 
 
 def report(
-    context: BuildContext, settings: EvaluateSettings, test: Examples, outputs: np.ndarray
+    context: BuildContext,
+    settings: EvaluateSettings,
+    test: Examples,
+    outputs: np.ndarray,
+    calibration: Calibration,
 ) -> TaggerMetrics:
     """Returns the metrics; writes the tables, the page and the plots.
 
@@ -37,7 +44,8 @@ def report(
     names = np.array(context.facts("examples", ExampleFacts).label_names, dtype=object)
     stitching = read_stitching(examples.path / "test.arrow")
     logits = outputs if len(outputs) else np.zeros((0, len(names)), np.float32)
-    probabilities = softmax(stitching.words(logits))
+    scores = stitching.words(logits)
+    probabilities = softmax(scores)
     best = probabilities.argmax(axis=1)
     rows = read_columns(context.inputs["dataset"].path / "test", ["tokens", "tags"])
     tokens = rows["tokens"].to_pylist()
@@ -48,6 +56,8 @@ def report(
     types = sorted({name[2:] for name in names if name != "O"})
     metrics: TaggerMetrics = {
         **entity_metrics(gold=gold, predicted=predicted, types=types),
+        **calibration.metrics(logits=scores, labels=wanted),
+        "reliability": reliability(labels=wanted, probabilities=probabilities),
         "mistakes": mistake_totals(gold=gold, predicted=predicted),
     }
     write_parquet(
@@ -62,6 +72,7 @@ def report(
     (out / "worst.html").write_text(page, encoding="utf-8")
     write_rows(_worst_rows(worst), out / "worst.json")
     plots.plot_scores(scores=metrics["by_type"], path=out / "scores.png")
+    plots.plot_reliability(table=metrics["reliability"], path=out / "reliability.png")
     plots.plot_counts(counts=metrics["mistakes"], title="Mistakes", path=out / "mistakes.png")
     return metrics
 

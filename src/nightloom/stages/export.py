@@ -9,6 +9,7 @@ from nightloom.cache.fingerprint import Fingerprint, fingerprint
 from nightloom.context import BuildContext
 from nightloom.declared import by_declaration
 from nightloom.errors import RunError
+from nightloom.facts import ScoreFacts
 from nightloom.records import known
 from nightloom.records.known import WRITER
 from nightloom.registry.mlmodel import SAVED_MODEL
@@ -35,7 +36,10 @@ BESIDE = (
 
 def export(context: BuildContext, scratch: Path) -> dict[str, Path]:
     """Write the SavedModel and the other formats below `scratch`; returns their directories."""
+    from nightloom.models.contract import temper
+
     model = context.hook("learner.complete")(context)
+    temper(model, temperature(context))
     context.report.log("exporting the model")
     for line in known.formats().broken:
         context.report.warn(line)
@@ -54,7 +58,13 @@ def written(context: BuildContext) -> dict[str, str]:
         "export code": code_digest(context),
         "formats": digest_of(formats(context)),
         "columns": digest_of(list(columns)),
+        "temperature": digest_of(temperature(context)),
     }
+
+
+def temperature(context: BuildContext) -> float:
+    """What the scores of the model are divided by, as they were where it was evaluated."""
+    return float(context.facts("scores", ScoreFacts).metrics["temperature"])
 
 
 def changed(context: BuildContext, tags: Mapping[str, str]) -> str:

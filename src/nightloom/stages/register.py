@@ -13,7 +13,7 @@ from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
 from nightloom.evaluation.tables import read_parquet
 from nightloom.facts import DataFacts, ModelFacts, RegisteredFacts, ScoreFacts
-from nightloom.families.base import WEIGHTS
+from nightloom.families.base import VALIDATION, WEIGHTS
 from nightloom.gate.judging import Verdict
 from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlflow_registry import Registry
@@ -128,7 +128,7 @@ def _register(
         saved = Path(scratch) / SAVED_MODEL
         formats = export(context, Path(scratch))
         description = Path(scratch) / "model"
-        shutil.copytree(model.path, description, ignore=shutil.ignore_patterns(WEIGHTS))
+        shutil.copytree(model.path, description, ignore=shutil.ignore_patterns(WEIGHTS, VALIDATION))
         return registry.register(
             name,
             model_digest=digest,

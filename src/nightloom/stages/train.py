@@ -8,7 +8,7 @@ from nightloom.context import BuildContext, Built
 from nightloom.encoders.initial import starting_from
 from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.facts import TrainedFacts
-from nightloom.families.base import store_model
+from nightloom.families.base import store_decisions, store_model
 from nightloom.models.contract import Model
 from nightloom.settings.train import TrainSettings
 from nightloom.training.checkpoints import Checkpoints
@@ -23,7 +23,11 @@ from nightloom.training.step import Stepper
 
 
 def build(context: BuildContext) -> Built:
-    """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables."""
+    """Train; writes `model.json`, `weights.safetensors` and the history as Parquet tables.
+
+    Also `validation.safetensors`: the scores of the validation part by the weights of the best
+    epoch, for `evaluate` to calibrate by.
+    """
     examples = context.inputs["examples"]
     train = read_examples(examples.path / "train.arrow")
     valid = read_examples(examples.path / "valid.arrow")
@@ -54,8 +58,11 @@ def build(context: BuildContext) -> Built:
     objective: Objective = context.hook("objective")(examples, metric=metric)
     scorer = Scorer(model, jit_compile=settings.jit_compile)
 
+    latest: dict[str, np.ndarray] = {}
+
     def validate() -> dict[str, float]:
-        return objective.metrics(scorer.outputs(valid, layout), valid.labels)
+        latest["outputs"] = scorer.outputs(valid, layout)
+        return objective.metrics(latest["outputs"], valid.labels)
 
     stepper = Stepper(
         model,
@@ -78,6 +85,13 @@ def build(context: BuildContext) -> Built:
         at_once=at_once,
     ).run()
     store_model(model, description, context.out)
+    if outcome.best_epoch != len(outcome.history) or not latest:
+        validate()
+    store_decisions(
+        logits=objective.decisions(latest["outputs"]),
+        labels=objective.decisions(valid.labels),
+        folder=context.out,
+    )
     return _publish(context, outcome, model, train, settings.batch_size)
 
 

@@ -19,6 +19,9 @@ class Objective(Protocol):
     def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """Metrics from logits [n, classes] and labels [n], one row per example or token."""
 
+    def decisions(self, values: np.ndarray) -> np.ndarray:
+        """Of values [n, ...] as `metrics` takes them, those that decide an answer."""
+
 
 class Classification:
     """One class per example."""
@@ -40,6 +43,10 @@ class Classification:
             **f1,
             "loss": _loss(logits, known),
         }
+
+    def decisions(self, values: np.ndarray) -> np.ndarray:
+        """All."""
+        return values
 
 
 class Entities:
@@ -69,6 +76,10 @@ class Entities:
             "accuracy": float((gold == predicted).mean()),
             "loss": _loss(logits[scored].astype(np.float64), known[scored]),
         }
+
+    def decisions(self, values: np.ndarray) -> np.ndarray:
+        """One a word: of the piece that gives it its tag."""
+        return self._stitching.words(values)
 
     def _counts(self, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         spans = [

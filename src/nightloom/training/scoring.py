@@ -136,11 +136,3 @@ def _put(found: np.ndarray, logits: np.ndarray, examples: Examples, place: Place
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     source = np.repeat(place.rows * logits.shape[1] + place.columns, lengths) + within
     found[np.repeat(begins, lengths) + within] = logits.reshape(-1, logits.shape[-1])[source]
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """float32 [n, classes] → probabilities, computed in float64."""
-    wide = logits.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-    found: np.ndarray = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return found
