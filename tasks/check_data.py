@@ -78,7 +78,9 @@ class CheckData(Stage):
         if not run.plan:
             self._note(run, model, dataset, reference, artifact)
         if entry.state == "built" and not (reference.data or reference.summary):
-            run.observer.log(f"check_data: by rules alone, {reference.called}")
+            run.observer.log(
+                f"check_data: by rules alone, {reference.accepted or reference.called}"
+            )
         beside = f" beside {reference.called}" if reference.data or reference.summary else ""
         told = f"{model}: tonight's data are {facts.verdict}{beside}: {facts.told}"
         let_in = self._let_in(run, settings, dataset, reference)

@@ -61,7 +61,7 @@ class Reference:
     then: Place | None = None
     """Where tonight's data are these very ones: what they were compared with when they came."""
     accepted: str = ""
-    """Where a person let tonight's data in: who, when, why."""
+    """Why tonight's data are let in whatever is found: who said so, when, and why."""
 
 
 def reference_of(home: Home, model: str, tonight: Artifact) -> Reference:
@@ -77,7 +77,7 @@ def reference_of(home: Home, model: str, tonight: Artifact) -> Reference:
         said = f"let in by {accepted['by']} on {_day(accepted['when'])} ({accepted['why']})"
         told, then = f"the data {said}", Place.of(accepted.get("reference"))
         if same:
-            return Reference(told, then=then, accepted=said)
+            return Reference("the data before them", then=then, accepted=said)
         return _here(home, told, data, json.dumps(accepted.get("summary") or ""))
     if champion is None:
         return Reference("there is no champion yet")
@@ -93,7 +93,11 @@ def _of_champion(home: Home, champion: Version, tonight: Artifact) -> Reference:
         )
     if digest == tonight.digest:
         check = _parsed(champion.tags.get(CHECK_TAG, ""))
-        return Reference(called, then=Place.of(check.get("reference")))
+        return Reference(
+            f"what {called} were compared with",
+            then=Place.of(check.get("reference")),
+            accepted="the champion was trained on these very rows",
+        )
     return _here(home, called, Place(key, digest), champion.tags.get(SUMMARY_TAG, ""))
 
 
