@@ -58,11 +58,15 @@ def schedule(settings: TrainSettings, *, steps: int) -> LinearSchedule:
 def build(
     settings: TrainSettings, variables: list[keras.Variable], *, steps: int
 ) -> keras.optimizers.Optimizer:
-    """An optimizer for `variables`, with its state created; float16 gets dynamic loss scaling."""
+    """An optimizer for `variables`, with its state created; float16 gets dynamic loss scaling.
+
+    With several devices, each passes it an equal share of the summed gradients.
+    """
+    shares = tf.distribute.get_strategy().num_replicas_in_sync
     options = {
         "name": "optimizer",  # else Keras numbers them, and a checkpoint does not match
         "learning_rate": schedule(settings, steps=steps),
-        "global_clipnorm": settings.clip_norm,
+        "global_clipnorm": settings.clip_norm and settings.clip_norm / shares,
     }
     optimizer: keras.optimizers.Optimizer
     if settings.optimizer == "adamw":

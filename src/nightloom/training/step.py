@@ -304,6 +304,12 @@ class Stepper:
         return (loss, found, None) if embedded is None else (loss, found[:-1], found[-1])
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
+        """Keras sums gradients over devices only after each has clipped its own, and the first has
+        looked at its own for infinities: so each gets its share of the sum here."""
+        if self.replicas > 1:
+            context = tf.distribute.get_replica_context()
+            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = [one / self.replicas for one in summed]
         self.optimizer.apply(gradients, self.variables)
 
 
