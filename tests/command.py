@@ -127,7 +127,7 @@ def environment(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> d
 def nightloom(environment: dict[str, str]) -> Nightloom:
     """Run `nightloom ARGUMENTS` with a home."""
 
-    def call(home: Path, *arguments: str, stdin: str = "", timeout: float = 300) -> Done:
+    def call(home: Path, *arguments: str, stdin: str = "", timeout: float = 900) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "nightloom", *arguments],
             env={**environment, "NIGHTLOOM_HOME": str(home)},
