@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nightloom.data.sources.states import State, current
+from nightloom.data.sources.states import Key, State, current
 from nightloom.downloads.retrying import Passing, is_passing
 from nightloom.downloads.words import one_line
 
@@ -12,11 +12,14 @@ SECONDS = 10.0
 """How long the hub may take to answer."""
 
 
+def commit_key(name: str, revision: str | None) -> Key:
+    """What tells a data set's revision on the hub that is asked from others."""
+    return (name, revision, os.environ.get("HF_ENDPOINT", ""))
+
+
 def current_commit(name: str, revision: str | None) -> State:
     """The commit (`id`) of a data set's revision (None: its main branch)."""
-    return current(
-        (name, revision, os.environ.get("HF_ENDPOINT", "")), lambda: _asked(name, revision)
-    )
+    return current(commit_key(name, revision), lambda: _asked(name, revision))
 
 
 def _asked(name: str, revision: str | None) -> Mapping[str, Any] | None:

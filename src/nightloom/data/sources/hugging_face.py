@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloom.data.sources import states
-from nightloom.data.sources.commits import current_commit
+from nightloom.data.sources.commits import commit_key, current_commit
 from nightloom.data.sources.opened import Tables, split_names
-from nightloom.data.sources.states import State, required
+from nightloom.data.sources.states import State, last_known, required
 from nightloom.downloads.growth import growth_shown
 from nightloom.downloads.retrying import is_passing, retried
 from nightloom.downloads.words import one_line
@@ -135,8 +135,18 @@ def open_hf(settings: DataSettings, report: Report = SILENT) -> Tables:
         columns=tuple(features),
         class_names=classes,
         facts={"name": name, "config": builder.config.name, "revision": builder.hash},
+        identity=_identity_of(settings, str(builder.hash)),
         left_out=names.left_out,
     )
+
+
+def _identity_of(settings: DataSettings, commit: str) -> Mapping[str, Any] | None:
+    """What a key holds for the commit that was loaded; None where no commit was ever asked for."""
+    name, config, revision = parse_hf(settings.source)
+    pinned = bool(revision and COMMIT.fullmatch(revision))
+    if not COMMIT.fullmatch(commit) or not (pinned or last_known(commit_key(name, revision))[0]):
+        return None
+    return {"name": name, "config": config, "revision": revision, "commit": commit}
 
 
 def _hf_batches(builder: Any, split: str) -> "Iterator[pa.RecordBatch]":

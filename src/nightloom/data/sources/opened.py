@@ -100,6 +100,8 @@ class Tables:
     facts: Mapping[str, Any] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Splits that are not read, and why."""
+    identity: Mapping[str, Any] | None = None
+    """What a key would hold for what was opened; None where that is not known."""
 
     def opened(self, reader: Reader[Batch], source: str) -> Opened[Batch]:
         """The splits through a task's reader; raises InputError for missing columns."""
@@ -118,6 +120,7 @@ class Tables:
             },
             places=places,
             facts=self.facts,
+            identity=self.identity,
             label_names=label_names,
             warnings=tuple(left_out_warnings(self.left_out, "split")),
             notes=reader.notes,
