@@ -58,6 +58,10 @@ def test_a_first_run_builds_every_stage_and_promotes_the_first_model(first):
     assert model["aliases"] == ["champion"]
     assert model["decision"] == "promoted"
     assert "first model" in model["reason"]
+    served = model["served"]
+    assert served["rows"] == sum(map(sum, report["metrics"]["confusion"]["counts"]))
+    assert served["difference"] <= served["bound"] == 1e-4
+    assert served["size"] > 0
 
 
 def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):

@@ -108,6 +108,7 @@ def test_a_first_run_scores_all_gold_entities_and_promotes_the_first_model(first
     assert metrics["tokens"] == data["words"]["test"]
     model = report["model"]
     assert (model["name"], model["version"], model["aliases"]) == ("ner-bert", 1, ["champion"])
+    assert model["served"]["difference"] <= model["served"]["bound"] == 1e-4
     assert model["metric"] == "f1"
     assert model["value"] == pytest.approx(metrics["f1"])
 

@@ -7,7 +7,7 @@ import numpy as np
 from nightloom.serving.answers.entities import OUTSIDE, entities_of
 from nightloom.serving.answers.pieces import TaggedText
 
-__all__ = ["OUTSIDE", "entities_of", "tags_of_words", "words_as_text"]
+__all__ = ["OUTSIDE", "entities_of", "first_pieces", "tags_of_words", "words_as_text"]
 
 
 def words_as_text(words: Sequence[str]) -> str:
@@ -15,13 +15,19 @@ def words_as_text(words: Sequence[str]) -> str:
     return " ".join(words)
 
 
-def tags_of_words(words: Sequence[str], tagged: TaggedText) -> list[str]:
-    """The tag of each word of `words_as_text(words)`: its first piece's, `O` without pieces."""
+def first_pieces(words: Sequence[str], tagged: TaggedText) -> list[int | None]:
+    """The first piece of each word of `words_as_text(words)`, None for a word without one."""
     ends = np.cumsum([len(word) + 1 for word in words]) - 1
     # a piece can begin with the space before its word
     owner = np.searchsorted(ends, tagged.starts, side="right")
-    tags = [OUTSIDE] * len(words)
+    found: list[int | None] = [None] * len(words)
     for piece in range(len(owner) - 1, -1, -1):
         if owner[piece] < len(words):
-            tags[owner[piece]] = tagged.labels[piece]
-    return tags
+            found[owner[piece]] = piece
+    return found
+
+
+def tags_of_words(words: Sequence[str], tagged: TaggedText) -> list[str]:
+    """The tag of each word of `words_as_text(words)`: that of its first piece, `O` without one."""
+    pieces = first_pieces(words, tagged)
+    return [OUTSIDE if piece is None else tagged.labels[piece] for piece in pieces]

@@ -43,6 +43,11 @@ class RegisterSettings(Settings):
     anchor, the last model proved to be an improvement."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
+    max_slower: float | None = Field(default=None, ge=0, examples=["0.5"])
+    """By what share a text may take longer than with the champion, both measured at once on this
+    machine's CPU; none: no limit."""
+    max_larger: float | None = Field(default=None, ge=0, examples=["0.2"])
+    """By what share the SavedModel may be larger than the champion's; none: no limit."""
     formats: tuple[FormatName, ...] | None = None
     """Formats in which a version stores its weights: saved_model (required), huggingface, and those
     of installed packages; none: all that the flow's models support."""

@@ -38,6 +38,7 @@ from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
 from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
+from nightloom.stages.served import ServedCheck
 
 EXAMPLES = 3
 """Texts of the input example."""
@@ -59,10 +60,11 @@ def build(context: BuildContext) -> Built:
     twin = registry.twin(version)
     if twin is not None and version.is_new:
         context.report.log(_mended(context, twin))
+    check = ServedCheck(context, settings)
     if damaged and DECISION_TAG in version.tags:
         decided = Decided(version, _as_decided(context, settings, version), registry.champion(name))
     else:
-        judge = partial(_judged, context, settings, registry, version, twin)
+        judge = partial(_judged, context, settings, registry, version, twin, check)
         with alone(registry, name, say=context.report.log):
             decided = decide(registry, version, judge, by=_by(context), say=context.report.log)
     version, verdict, champion = decided.version, decided.verdict, decided.champion
@@ -82,6 +84,7 @@ def build(context: BuildContext) -> Built:
         high=verdict.high,
         same_weights_as=twin.version if twin else None,
         run_id=version.run_id,
+        more={"served": check.facts} if check.facts else {},
     ).to_json()
     text = json.dumps(model, indent=1, ensure_ascii=False)
     (context.out / "version.json").write_text(text + "\n", encoding="utf-8")
@@ -176,16 +179,18 @@ def _judged(
     registry: Registry,
     version: Version,
     twin: Version | None,
+    check: ServedCheck,
     champion: Version | None,
 ) -> Verdict:
     """Whether a version is to be the champion, where now another one is, or none."""
     if champion is not None and champion.version == version.version:
         return _already_champion(context, settings, champion)
     if champion is not None and champion.weights == version.weights:
-        return _takes_over(context, settings, champion)
+        return check(_takes_over(context, settings, champion), version, champion)
     verdict = _judge(context, settings, registry, champion)
     if champion is not None:
         verdict = _held(registry, champion, verdict)
+    verdict = check(verdict, version, champion)
     if twin is not None:
         verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     return verdict
