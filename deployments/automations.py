@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from nightloom.settings.deploy import RerunSettings
+from nightloom.tasks.runtime.announcing import CHAMPION_CHANGED
 from nightloom.tasks.runtime.night import MODEL_TAG
-from nightloom.tasks.runtime.reporting import CHAMPION_CHANGED
 from nightloom.tasks.runtime.run import TAG
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.observer import NullObserver
 from nightloom.tasks.runtime.pace import Pace, spoken
-from nightloom.tasks.runtime.reporting import slug
 
 FIRST_SECONDS = 3.0
 """A shorter stage gets no artifact."""

@@ -3,7 +3,6 @@
 Nothing here may fail a run: errors are logged. It reads facts and small JSON files.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,9 +10,16 @@ from nightloom.cache.artifact import ArtifactFiles
 from nightloom.errors import DataRefused, said
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
+from nightloom.registry.versions import WAITS
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
+from nightloom.tasks.runtime.announcing import (
+    CHALLENGER_WAITS,
+    CHAMPION_CHANGED,
+    announce,
+    slug,
+)
 from nightloom.tasks.runtime.observer import observers
 
 PLOTS = {
@@ -39,11 +45,6 @@ def show_failure(
 ) -> None:
     """Show how far a failed run got, and why it stopped."""
     _safely(lambda: _show(report, built, tracking_uri, error))
-
-
-def slug(*parts: str) -> str:
-    """An artifact's key: Prefect allows lower-case letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
 
 
 def _safely(action: Callable[[], None]) -> None:
@@ -146,27 +147,14 @@ def _url(model: ModelFacts, tracking_uri: str) -> str | None:
 def _announce(report: RunReport, tracking_uri: str) -> None:
     """Emit `nightloom.champion.changed` if this run made another version champion."""
     model = report.model
-    if model is None or not model.promoted or not report.has("register", "built"):
+    if model is None or not report.has("register", "built"):
         return
+    facts = {
+        name: getattr(model, name)
+        for name in ("metric", "value", "difference", "low", "high", "reason")
+    } | {"model_url": _url(model, tracking_uri)}
     before = model.champion_version
-    if model.version == before:
-        return
-    from prefect.events import emit_event
-
-    emit_event(
-        CHAMPION_CHANGED,
-        resource={
-            "prefect.resource.id": f"nightloom.model.{slug(model.name)}",
-            "prefect.resource.name": model.name,
-            "nightloom.version": str(model.version),
-            "nightloom.previous": str(before or "none"),
-        },
-        payload={
-            name: getattr(model, name)
-            for name in ("name", "version", "champion_version", "metric", "value", "difference",
-                         "low", "high", "reason")
-        } | {"model_url": _url(model, tracking_uri)},
-    )  # fmt: skip
-
-
-CHAMPION_CHANGED = "nightloom.champion.changed"
+    if model.reason.startswith(WAITS):
+        announce(CHALLENGER_WAITS, model.name, model.version, before, facts)
+    elif model.promoted and model.version != before:
+        announce(CHAMPION_CHANGED, model.name, model.version, before, facts)

@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.observer import Observer
-from nightloom.tasks.runtime.reporting import slug
 
 GPU = "gpu"
 LEASE_SECONDS = 60.0

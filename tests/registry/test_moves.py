@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from nightloom.errors import InputError
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.versions import CHAMPION
-from nightloom.stages.register import _held
+from nightloom.registry.versions import CHAMPION, REASON_TAG, RECIPE_TAG
+from nightloom.settings.register import RegisterSettings
+from nightloom.stages.held import held, waiting
 from tests.registry.conftest import CARD
 
 PROMOTED = Verdict(decision="promoted", reason="promoted: fine", metric="accuracy", value=0.9)
@@ -117,17 +119,17 @@ def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
     assert desk.champion() == 2
     two = desk.versions[1]
     assert desk.registry.anchor(two).version == 2, "what was withdrawn is no measure"
-    held = _held(desk.registry, two, PROMOTED)
-    assert not held.promoted
-    assert "by Ada (calls prices sports), `nightloom unpin " in held.reason
-    assert desk.registry.set_decision(desk.versions[3], held, two).aliases == ("challenger",)
+    back = held(desk.registry, desk.versions[3], two, PROMOTED)
+    assert not back.promoted
+    assert "by Ada (calls prices sports), `nightloom unpin " in back.reason
+    assert desk.registry.set_decision(desk.versions[3], back, two).aliases == ("challenger",)
     assert desk.champion() == 2
     with pytest.raises(
         InputError, match="version 2 was pinned .* first run `nightloom unpin news`"
     ):
         desk.run("promote", "news/4", "--why", "x")
     assert desk.run("unpin", "news") == "the gate decides about the champion of news again\n"
-    assert _held(desk.registry, two, PROMOTED).promoted
+    assert held(desk.registry, desk.versions[3], two, PROMOTED).promoted
     assert desk.run("unpin", "news") == "the champion of news was not held\n"
     desk.run("rollback", "news", "--to", "1", "--why", "older still")
     assert desk.champion() == 1
@@ -135,9 +137,9 @@ def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
 
 def test_pin_holds_the_champion(desk):
     assert "version 3 was pinned on" in desk.run("pin", "news", "--why", "audit", "--by", "Ada")
-    assert not _held(desk.registry, desk.versions[2], PROMOTED).promoted
+    assert not held(desk.registry, desk.versions[3], desk.versions[2], PROMOTED).promoted
     refused = Verdict(decision="challenger", reason="refused: x", metric="accuracy", value=0.1)
-    assert _held(desk.registry, desk.versions[2], refused) == refused
+    assert held(desk.registry, desk.versions[3], desk.versions[2], refused) == refused
     assert '"why": "audit"' in desk.run("history", "news", "--json")
 
 
@@ -161,3 +163,58 @@ def test_the_first_champion_has_nothing_to_roll_back_to(desk):
         InputError, match="news had no champion before version 3; name one with --to"
     ):
         desk.run("rollback", "news", "--why", "x")
+
+
+def test_what_was_withdrawn_and_its_twin_stay_challengers_until_a_person_takes_them_back(desk):
+    client, (one, two, three, four) = desk.registry._client, desk.versions
+    for version in (three, four):
+        client.set_model_version_tag(desk.name, str(version.version), RECIPE_TAG, "the same")
+    three, four = (desk.registry.version(desk.name, n) for n in (3, 4))
+    desk.run("rollback", "news", "--why", "calls prices sports", "--by", "Ada")
+    desk.run("unpin", "news")
+    for version, same in ((three, "that version"), (four, "made of the same data and settings")):
+        kept = held(desk.registry, version, two, PROMOTED)
+        assert not kept.promoted
+        assert "version 3 was withdrawn on " in kept.reason
+        assert (
+            f"by Ada (calls prices sports), and this is {same}; `nightloom promote" in kept.reason
+        )
+    assert held(desk.registry, one, two, PROMOTED).promoted, "another model passes"
+    desk.run("promote", "news/3", "--why", "it was the feed")
+    assert held(desk.registry, four, three, PROMOTED).promoted
+
+
+def test_a_model_that_passed_waits_for_a_person(desk):
+    three, four = desk.versions[2:]
+    asked = RegisterSettings(approve=True)
+    assert waiting(RegisterSettings(), four, PROMOTED) == PROMOTED
+    kept = waiting(asked, four, replace(PROMOTED, proved=True))
+    assert kept.reason == (
+        f'waits for a person, `nightloom approve {desk.name}/4 --why "…"`: promoted: fine'
+    )
+    assert desk.registry.set_decision(four, kept, three).aliases == ("challenger",)
+    assert (desk.champion(), desk.title.anchor) == (3, 1)
+    with pytest.raises(InputError, match="news/2 does not wait for approval; it is promoted"):
+        desk.run("approve", "news/2", "--why", "x")
+    told = desk.run("approve", "news/4", "--why", "read the mistakes", "--by", "Ada")
+    assert told == "news/4 is the champion, before it version 3\n"
+    assert "3 → 4  by Ada: approved: read the mistakes" in desk.run("history", "news")
+    now = desk.registry.version(desk.name, 4)
+    assert now.decision == "promoted"
+    assert now.tags[REASON_TAG] == "approved by Ada (read the mistakes): promoted: fine"
+    assert desk.title.anchor == 4, "it was proved"
+    with pytest.raises(InputError, match="news/4 does not wait for approval; it is promoted"):
+        desk.run("approve", "news/4", "--why", "twice")
+
+
+def test_an_approval_is_of_what_was_judged(desk):
+    three, four = desk.versions[2:]
+    kept = waiting(RegisterSettings(approve=True), four, PROMOTED)
+    desk.registry.set_decision(four, kept, three)
+    desk.run("pin", "news", "--why", "audit", "--by", "Ada")
+    with pytest.raises(InputError, match="version 3 was pinned on .*first run `nightloom unpin"):
+        desk.run("approve", "news/4", "--why", "x")
+    desk.run("unpin", "news")
+    desk.run("promote", "news/2", "--why", "meanwhile")
+    with pytest.raises(InputError, match="judged against version 3, the champion is 2 now"):
+        desk.run("approve", "news/4", "--why", "x")

@@ -1,9 +1,9 @@
-"""`nightloom history`, `promote`, `rollback`, `pin`, `unpin`: people's word in who is champion."""
+"""`nightloom history`, `promote`, `approve`, `rollback`, `pin`, `unpin`: people decide too."""
 
 import getpass
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import click
 
 from nightloom.errors import InputError
 from nightloom.home import Home
+from nightloom.registry.versions import DECISION_TAG, JUDGED_TAG, PROVED_TAG, REASON_TAG, WAITS
 
 if TYPE_CHECKING:
     from nightloom.registry.mlflow_registry import Registry
@@ -60,6 +61,17 @@ def promote(model: str, why: str, by: str | None) -> None:
         _moved(registry, version.name, version.version, by=by, why=why)
 
 
+@click.command(epilog='Example: nightloom approve news/4 --why "read the mistakes"')
+@click.argument("model")
+@WHY
+@BY
+def approve(model: str, why: str, by: str | None) -> None:
+    """Make a version champion that passed the gate and waits for a person (register.approve)."""
+    registry, version = _named(model, exact=True)
+    with _alone(registry, version.name):
+        _approve(registry, registry.version(version.name, version.version), by=by, why=why)
+
+
 @click.command(epilog='Example: nightloom rollback news --why "calls prices sports"')
 @click.argument("model")
 @click.option("--to", type=int, help="The version; the champion before this one where left out.")
@@ -90,6 +102,7 @@ def pin(model: str, why: str, by: str | None) -> None:
             raise InputError(_no_champion(version.name))
         made = Pin.now(champion.version, by=by or user(), why=why)
         registry.title(version.name).hold(made)
+    _tell("CHAMPION_HELD", made.version, version.name, made.version, reason=made.told())
     click.echo(made.told())
 
 
@@ -103,13 +116,15 @@ def unpin(model: str) -> None:
         click.echo(f"the champion of {version.name} was not held")
         return
     title.let_go()
+    now = title.holder
+    _tell("CHAMPION_RELEASED", now, version.name, now, reason="the gate decides again")
     click.echo(f"the gate decides about the champion of {version.name} again")
 
 
 def _roll_back(
     registry: "Registry", name: str, to: int | None, *, why: str, by: str | None
 ) -> None:
-    from nightloom.registry.title import Pin
+    from nightloom.registry.title import ROLLBACK, Pin
 
     moves = registry.title(name).history()
     now = moves[-1].new if moves else None
@@ -123,8 +138,55 @@ def _roll_back(
         raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
     anchor = target.version if registry.anchor(target).version == now else None
     pin = Pin.now(target.version, by=by or user(), why=why)
-    _moved(registry, name, target.version, by=by, why=f"rollback: {why}", anchor=anchor, pin=pin)
+    _moved(registry, name, target.version, by=by, why=f"{ROLLBACK}{why}", anchor=anchor, pin=pin)
+    _tell("CHAMPION_HELD", pin.version, name, pin.version, reason=pin.told())
     click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
+
+
+def _approve(registry: "Registry", version: "Version", *, by: str | None, why: str) -> None:
+    name, number, tags = version.name, version.version, version.tags
+    reason, champion = tags.get(REASON_TAG, ""), registry.champion(name)
+    if not reason.startswith(WAITS):
+        decided = f"; it is {version.decision}: {reason}" if version.decision else ""
+        raise InputError(
+            f"{name}/{number} does not wait for approval{decided}; `nightloom promote "
+            f'{name}/{number} --why "…"` makes it champion all the same'
+        )
+    now = str(champion.version) if champion else "none"
+    if tags.get(JUDGED_TAG) != now:
+        raise InputError(
+            f"{name}/{number} was judged against version {tags.get(JUDGED_TAG)}, the champion is "
+            f"{now} now; run its flow with --refresh register to judge it again"
+        )
+    if pin := registry.title(name).pin:
+        raise InputError(f"{pin.told()}; first run `nightloom unpin {name}`")
+    passed = reason.partition("`: ")[2]
+    is_anchor = champion is None or tags.get(PROVED_TAG) == "true"
+    _moved(
+        registry,
+        name,
+        number,
+        by=by,
+        why=f"approved: {why}",
+        anchor=number if is_anchor else None,
+        tags={
+            DECISION_TAG: "promoted",
+            REASON_TAG: f"approved by {by or user()} ({why}): {passed}",
+        },
+    )
+
+
+def _tell(event: str, version: int | None, name: str, before: int | None, **facts: object) -> None:
+    """Emit an event where a Prefect server is there to hear it; it never fails a command."""
+    from nightloom.tasks.runtime import announcing
+    from nightloom.tasks.runtime.slots import is_shared
+
+    if not is_shared():
+        return
+    try:
+        announcing.announce(getattr(announcing, event), name, version, before, facts)
+    except Exception as error:
+        click.echo(f"the event could not be sent: {error}", err=True)
 
 
 @contextmanager
@@ -168,7 +230,9 @@ def _moved(
     why: str,
     anchor: int | None = None,
     pin: "Pin | None" = None,
+    tags: "Mapping[str, str] | None" = None,
 ) -> None:
+    from nightloom.registry.aliases import model_url
     from nightloom.registry.whole import told
 
     before = registry.champion(name)
@@ -178,11 +242,23 @@ def _moved(
             f"the files of {name}/{version} are not whole ({told(damaged)}): it cannot answer; "
             "run its flow again with its settings to have them back"
         )
-    registry.title(name).move(version, by=by or user(), why=why, anchor=anchor, pin=pin)
+    title = registry.title(name)
+    title.move(version, by=by or user(), why=why, anchor=anchor, pin=pin, tags=tags)
     if before is not None and before.version == version:
         click.echo(f"{name}/{version} is the champion already")
     else:
         old = f", before it version {before.version}" if before else ""
+        metric, value = wanted.metric or (None, None)
+        _tell(
+            "CHAMPION_CHANGED",
+            version,
+            name,
+            before.version if before else None,
+            reason=f"{by or user()}: {why}",
+            metric=metric,
+            value=value,
+            model_url=model_url(registry.tracking_uri, name, version),
+        )
         click.echo(f"{name}/{version} is the champion{old}")
 
 

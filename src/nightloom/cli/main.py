@@ -18,6 +18,7 @@ COMMANDS = {
     "models": "nightloom.cli.models:models",
     "history": "nightloom.cli.champion:history",
     "promote": "nightloom.cli.champion:promote",
+    "approve": "nightloom.cli.champion:approve",
     "rollback": "nightloom.cli.champion:rollback",
     "pin": "nightloom.cli.champion:pin",
     "unpin": "nightloom.cli.champion:unpin",

@@ -25,9 +25,11 @@ from nightloom.registry.versions import (
     CHAMPION,
     DECISION_TAG,
     DIGEST_TAG,
+    JUDGED_TAG,
     METRIC_TAG,
     MODEL_ID_TAG,
     NAME_TAG,
+    PROVED_TAG,
     REASON_TAG,
     VALUE_TAG,
     WEIGHTS_TAG,
@@ -83,8 +85,8 @@ class Registry:
     def anchor(self, champion: Version) -> Version:
         """The best version that was ever proved; where none is known or left, the champion."""
         number = self.title(champion.name).anchor
-        known = self._search(f"name = '{champion.name}'")
-        return next((one for one in known if one.version == number), champion)
+        found = None if number is None else self.find(champion.name, number)
+        return found or champion
 
     def title(self, name: str) -> Title:
         """Who is champion of a model that is registered, and how that came."""
@@ -94,6 +96,11 @@ class Registry:
     def locks(self) -> Path:
         """Folder of the locks of models' names: where the store lies, else in the home."""
         return (sqlite_path(self.tracking_uri) or self.artifact_root).parent / "locks"
+
+    def find(self, name: str, number: int) -> Version | None:
+        """A version by its number, None where it was deleted."""
+        known = self._search(f"name = '{name}'")
+        return next((one for one in known if one.version == number), None)
 
     def version(self, name: str, number: int) -> Version:
         """A version by its number."""
@@ -196,6 +203,8 @@ class Registry:
             REASON_TAG: verdict.reason,
             METRIC_TAG: verdict.metric,
             VALUE_TAG: str(float(verdict.value)),
+            JUDGED_TAG: str(champion.version) if champion else "none",
+            PROVED_TAG: str(verdict.proved).lower(),
         }
         anchor = None
         if verdict.promoted and (verdict.proved or champion is None):

@@ -30,6 +30,8 @@ ANCHOR_TAG = "nightloom.anchor"
 LONGEST = 3000
 """Characters of a reason: MLflow takes tags of 5,000."""
 ELSEWHERE = "outside nightloom"
+ROLLBACK = "rollback: "
+"""Begins the reason of a move that withdraws the champion."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,20 @@ class Pin:
         """The pin in a clause."""
         day = time.strftime("%Y-%m-%d", time.localtime(self.when))
         return f"version {self.version} was pinned on {day} by {self.by} ({self.why})"
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A version lost the title by a person's rollback."""
+
+    version: int
+    move: Move
+
+    def told(self) -> str:
+        """The withdrawal in a clause."""
+        day = time.strftime("%Y-%m-%d", time.localtime(self.move.when))
+        why = self.move.why.removeprefix(ROLLBACK)
+        return f"version {self.version} was withdrawn on {day} by {self.move.by} ({why})"
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,16 @@ class Title:
             old = found[-1].new if found else None
             told = (ELSEWHERE, "noticed now") if found else ("unknown", "before moves were entered")
             found.append(self._enter(Move(time.time(), old, now, *told)))
+        return found
+
+    def withdrawn(self) -> dict[int, Withdrawal]:
+        """Versions that a rollback took the title from, unless somebody gave it back since."""
+        found: dict[int, Withdrawal] = {}
+        for move in self.history():
+            if move.why.startswith(ROLLBACK) and move.old is not None:
+                found[move.old] = Withdrawal(move.old, move)
+            if move.new is not None:
+                found.pop(move.new, None)
         return found
 
     def move(

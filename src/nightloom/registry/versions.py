@@ -30,6 +30,15 @@ SUMMARY_TAG = "nightloom.data_summary"
 TEST_TAG = "nightloom.test_digest"
 """Digest of the test rows that it was evaluated on when it was registered."""
 
+RECIPE_TAG = "nightloom.recipe"
+"""Digest of the data and of the settings that made it."""
+JUDGED_TAG = "nightloom.judged_against"
+"""The champion that it was judged against, its number or `none`."""
+PROVED_TAG = "nightloom.proved"
+"""Whether it was proved better than the anchor: `true` or `false`."""
+WAITS = "waits for a person"
+"""Begins the reason of a version that passed and has to be approved."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Version:

@@ -48,6 +48,8 @@ class RegisterSettings(Settings):
     machine's CPU; none: no limit."""
     max_larger: float | None = Field(default=None, ge=0, examples=["0.2"])
     """By what share the SavedModel may be larger than the champion's; none: no limit."""
+    approve: bool = False
+    """Whether a model that passes waits until a person agrees (`nightloom approve`)."""
     formats: tuple[FormatName, ...] | None = None
     """Formats in which a version stores its weights: saved_model (required), huggingface, and those
     of installed packages; none: all that the flow's models support."""

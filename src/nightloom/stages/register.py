@@ -36,6 +36,7 @@ from nightloom.registry.whole import told
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
+from nightloom.stages.held import held, recipe_tag, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
 from nightloom.stages.served import ServedCheck
@@ -121,6 +122,7 @@ def _register(
         WRITTEN_TAG: json.dumps(written(context)),
         **_command(context),
         TEST_TAG: digest_of_test_rows(context),
+        **recipe_tag(context),
         **run_tags(context.run),
         **check_tags(context),
         **reading_tag(context.run.get("settings", {}).get("data", {})),
@@ -185,12 +187,15 @@ def _judged(
     """Whether a version is to be the champion, where now another one is, or none."""
     if champion is not None and champion.version == version.version:
         return _already_champion(context, settings, champion)
-    if champion is not None and champion.weights == version.weights:
-        return check(_takes_over(context, settings, champion), version, champion)
-    verdict = _judge(context, settings, registry, champion)
-    if champion is not None:
-        verdict = _held(registry, champion, verdict)
+    takes_over = champion is not None and champion.weights == version.weights
+    if champion is not None and takes_over:
+        verdict = _takes_over(context, settings, champion)
+    else:
+        verdict = held(registry, version, champion, _judge(context, settings, registry, champion))
     verdict = check(verdict, version, champion)
+    if takes_over:
+        return verdict
+    verdict = waiting(settings, version, verdict)
     if twin is not None:
         verdict = replace(verdict, reason=f"{verdict.reason}; {_mended(context, twin)}")
     return verdict
@@ -206,18 +211,6 @@ def _judge(
         if anchor.version != champion.version:
             anchored = rival(context, anchor, role="anchor")
     return judge(context, settings, against, anchored)
-
-
-def _held(registry: Registry, champion: Version, verdict: Verdict) -> Verdict:
-    """The verdict, but that a champion which a person pinned keeps its place."""
-    pin = registry.title(champion.name).pin if verdict.promoted else None
-    if pin is None:
-        return verdict
-    reason = (
-        f"held back: {pin.told()}, `nightloom unpin {champion.name}` lets others pass; else it "
-        f"were {verdict.reason}"
-    )
-    return replace(verdict, decision="challenger", reason=reason)
 
 
 def _by(context: BuildContext) -> str:

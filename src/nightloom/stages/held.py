@@ -1,0 +1,73 @@
+"""What keeps a model that passes the gate from being champion: people, and what they asked for."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nightloom.cache.canonical import digest_of
+from nightloom.context import BuildContext
+from nightloom.gate.judging import Verdict
+from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.title import Withdrawal
+from nightloom.registry.versions import RECIPE_TAG, WAITS, Version
+from nightloom.settings.register import RegisterSettings
+
+JUDGING = ("register", "evaluate")
+"""Groups of settings that say how a model is judged, not what it is."""
+
+
+def held(
+    registry: Registry, version: Version, champion: Version | None, verdict: Verdict
+) -> Verdict:
+    """The verdict, but a pinned champion stays, and what a person withdrew does not come back."""
+    if not verdict.promoted:
+        return verdict
+    name = version.name
+    pin = registry.title(name).pin if champion is not None else None
+    if pin is not None:
+        why = f"{pin.told()}, `nightloom unpin {name}` lets others pass"
+        return _refused(verdict, f"held back: {why}; else it were {verdict.reason}")
+    withdrawal, same = _withdrawn(registry, version)
+    if withdrawal is not None:
+        way = (
+            f'`nightloom promote {name}/{version.version} --why "…"` makes it champion all the same'
+        )
+        reason = f"held back: {withdrawal.told()}, and this is {same}; {way}; else it were "
+        return _refused(verdict, f"{reason}{verdict.reason}")
+    return verdict
+
+
+def waiting(settings: RegisterSettings, version: Version, verdict: Verdict) -> Verdict:
+    """The verdict, but that a person has to agree, where `register.approve` asks for one."""
+    if not verdict.promoted or not settings.approve:
+        return verdict
+    command = f'nightloom approve {version.name}/{version.version} --why "…"'
+    return _refused(verdict, f"{WAITS}, `{command}`: {verdict.reason}")
+
+
+def recipe_tag(context: BuildContext) -> dict[str, str]:
+    """The tag that versions of the same data and settings share, whatever code made them."""
+    given: Mapping[str, Any] = context.run.get("settings", {})
+    made = {group: value for group, value in given.items() if group not in JUDGING}
+    data = context.inputs["dataset"].artifact.digest
+    return {RECIPE_TAG: digest_of({"data": data, "settings": made})}
+
+
+def _withdrawn(registry: Registry, version: Version) -> tuple[Withdrawal | None, str]:
+    """The withdrawal that a version falls under, and what it is to the version withdrawn."""
+    for number, withdrawal in registry.title(version.name).withdrawn().items():
+        if number == version.version:
+            return withdrawal, "that version"
+        other = registry.find(version.name, number)
+        if other is None:
+            continue
+        if other.weights and other.weights == version.weights:
+            return withdrawal, "the same weights"
+        recipe = version.tags.get(RECIPE_TAG)
+        if recipe and recipe == other.tags.get(RECIPE_TAG):
+            return withdrawal, "made of the same data and settings"
+    return None, ""
+
+
+def _refused(verdict: Verdict, reason: str) -> Verdict:
+    return replace(verdict, decision="challenger", reason=reason)
