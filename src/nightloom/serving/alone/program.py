@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 BATCH = 64
-ROUNDS = 6
+ROUNDS = 3
 """Batches that are measured, the longest texts first."""
 
 
