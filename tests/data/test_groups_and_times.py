@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from pydantic import ValidationError
 from nightloom.data.arrow import read_columns
 from nightloom.data.build import build_dataset
 from nightloom.data.formats.instants import UNDATED, instant, told
+from nightloom.data.formats.tables import Rows
+from nightloom.data.sources.opened import Tables
+from nightloom.data.sources.text_reader import TextReader
 from nightloom.data.splits.newest import newest_from
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
@@ -347,3 +350,38 @@ def test_a_limit_is_kept_where_rows_say_the_same(tmp_path: Path) -> None:
     path = write(tmp_path / "a", rows)
     facts = build_dataset(TextDataSettings(source=path, limit=50), tmp_path / "out")
     assert facts["rows"]["train"] == 50
+
+
+def test_tables_of_hubs_have_them_too() -> None:
+    batch = pa.RecordBatch.from_pylist(
+        [{"text": "a b", "label": "x", "thread": 7, "day": date(2026, 1, 2)}] * 3
+    )
+    tables = Tables(splits={"train": lambda: iter([batch])}, columns=tuple(batch.schema.names))
+
+    def read(**given: str) -> Rows:
+        settings = TextDataSettings(source="hf:a/b", **given)
+        (rows,) = tables.opened(TextReader(settings), settings.source).splits["train"]
+        return cast("Rows", rows)
+
+    assert read(group="thread").beside.groups == ["7"] * 3
+    assert {told(at) for at in read(time="day").beside.times} == {"2026-01-02"}
+    with pytest.raises(InputError, match=r"hf:a/b: no column 'customer'.*text, label, thread, day"):
+        read(group="customer")
+
+
+def test_tagged_rows_have_them_too(tmp_path: Path) -> None:
+    rows = [
+        {"tokens": [f"Ada{n}", "runs"], "ner_tags": ["B-P", "O"], "post": n // 4, "day": 2000 + n}
+        for n in range(80)
+    ]
+    for kind in ("jsonl", "parquet"):
+        source = write(tmp_path / kind, rows, kind)
+        build_dataset(EntityDataSettings(source=source, group="post"), tmp_path / kind / "group")
+        posts: dict[int, set[str]] = {}
+        for split in SPLITS:
+            table = read_columns(tmp_path / kind / "group" / split, ["tokens"])
+            for tokens in table["tokens"].to_pylist():
+                posts.setdefault(int(tokens[0][3:]) // 4, set()).add(split)
+        assert all(len(parts) == 1 for parts in posts.values())
+        facts = build_dataset(EntityDataSettings(source=source, time="day"), tmp_path / kind / "t")
+        assert facts["cut"] == {"time": "day", "test_from": "2072-01-01"}
