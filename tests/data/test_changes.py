@@ -67,6 +67,10 @@ def test_files_and_their_rows(tmp_path: Path) -> None:
     more = {f"2026-11-{day:02}/p.csv": rows(50 * day, 50) for day in (30, 31)}
     assert changed(more) == "2 files of 31 new"
     assert changed({}, ("2026-11-01/p.csv",)) == "1 file of 31 gone"
+    window = {"2026-12-01/p.csv": rows(5000, 50)}
+    assert changed(window, ("2026-11-02/p.csv",)) == "1 file of 30 new, 1 file of 30 gone"
+    again = {"2026-12-01/p.csv": rows(5000, 60)}
+    assert changed(again) == "2026-12-01/p.csv: 50 → 60 rows"
 
 
 def test_parquet_knows_its_rows(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import contextlib
 import gzip
 import hashlib
+import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
@@ -76,9 +77,19 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
     return described
 
 
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The files' names; where several are called the same, with the folders that differ."""
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [str(path.relative_to(common)) for path in paths]
+
+
 def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
     """The same, with file names."""
-    names = [part.name for file in files.values() for part in file.parts]
+    paths = [part.path.absolute() for file in files.values() for part in file.parts]
+    names = _names(paths)
     described = [
         {"name": name, **one} for name, one in zip(names, files_identity(files), strict=True)
     ]
