@@ -1,6 +1,6 @@
 """What `check_data` finds of known changes to real data, and how often it is wrong about chance.
 
-    python -m benchmarks.check_data --data FOLDER [--rows 10000] [--nights 200]
+    python -m benchmarks.check_data --data FOLDER [--rows 15000] [--nights 200]
 
 FOLDER holds `train.csv` of AG News, without a header: class, title, description. The champion's
 rows are drawn from it. A change is made in two ways: to a *window* (nine tenths of the champion's
@@ -128,7 +128,7 @@ def main() -> None:
     """Print a table of changes, and the false alarms."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--rows", type=int, default=15_000)
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--changes", nargs="*", help="Some of them, by a part of the name.")
     given = parser.parse_args()

@@ -97,6 +97,7 @@ NEVER = {
         "nightloom.text.": "a tokenizer's class has its twin in the exported graph",
     },
     "register": {
+        "nightloom.data.checks.profile": "the name of a file",
         "nightloom.encoders.": "other architectures, poolings and heads",
         "nightloom.gate.": "types of what the gate finds",
         "nightloom.records.": "what settings know of formats",

@@ -59,10 +59,10 @@ class CheckSettings(Settings):
     apart: Levels = (0.75, 0.95)
     """How well a small classifier tells new rows from the champion's: the area under its ROC curve,
     0.5 is not at all."""
-    labels: Levels = (0.01, 0.08)
+    labels: Levels = (0.008, 0.08)
     """Labels that a small classifier, which learned from the champion's rows, is sure are wrong,
     beyond those that it thinks so of the champion's own."""
-    sample: int = Field(default=10_000, ge=100, le=10_000_000)
+    sample: int = Field(default=20_000, ge=100, le=10_000_000)
     """Rows of each data set that classifiers, words and languages are looked at in, at the most."""
     least: int = Field(default=300, ge=10, le=1_000_000)
     """Rows that a test by classifiers or words needs on each side; with fewer it says so."""

@@ -25,7 +25,6 @@ class Asked:
     def __init__(self, sample: Sample, rows: CheckedRows, among: str) -> None:
         self.sample, self.among = sample.different(), among
         self.labels = rows.labels[self.sample.rows]
-        self.fold = folds_of(self.sample.content)
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -34,6 +33,11 @@ class Asked:
     def words(self) -> Words:
         """Their words."""
         return words_of(self.sample.texts)
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """The fold of each."""
+        return folds_of(self.words)
 
     @cached_property
     def features(self) -> "csr_matrix":
@@ -73,9 +77,9 @@ def by_texts(
         else:
             yield from told_apart(
                 fresh.features,
-                fresh.sample.content,
+                fresh.fold,
                 old.features,
-                old.sample.content,
+                old.fold,
                 levels=settings.apart,
                 shares={ALL: float(is_new.mean()), **({} if is_new.all() else {NEW: 1.0})},
             )

@@ -1,7 +1,7 @@
 """Small classifiers on samples of both data sets.
 
-A row is always judged by a classifier that has not seen what it says: rows are dealt into folds by
-their content, for both data sets alike.
+A row is always judged by a classifier that has not seen its words, in whatever order: rows are
+dealt into folds by them, those of both data sets alike.
 """
 
 import warnings
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.data.checks.findings import NEW, SURE, Finding, judged
+from nightloom.data.checks.words import Words
 from nightloom.data.splits.drawing import content_ranks
 
 if TYPE_CHECKING:
@@ -22,28 +23,29 @@ WORK = 800_000
 """Rows times classes that a classifier of labels is trained on, at the most."""
 
 
-def folds_of(content: np.ndarray) -> np.ndarray:
-    """The fold of each row, by what it says; int64 of shape [rows]."""
-    return (content_ranks(content, seed=0, purpose="fold") % np.uint64(FOLDS)).astype(np.int64)
+def folds_of(words: Words) -> np.ndarray:
+    """The fold of each row, by its words; int64 of shape [rows]."""
+    ranks = content_ranks(words.bags(), seed=0, purpose="fold")
+    return (ranks % np.uint64(FOLDS)).astype(np.int64)
 
 
 def told_apart(
     new: "csr_matrix",
-    content: np.ndarray,
+    new_fold: np.ndarray,
     old: "csr_matrix",
-    others: np.ndarray,
+    old_fold: np.ndarray,
     *,
     levels: tuple[float, ...],
     shares: Mapping[str, float],
 ) -> Iterator[Finding]:
     """Whether a classifier tells rows from the champion's.
 
-    new, old: features of both, content and others: what they say, no row in both. shares: of the
-    rows that are asked about, those that are new; the rest are the champion's own, told by chance.
+    new, old: features of both, no row in both, with their folds. shares: of the rows that are
+    asked about, those that are new; the rest are the champion's own, told by chance.
     """
     known = _stacked(new, old)
-    is_new = np.concatenate([np.ones(len(content)), np.zeros(len(others))]).astype(np.int64)
-    fold = folds_of(np.concatenate([content, others]))
+    is_new = np.concatenate([np.ones(len(new_fold)), np.zeros(len(old_fold))]).astype(np.int64)
+    fold = np.concatenate([new_fold, old_fold])
     score = np.zeros(len(is_new))
     for number in range(FOLDS):
         held = fold == number

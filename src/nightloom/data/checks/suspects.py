@@ -38,7 +38,8 @@ def suspects_in(rows: CheckedRows, settings: CheckSettings) -> tuple[tuple[Suspe
     if not rows.kind.by_class or len(labels) < 2 or len(sample) < settings.least:
         return (), 0
     sample, classes = sample.at(np.arange(len(sample))[:most]), classes[:most]
-    known, fold = features(words_of(sample.texts)), folds_of(sample.content)
+    words = words_of(sample.texts)
+    known, fold = features(words), folds_of(words)
     [found] = judge_labels(known, classes, fold, [(known, fold)], classes=len(labels))
     names = {number: name for name, number in rows.kind.numbers.items()}
     chosen = _wrong(classes, found)[:MOST]

@@ -32,6 +32,12 @@ class Words:
     number: np.ndarray
     """Equal where words are equal, in other texts too; uint64 of shape [words]."""
 
+    def bags(self) -> np.ndarray:
+        """A number for the words of each text, whatever their order; uint64 of shape [texts]."""
+        found = np.zeros(self.rows, np.uint64)
+        np.add.at(found, self.row, _mixed(self.number))
+        return found
+
 
 def words_of(texts: Sequence[str]) -> Words:
     """The words of texts, in small letters, without what is between them."""
