@@ -31,6 +31,7 @@ register = Stage(
             "serve.card",
             "judge.answers",
             "judge.answers_of",
+            "judge.nothing",
         ),
         finds="nightloom.records.known:writers",
     ),

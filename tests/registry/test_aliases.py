@@ -98,7 +98,7 @@ def test_names_stand_for_versions(filled: Registry):
         "nightli": "did you mean 'nightly'",
         "nightly@champoin": "did you mean 'champion'",
         "nightly/3": "nightly/4, nightly/2, nightly/1",
-        "lonely@champion": "lonely/1",
+        "lonely@champion": "no champion.*lonely/1, or.*`nightloom promote lonely/1 --why REASON`",
     }.items():
         with pytest.raises(InputError, match=message):
             resolve_model(uri, text)

@@ -34,6 +34,22 @@ class Answers(ABC):
     ) -> Comparison:
         """These answers against another model's, to the same examples."""
 
+    @abstractmethod
+    def perfect(self) -> Self:
+        """The answers of a model without a mistake."""
+
+    @abstractmethod
+    def won(self, other: Self) -> int:
+        """Examples on which these answers have something right and the other's have not."""
+
+    def gain(self, nothing: Self) -> float:
+        """One-sided p-value of the hypothesis that these are no better than answers without a
+        model; exact, as of McNemar's test on the examples that one of both alone has right."""
+        from scipy.stats import binom
+
+        won, lost = self.won(nothing), nothing.won(self)
+        return float(binom.cdf(lost, won + lost, 0.5))
+
     def value(self) -> float:
         """The metric."""
         return self.compare(self, Terms(), resamples=1).new
@@ -63,6 +79,22 @@ class ClassAnswers(Answers):
     def of(self, predicted: np.ndarray) -> Self:
         """Another model's answers to the same rows."""
         return replace(self, predicted=predicted)
+
+    def perfect(self) -> Self:
+        """As Answers says."""
+        return self.of(self.labels)
+
+    def won(self, other: Self) -> int:
+        """As Answers says."""
+        right, theirs = self.predicted == self.labels, other.predicted == other.labels
+        return int((right & ~theirs).sum())
+
+    def gain(self, nothing: Self) -> float:
+        """As Answers says; by macro F1 of a bootstrap, and of the examples won."""
+        if self.metric == "accuracy":
+            return super().gain(nothing)
+        found = self.compare(nothing, Terms())
+        return max(found.gain, 0.5 ** self.won(nothing))
 
     def compare(
         self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0
@@ -98,6 +130,15 @@ class EntityAnswers(Answers):
     def of(self, found: Sequence[Sequence[Span]]) -> Self:
         """Another model's answers to the same sentences."""
         return replace(self, found=found)
+
+    def perfect(self) -> Self:
+        """As Answers says."""
+        return self.of(self.gold)
+
+    def won(self, other: Self) -> int:
+        """As Answers says."""
+        right, theirs = (match_counts(one.gold, one.found)[:, 0] > 0 for one in (self, other))
+        return int((right & ~theirs).sum())
 
     def compare(
         self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0

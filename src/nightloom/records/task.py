@@ -27,7 +27,8 @@ class Task:
     evaluate: str
     """(context, settings, test examples, outputs) → metrics: writes tables and plots."""
     judge: str
-    """`answers(context, settings)` and `answers_of(context, rival, own)` for the gate."""
+    """What the gate compares: `answers(context, settings)`, `answers_of(context, rival, own)`,
+    `nothing(context, own)`, which needs no model."""
     serve: str
     """`export(context, model, folder)` writes the SavedModel, `card(context, examples=)` describes
     it for MLflow."""

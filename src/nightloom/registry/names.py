@@ -75,6 +75,12 @@ def resolve_model(tracking_uri: str, text: str) -> Resolved:
         latest = versions[0]
         note = f"{wanted.name} has no champion; taking the latest version, {latest.version}"
         return Resolved(latest, note)
+    if alias == CHAMPION:
+        newest = f"{wanted.name}/{versions[0].version}"
+        raise InputError(
+            f"{wanted.name} has no champion: no version passed the gate; name the latest, "
+            f"{newest}, or make it the champion: `nightloom promote {newest} --why REASON`"
+        )
     aliases = sorted({alias for entry in versions for alias in entry.aliases})
     if not aliases:
         raise InputError(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from nightloom.context import BuildContext
 from nightloom.errors import NightloomError
 from nightloom.gate.answers import Answers
+from nightloom.gate.baseline import beyond_nothing
 from nightloom.gate.findings import Finding
 from nightloom.gate.judging import Against, Verdict, incomparable
 from nightloom.gate.judging import judge as verdict_of
@@ -29,7 +30,8 @@ def judge(
     )
     own: Answers = context.hook("judge.answers")(context, settings)
     answers_of = context.hook("judge.answers_of")
-    findings: list[Finding] = []
+    nothing, called = context.hook("judge.nothing")(context, own)
+    findings = [beyond_nothing(own, nothing, called=called, terms=terms)]
     against = best = lost = None
     if champion is not None:
         found = answers_of(context, champion, own)

@@ -50,6 +50,11 @@ def answers_of(context: BuildContext, rival: Rival, own: EntityAnswers) -> Entit
     )
 
 
+def nothing(context: BuildContext, own: EntityAnswers) -> tuple[EntityAnswers, str]:
+    """The answers that need no model, and what they are: no entity anywhere."""
+    return own.of([[] for _ in range(len(own))]), "finding no entity at all"
+
+
 def _spans(table: "pandas.DataFrame", column: str) -> list[list[Span]]:
     """Entities of each test sentence, from the tags that `evaluate` wrote."""
     begins = np.flatnonzero(np.diff(table["row"].to_numpy(), prepend=-1))[1:]

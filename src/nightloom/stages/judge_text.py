@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.data.arrow import read_columns
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.gate.answers import ClassAnswers
 from nightloom.serving.answers.classes import SavedClassifier
 from nightloom.serving.saved import open_saved
 from nightloom.settings.register import RegisterSettings
-from nightloom.settings.spelling import listed
+from nightloom.settings.spelling import listed, quoted
 from nightloom.stages.register_text import label_names, test_texts
 from nightloom.stages.rivals import Rival
 
@@ -44,6 +45,14 @@ def answers_of(context: BuildContext, rival: Rival, own: ClassAnswers) -> ClassA
     place = np.array([names.index(name) for name in saved.label_names])
     found = np.stack(list(saved.probabilities(test_texts(context))))
     return own.of(place[found.argmax(axis=1)])
+
+
+def nothing(context: BuildContext, own: ClassAnswers) -> tuple[ClassAnswers, str]:
+    """The answers that need no model, and what they are: the class most frequent in training."""
+    train = read_columns(context.inputs["dataset"].path / "train", ["label"])["label"].to_numpy()
+    most = int(np.bincount(train).argmax())
+    frequent = np.full(len(own), most)
+    return own.of(frequent), f"always answering {quoted(label_names(context)[most], 40)}"
 
 
 def _numbers(column: "pandas.Series[str]", names: list[str]) -> np.ndarray:
