@@ -32,6 +32,7 @@ register = Stage(
             "judge.answers",
             "judge.answers_of",
             "judge.nothing",
+            "judge.numbers",
         ),
         finds="nightloom.records.known:writers",
     ),

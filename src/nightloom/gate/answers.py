@@ -4,7 +4,7 @@ A model's answers come with what would be right, so that examples are chosen in 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -22,7 +22,11 @@ class Answers(ABC):
 
     unit: ClassVar[str]
     """What examples are called."""
+    kind: ClassVar[str]
+    """What `kinds` are called."""
     metric: str
+    kinds: Sequence[str]
+    """The classes, or types of entities, that the data have."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -33,6 +37,18 @@ class Answers(ABC):
         self, other: Self, terms: Terms, *, resamples: int = RESAMPLES, seed: int = 0
     ) -> Comparison:
         """These answers against another model's, to the same examples."""
+
+    @abstractmethod
+    def only(self, keep: np.ndarray) -> Self:
+        """Of some examples; keep: bool [examples]."""
+
+    @abstractmethod
+    def among(self, kinds: Collection[str]) -> Self:
+        """Judged by some kinds alone."""
+
+    @abstractmethod
+    def holds(self) -> bool:
+        """Whether there is anything to be right about."""
 
     @abstractmethod
     def perfect(self) -> Self:
@@ -66,11 +82,16 @@ class ClassAnswers(Answers):
     """The classes that a classifier gives, by accuracy or macro F1."""
 
     unit = "rows"
+    kind = "classes"
     labels: np.ndarray
     """int [rows]: what is right."""
     predicted: np.ndarray
     """int [rows]."""
     metric: str = "accuracy"
+    kinds: Sequence[str] = ()
+    """By number; predictions may have higher ones, of other models' classes."""
+    counted: np.ndarray | None = None
+    """Numbers of the classes that macro F1 is the mean of; None: of all that occur."""
 
     def __len__(self) -> int:
         """As Answers says."""
@@ -79,6 +100,19 @@ class ClassAnswers(Answers):
     def of(self, predicted: np.ndarray) -> Self:
         """Another model's answers to the same rows."""
         return replace(self, predicted=predicted)
+
+    def only(self, keep: np.ndarray) -> Self:
+        """As Answers says."""
+        return replace(self, labels=self.labels[keep], predicted=self.predicted[keep])
+
+    def among(self, kinds: Collection[str]) -> Self:
+        """As Answers says: the rows that are of these classes."""
+        numbers = np.array([n for n, name in enumerate(self.kinds) if name in kinds], int)
+        return replace(self.only(np.isin(self.labels, numbers)), counted=numbers)
+
+    def holds(self) -> bool:
+        """As Answers says."""
+        return len(self) > 0
 
     def perfect(self) -> Self:
         """As Answers says."""
@@ -110,6 +144,7 @@ class ClassAnswers(Answers):
             confidence=terms.confidence,
             resamples=resamples,
             seed=seed,
+            classes=self.counted,
         )
 
 
@@ -118,10 +153,12 @@ class EntityAnswers(Answers):
     """The entities that a tagger finds, by micro F1."""
 
     unit = "sentences"
+    kind = "types of entities"
     gold: Sequence[Sequence[Span]]
     """What is right, by sentence."""
     found: Sequence[Sequence[Span]]
     metric: str = "f1"
+    kinds: Sequence[str] = ()
 
     def __len__(self) -> int:
         """As Answers says."""
@@ -130,6 +167,23 @@ class EntityAnswers(Answers):
     def of(self, found: Sequence[Sequence[Span]]) -> Self:
         """Another model's answers to the same sentences."""
         return replace(self, found=found)
+
+    def only(self, keep: np.ndarray) -> Self:
+        """As Answers says."""
+        at = np.flatnonzero(keep).tolist()
+        return replace(self, gold=[self.gold[i] for i in at], found=[self.found[i] for i in at])
+
+    def among(self, kinds: Collection[str]) -> Self:
+        """As Answers says: the entities that are of these types, in all sentences."""
+        gold, found = (
+            [[span for span in spans if span.type in kinds] for spans in side]
+            for side in (self.gold, self.found)
+        )
+        return replace(self, gold=gold, found=found)
+
+    def holds(self) -> bool:
+        """As Answers says."""
+        return any(self.gold)
 
     def perfect(self) -> Self:
         """As Answers says."""

@@ -38,6 +38,12 @@ class Verdict:
     """Whether the model is better than the anchor beyond chance: the next anchor, if promoted."""
     anchor_lost: bool = False
     """Whether the anchor could not be scored: the champion takes its place."""
+    restarts: bool = False
+    """Whether nothing could be compared: the model is the first of a new row of anchors."""
+    error: float | None = None
+    """Standard error of the value, where it was judged by these rows."""
+    examples: int | None = None
+    """Test examples that it was judged by."""
 
     @property
     def promoted(self) -> bool:
@@ -63,17 +69,19 @@ def judge(
     champion: Against | None = None,
     anchor: Against | None = None,
     findings: Sequence[Finding] = (),
+    alone: str = "first model",
 ) -> Verdict:
     """The verdict on a candidate.
 
     value: its metric; unit: what test examples are called, for instance rows; anchor: None where
-    the champion is it; findings: what else was found, in the order in which it is said.
+    the champion is it; findings: what else was found, in the order in which it is said; alone: what
+    the candidate is where it is compared with no champion.
     """
     refused = [one.text for one in findings if one.refuses]
     told = [one.text for one in findings if not one.refuses and not one.leads]
     if terms.min_metric is not None and value < terms.min_metric:
         refused.insert(0, f"below the required {terms.min_metric:.4f}")
-    praised, facts, proved = "first model", f"{metric} {value:.4f}", False
+    praised, facts, proved = alone, f"{metric} {value:.4f}", False
     if champion is not None:
         best = anchor or champion
         name = f"{anchor.called}, the best that was proved" if anchor else champion.called
@@ -110,4 +118,5 @@ def incomparable(*, metric: str, value: float, champion: str, why: str) -> Verdi
     why: a clause such as `it knows the classes a, b and the new data has a, b, c`.
     """
     reason = f"refused: {metric} {value:.4f}, but {champion} cannot be scored on these rows: {why}"
+    reason += "; another register.name makes it a model of its own"
     return Verdict(decision="challenger", reason=reason, metric=metric, value=value)

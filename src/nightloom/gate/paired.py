@@ -32,6 +32,9 @@ class Comparison:
     gain: float  # one-sided p-value of the hypothesis that the new model is not better
     examples: int
     method: str
+    new_error: float = 0.0
+    """Standard error of the new model's metric alone."""
+    champion_error: float = 0.0
 
     @property
     def compared(self) -> Compared:
@@ -54,12 +57,13 @@ def compare_classifiers(
     confidence: float,
     resamples: int,
     seed: int,
+    classes: np.ndarray | None = None,
 ) -> Comparison:
     """Compare predicted classes of two classifiers; labels, new, champion: int [n].
 
     metric: `accuracy` or `macro_f1` (over the classes that occur in the labels or either model's
-    predictions). For accuracy with no margin the p-value is the exact McNemar test's, else the
-    bootstrap's.
+    predictions, of `classes` where these are given). For accuracy with no margin the p-value is the
+    exact McNemar test's, else the bootstrap's.
     """
     cells, counts = np.unique(np.stack([labels, new, champion]), axis=1, return_counts=True)
     gold, ours, theirs = cells
@@ -69,7 +73,7 @@ def compare_classifiers(
             return drawn @ (ours == gold) / len(labels), drawn @ (theirs == gold) / len(labels)
 
     elif metric == "macro_f1":
-        names = np.unique(cells)
+        names = np.unique(cells) if classes is None else np.asarray(classes)
 
         def statistics(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return _macro_f1(drawn, gold, ours, names), _macro_f1(drawn, gold, theirs, names)
@@ -124,14 +128,14 @@ def _bootstrap(
     examples = int(counts.sum())
     new, champion = (float(values[0]) for values in statistics(counts[None, :].astype(float)))
     rng = np.random.default_rng(seed)
-    drawn: list[np.ndarray] = []
+    drawn: list[tuple[np.ndarray, np.ndarray]] = []
     step = max(1, CHUNK // len(counts))
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         sample = rng.multinomial(examples, counts / examples, size=size).astype(float)
-        ours, theirs = statistics(sample)
-        drawn.append(ours - theirs)
-    differences = np.concatenate(drawn)
+        drawn.append(statistics(sample))
+    ours, theirs = (np.concatenate(one) for one in zip(*drawn, strict=True))
+    differences = ours - theirs
     tail = (1 - confidence) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     error = float(differences.std())
@@ -148,6 +152,8 @@ def _bootstrap(
         gain=_gain(new - champion, error, p_value),
         examples=examples,
         method="paired bootstrap",
+        new_error=float(ours.std()),
+        champion_error=float(theirs.std()),
     )
 
 

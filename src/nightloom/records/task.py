@@ -28,7 +28,7 @@ class Task:
     """(context, settings, test examples, outputs) → metrics: writes tables and plots."""
     judge: str
     """What the gate compares: `answers(context, settings)`, `answers_of(context, rival, own)`,
-    `nothing(context, own)`, which needs no model."""
+    `nothing(context, own)`, which needs no model; `numbers(split)`, what rows say."""
     serve: str
     """`export(context, model, folder)` writes the SavedModel, `card(context, examples=)` describes
     it for MLflow."""

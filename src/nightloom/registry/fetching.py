@@ -25,6 +25,35 @@ def model_files(home: Home, version: Version) -> Path:
     )
 
 
+def fetched_file(home: Home, version: Version, name: str) -> Path | None:
+    """One file of a version: where it lies, or a copy in the home; None where it has none.
+
+    Raises RunError where the store does not answer.
+    """
+    here = local_path(version.source, home.model_files)
+    if here is not None:
+        return here / name if (here / name).is_file() else None
+    target = home.root / "downloads" / f"{version.name}-{version.version}-{version.run_id}" / name
+    if target.is_file():
+        return target
+    open_client(home.tracking_uri)
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".getting-", dir=target.parent) as folder:
+        try:
+            got = download_artifacts(
+                artifact_uri=f"{version.source}/{name}",
+                dst_path=folder,
+                tracking_uri=home.tracking_uri,
+            )
+        except MlflowException:  # it has none, as versions of earlier releases
+            return None
+        Path(got).replace(target)
+    return target
+
+
 def fetched(version: Version, *, tracking_uri: str, root: Path, cache: Path) -> Path:
     """The folder of a version's files: where it lies on this machine, or a copy in `cache`.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightloom.gate.judging import Verdict
+from nightloom.gate.past import Past
 from nightloom.registry import entries, leftovers, whole
 from nightloom.registry.datasets import DataCard, dataset_input
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
@@ -206,8 +207,15 @@ class Registry:
             JUDGED_TAG: str(champion.version) if champion else "none",
             PROVED_TAG: str(verdict.proved).lower(),
         }
+        if verdict.promoted and verdict.error is not None:
+            tags[JUDGED_TAG] = Past(
+                metric=verdict.metric,
+                value=float(verdict.value),
+                error=verdict.error,
+                examples=verdict.examples,
+            ).told()
         anchor = None
-        if verdict.promoted and (verdict.proved or champion is None):
+        if verdict.promoted and (verdict.proved or verdict.restarts or champion is None):
             anchor = number
         elif champion is not None and verdict.anchor_lost:
             anchor = champion.version

@@ -41,6 +41,9 @@ class RegisterSettings(Settings):
     slack: float = Field(default=0.02, ge=0, le=1)
     """How much more may be lost to chance: against the champion, and over all nights against the
     anchor, the last model proved to be an improvement."""
+    min_rows: int = Field(default=200, ge=1)
+    """Test rows that must be left where some are left out, because this model, the champion or the
+    anchor was trained on them."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """Confidence of the paired test against the champion."""
     max_slower: float | None = Field(default=None, ge=0, examples=["0.5"])

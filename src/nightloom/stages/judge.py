@@ -1,7 +1,13 @@
-"""How `register` judges a model: against champion and anchor, on the same test examples."""
+"""How `register` judges a model: against champion and anchor, on the same test examples.
 
-from collections.abc import Callable
-from dataclasses import replace
+On examples that none of them was trained on (`stages.seen`), of the classes or types of entities
+that both know; what is new is judged by itself.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.errors import NightloomError
@@ -10,9 +16,13 @@ from nightloom.gate.baseline import beyond_nothing
 from nightloom.gate.findings import Finding
 from nightloom.gate.judging import Against, Verdict, incomparable
 from nightloom.gate.judging import judge as verdict_of
+from nightloom.gate.paired import Comparison
+from nightloom.gate.past import beside_past, fallen
 from nightloom.gate.terms import Terms
 from nightloom.settings.register import RegisterSettings
+from nightloom.settings.spelling import listed
 from nightloom.stages.rivals import Rival
+from nightloom.stages.seen import Fair, Sides, rows_of, training_rows
 
 
 def judge(
@@ -28,44 +38,163 @@ def judge(
         min_metric=settings.min_metric,
         confidence=settings.confidence,
     )
-    own: Answers = context.hook("judge.answers")(context, settings)
-    answers_of = context.hook("judge.answers_of")
+    whole: Answers = context.hook("judge.answers")(context, settings)
+    fair = _fair(context, settings, whole, champion, anchor)
+    if fair.refused:
+        return _refused(whole, fair.refused, terms)
+    own = whole.only(fair.keep)
     nothing, called = context.hook("judge.nothing")(context, own)
-    findings = [beyond_nothing(own, nothing, called=called, terms=terms)]
-    against = best = lost = None
-    if champion is not None:
-        found = answers_of(context, champion, own)
+    alone = own.compare(nothing, terms)
+    beyond = beyond_nothing(own, nothing, called=called, terms=terms)
+    findings = [beyond] if beyond.refuses or champion is None else []
+    findings += [Finding(fair.told)] if fair.told else []
+    night = _Night(context, whole, own, fair.keep, terms, findings)
+    if champion is None:
+        verdict = night.verdict(alone)
+    elif not fair.champion:
+        beside = beside_past(
+            champion.past, called=champion.called, why=fair.why, metric=own.metric,
+            value=alone.new, error=alone.new_error, terms=terms,
+        )  # fmt: skip
+        findings.append(beside)
+        verdict = replace(night.verdict(alone, how="as good as can be known"), restarts=True)
+    else:
+        verdict = night.beside(alone, champion, anchor, why_no_anchor=fair.why)
+    return replace(verdict, error=alone.new_error, examples=len(own))
+
+
+@dataclass
+class _Night:
+    """One candidate, judged."""
+
+    context: BuildContext
+    whole: Any
+    """Its answers to all test examples."""
+    own: Any
+    """Those that it is judged by."""
+    keep: np.ndarray
+    terms: Terms
+    findings: list[Finding] = field(default_factory=list)
+
+    def verdict(
+        self,
+        alone: Comparison,
+        champion: Against | None = None,
+        anchor: Against | None = None,
+        how: str = "first model",
+    ) -> Verdict:
+        """By what was found."""
+        return verdict_of(
+            metric=self.own.metric,
+            value=alone.new,
+            unit=self.own.unit,
+            terms=self.terms,
+            champion=champion,
+            anchor=anchor,
+            findings=self.findings,
+            alone=how,
+        )
+
+    def beside(
+        self, alone: Comparison, champion: Rival, anchor: Rival | None, *, why_no_anchor: str
+    ) -> Verdict:
+        """Against the champion, and the anchor where that can be scored."""
+        found = self._against(champion)
         if isinstance(found, str):
-            value = own.value()
-            return incomparable(metric=own.metric, value=value, champion=champion.called, why=found)
-        against = Against(champion.called, own.compare(found, terms))
-    if champion is not None and anchor is not None:
-        answers, lost = _of_anchor(lambda: answers_of(context, anchor, own))
-        if answers is not None:
-            best = Against(anchor.called, own.compare(answers, terms))
-        else:
-            findings.append(
-                Finding(
-                    f"the anchor, {anchor.called}, cannot be scored on these rows ({lost}): "
-                    f"{champion.called} takes its place"
-                )
+            return incomparable(
+                metric=self.own.metric, value=alone.new, champion=champion.called, why=found
             )
-    verdict = verdict_of(
-        metric=own.metric,
-        value=against.found.new if against else own.value(),
-        unit=own.unit,
-        terms=terms,
-        champion=against,
-        anchor=best,
-        findings=findings,
+        against, kinds = found
+        self._say_kinds(champion.called, kinds)
+        if set(kinds) <= set(self.own.kinds):
+            self.findings[:0] = fallen(
+                champion.past, called=champion.called, metric=self.own.metric,
+                value=against.found.champion, error=against.found.champion_error,
+                examples=against.found.examples, unit=self.own.unit,
+            )  # fmt: skip
+        best, lost = None, None
+        if anchor is not None:
+            lost = why_no_anchor or None
+            try:
+                beside = lost or self._against(anchor)
+            except NightloomError as error:  # lost files of an old version end no night
+                beside = str(error)
+            best, lost = (None, beside) if isinstance(beside, str) else (beside[0], None)
+            if lost:
+                text = f"the anchor, {anchor.called}, cannot be scored on these rows ({lost}): "
+                self.findings.append(Finding(f"{text}{champion.called} takes its place"))
+        return replace(self.verdict(alone, against, best), anchor_lost=lost is not None)
+
+    def _against(self, rival: Rival) -> tuple[Against, list[str]] | str:
+        """The comparison by what both know, and what that other model knows."""
+        found = self.context.hook("judge.answers_of")(self.context, rival, self.whole)
+        if isinstance(found, str):
+            return found
+        answers, kinds = found
+        ours, theirs = self.own, answers.only(self.keep)
+        if set(kinds) != set(self.own.kinds):
+            ours, theirs = ours.among(kinds), theirs.among(kinds)
+            if not ours.holds():
+                return f"none of the test {ours.unit} has {ours.kind} that it knows"
+        return Against(rival.called, ours.compare(theirs, self.terms)), kinds
+
+    def _say_kinds(self, champion: str, kinds: list[str]) -> None:
+        """What is new, and what the data no longer have."""
+        own = self.own
+        new = [name for name in own.kinds if name not in kinds]
+        gone = [name for name in kinds if name not in own.kinds]
+        if new:
+            self.findings.append(self._of_new(champion, new))
+        if gone:
+            text = f"{champion} knows {own.kind} {listed(gone, 10)} too, which the data lack now"
+            self.findings.append(Finding(f"{text}; compared by what both know"))
+
+    def _of_new(self, champion: str, new: list[str]) -> Finding:
+        own = self.own
+        of_new, floor = own.among(new), self.terms.min_metric
+        text = f"{own.kind} {listed(new, 10)} are new to {champion}; compared by what both know"
+        if not of_new.holds():
+            return Finding(f"{text}, no test {own.unit} of the new")
+        value = of_new.value()
+        text = f"{text}, {own.metric} {value:.4f} on what is new"
+        if floor is not None and value < floor:
+            return Finding(f"{text}, below the required {floor:.4f}", refuses=True)
+        return Finding(text)
+
+
+def _fair(
+    context: BuildContext,
+    settings: RegisterSettings,
+    whole: Answers,
+    champion: Rival | None,
+    anchor: Rival | None,
+) -> Fair:
+    """The test examples that nobody was trained on."""
+    numbers = context.hook("judge.numbers")
+    dataset = context.inputs["dataset"].path
+    tested = numbers(dataset / "test")
+
+    def seen(rival: Rival | None) -> np.ndarray | None:
+        if rival is None:
+            return np.zeros(len(tested), bool)
+        rows = rows_of(context, rival.version, numbers)
+        return None if rows is None else np.isin(tested, rows)
+
+    sides = Sides(
+        own=np.isin(tested, training_rows(dataset, numbers)),
+        champion=seen(champion),
+        anchor=seen(anchor),
+        champion_called=champion.called if champion else "",
+        anchor_called=anchor.called if anchor else "no anchor",
     )
-    return replace(verdict, anchor_lost=lost is not None)
+    return sides.fair(unit=whole.unit, min_rows=settings.min_rows)
 
 
-def _of_anchor(answers: Callable[[], Answers | str]) -> tuple[Answers | None, str | None]:
-    """Its answers, or why they cannot be had: lost files of an old version end no night."""
-    try:
-        found = answers()
-    except NightloomError as error:
-        return None, str(error)
-    return (None, found) if isinstance(found, str) else (found, None)
+def _refused(whole: Answers, why: str, terms: Terms) -> Verdict:
+    return verdict_of(
+        metric=whole.metric,
+        value=whole.value(),
+        unit=whole.unit,
+        terms=terms,
+        findings=[Finding(why, refuses=True)],
+    )

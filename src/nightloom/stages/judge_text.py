@@ -1,11 +1,13 @@
 """Whose answers to the test texts the gate compares."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.data.splits.content import content_numbers
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.gate.answers import ClassAnswers
 from nightloom.serving.answers.classes import SavedClassifier
@@ -27,24 +29,28 @@ def answers(context: BuildContext, settings: RegisterSettings) -> ClassAnswers:
         labels=_numbers(own["label"], names),
         predicted=_numbers(own["predicted"], names),
         metric=str(settings.metric),
+        kinds=names,
     )
 
 
-def answers_of(context: BuildContext, rival: Rival, own: ClassAnswers) -> ClassAnswers | str:
-    """Another version's answers to them, or why they cannot be had."""
+def answers_of(
+    context: BuildContext, rival: Rival, own: ClassAnswers
+) -> tuple[ClassAnswers, list[str]] | str:
+    """Another version's answers to them and the classes that it knows, or why there are none."""
     names = label_names(context)
     known = rival.predictions(read_parquet(context.inputs["scores"].path / PREDICTIONS))
     if known is not None and set(known["predicted"]) <= set(names):
-        return own.of(_numbers(known["predicted"], names))
+        return own.of(_numbers(known["predicted"], names)), names
     saved = open_saved(rival.saved_model())
     if not isinstance(saved, SavedClassifier):
         return "it is no classifier of texts"
-    if set(saved.label_names) != set(names):
-        theirs, ours = listed(saved.label_names, 10), listed(names, 10)
-        return f"it knows the classes {theirs}; the data has {ours}"
-    place = np.array([names.index(name) for name in saved.label_names])
+    theirs = list(saved.label_names)
+    if not set(theirs) & set(names):
+        return f"it knows the classes {listed(theirs, 10)}; the data has {listed(names, 10)}"
+    everyone = [*names, *(name for name in theirs if name not in names)]
+    place = np.array([everyone.index(name) for name in theirs])
     found = np.stack(list(saved.probabilities(test_texts(context))))
-    return own.of(place[found.argmax(axis=1)])
+    return own.of(place[found.argmax(axis=1)]), theirs
 
 
 def nothing(context: BuildContext, own: ClassAnswers) -> tuple[ClassAnswers, str]:
@@ -53,6 +59,11 @@ def nothing(context: BuildContext, own: ClassAnswers) -> tuple[ClassAnswers, str
     most = int(np.bincount(train).argmax())
     frequent = np.full(len(own), most)
     return own.of(frequent), f"always answering {quoted(label_names(context)[most], 40)}"
+
+
+def numbers(split: Path) -> np.ndarray:
+    """What each row of a split says, uint64 [rows]."""
+    return content_numbers(read_columns(split, ["text"])["text"].to_pylist())
 
 
 def _numbers(column: "pandas.Series[str]", names: list[str]) -> np.ndarray:

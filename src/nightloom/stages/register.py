@@ -39,6 +39,7 @@ from nightloom.stages.export import changed, export, written
 from nightloom.stages.held import held, recipe_tag, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
+from nightloom.stages.seen import FOLDER, write_rows
 from nightloom.stages.served import ServedCheck
 
 EXAMPLES = 3
@@ -132,6 +133,9 @@ def _register(
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         saved = Path(scratch) / SAVED_MODEL
         formats = export(context, Path(scratch))
+        rows = write_rows(
+            context.inputs["dataset"].path, context.hook("judge.numbers"), Path(scratch)
+        )
         description = Path(scratch) / "model"
         shutil.copytree(model.path, description, ignore=shutil.ignore_patterns(WEIGHTS, VALIDATION))
         return registry.register(
@@ -142,6 +146,7 @@ def _register(
             extra_dirs={
                 "tokenizer": context.inputs["tokenizer"].path,
                 "model": description,
+                FOLDER: rows,
                 **formats,
             },
             metrics=context.facts("scores", ScoreFacts).metrics,

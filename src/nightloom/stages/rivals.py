@@ -16,9 +16,10 @@ from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
+from nightloom.gate.past import Past
 from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
-from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
+from nightloom.registry.versions import JUDGED_TAG, TEST_TAG, Version, lineage_tag
 
 if TYPE_CHECKING:
     import pandas
@@ -36,6 +37,9 @@ class Rival:
     """What its own evaluation wrote, where that was on the same test rows and is in this home."""
     saved_model: Callable[[], Path]
     """Fetches it, to be scored anew."""
+    version: Version
+    past: Past | None
+    """The score with which it was promoted."""
 
     def predictions(self, own: "pandas.DataFrame") -> "pandas.DataFrame | None":
         """Its predictions for the rows of `own`, the new model's, where it was evaluated on them.
@@ -60,7 +64,15 @@ def rival(context: BuildContext, version: Version, *, role: str) -> Rival:
         context.report.log(f"scoring the {role}, {called}, on the same rows")
         return model_files(context.home, version) / SAVED_MODEL
 
-    return Rival(called, _evaluation(context, version), saved_model)
+    return Rival(called, _evaluation(context, version), saved_model, version, _past(version))
+
+
+def _past(version: Version) -> Past | None:
+    """Of a version of an earlier release its metric alone is known."""
+    told = Past.read(version.tags.get(JUDGED_TAG, ""))
+    if told is None and version.metric is not None:
+        return Past(metric=version.metric[0], value=version.metric[1])
+    return told
 
 
 def digest_of_test_rows(context: BuildContext) -> str:

@@ -1,0 +1,137 @@
+"""Which test rows a model is judged by, and beside whom: nights whose rows and classes change."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nightloom.settings.flows import ClassifyTransformer
+from nightloom.settings.parse import parse_settings
+from nightloom.stages.seen import Sides
+from tests.every_setting.runner import in_this_process
+
+WORDS = {"red": "rose ruby wine", "green": "leaf lime moss", "blue": "sky sea ink"}
+SMALL = (
+    "model.depth=1", "model.width=16", "model.heads=2", "model.head_size=8", "model.length=6",
+    "model.feed_forward=16", "model.hidden=16", "model.dropout=0", "train.epochs=3",
+    "train.learning_rate=0.02", "train.batch_size=32", "train.jit_compile=false",
+    "register.name=colours", "register.formats=saved_model",
+)  # fmt: skip
+
+
+def rows(words: dict[str, str], start: int, count: int) -> list[tuple[str, str]]:
+    """Rows numbered from `start`, whose label follows from a word."""
+    names = list(words)
+    return [
+        (f"{number} {words[names[number % len(names)]].split()[number % 7 % 3]}",
+         names[number % len(names)])
+        for number in range(start, start + count)
+    ]  # fmt: skip
+
+
+class Nights:
+    """A home and its nights."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, train: list[tuple[str, str]], test: list[tuple[str, str]], *more: str) -> Any:
+        """What is said of the model of a night."""
+        from nightloom.flows.classify_transformer import classify_transformer
+
+        for split, lines in (("train", train), ("test", test)):
+            with (self.folder / f"{split}.csv").open("w", newline="") as file:
+                csv.writer(file).writerows([("text", "label"), *lines])
+        given = [f"data.source={self.folder}", *SMALL, *more]
+        report = classify_transformer.fn(parse_settings(ClassifyTransformer, given))
+        return report["model"]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+    """What was said of the models of some nights, one after the other."""
+    folder = tmp_path_factory.mktemp("nights")
+    (folder / "data").mkdir()
+    nights = Nights(folder / "data")
+    first, second = rows(WORDS, 0, 600), rows(WORDS, 2000, 600)
+    other = {**WORDS, "red": "fox brick lava", "gold": "coin crown sun"}
+    with pytest.MonkeyPatch.context() as patch, in_this_process():
+        patch.setenv("NIGHTLOOM_HOME", str(folder / "home"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield [
+            nights.run(first, rows(WORDS, 1000, 300)),
+            nights.run(second, [*first[:50], *rows(WORDS, 1000, 300)]),
+            nights.run(rows(WORDS, 3000, 600), second[:300]),
+            nights.run(rows(other, 4000, 600), rows(other, 5000, 400)),
+        ]
+
+
+def test_rows_that_the_champion_was_trained_on_are_left_out_and_counted(nights):
+    first, second = nights[:2]
+    assert first["decision"] == second["decision"] == "promoted"
+    assert "on the same 300 test rows" in second["reason"]
+    assert second["reason"].endswith(
+        "50 of 350 test rows were left out, known from the training of version 1"
+    )
+
+
+def test_a_champion_that_knows_all_test_rows_locks_nobody_out(nights):
+    reason = nights[2]["reason"]
+    assert nights[2]["aliases"] == ["champion"]
+    assert reason.startswith("promoted: as good as can be known: accuracy 1.0000; version 2 was ")
+    assert "trained on 300 of the 300 test rows, so the accuracy 1.0000 is taken" in reason
+    assert nights[2]["anchor_version"] == 3, "no other can be scored"
+
+
+def test_a_new_class_is_judged_by_itself_and_a_fall_of_the_champion_comes_first(nights):
+    reason = nights[3]["reason"]
+    assert nights[3]["aliases"] == ["champion"]
+    assert reason.startswith("the champion fell: version 3 has accuracy 0.6")
+    assert "on tonight's 300 test rows and had 1.0000 when it was promoted" in reason
+    assert "classes gold are new to version 3; compared by what both know, accuracy 1.0" in reason
+    assert nights[3]["value"] == 1.0 and nights[3]["difference"] > 0.2
+
+
+def mask(rows: int, *seen: range) -> np.ndarray:
+    found = np.zeros(rows, bool)
+    for one in seen:
+        found[one] = True
+    return found
+
+
+def test_who_leaves_too_few_rows_is_not_judged_by_them():
+    def fair(own: range, champion: range | None, anchor: range | None, rows=500, min_rows=200):
+        seen = [one if one is None else mask(rows, one) for one in (own, champion, anchor)]
+        sides = Sides(seen[0], *seen[1:], "version 2", "version 1")  # type: ignore[arg-type]
+        return sides.fair(unit="rows", min_rows=min_rows)
+
+    none = range(0)
+    everyone = fair(none, none, none)
+    assert everyone.keep.all() and (everyone.told, everyone.refused) == (None, None)
+    some = fair(range(3), range(3, 10), none)
+    assert some.keep.sum() == 490 and some.champion and some.anchor
+    assert some.told == (
+        "10 of 500 test rows were left out, known from the training of this model and version 2"
+    )
+    no_anchor = fair(none, range(10), range(400))
+    assert (no_anchor.champion, no_anchor.anchor, no_anchor.keep.sum()) == (True, False, 490)
+    assert no_anchor.why == "version 1 was trained on 400 of the 500 test rows"
+    unknown = fair(none, None, none)
+    assert (unknown.champion, unknown.keep.all()) == (False, True)
+    assert unknown.why == "which rows version 2 was trained on is not known any more"
+    alone = fair(range(20), range(301), none)
+    assert (alone.champion, alone.keep.sum(), alone.refused) == (False, 480, None)
+    leaked = fair(range(301), none, none)
+    assert leaked.refused == (
+        "199 of 500 test rows are left that this model was not trained on, 200 are needed "
+        "(register.min_rows=200)"
+    )
+    assert fair(range(301), none, none, min_rows=199).refused is None
+    small = fair(none, none, none, rows=20)
+    assert small.keep.all() and small.refused is None
+    assert fair(range(2), none, none, rows=20).keep.sum() == 18
+    assert "17 of 20 test rows are left" in fair(range(3), none, none, rows=20).refused
+    assert fair(range(3), none, none, rows=20, min_rows=17).refused is None
