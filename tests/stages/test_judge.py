@@ -126,8 +126,8 @@ def test_who_leaves_too_few_rows_is_not_judged_by_them():
     assert (alone.champion, alone.keep.sum(), alone.refused) == (False, 480, None)
     leaked = fair(range(301), none, none)
     assert leaked.refused == (
-        "199 of 500 test rows are left that this model was not trained on, 200 are needed "
-        "(register.min_rows=200)"
+        "199 of 500 test rows are left that this model was not trained on, 200 are needed; "
+        "register.min_rows=199 lets these judge"
     )
     assert fair(range(301), none, none, min_rows=199).refused is None
     small = fair(none, none, none, rows=20)

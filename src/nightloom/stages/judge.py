@@ -41,7 +41,7 @@ def judge(
     whole: Answers = context.hook("judge.answers")(context, settings)
     fair = _fair(context, settings, whole, champion, anchor)
     if fair.refused:
-        return _refused(whole, fair.refused, terms)
+        return _refused(context, whole, champion, fair.refused, terms)
     own = whole.only(fair.keep)
     nothing, called = context.hook("judge.nothing")(context, own)
     alone = own.compare(nothing, terms)
@@ -190,7 +190,16 @@ def _fair(
     return sides.fair(unit=whole.unit, min_rows=settings.min_rows)
 
 
-def _refused(whole: Answers, why: str, terms: Terms) -> Verdict:
+def _refused(
+    context: BuildContext, whole: Answers, champion: Rival | None, why: str, terms: Terms
+) -> Verdict:
+    """Too few examples; but that a champion knows other classes or types is said first."""
+    if champion is not None:
+        found = context.hook("judge.answers_of")(context, champion, whole)
+        if isinstance(found, str):
+            return incomparable(
+                metric=whole.metric, value=whole.value(), champion=champion.called, why=found
+            )
     return verdict_of(
         metric=whole.metric,
         value=whole.value(),

@@ -135,7 +135,8 @@ class Sides:
         fresh = rows - int(self.own.sum())
         refused = (
             f"{fresh:,} of {rows:,} test {unit} are left that this model was not trained on, "
-            f"{needed:,} are needed (register.min_rows={min_rows})"
+            f"{needed:,} are needed"
+            + (f"; register.min_rows={fresh} lets these judge" if fresh else "")
         )
         return Fair(~self.own, refused=refused)
 
