@@ -133,7 +133,8 @@ class _Night:
         answers, kinds = found
         ours, theirs = self.own, answers.only(self.keep)
         if set(kinds) != set(self.own.kinds):
-            ours, theirs = ours.among(kinds), theirs.among(kinds)
+            shared = set(kinds) & set(self.own.kinds)
+            ours, theirs = ours.among(shared), theirs.among(shared)
             if not ours.holds():
                 return f"none of the test {ours.unit} has {ours.kind} that it knows"
         return Against(rival.called, ours.compare(theirs, self.terms)), kinds
