@@ -18,7 +18,7 @@ SMALL = (
     "model.depth=1", "model.width=16", "model.heads=2", "model.head_size=8", "model.length=6",
     "model.feed_forward=16", "model.hidden=16", "model.dropout=0", "train.epochs=3",
     "train.learning_rate=0.02", "train.batch_size=32", "train.jit_compile=false",
-    "register.name=colours", "register.formats=saved_model",
+    "register.name=colours", "register.formats=saved_model", "check.refuse=false",
 )  # fmt: skip
 
 
