@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
     "history": "nightloom.cli.champion:history",
+    "diff": "nightloom.cli.diff:diff",
     "promote": "nightloom.cli.champion:promote",
     "approve": "nightloom.cli.champion:approve",
     "rollback": "nightloom.cli.champion:rollback",
