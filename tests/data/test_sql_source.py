@@ -89,7 +89,7 @@ def test_a_database_that_is_away_leaves_what_was_last_known(file: Path, tmp_path
     told = source_named("sql:").told(given)
     assert "the database cannot be reached" in told and "hush11" not in told
     assert sum(build_dataset(given, tmp_path / "out")["rows"].values()) == 300
-    with pytest.raises(RunError, match="data.offline=fail takes nothing older"):
+    with pytest.raises(RunError, match="data.offline=fail allows nothing older"):
         now(strict)
     with pytest.raises(RunError, match="never reached before"):
         now(settings("SELECT 1"))

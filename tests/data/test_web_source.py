@@ -127,7 +127,7 @@ def test_redirects_gzip_names_charsets_and_pages(web: Web, tmp_path: Path) -> No
         assert sum(build(settings(web.url + path), tmp_path / "o")["rows"].values()) == 60
     listener = Listener()
     build(settings(f"{web.url}/typed"), tmp_path / "o", listener)
-    assert any("says charset=iso-8859-1, it is read as utf-8" in one for one in listener.lines)
+    assert any("says charset=iso-8859-1, but it is read as utf-8" in one for one in listener.lines)
     with pytest.raises(InputError, match=r"expected a file of rows, got a page \(text/html\)"):
         source_identity(settings(f"{web.url}/login.csv"))
     with pytest.raises(InputError, match=r"application/octet-stream\) says what it is"):
