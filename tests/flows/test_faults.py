@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,8 +28,14 @@ def start(environment: dict[str, str], home: Path, *arguments: str) -> subproces
 
 
 @pytest.fixture(scope="module")
-def undisturbed(nightloom: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    done = nightloom(tmp_path_factory.mktemp("calm") / "home", *RUN, "--json")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the undisturbed run."""
+    return tmp_path_factory.mktemp("calm") / "home"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(nightloom: Nightloom, calm: Path) -> Done:
+    done = nightloom(calm, *RUN, "--json")
     assert done.code == 0, done.err
     return done
 
@@ -107,15 +114,17 @@ def test_a_worker_that_is_killed_is_reported_as_out_of_memory(nightloom, environ
     assert "to resume: nightloom run" in err
 
 
-def test_a_result_record_of_prefect_is_never_trusted(nightloom, tmp_path):
+def test_a_result_record_of_prefect_is_never_trusted(undisturbed, nightloom, calm, tmp_path):
     home = tmp_path / "home"
-    first = nightloom(home, *RUN, "--json")
-    for record in (home / "results").iterdir():
+    shutil.copytree(calm, home)
+    records = list((home / "results").iterdir())
+    assert records
+    for record in records:
         record.write_text('{"metadata": {"serializer": {"type": "pickle"}}, "result": "x"}')
     again = nightloom(home, *RUN, "--json")
     assert again.code == 0, again.err
     assert set(again.states.values()) == {"hit"}
-    assert again.report["metrics"] == first.report["metrics"]
+    assert again.report["metrics"] == undisturbed.report["metrics"]
 
 
 def test_a_home_that_cannot_be_made_is_one_line(nightloom, tmp_path):

@@ -32,7 +32,7 @@ class Size:
 
 
 SIZES = [
-    pytest.param(Size(1_000, 600, 2), id="short"),
+    pytest.param(Size(1_000, 400, 1), id="short"),
     pytest.param(Size(11_314, 7_532, 10), id="long", marks=LONG),
 ]
 

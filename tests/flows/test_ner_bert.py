@@ -237,13 +237,13 @@ def test_predict_gives_the_entities_of_the_pipeline_of_transformers(nightloom, f
         )
 
 
-def test_predict_reads_a_text_longer_than_the_model_takes(nightloom, first, tmp_path):
+def test_predict_reads_a_text_longer_than_the_model_takes(quick, first, tmp_path):
     home, _ = first
     sentences = [" ".join(words) for words, _ in sample_sentences("test")]
     text = "  ".join(sentences[:40])
     source = tmp_path / "long.jsonl"
     source.write_text(json.dumps({"text": text}) + "\n")
-    done = nightloom(home, "predict", "ner-bert", "--input", str(source))
+    done = quick(home, "predict", "ner-bert", "--input", str(source))
     assert done.code == 0, done.err
     [answer] = [json.loads(line) for line in done.out.splitlines()]
     assert answer["text"] == text

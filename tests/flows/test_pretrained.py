@@ -76,7 +76,9 @@ def test_a_frozen_encoder_runs_once_for_any_number_of_heads(frozen, nightloom, c
     assert again.entry("train")["why"] == "settings train.epochs 2 → 4"
 
 
-def test_a_checkpoint_counts_by_its_files_wherever_it_lies(frozen, nightloom, checkpoint, tmp_path):
+def test_a_checkpoint_counts_by_its_files_wherever_it_lies(
+    frozen, nightloom, quick, checkpoint, tmp_path
+):
     copy = tmp_path / "moved"
     shutil.copytree(checkpoint, copy)
     home, _ = frozen
@@ -84,7 +86,7 @@ def test_a_checkpoint_counts_by_its_files_wherever_it_lies(frozen, nightloom, ch
     assert set(moved.states.values()) == {"hit"}
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
-    plan = nightloom(home, *bert(copy, "model.trainable=head"), "--plan")
+    plan = quick(home, *bert(copy, "model.trainable=head"), "--plan")
     assert plan.states["fetch_checkpoint"] == "miss"
 
 
@@ -140,11 +142,11 @@ def test_attention_maps_are_a_table_and_pictures(tuned):
 
 
 @pytest.mark.parametrize("which", ["frozen", "tuned"])
-def test_the_hugging_face_export_answers_as_predict_does(which, request, nightloom):
+def test_the_hugging_face_export_answers_as_predict_does(which, request, quick):
     from transformers import pipeline
 
     home, _ = request.getfixturevalue(which)
-    ours = probabilities(nightloom(home, "predict", "classify-bert/1", *TEXTS))
+    ours = probabilities(quick(home, "predict", "classify-bert/1", *TEXTS))
     folder = files_of(home, "classify-bert", 1) / "huggingface"
     pipe: Any = pipeline("text-classification", model=str(folder), device="cpu")
     answers = pipe(TEXTS, top_k=None, truncation=True)
@@ -154,12 +156,12 @@ def test_the_hugging_face_export_answers_as_predict_does(which, request, nightlo
 
 
 def test_hub_modules_of_the_same_checkpoint_give_the_same_model(
-    frozen, nightloom, checkpoint, tmp_path
+    frozen, nightloom, quick, checkpoint, tmp_path
 ):
     pair = tmp_path / "pair"
     exported = nightloom(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
     assert exported.code == 0, exported.err
-    again = nightloom(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
+    again = quick(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
     assert again.code == 2
     assert "pair" in again.err
     modules = (f"model.encoder={pair / 'encoder'}", f"model.preprocess={pair / 'preprocess'}")
@@ -172,7 +174,7 @@ def test_hub_modules_of_the_same_checkpoint_give_the_same_model(
     whole = nightloom(home, "run", "classify-hub", *modules, *TINY, "train.epochs=1", "--json")
     assert whole.code == 0, whole.err
     assert whole.states["encode"] == "hit"
-    answers = probabilities(nightloom(home, "predict", "classify-hub/2", *TEXTS))
+    answers = probabilities(quick(home, "predict", "classify-hub/2", *TEXTS))
     assert len(answers) == len(TEXTS)
 
 
