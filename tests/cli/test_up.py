@@ -45,6 +45,8 @@ class Stack:
     home: Path
     prefect_port: int = field(default_factory=free_port)
     mlflow_port: int = field(default_factory=free_port)
+    pending: list[str] = field(default_factory=list)
+    """Runs that will be run again, and completed, in a while."""
 
     @property
     def api(self) -> str:
@@ -68,7 +70,7 @@ class Stack:
             env={**self.environment, **more},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             cwd=self.home.parent,
             check=False,
         )
@@ -78,6 +80,16 @@ class Stack:
         done = self.nightloom("up", "-d", *self.ports)
         assert done.code == 0, done.err
         return done
+
+    def ensure_up(self) -> None:
+        """Start it again where a test has stopped it."""
+        if not (self.home / "stack.json").exists():
+            self.up()
+
+    def settle(self) -> None:
+        """Wait for what is pending: services may be stopped then."""
+        for run_id in self.pending:
+            self.wait_for(run_id, "Completed", seconds=600)
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """What Prefect's API says; asked again where SQLite was busy, as Prefect's client does."""
@@ -138,14 +150,14 @@ class Stack:
         run: dict[str, Any] = self.ask("GET", f"flow_runs/{run_id}")
         return run
 
-    def wait(self, what: Callable[[], Any], seconds: float = 120) -> Any:
+    def wait(self, what: Callable[[], Any], seconds: float = 300) -> Any:
         deadline = time.monotonic() + seconds
         while not (found := what()):
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.2)
         return found
 
-    def wait_for(self, run_id: str, state: str, seconds: float = 120) -> dict[str, Any]:
+    def wait_for(self, run_id: str, state: str, seconds: float = 300) -> dict[str, Any]:
         """Wait until a run is in a state, or has failed."""
 
         def over() -> dict[str, Any] | None:
@@ -173,7 +185,7 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stack]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stack]:
     """A stack that is up and deployed to, from a project with packages of its own.
 
     Their names are those of this repository's folders: none of them may be imported.
@@ -194,31 +206,45 @@ def stack(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[Stac
         one.nightloom("up", "--down")
 
 
+@pytest.fixture
+def stack(deployed: Stack) -> Stack:
+    """The stack, which is up whatever the test before did."""
+    deployed.ensure_up()
+    return deployed
+
+
+@pytest.fixture(scope="module")
+def finished(deployed: Stack) -> str:
+    """The id of a run of the worker that is completed: the first of its model."""
+    deployed.ensure_up()
+    run_id = deployed.run_deployment("classify-transformer", SETTINGS)
+    deployed.wait_for(run_id, "Completed")
+    return run_id
+
+
 def test_a_plan_in_a_project_with_packages_of_its_own(stack):
     planned = stack.nightloom("run", "classify-transformer", *SMALL, "--plan")
     assert planned.code == 0, planned.err
     assert "download_dataset" in planned.err
 
 
-def test_a_deployed_flow_is_finished_by_the_worker(stack, hook):
-    run_id = stack.run_deployment("classify-transformer", SETTINGS)
-    run = stack.wait_for(run_id, "Completed")
-    assert "nightloom" in run["tags"]
-    wanted = {"flow_runs": {"id": {"any_": [run_id]}}, "artifacts": {"type": {"any_": ["image"]}}}
+def test_a_deployed_flow_is_finished_by_the_worker(stack, finished, hook):
+    assert "nightloom" in stack.flow_run(finished)["tags"]
+    wanted = {"flow_runs": {"id": {"any_": [finished]}}, "artifacts": {"type": {"any_": ["image"]}}}
     images = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).json()
     assert {one["key"].rpartition("-")[2] for one in images} >= {"confusion", "history"}
     for one in images:
         picture = httpx.get(one["data"])
         assert picture.headers["content-type"] == "image/png"
         assert picture.content.startswith(b"\x89PNG")
-    [told] = stack.wait(lambda: [one for one in hook.told if "champion" in one["subject"]], 30)
-    assert told["subject"] == "new champion of classify-transformer: version 1"
+    subject = "new champion of classify-transformer: version 1"
+    [told] = stack.wait(lambda: [one for one in hook.told if one["subject"] == subject], 30)
     assert told["body"].startswith("promoted: first model")
     link = f"http://127.0.0.1:{stack.mlflow_port}/#/models/classify-transformer/versions/1"
     assert told["body"].splitlines()[1:] == [link]
 
 
-def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_other(stack):
+def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_other(stack, finished):
     def mlflow(path: str, /, **query: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{stack.mlflow_port}/api/2.0/mlflow/{path}"
         found: dict[str, Any] = httpx.get(url, params=query).raise_for_status().json()
@@ -227,11 +253,11 @@ def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_oth
     name = "classify-transformer"
     version = mlflow("model-versions/get", name=name, version="1")["model_version"]
     tags = {one["key"]: one["value"] for one in version["tags"]}
-    assert stack.flow_run(tags["prefect.flow_run_id"])["state"]["name"] == "Completed"
+    assert tags["prefect.flow_run_id"] == finished
     assert tags["prefect.flow_run_url"].startswith(f"http://127.0.0.1:{stack.prefect_port}/")
-    key = f"{name}-report"
-    report = httpx.get(f"{stack.api}/artifacts/{key}/latest").raise_for_status().json()
-    assert report["flow_run_id"] == tags["prefect.flow_run_id"]
+    wanted = {"flow_runs": {"id": {"any_": [finished]}}}
+    artifacts = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).raise_for_status().json()
+    report = {one["key"]: one for one in artifacts}[f"{name}-report"]
     assert f"(http://127.0.0.1:{stack.mlflow_port}/#/models/{name}/versions/1)" in report["data"]
     run_id = version["run_id"]
     run = mlflow("runs/get", run_id=run_id)["run"]
@@ -247,19 +273,16 @@ def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_oth
 
 
 @pytest.mark.skipif(not is_available(), reason="chromium and chromium-driver are not installed")
-def test_a_browser_shows_report_tables_charts_and_pictures(stack):
-    wanted = {"artifacts": {"type": {"any_": ["markdown"]}}, "limit": 1}
-    [report] = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).json()
+def test_a_browser_shows_report_tables_charts_and_pictures(stack, finished):
     ui = f"http://127.0.0.1:{stack.prefect_port}/v2"
-    run_id = report["flow_run_id"]
-    found = {"flow_runs": {"id": {"any_": [run_id]}}}
+    found = {"flow_runs": {"id": {"any_": [finished]}}}
     pages = {
         one["key"]: f"{ui}/artifacts/artifact/{one['id']}"
         for one in httpx.post(f"{stack.api}/artifacts/filter", json=found).json()
         if one["key"]
     }
     with browser() as page:
-        page.open(f"{ui}/runs/flow-run/{run_id}?tab=Artifacts")
+        page.open(f"{ui}/runs/flow-run/{finished}?tab=Artifacts")
         for key in pages:
             page.wait(f"return document.body.innerText.includes({json.dumps(key)})")
         page.open(pages["classify-transformer-report"])
@@ -274,7 +297,7 @@ def test_a_browser_shows_report_tables_charts_and_pictures(stack):
         page.wait(f"return {image} && {image}.naturalWidth > 0")
 
 
-def test_a_run_of_the_terminal_uses_the_stack_and_its_registry(stack):
+def test_a_run_of_the_terminal_uses_the_stack_and_its_registry(stack, finished):
     done = stack.nightloom("run", "classify-transformer", *SMALL, "--json")
     assert done.code == 0, done.err
     assert set(done.states.values()) == {"hit"}, "built by the worker's run before"
@@ -294,7 +317,7 @@ def test_explicit_variables_win_over_the_stack(stack):
     assert "http://127.0.0.1:9/api" in done.err
 
 
-def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):
+def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack, finished):
     store = f"sqlite:///{stack.home / 'mlflow.db'}"
     server = f"http://127.0.0.1:{stack.mlflow_port}"
     without = stack.nightloom(
@@ -313,6 +336,11 @@ def test_files_of_the_server_are_read_without_it_and_the_other_way_round(stack):
 LONG = {**SETTINGS["train"], "epochs": 2, "batch_size": 4, "checkpoint_seconds": 0}
 
 
+def trainings(stack: Stack) -> set[Path]:
+    """The folders of all trainings that were begun and not finished."""
+    return {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
+
+
 def in_training(stack: Stack, known: set[Path]) -> set[Path]:
     """Wait until a training has a checkpoint to go on at; all that there are."""
     folders = stack.home / "checkpoints"
@@ -322,38 +350,42 @@ def in_training(stack: Stack, known: set[Path]) -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def late(stack: Stack) -> str:
+def late(deployed: Stack) -> str:
     """The name of a run that is due and in no worker's pool."""
-    flow = stack.ask("GET", "flows/name/classify-transformer")
+    deployed.ensure_up()
+    flow = deployed.ask("GET", "flows/name/classify-transformer")
     run = {
         "flow_id": flow["id"],
         "name": "for-nobody",
         "tags": ["nightloom"],
         "state": {"type": "SCHEDULED"},
     }
-    stack.ask("POST", "flow_runs/", json=run)
+    deployed.ask("POST", "flow_runs/", json=run)
     return "for-nobody"
 
 
 @pytest.fixture(scope="module")
-def silent(stack: Stack, late: str) -> str:
+def silent(deployed: Stack, late: str) -> str:
     """A run whose machine is gone in training: its process and its worker, at the same time.
 
     That it is silent shows after a while, as does that one is late: other tests run meanwhile.
     """
     train = {**LONG, "seed": 2}
     settings = {**SETTINGS, "train": train, "register": {"name": "silent"}}
-    run_id = stack.run_deployment("classify-transformer", settings)
-    in_training(stack, set())
-    engine, worker = stack.engine(run_id), stack.state["pids"]["worker"]
+    deployed.ensure_up()
+    known = trainings(deployed)
+    run_id = deployed.run_deployment("classify-transformer", settings)
+    in_training(deployed, known)
+    engine, worker = deployed.engine(run_id), deployed.state["pids"]["worker"]
     os.kill(worker, signal.SIGKILL)
     engine.kill()
-    stack.wait(lambda: stack.state["pids"]["worker"] != worker)
+    deployed.wait(lambda: deployed.state["pids"]["worker"] != worker)
+    deployed.pending.append(run_id)
     return run_id
 
 
 def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(stack, silent, hook):
-    known = {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
+    known = trainings(stack)
     settings = {**SETTINGS, "train": LONG, "register": {"name": "killed"}}
     with stack.scheduled("classify-transformer", settings, seconds=30) as run_id:
         in_training(stack, known)
@@ -375,7 +407,7 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
 
 @pytest.mark.long("ctrl-c")
 def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
-    known = {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
+    known = trainings(stack)
     train = {**LONG, "epochs": 9000, "seed": 3}
     run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
     [checkpoints, *_] = in_training(stack, known) - known
@@ -395,7 +427,7 @@ def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
 
 @pytest.mark.long("ctrl-c")
 def test_a_run_whose_process_is_terminated_is_cancelled(stack):
-    known = {one.parent for one in (stack.home / "checkpoints").glob("train-*/*")}
+    known = trainings(stack)
     train = {**LONG, "epochs": 9000, "seed": 4}
     run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
     in_training(stack, known)
@@ -409,15 +441,6 @@ def test_a_run_whose_process_is_terminated_is_cancelled(stack):
 def test_a_late_run_is_told(stack, late, hook):
     subject = f"{late} of classify-transformer is late"
     stack.wait(lambda: subject in [one["subject"] for one in hook.told], 60)
-
-
-def test_a_service_that_ends_is_started_again(stack):
-    before = stack.state["pids"]
-    os.kill(before["mlflow"], signal.SIGKILL)
-    stack.wait(lambda: stack.state["pids"]["mlflow"] != before["mlflow"], 30)
-    health = f"http://127.0.0.1:{stack.mlflow_port}/health"
-    stack.wait(lambda: _answers(health), 60)
-    assert stack.state["pids"]["prefect"] == before["prefect"]
 
 
 def test_a_busy_port_is_refused_in_one_line(stack, tmp_path):
@@ -443,7 +466,7 @@ def test_a_stack_that_runs_is_told_not_started_twice(stack):
 
 
 def test_a_run_that_fell_silent_is_marked_as_crashed_rerun_once_and_resumes(stack, silent, hook):
-    run = stack.wait_for(silent, "Completed", seconds=240)
+    run = stack.wait_for(silent, "Completed", seconds=600)
     assert run["run_count"] == 2
     states = httpx.get(f"{stack.api}/flow_run_states/", params={"flow_run_id": silent}).json()
     [crash] = [one["message"] for one in states if one["name"] == "Crashed"]
@@ -453,7 +476,18 @@ def test_a_run_that_fell_silent_is_marked_as_crashed_rerun_once_and_resumes(stac
     stack.wait(lambda: stack.ask("GET", limit)["active_slots"] == 0)
 
 
-def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it(stack):
+def test_a_service_that_ends_is_started_again(stack):
+    stack.settle()
+    before = stack.state["pids"]
+    os.kill(before["mlflow"], signal.SIGKILL)
+    stack.wait(lambda: stack.state["pids"]["mlflow"] != before["mlflow"], 30)
+    health = f"http://127.0.0.1:{stack.mlflow_port}/health"
+    stack.wait(lambda: _answers(health), 60)
+    assert stack.state["pids"]["prefect"] == before["prefect"]
+
+
+def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it(stack, finished):
+    stack.settle()
     before = httpx.post(f"{stack.api}/flow_runs/count", json={}).json()
     pids = [stack.state["pid"], *stack.state["pids"].values()]
     down = stack.nightloom("up", "--down")
