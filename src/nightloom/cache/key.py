@@ -107,7 +107,8 @@ def inside(old: Any, new: Any) -> str:
             told.append(f"{name} {before:,} → {after:,}")
         elif isinstance(after, list) and isinstance(before, list):
             other = sum(one not in before for one in after)
-            told.append(f"{other} {name} of {len(after)} new" if other else f"fewer {name}")
+            what = name.removesuffix("s") if other == 1 else name
+            told.append(f"{other} {what} of {len(after)} new" if other else f"fewer {name}")
     return f": {', '.join(told)}" if told else ""
 
 
