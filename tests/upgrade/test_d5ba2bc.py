@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from nightloom.registry.aliases import read_version
 from tests.cli.test_up import Stack
 from tests.flows.conftest import Done
 
@@ -40,6 +41,8 @@ class Upgraded:
     night: dict[str, str]
     """The state that a run of the deployed night ended in."""
     models_after: Done
+    reason: str
+    """What the gate said of the night's version."""
     cron: tuple[str, bool]
     """The night's schedule, and whether it is active."""
 
@@ -68,10 +71,12 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
         night = one_night()
         cron = (schedule["schedule"]["cron"], schedule["active"])
         after = stack.nightloom("models")
+        version = read_version(f"sqlite:///{home / 'mlflow.db'}", "news", 2)
+        reason = version.tags["nightloom.reason"] if version else ""
     finally:
         down = stack.nightloom("up", "--down")
     assert down.code == 0, down.err
-    return Upgraded(models, answer, up, before, deploy, again, night, after, cron)
+    return Upgraded(models, answer, up, before, deploy, again, night, after, reason, cron)
 
 
 def pause(home: Path) -> None:
@@ -123,3 +128,6 @@ def test_the_next_night_of_the_old_deployment_registers_the_model_again(upgraded
     versions = [line.split() for line in upgraded.models_after.out.splitlines()[1:]]
     assert {line[0] for line in versions} == {"1", "2"}
     assert [line[-1] for line in versions].count("@champion") == 1, "the gate's word, on other rows"
+    assert "of version 1 on the same 1,500 test rows" in upgraded.reason, (
+        "which rows it was trained on is read from its data set"
+    )
