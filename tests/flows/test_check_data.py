@@ -78,7 +78,7 @@ def test_odd_rows_end_the_run_before_the_tokenizer(refused):
     assert "tonight's data are refused beside the data of the champion, version 1" in error
     assert "have another label" in error
     assert '`nightloom accept-data classify-transformer --why "…"`' in error
-    assert "to go on where this stopped" not in refused.err, "it would be refused again"
+    assert "to resume" not in refused.err, "it would be refused again"
     assert refused.states == {"download_dataset": "built", "check_data": "failed"}
     assert refused.entry("check_data")["verdict"] == "refused"
 

@@ -17,7 +17,7 @@ class Console:
     """Shows runs on standard error; a progress bar only if that is a terminal."""
 
     def __init__(self) -> None:
-        self.stages: list[dict[str, Any]] = []
+        self._entries: list[StageEntry] = []
         self._bar: tqdm[Any] | None = None
         self._shown = sys.stderr.isatty()
 
@@ -26,6 +26,11 @@ class Console:
 
     def __exit__(self, *error: object) -> None:
         self._close()
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """The stages so far, as they are now: a check may have ended the run after it was built."""
+        return [asdict(entry) for entry in self._entries]
 
     def say(self, message: str) -> None:
         """A line, above the bar."""
@@ -36,7 +41,7 @@ class Console:
     def stage(self, entry: StageEntry) -> None:
         """A line for a stage."""
         if entry.state in ("hit", "built", "failed", "depends") or not entry.key:
-            self.stages.append(asdict(entry))
+            self._entries.append(entry)
         self.say(str(entry))
 
     def progress(
