@@ -97,6 +97,7 @@ NEVER = {
         "nightloom.text.": "a tokenizer's class has its twin in the exported graph",
     },
     "register": {
+        "nightloom.cache.store": "where the data sets of versions lie that keep no rows",
         "nightloom.data.checks.profile": "the name of a file",
         "nightloom.encoders.": "other architectures, poolings and heads",
         "nightloom.gate.": "types of what the gate finds",
