@@ -59,7 +59,8 @@ def test_a_first_run_builds_every_stage_and_promotes_the_first_model(first):
     assert model["decision"] == "promoted"
     assert "first model" in model["reason"]
     served = model["served"]
-    assert served["rows"] == sum(map(sum, report["metrics"]["confusion"]["counts"]))
+    rows = sum(map(sum, report["metrics"]["confusion"]["counts"]))
+    assert served["rows"] == min(1000, rows)
     assert served["difference"] <= served["bound"] == 1e-4
     assert served["size"] > 0
 
