@@ -309,4 +309,4 @@ def test_a_correct_command_works_after_all_that(answers: list[dict[str, Any]]) -
     last = answers[-1]
     assert last["code"] == 0, last["err"]
     states = [entry["state"] for entry in json.loads(last["out"])["stages"]]
-    assert states == ["miss", *["depends"] * 5]
+    assert states == ["miss", *["depends"] * 6]

@@ -162,7 +162,7 @@ WRONG = {
     "tickets --input other.csv --set data.text=titl": "did you mean 'titel'?",
     "tickets --input tickets.csv --id ids": "no column 'ids' (--id); the columns are: id,",
     "tickets --input tickets.csv --id label": "the answers already have a column 'label'",
-    "tickets --input words.conll": "this model answers texts",
+    "tickets --input words.conll": "this model takes texts",
     "tickets --input https://example.org/a.csv": "is not fetched; download the file",
     "tickets x --output s3://bucket/a.csv": "cannot be uploaded to; name a local file",
     "tickets --input nowhere.csv": "cannot read nowhere.csv: No such file or directory",
@@ -233,7 +233,7 @@ def answers(all_done: dict[str, dict[str, Any]], folder: Path):
     def of(case: str, *, err: str = "") -> list[Any]:
         done, output = all_done[case], CASES[case].output
         assert done["code"] == 0, done["err"]
-        said = [line for line in done["err"].splitlines() if "stand within quotes" not in line]
+        said = [line for line in done["err"].splitlines() if "are within quotes" not in line]
         assert "\n".join(said) == err
         assert [Path(name).name for name in done["wrote"] if Path(name) != folder] == [
             *([output] if output else [])
