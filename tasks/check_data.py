@@ -10,7 +10,7 @@ from typing import Any
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.canonical import digest_of
 from nightloom.data.checks.profile import SUMMARY_FILE
-from nightloom.errors import DataRefused
+from nightloom.errors import DataRefused, RunError
 from nightloom.facts import CheckFacts
 from nightloom.registry.references import Reference, note_check, read_otherwise, reference_of
 from nightloom.settings.flows import FlowSettings
@@ -34,7 +34,12 @@ class CheckData(Stage):
         if isinstance(dataset, Planned):
             return super().__call__(settings, dataset=dataset)
         model = settings.registry.name or run.flow
-        reference = self._as_it_was(run, settings, dataset, reference_of(run.home, model, dataset))
+        try:
+            found = reference_of(run.home, model, dataset)
+        except RunError as error:  # a night goes on without its registry, as far as it comes
+            found = Reference(f"the registry cannot be read ({error})")
+            run.observer.warn(f"check_data: by rules alone, {found.called}")
+        reference = self._as_it_was(run, settings, dataset, found)
         if reference.summary:
             run.facts[SUMMARY] = reference.summary
         given = {"dataset": dataset, **({"reference": reference.data} if reference.data else {})}

@@ -30,6 +30,7 @@ CONFIG = EncoderConfig(
     position_offset=0,
     type_vocab_size=2,
     layer_norm_eps=1e-12,
+    projects=False,
     dropout=0.1,
     attention_dropout=0.1,
     shared_layers=False,

@@ -15,7 +15,7 @@ from tests.plugins.packages import put
 
 PAGE = REPOSITORY / "docs" / "extending.md"
 BLOCK = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RUN = ("run", "classify-average", "data.source=toy:colours", "train.epochs=1")
+RUN = ("run", "classify-average", "data.source=toy:colours", "train.epochs=5")
 STAGES = (
     "download_dataset", "check_data", "adapt_tokenizer", "encode", "train", "evaluate", "register",
 )  # fmt: skip
@@ -110,7 +110,7 @@ def test_its_modules_count_in_keys(extended, run, site):
 
 def test_a_night_knows_it(extended, run, tmp_path):
     night = tmp_path / "night.yaml"
-    settings = {"data.source": "toy:colours", "train": {"epochs": 1}}
+    settings = {"data.source": "toy:colours", "train": {"epochs": 5}}
     models = [{"flow": "classify-average", "settings": settings}]
     night.write_text(json.dumps({"models": models}))
     done = extended("run", "nightly", "--config", str(night), "--json")
@@ -154,10 +154,10 @@ def test_what_is_broken_stops_nothing_else(extended, run, site):
     assert (parts.code, len(parts.err.splitlines()), rest.code) == (2, 1, 0)
     assert "average.nowhere:ClassifyAverage of package nightloom-average" in parts.err
     [line] = listed.err.splitlines()
-    assert "the package nightloom-average" in line and "No module named 'nowhere'" in line
+    assert "package nightloom-average" in line and "No module named 'nowhere'" in line
     assert listed.code == 0 and "classify-bert" in listed.out
     assert own.code == 0, own.err
     assert lost.code == 2 and "unknown flow classify-average" in lost.err
-    assert "the package nightloom-average" in lost.err
+    assert "package nightloom-average" in lost.err
     assert len(lost.err.splitlines()) == 1
-    assert deployed.code in (0, 3) and "the package nightloom-average" in deployed.err
+    assert deployed.code in (0, 3) and "package nightloom-average" in deployed.err

@@ -71,7 +71,7 @@ def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
     assert report["flow"] == "nightly"
     assert report["state"] == "failed"
     assert report["failed"] == ["broken"]
-    assert report["error"].startswith("1 of 3 models failed: broken: expected devices")
+    assert report["error"].startswith("1 of 3 models failed: broken: expected existing devices")
     good, broken, last = report["models"]
     assert [one["state"] for one in report["models"]] == ["completed", "failed", "completed"]
     assert good["built"] == [

@@ -48,7 +48,9 @@ def context(tmp_path: Path) -> BuildContext:
     (source / "train.jsonl").write_text(rows * 20)
     (source / "valid.jsonl").write_text(rows)
     (source / "test.jsonl").write_text(rows)
-    facts = build_dataset(EntityDataSettings(source=str(source)), tmp_path / "dataset")
+    facts = build_dataset(
+        EntityDataSettings(source=str(source), near="leave"), tmp_path / "dataset"
+    )
     save_tokenizer(tmp_path / "tokenizer", "bert")
     out = tmp_path / "out"
     out.mkdir()

@@ -205,7 +205,7 @@ def test_windows_cover_every_piece_and_decide_it_once(
 
 def test_what_does_not_fit_is_refused_in_one_line() -> None:
     cases = [
-        ({"length": 513, "overlap": 0}, r"model\.length=513: this checkpoint takes 512"),
+        ({"length": 513, "overlap": 0}, r"model\.length=513: this checkpoint takes at most 512"),
         ({"length": 8, "overlap": 6}, r"model\.overlap=6: expected less than 6"),
         ({"length": 2, "overlap": 0}, r"model\.length=2: expected at least 3"),
     ]

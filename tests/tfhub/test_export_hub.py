@@ -138,6 +138,7 @@ for pair in given["pairs"]:
     print(tf.saved_model.load(pair + "/encoder")(ids)["pooled_output"].numpy().tolist())
 assert not any(name.startswith(("nightloom", "tensorflow_text")) for name in sys.modules)
 from nightloom.tfhub.export import export_hub
+tf.config.optimizer.set_experimental_options(given["options"])
 export_hub(given["checkpoint"], given["out"], seq_length=given["length"])
 """
 
@@ -154,6 +155,8 @@ def elsewhere(
         "checkpoint": str(all_exported["roberta"].checkpoint),
         "out": str(out),
         "length": LENGTH,
+        # earlier tests may have changed them here, and a graph tells with which it was made
+        "options": tf.config.optimizer.get_experimental_options(),
     }
     done = subprocess.run(
         [sys.executable, "-c", PROCESS, json.dumps(given)], capture_output=True, text=True
