@@ -507,7 +507,7 @@ def test_stopped_and_started_again_everything_is_there_and_an_interrupt_stops_it
     assert httpx.post(f"{stack.api}/flow_runs/count", json={}).json() >= before
     children = psutil.Process(terminal.pid).children(recursive=True)
     os.killpg(terminal.pid, signal.SIGINT)
-    out, err = terminal.communicate(timeout=60)
+    out, err = terminal.communicate(timeout=180)
     assert terminal.returncode == 130, err
     assert stack.api in out
     assert err.splitlines()[-1] == f"stopped by Ctrl-C; everything is kept in {stack.home}"
