@@ -28,6 +28,13 @@ def slot(limit: str | None, observer: Observer) -> Iterator[None]:
     held = contextlib.ExitStack()
     if limit is not None:
         _take(held, limit, observer)
+    with _released(held, limit, observer):
+        yield
+
+
+@contextlib.contextmanager
+def _released(held: contextlib.ExitStack, limit: str | None, observer: Observer) -> Iterator[None]:
+    """Give a slot back at the end; a server that does not take it fails no run."""
     try:
         yield
     finally:
@@ -83,13 +90,8 @@ def alone(limit: str | None, observer: Observer) -> Iterator[None]:
             )
         except Exception as error:
             observer.warn(f"{limit} cannot be had, going on without: {error}")
-    try:
+    with _released(held, limit, observer):
         yield
-    finally:
-        try:
-            held.close()
-        except Exception as error:
-            observer.warn(f"a slot of {limit} could not be released: {error}")
 
 
 def is_shared() -> bool:
