@@ -2,8 +2,9 @@
 
 TensorFlow numbers functions and their captures by a process-wide counter, orders them by those
 names, and writes a random identity into `fingerprint.pb`. Here functions are numbered in the order
-in which the graph reaches them, arguments by position, and the fingerprint is removed (loading does
-not need it).
+in which the graph reaches them, arguments by position; the fingerprint is removed, and so are the
+devices and optimiser options of the process that wrote it (loading needs neither: a function runs
+with those of the process that calls it).
 """
 
 import re
@@ -14,6 +15,8 @@ from typing import Any
 _NUMBER = re.compile(r"_\d+$")
 _GRADIENT = "_gradient_op_type"
 _GIVEN_NAME = "_user_specified_name"
+_PROCESS = "config_proto"
+"""How the calling process runs a function: its devices by kind, its optimiser options."""
 
 
 def normalize_saved_model(directory: Path) -> None:
@@ -143,6 +146,8 @@ def _rename(node: Any, names: dict[str, str], gradients: dict[bytes, bytes]) -> 
             value.func.name = names.get(value.func.name, value.func.name)
         for function in value.list.func:
             function.name = names.get(function.name, function.name)
+    if _PROCESS in node.attr:
+        node.attr[_PROCESS].s = b""
     if _GRADIENT in node.attr:
         given = node.attr[_GRADIENT].s
         kind = given.rsplit(b"-", 1)[0]
