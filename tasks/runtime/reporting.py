@@ -11,6 +11,7 @@ from nightloom.errors import DataRefused, said
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
 from nightloom.registry.versions import WAITS
+from nightloom.reporting.beside import slice_rows
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
@@ -22,6 +23,7 @@ from nightloom.tasks.runtime.announcing import (
 )
 from nightloom.tasks.runtime.observer import observers
 
+REGRESSIONS = "regressions.json"
 PLOTS = {
     "confusion": "Confusion matrix on the test rows",
     "history": "Learning curves",
@@ -85,6 +87,11 @@ def _show(
             confusion_rows(facts.metrics) or rows_of(folder / "confusions.json"),
         ),
         "mistakes": ("The worst mistakes on the test rows", rows_of(folder / "worst.json")),
+        "slices": ("Parts of the test rows, beside the champion", slice_rows(report.model)),
+        "regressions": (
+            "Test rows that model and champion answer otherwise",
+            rows_of(built["register"].path / REGRESSIONS) if "register" in built else [],
+        ),
     }
     for kind, (description, rows) in tables.items():
         if rows:
@@ -126,7 +133,7 @@ def _facts(
     error: BaseException | None,
 ) -> RunFacts:
     trained, data = built.get("train"), built.get("download_dataset")
-    checked = built.get("check_data")
+    checked, registered = built.get("check_data"), built.get("register")
     return RunFacts(
         run=report,
         data=DataFacts.of(data.facts) if data else None,
@@ -137,6 +144,7 @@ def _facts(
         is_refused=isinstance(error, DataRefused),
         check=CheckFacts.of(checked.facts) if checked else None,
         findings=read_rows(checked.path / "findings.json") if checked else (),
+        regressions=read_rows(registered.path / REGRESSIONS) if registered else (),
     )
 
 

@@ -44,6 +44,7 @@ def table_for(flow: str, folder: Path) -> Table:
         **(_entity_data(folder) if kind.family.task is ENTITIES else _text_data(folder)),
         "register.name": ["none", "another"],
         "register.formats": ["none", "saved_model"],
+        "register.slices": ["none", "lengths", "classes,lengths"],
         "register.metric": ["none", *kind.family.task.metrics],
         **{name: ["none", "0.5", "50,100"] for name in LEVELS},
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],

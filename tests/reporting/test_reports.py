@@ -72,6 +72,30 @@ def test_without_a_champion_there_is_nothing_to_compare_with():
     assert standing(None) == ""
 
 
+def test_a_report_has_slices_and_regressions_beside_the_champion():
+    judged = {"by": "lengths", "name": "up to 9 characters", "rows": 250, "value": 0.9,
+              "champion": 0.8, "difference": 0.1, "p_value": 1.0, "worse": False}  # fmt: skip
+    worse = {**judged, "by": "classes", "name": "x|y", "value": 0.5, "difference": -0.3,
+             "p_value": 0.001, "worse": True}  # fmt: skip
+    slices = {"champion": "version 2", "metric": "accuracy", "unit": "rows", "least": 50,
+              "judged": [judged, worse], "few": ["classes z"]}  # fmt: skip
+    flips = {"champion": "version 2", "unit": "rows", "rows": 1000, "negative": 31,
+             "positive": 40, "negative_rate": 0.031}  # fmt: skip
+    lost = {"row": 7, "flip": "negative", "right": "a", "champion": "a", "this": "b",
+            "text": "oh"}  # fmt: skip
+    won = {**lost, "row": 8, "flip": "positive"}
+    text = report(
+        model={**MODEL, "slices": slices, "regressions": flips}, regressions=[lost] * 12 + [won]
+    )
+    assert "## Slices, accuracy beside version 2" in text
+    first, second = (line for line in text.splitlines() if "250" in line)
+    assert first == "| classes: x\\|y | 250 | 0.5000 | 0.8000 | -0.3000 | 0.0010 | worse |"
+    assert second.startswith("| lengths: up to 9 characters | 250 | 0.9000 |")
+    assert "Not judged, with fewer than 50 rows: classes z" in text
+    assert "Of 1,000 test rows, 31 are wrong that version 2 has right (3.10%, negative" in text
+    assert text.count("| 7 | a | a | b | oh |") == 10 and "| 8 |" not in text
+
+
 def test_data_facts_and_warnings_are_shown():
     data = {
         "task": "text",

@@ -1,6 +1,7 @@
 """Which test rows a model is judged by, and beside whom: nights whose rows and classes change."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nightloom.evaluation.tables import read_parquet
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.parse import parse_settings
 from nightloom.stages.seen import Sides
@@ -51,9 +53,13 @@ class Nights:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nights")
+
+
+@pytest.fixture(scope="module")
+def nights(folder: Path) -> Iterator[list[Any]]:
     """What was said of the models of some nights, one after the other."""
-    folder = tmp_path_factory.mktemp("nights")
     (folder / "data").mkdir()
     nights = Nights(folder / "data")
     first, second = rows(WORDS, 0, 600), rows(WORDS, 2000, 600)
@@ -99,6 +105,26 @@ def test_a_new_class_is_judged_by_itself_and_a_fall_of_the_champion_comes_first(
     assert "on tonight's 300 test rows and had 1.0000 when it was promoted" in reason
     assert "classes gold are new to version 2; compared by what both know, accuracy 1.0" in reason
     assert nights[2]["value"] == 1.0 and nights[2]["difference"] > 0.2
+
+
+def test_slices_and_regressions_are_of_the_rows_that_both_are_judged_by(nights, folder):
+    assert not {"slices", "regressions"} & nights[0].keys(), "nothing to compare with"
+    flips, slices = nights[2]["regressions"], nights[2]["slices"]
+    assert (flips["champion"], flips["rows"], flips["negative"]) == ("version 2", 300, 0)
+    assert flips["positive"] == round(nights[2]["difference"] * 300)
+    of_classes = {one["name"]: one for one in slices["judged"] if one["by"] == "classes"}
+    assert {name: one["rows"] for name, one in of_classes.items()} == {
+        "red": 100, "green": 100, "blue": 100,
+    }  # fmt: skip
+    assert of_classes["red"]["difference"] > 0.2
+    assert slices["few"] == ["lengths above 9 characters"]
+    assert not any(one["worse"] for one in slices["judged"])
+    (table,) = (folder / "home").rglob(f"{nights[2]['run_id']}/artifacts/gate/regressions.parquet")
+    kept = read_parquet(table)
+    assert set(kept["flip"]) == {"positive"} and len(kept) == flips["positive"]
+    assert set(kept["right"]) == set(kept["this"]) == {"red"} and "red" not in set(kept["champion"])
+    assert kept["row"].min() >= 50 and kept["text"].str.contains("fox|brick|lava").all()
+    assert json.loads((table.parent / "slices.json").read_text()) == slices
 
 
 def mask(rows: int, *seen: range) -> np.ndarray:

@@ -47,12 +47,12 @@ class Night:
         gold = ["B-PER", "O", "B-LOC"] * SENTENCES
         found = np.array([["B-PER", "O", "O"]] * right + [["O"] * 3] * (SENTENCES - right)).ravel()
         row = np.repeat(np.arange(SENTENCES), 3)
-        (self.folder / name).mkdir()
+        (self.folder / name).mkdir(exist_ok=True)
         table = pandas.DataFrame({"row": row, "label": gold, "predicted": found})
         write_parquet(table, self.folder / name / PREDICTIONS)
         return self.folder / name
 
-    def judged(self, right: int, champion: Rival | None = None) -> Any:
+    def judged(self, right: int, champion: Rival | None = None, **asked: Any) -> Any:
         def given(stage: str, path: Path, facts: dict[str, Any]) -> ArtifactFiles:
             return ArtifactFiles(Artifact(stage, "k", "d", facts), path)
 
@@ -64,7 +64,7 @@ class Night:
                 "scores": given("evaluate", self.evaluation(f"new-{right}", right), {}),
             },
         )  # fmt: skip
-        return judge(context, RegisterSettings(metric="f1"), champion, None)
+        return judge(context, RegisterSettings(metric="f1", **asked), champion, None)
 
 
 @pytest.fixture
@@ -103,3 +103,23 @@ def test_sentences_that_the_champion_was_trained_on_are_left_out_and_its_fall_co
         "40 of 300 test sentences were left out, known from the training of version 4; "
         "proved better than version 4: the new anchor"
     )
+
+
+def test_worse_slices_and_negative_flips_refuse_where_they_are_asked_to(night):
+    files = night.folder / "files"
+    files.mkdir()
+    write_rows(night.dataset, numbers, files)
+    champion = Rival(
+        "version 4", night.evaluation("old", 300), lambda: files,
+        Version(name="people", version=4, created=0, source=files.as_uri()), None,
+    )  # fmt: skip
+    warned = night.judged(280, champion, slack=0.5, confidence=0.999999)
+    assert not any(one.worse for one in warned.slices.judged), "so sure it is not"
+    assert len(warned.flips.lost) == 0, "no sentence was all right before"
+    refused = night.judged(280, champion, slack=0.5, worse_slices="refuse", slice_rows=300)
+    worse = [one for one in refused.slices.judged if one.worse]
+    assert [(one.by, one.name) for one in worse] == [
+        ("classes", "PER"), ("lengths", "any number of words"),
+    ]  # fmt: skip
+    assert not refused.promoted
+    assert "also significantly worse than version 4 on 2 of" in refused.reason

@@ -24,6 +24,8 @@ class Answers(ABC):
     """What examples are called."""
     kind: ClassVar[str]
     """What `kinds` are called."""
+    share: ClassVar[str]
+    """The metric of parts of the examples: a ratio of sums over them."""
     metric: str
     kinds: Sequence[str]
     """The classes, or types of entities, that the data have."""
@@ -58,6 +60,22 @@ class Answers(ABC):
     def won(self, other: Self) -> int:
         """Examples on which these answers have something right and the other's have not."""
 
+    @abstractmethod
+    def about(self, kinds: Collection[str]) -> np.ndarray:
+        """The examples that `among` keeps, bool [examples]."""
+
+    @abstractmethod
+    def right(self) -> np.ndarray:
+        """Whether all of an example is right, bool [examples]."""
+
+    @abstractmethod
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """What each example adds to the two sums whose ratio is `share`, float [examples]."""
+
+    @abstractmethod
+    def told(self, at: int, words: Sequence[str]) -> tuple[str, str]:
+        """What is right and what was answered, of one example, whose words these are."""
+
     def gain(self, nothing: Self) -> float:
         """One-sided p-value of the hypothesis that these are no better than answers without a
         model; exact, as of McNemar's test on the examples that one of both alone has right."""
@@ -83,6 +101,7 @@ class ClassAnswers(Answers):
 
     unit = "rows"
     kind = "classes"
+    share = "accuracy"
     labels: np.ndarray
     """int [rows]: what is right."""
     predicted: np.ndarray
@@ -90,6 +109,8 @@ class ClassAnswers(Answers):
     metric: str = "accuracy"
     kinds: Sequence[str] = ()
     """By number; predictions may have higher ones, of other models' classes."""
+    others: Sequence[str] = ()
+    """Names of these."""
     counted: np.ndarray | None = None
     """Numbers of the classes that macro F1 is the mean of; None: of all that occur."""
 
@@ -97,9 +118,9 @@ class ClassAnswers(Answers):
         """As Answers says."""
         return len(self.labels)
 
-    def of(self, predicted: np.ndarray) -> Self:
+    def of(self, predicted: np.ndarray, *, others: Sequence[str] = ()) -> Self:
         """Another model's answers to the same rows."""
-        return replace(self, predicted=predicted)
+        return replace(self, predicted=predicted, others=others)
 
     def only(self, keep: np.ndarray) -> Self:
         """As Answers says."""
@@ -107,8 +128,27 @@ class ClassAnswers(Answers):
 
     def among(self, kinds: Collection[str]) -> Self:
         """As Answers says: the rows that are of these classes."""
-        numbers = np.array([n for n, name in enumerate(self.kinds) if name in kinds], int)
-        return replace(self.only(np.isin(self.labels, numbers)), counted=numbers)
+        return replace(self.only(self.about(kinds)), counted=self._numbers(kinds))
+
+    def about(self, kinds: Collection[str]) -> np.ndarray:
+        """As Answers says."""
+        return np.isin(self.labels, self._numbers(kinds))
+
+    def _numbers(self, kinds: Collection[str]) -> np.ndarray:
+        return np.array([n for n, name in enumerate(self.kinds) if name in kinds], int)
+
+    def right(self) -> np.ndarray:
+        """As Answers says."""
+        return np.asarray(self.predicted == self.labels)
+
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """As Answers says: the rows that are right, and all."""
+        return self.right().astype(float), np.ones(len(self))
+
+    def told(self, at: int, words: Sequence[str]) -> tuple[str, str]:
+        """As Answers says: two classes."""
+        names = [*self.kinds, *self.others]
+        return names[self.labels[at]], names[self.predicted[at]]
 
     def holds(self) -> bool:
         """As Answers says."""
@@ -120,8 +160,7 @@ class ClassAnswers(Answers):
 
     def won(self, other: Self) -> int:
         """As Answers says."""
-        right, theirs = self.predicted == self.labels, other.predicted == other.labels
-        return int((right & ~theirs).sum())
+        return int((self.right() & ~other.right()).sum())
 
     def gain(self, nothing: Self) -> float:
         """As Answers says; by macro F1 of a bootstrap, and of the examples won."""
@@ -154,6 +193,7 @@ class EntityAnswers(Answers):
 
     unit = "sentences"
     kind = "types of entities"
+    share = "f1"
     gold: Sequence[Sequence[Span]]
     """What is right, by sentence."""
     found: Sequence[Sequence[Span]]
@@ -180,6 +220,28 @@ class EntityAnswers(Answers):
             for side in (self.gold, self.found)
         )
         return replace(self, gold=gold, found=found)
+
+    def about(self, kinds: Collection[str]) -> np.ndarray:
+        """As Answers says: all of them."""
+        return np.ones(len(self), bool)
+
+    def right(self) -> np.ndarray:
+        """As Answers says: no entity is missed, none is spurious."""
+        wrong = match_counts(self.gold, self.found)[:, 1:].sum(axis=1)
+        return np.asarray(wrong == 0)
+
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """As Answers says: twice the entities that are right, and those of both sides."""
+        counts = match_counts(self.gold, self.found).astype(float)
+        return 2 * counts[:, 0], 2 * counts[:, 0] + counts[:, 1] + counts[:, 2]
+
+    def told(self, at: int, words: Sequence[str]) -> tuple[str, str]:
+        """As Answers says: `Berlin (LOC); Ann Lee (PER)`."""
+        right, found = (
+            "; ".join(f"{' '.join(words[one.start : one.end])} ({one.type})" for one in spans[at])
+            for spans in (self.gold, self.found)
+        )
+        return right, found
 
     def holds(self) -> bool:
         """As Answers says."""

@@ -12,6 +12,8 @@ from typing import Literal
 from nightloom.gate import rule, wording
 from nightloom.gate.findings import Finding
 from nightloom.gate.paired import Comparison
+from nightloom.gate.regressions import Flips
+from nightloom.gate.slices import Slices
 from nightloom.gate.terms import Terms
 
 Decision = Literal["promoted", "challenger"]
@@ -44,6 +46,10 @@ class Verdict:
     """Standard error of the value, where it was judged by these rows."""
     examples: int | None = None
     """Test examples that it was judged by."""
+    slices: Slices | None = None
+    """Candidate and champion on parts of the examples."""
+    flips: Flips | None = None
+    """Examples on which they differ."""
 
     @property
     def promoted(self) -> bool:

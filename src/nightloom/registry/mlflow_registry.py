@@ -230,6 +230,11 @@ class Registry:
                 self.set_alias(name, CHALLENGER, number)
         return self.version(name, number)
 
+    def add_files(self, version: Version, files: Mapping[str, Path]) -> None:
+        """Store files with the run of a version, in place of earlier ones; by their place there."""
+        if version.run_id and files:
+            self._files.log_files(version.run_id, files)
+
     def damage(self, version: Version, *, full: bool = False) -> dict[str, str]:
         """What is wrong with the files of a version, by file; `full`: hash those on this machine.
 

@@ -7,6 +7,7 @@ from typing import Any
 from nightloom.cache.lookup import span
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.versions import CHAMPION
+from nightloom.reporting.beside import regressions_part, slices_part
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
@@ -34,6 +35,8 @@ class RunFacts:
     """What the check of the data said."""
     findings: Sequence[Mapping[str, Any]] = ()
     """One row per test of that check."""
+    regressions: Sequence[Mapping[str, Any]] = ()
+    """One row per test example that model and champion answer otherwise, the first ones."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -51,6 +54,8 @@ def run_report(facts: RunFacts) -> str:
         _check(facts),
         _stages(facts),
         _metrics(facts),
+        slices_part(facts.run.model),
+        regressions_part(facts.run.model, facts.regressions),
         _sureness(facts),
         _curves(facts),
         _confusion(facts),

@@ -1,12 +1,13 @@
 """How a model is registered and judged."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
 from nightloom.records.known import formats
 from nightloom.settings.base import Settings
 
+SLICES = ("classes", "lengths")
 SAVED_MODEL = "saved_model"
 """The format that every version has."""
 
@@ -51,11 +52,29 @@ class RegisterSettings(Settings):
     machine's CPU; none: no limit."""
     max_larger: float | None = Field(default=None, ge=0, examples=["0.2"])
     """By what share the SavedModel may be larger than the champion's; none: no limit."""
+    slices: tuple[str, ...] | None = ("classes", "lengths")
+    """Parts of the test rows on which the model must not be significantly worse than the champion:
+    classes, lengths; none: not looked at."""
+    slice_rows: int = Field(default=50, ge=1)
+    """Test rows that such a part needs to be judged."""
+    worse_slices: Literal["warn", "refuse"] = "warn"
+    """What becomes of a model that is worse on such a part."""
+    max_negative_flips: float | None = Field(default=None, ge=0, le=1, examples=["0.02"])
+    """Share of the test rows that the champion has right and this model may have wrong; none: no
+    limit."""
     approve: bool = False
     """Whether a model that passes waits until a person agrees (`nightloom approve`)."""
     formats: tuple[FormatName, ...] | None = None
     """Formats in which a version stores its weights: saved_model (required), huggingface, and those
     of installed packages; none: all that the flow's models support."""
+
+    @field_validator("slices")
+    @classmethod
+    def _known_slices(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in value or ():
+            if name not in SLICES:
+                raise ValueError(f"expected {' or '.join(SLICES)}, got '{name}'")
+        return tuple(dict.fromkeys(value)) if value else None
 
     @field_validator("formats")
     @classmethod

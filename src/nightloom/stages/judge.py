@@ -18,11 +18,14 @@ from nightloom.gate.judging import Against, Verdict, incomparable
 from nightloom.gate.judging import judge as verdict_of
 from nightloom.gate.paired import Comparison
 from nightloom.gate.past import beside_past, fallen
+from nightloom.gate.regressions import Flips
+from nightloom.gate.slices import Slices, compare_slices
 from nightloom.gate.terms import Terms
 from nightloom.settings.register import RegisterSettings
 from nightloom.settings.spelling import listed
 from nightloom.stages.rivals import Rival
 from nightloom.stages.seen import Fair, Sides, rows_of, training_rows
+from nightloom.stages.slicing import slices_of
 
 
 def judge(
@@ -48,7 +51,7 @@ def judge(
     beyond = beyond_nothing(own, nothing, called=called, terms=terms)
     findings = [beyond] if beyond.refuses or champion is None else []
     findings += [Finding(fair.told)] if fair.told else []
-    night = _Night(context, whole, own, fair.keep, terms, findings)
+    night = _Night(context, settings, whole, own, fair.keep, terms, findings)
     if champion is None:
         verdict = night.verdict(alone)
     elif not fair.champion:
@@ -68,6 +71,7 @@ class _Night:
     """One candidate, judged."""
 
     context: BuildContext
+    settings: RegisterSettings
     whole: Any
     """Its answers to all test examples."""
     own: Any
@@ -104,7 +108,7 @@ class _Night:
             return incomparable(
                 metric=self.own.metric, value=alone.new, champion=champion.called, why=found
             )
-        against, kinds = found
+        against, kinds = found.against, found.kinds
         self._say_kinds(champion.called, kinds)
         if set(kinds) <= set(self.own.kinds):
             self.findings[:0] = fallen(
@@ -112,6 +116,9 @@ class _Night:
                 value=against.found.champion, error=against.found.champion_error,
                 examples=against.found.examples, unit=self.own.unit,
             )  # fmt: skip
+        flips, slices = found.flips, self._slices(found)
+        self.findings += flips.finding(self.settings.max_negative_flips)
+        self.findings += slices.finding(refuses=self.settings.worse_slices == "refuse")
         best, lost = None, None
         if anchor is not None:
             lost = why_no_anchor or None
@@ -119,25 +126,38 @@ class _Night:
                 beside = lost or self._against(anchor)
             except NightloomError as error:  # lost files of an old version end no night
                 beside = str(error)
-            best, lost = (None, beside) if isinstance(beside, str) else (beside[0], None)
+            best, lost = (None, beside) if isinstance(beside, str) else (beside.against, None)
             if lost:
                 text = f"the anchor, {anchor.called}, cannot be scored on these rows ({lost}): "
                 self.findings.append(Finding(f"{text}{champion.called} takes its place"))
-        return replace(self.verdict(alone, against, best), anchor_lost=lost is not None)
+        verdict = self.verdict(alone, against, best)
+        return replace(verdict, anchor_lost=lost is not None, slices=slices, flips=flips)
 
-    def _against(self, rival: Rival) -> tuple[Against, list[str]] | str:
-        """The comparison by what both know, and what that other model knows."""
+    def _against(self, rival: Rival) -> "_Beside | str":
+        """Beside another model by what both know, or why not."""
         found = self.context.hook("judge.answers_of")(self.context, rival, self.whole)
         if isinstance(found, str):
             return found
         answers, kinds = found
-        ours, theirs = self.own, answers.only(self.keep)
+        ours, theirs, rows = self.own, answers.only(self.keep), np.flatnonzero(self.keep)
         if set(kinds) != set(self.own.kinds):
             shared = set(kinds) & set(self.own.kinds)
+            rows = rows[ours.about(shared)]
             ours, theirs = ours.among(shared), theirs.among(shared)
             if not ours.holds():
                 return f"none of the test {ours.unit} has {ours.kind} that it knows"
-        return Against(rival.called, ours.compare(theirs, self.terms)), kinds
+        against = Against(rival.called, ours.compare(theirs, self.terms))
+        return _Beside(against, kinds, Flips(rival.called, ours, theirs, rows))
+
+    def _slices(self, beside: "_Beside") -> Slices:
+        """Beside the champion, on the slices that are asked for."""
+        flips, kinds = beside.flips, [name for name in self.own.kinds if name in beside.kinds]
+        test = self.context.inputs["dataset"].path / "test"
+        slices = slices_of(test, self.settings.slices or (), rows=flips.rows, kinds=kinds)
+        return compare_slices(
+            flips.own, flips.other, list(slices),
+            champion=flips.champion, least=self.settings.slice_rows, terms=self.terms,
+        )  # fmt: skip
 
     def _say_kinds(self, champion: str, kinds: list[str]) -> None:
         """What is new, and what the data no longer have."""
@@ -161,6 +181,16 @@ class _Night:
         if floor is not None and value < floor:
             return Finding(f"{text}, below the required {floor:.4f}", refuses=True)
         return Finding(text)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A candidate beside another model."""
+
+    against: Against
+    kinds: list[str]
+    """What that other model knows."""
+    flips: Flips
 
 
 def _fair(

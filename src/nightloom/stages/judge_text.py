@@ -47,10 +47,10 @@ def answers_of(
     theirs = list(saved.label_names)
     if not set(theirs) & set(names):
         return f"it knows the classes {listed(theirs, 10)}; the data has {listed(names, 10)}"
-    everyone = [*names, *(name for name in theirs if name not in names)]
-    place = np.array([everyone.index(name) for name in theirs])
+    others = [name for name in theirs if name not in names]
+    place = np.array([[*names, *others].index(name) for name in theirs])
     found = np.stack(list(saved.probabilities(test_texts(context))))
-    return own.of(place[found.argmax(axis=1)]), theirs
+    return own.of(place[found.argmax(axis=1)], others=others), theirs
 
 
 def nothing(context: BuildContext, own: ClassAnswers) -> tuple[ClassAnswers, str]:

@@ -36,6 +36,7 @@ from nightloom.registry.whole import told
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
+from nightloom.stages.found import facts_of, keep_found
 from nightloom.stages.held import held, recipe_tag, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.rivals import digest_of_test_rows, rival
@@ -86,7 +87,7 @@ def build(context: BuildContext) -> Built:
         high=verdict.high,
         same_weights_as=twin.version if twin else None,
         run_id=version.run_id,
-        more={"served": check.facts} if check.facts else {},
+        more={**({"served": check.facts} if check.facts else {}), **facts_of(verdict)},
     ).to_json()
     text = json.dumps(model, indent=1, ensure_ascii=False)
     (context.out / "version.json").write_text(text + "\n", encoding="utf-8")
@@ -196,7 +197,9 @@ def _judged(
     if champion is not None and takes_over:
         verdict = _takes_over(context, settings, champion)
     else:
-        verdict = held(registry, version, champion, _judge(context, settings, registry, champion))
+        verdict = _judge(context, settings, registry, champion)
+        keep_found(context, registry, version, verdict)
+        verdict = held(registry, version, champion, verdict)
     verdict = check(verdict, version, champion)
     if takes_over:
         return verdict

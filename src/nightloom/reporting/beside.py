@@ -1,0 +1,63 @@
+"""The parts of a run's report that set its model beside the champion."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightloom.facts import ModelFacts
+from nightloom.reporting.markdown import escape_long, signed, table
+from nightloom.reporting.rows import Row
+
+SHOWN = 10
+"""Examples in the report."""
+
+
+def slice_rows(model: ModelFacts | None) -> list[Row]:
+    """One row per slice, what is worse first."""
+    found = (model.more.get("slices") or {}) if model else {}
+    judged = sorted(found.get("judged", ()), key=lambda one: not one["worse"])
+    return [
+        {
+            "slice": f"{one['by']}: {one['name']}",
+            "rows": one["rows"],
+            "this": one["value"],
+            "champion": one["champion"],
+            "difference": signed(one["difference"]),
+            "p, corrected": one["p_value"],
+            "verdict": "worse" if one["worse"] else "",
+        }
+        for one in judged
+    ]
+
+
+def slices_part(model: ModelFacts | None) -> str:
+    """The table of slices, and which are too small; empty where nothing was compared."""
+    rows = slice_rows(model)
+    if model is None or not (found := model.more.get("slices")) or not (rows or found["few"]):
+        return ""
+    parts = [f"## Slices, {found['metric']} beside {found['champion']}", table(rows)]
+    if few := found["few"]:
+        named = ", ".join(few[:SHOWN]) + (", …" if len(few) > SHOWN else "")
+        parts.append(
+            f"Not judged, with fewer than {found['least']:,} {found['unit']}: {escape_long(named)}"
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def regressions_part(model: ModelFacts | None, rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many answers became wrong and right, and the first of the wrong ones.
+
+    rows: of `regressions.json`.
+    """
+    found = model.more.get("regressions") if model else None
+    if not found:
+        return ""
+    told = (
+        f"Of {found['rows']:,} test {found['unit']}, {found['negative']:,} are wrong that "
+        f"{found['champion']} has right ({found['negative_rate']:.2%}, negative flips), and "
+        f"{found['positive']:,} the other way around."
+    )
+    columns = ("row", "right", "champion", "this", "text")
+    negative = [row for row in rows if row.get("flip") == "negative"][:SHOWN]
+    shown = table([{name: row.get(name) for name in columns} for row in negative])
+    title = f"## Regressions beside {found['champion']}"
+    return "\n\n".join(part for part in (title, told, shown) if part)
