@@ -6,8 +6,8 @@ from uuid import UUID
 
 from nightloom.settings.deploy import RerunSettings
 from nightloom.tasks.runtime.announcing import CHAMPION_CHANGED
-from nightloom.tasks.runtime.night import MODEL_TAG
 from nightloom.tasks.runtime.run import TAG
+from nightloom.tasks.runtime.subflow import MODEL_TAG
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore

@@ -16,6 +16,7 @@ from nightloom.registry.references import Reference, note_check, read_otherwise,
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.check_data import SUMMARY
 from nightloom.stages.declaration import StageDeclaration
+from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.planning import Planned
 from nightloom.tasks.runtime.run import Run, current_run
 from nightloom.tasks.runtime.stage import Stage
@@ -31,7 +32,7 @@ class CheckData(Stage):
             DataRefused: The run must not go on with these rows.
         """
         run, dataset = current_run(), inputs["dataset"]
-        if isinstance(dataset, Planned):
+        if isinstance(dataset, Planned) or omitted(self.declaration.name):
             return super().__call__(settings, dataset=dataset)
         model = settings.registry.name or run.flow
         try:

@@ -3,11 +3,10 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from nightloom.errors import RunError, said
+from nightloom.errors import RunError
 from nightloom.records.flow import Flow as Recorded
-from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import (
     ModelOfNight,
     NightJson,
@@ -15,22 +14,17 @@ from nightloom.reporting.night_report import (
     night_report,
     night_rows,
 )
-from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.nightly import NightlyModel, RunSettings
-from nightloom.tasks.runtime.days import night_of_run
-from nightloom.tasks.runtime.engine import LOCAL, Engine, engine, using
-from nightloom.tasks.runtime.links import flow_run_url
-from nightloom.tasks.runtime.observer import NullObserver, observers, unwatched, watched_by
+from nightloom.tasks.runtime.engine import LOCAL, Engine, using
+from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
-from nightloom.tasks.runtime.planning import is_planning, planning
+from nightloom.tasks.runtime.planning import is_planning
+from nightloom.tasks.runtime.subflow import as_subflow
 
 if TYPE_CHECKING:
     from prefect import Flow
 
 keep_to_one_line()
-
-MODEL_TAG = "nightloom-model"
-"""Tag of the runs of single models in a night."""
 
 
 class NightFailed(RunError):
@@ -65,28 +59,10 @@ def retrain(
     flow: the flow, or its record, whose package may turn out to be broken when loaded.
     """
     observers().log(f"model {model.title}")
-    stages = _Stages()
-    began = time.monotonic()
-    report: RunReport | None = None
-    error = ""
-    try:
-        with watched_by(stages):
-            report = RunReport.of(_call(flow, model, refresh))
-    except Exception as problem:
-        error = said(problem)
-        observers().warn(f"model {model.title} failed: {error}")
-    return ModelOfNight(
-        name=model.title,
-        flow=model.flow,
-        state=report.state if report else "failed",
-        flow_run_id=report.flow_run_id if report else stages.flow_run_id,
-        flow_run_url=stages.flow_run_url,
-        seconds=round(time.monotonic() - began, 3),
-        stages=report.stages if report else stages.entries,
-        metrics=report.metrics if report else None,
-        model=report.model if report else None,
-        error=error,
-    )
+    done = as_subflow(flow, model.title, model.parsed, flow_name=model.flow, refresh=refresh)
+    if done.error:
+        observers().warn(f"model {model.title} failed: {done.error}")
+    return done
 
 
 def night_name() -> str:
@@ -137,49 +113,6 @@ class Night:
         return report
 
 
-def _call(
-    flow: "Flow[..., Any] | Recorded", model: NightlyModel, refresh: tuple[str, ...]
-) -> RunJson:
-    from prefect import tags
-
-    settings = model.parsed().dated(night_of_run())
-    if isinstance(flow, Recorded):
-        flow = cast("Flow[..., Any]", flow.load())
-    if is_planning():
-        return _plan(flow, settings, refresh)
-    named = engine().flow(flow).with_options(flow_run_name=model.title)
-    beating = contextlib.nullcontext() if _has_work(flow, settings, refresh) else _no_heartbeats()
-    with tags(MODEL_TAG, f"model:{model.title}"), beating:
-        return cast("RunJson", named(settings, refresh=refresh))
-
-
-def _plan(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> RunJson:
-    planned: RunJson = flow.fn(settings, refresh=refresh)
-    return planned
-
-
-def _has_work(flow: "Flow[..., Any]", settings: Any, refresh: tuple[str, ...]) -> bool:
-    """Whether a stage is not cached; if that is unknown, the run itself will report why."""
-    try:
-        with planning(), unwatched():
-            plan = _plan(flow, settings, refresh)
-    except Exception:
-        return True
-    return any(stage["state"] != "hit" for stage in plan["stages"])
-
-
-@contextlib.contextmanager
-def _no_heartbeats() -> Iterator[None]:
-    """Inside, Prefect's runs send no heartbeats: stopping them takes each run up to a second.
-
-    For shorter runs; the night's own run continues to send them.
-    """
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        yield
-
-
 def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -194,21 +127,3 @@ def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")
-
-
-class _Stages(NullObserver):
-    """Records the stages of one model's run, for the report if it fails."""
-
-    def __init__(self) -> None:
-        self.entries: list[StageEntry] = []
-        self.flow_run_id: str | None = None
-        self.flow_run_url: str | None = None
-
-    def stage(self, entry: StageEntry) -> None:
-        """Record a stage and the model it belongs to."""
-        from prefect.runtime import flow_run
-
-        if self.flow_run_id is None and flow_run.id:
-            self.flow_run_id, self.flow_run_url = flow_run.id, flow_run_url()
-        if entry.state != "miss":
-            self.entries.append(entry)

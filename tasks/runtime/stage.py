@@ -18,6 +18,7 @@ from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.build import Waiting, build
 from nightloom.tasks.runtime.call import Order, StageCall
 from nightloom.tasks.runtime.engine import LOCAL, engine
+from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.planning import Planned
 from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
 from nightloom.tasks.runtime.run import TAG, Run, current_run
@@ -63,6 +64,9 @@ class Stage:
         """
         run = current_run()
         settings = settings.on(run.gpu).dated(run.night)
+        if why := omitted(self.declaration.name):
+            run.enter(StageEntry(self.declaration.name, "skipped", why=why))
+            return cast("Artifact", Planned(self.declaration.name))
         inputs = {name: inputs[name] for name in self.declaration.takes(settings) if name in inputs}
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:

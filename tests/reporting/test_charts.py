@@ -1,4 +1,4 @@
-from nightloom.reporting.charts import confusion_grid, learning_curves
+from nightloom.reporting.charts import confusion_grid, learning_curves, over_days
 
 HISTORY = [
     {"epoch": 1, "loss": 1.5, "learning_rate": 1e-3, "valid_loss": 1.2, "valid_accuracy": 0.5},
@@ -51,3 +51,13 @@ def test_labels_cannot_break_out_of_the_chart():
 def test_many_classes_have_no_grid():
     names = [str(n) for n in range(13)]
     assert confusion_grid(names, [[0] * 13] * 13) == ""
+
+
+def test_a_metric_over_days_keeps_both_ends_and_needs_two():
+    days = [(f"2026-{1 + n // 28:02}-{1 + n % 28:02}", n / 100) for n in range(90)]
+    chart = over_days(days, "macro_f1")
+    assert '"macro f1, 2026-01-01 to 2026-04-06"' in chart
+    assert 'x-axis day ["01-01", ' in chart and '"04-06"]' in chart
+    assert chart.count(", ", chart.index("x-axis"), chart.index("y-axis")) == 29
+    assert "line [0.0000, " in chart and "0.8900]" in chart
+    assert over_days(days[:1], "accuracy") == ""

@@ -14,6 +14,7 @@ from nightloom.settings.spelling import on_one_line, visible
 COMMANDS = {
     "flows": "nightloom.cli.flows:flows",
     "run": "nightloom.cli.run:run",
+    "backfill": "nightloom.cli.backfill:backfill",
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
     "history": "nightloom.cli.champion:history",
@@ -113,7 +114,7 @@ def _as_setting(error: click.NoSuchOption) -> str:
     """Advice for a setting written as an option."""
     name = error.option_name.lstrip("-")
     command = error.ctx.info_name if error.ctx else ""
-    if command not in ("run", "deploy") or error.possibilities or not name[1:]:
+    if command not in ("run", "backfill", "deploy") or error.possibilities or not name[1:]:
         return ""
     return f" Settings are written without dashes: {name if '.' in name else 'GROUP.' + name}=VALUE"
 

@@ -13,13 +13,14 @@ from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.exhaustion import exhausted
 from nightloom.front.report import Report
 from nightloom.home import Home, at_home
+from nightloom.reporting.backfill_report import BackfillJson
 from nightloom.reporting.night_report import NightJson
 from nightloom.reporting.report import RunJson
 
 if TYPE_CHECKING:
     from nightloom.settings.base import Settings
 
-Told = RunJson | NightJson
+Told = RunJson | NightJson | BackfillJson
 Call = Callable[[], Told]
 
 _NO_SERVER = "Failed to reach API at"

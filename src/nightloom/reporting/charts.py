@@ -5,11 +5,12 @@ Syntax: mermaid.js.org, `xychart-beta` for curves and `block-beta` for a grid of
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+Point = TypeVar("Point")
 MOST_CLASSES = 12
 """A larger grid is unreadable."""
-MOST_EPOCHS = 30
+MOST_POINTS = 30
 """Beyond this, points are thinned out: the axis labels each one."""
 LONGEST_LABEL = 24
 PALETTE = ("#2f6db3", "#d9822b")
@@ -63,36 +64,56 @@ def fenced(chart: str) -> str:
     return f"```mermaid\n{chart}\n```"
 
 
+def over_days(points: Sequence[tuple[str, float]], metric: str) -> str:
+    """A metric over days, each as YYYY-MM-DD; '' for fewer than two."""
+    if len(points) < 2:
+        return ""
+    kept = _thinned(points)
+    first, last = points[0][0], points[-1][0]
+    return _lines(
+        f"{metric.replace('_', ' ')}, {first} to {last}",
+        f"day [{', '.join(_quoted(day[5:]) for day, _ in kept)}]",
+        [[value for _, value in kept]],
+    )
+
+
 def _curve(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    values = [float(row[name]) for row in rows for name in names]
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.1 or 0.01
-    colours = ", ".join(PALETTE[: len(names)])
-    theme = {"theme": "base", "themeVariables": {"xyChart": {"plotColorPalette": colours}}}
     spoken = [name.replace("valid_", "validation ").replace("_", " ") for name in names]
     words = " and ".join(
         f"{said} ({colour})" for said, colour in zip(spoken, ("blue", "orange"), strict=False)
     )
-    lines = [
-        f"%%{{init: {json.dumps(theme)}}}%%",
-        "xychart-beta",
-        f'  title "{words}"',
-        f"  x-axis epoch [{', '.join(str(int(row['epoch'])) for row in rows)}]",
-        f"  y-axis {low - margin:.4f} --> {high + margin:.4f}",
-    ]
-    lines += [f"  line [{', '.join(f'{float(row[n]):.4f}' for row in rows)}]" for n in names]
-    return "\n".join(lines)
+    epochs = f"epoch [{', '.join(str(int(row['epoch'])) for row in rows)}]"
+    return _lines(words, epochs, [[float(row[name]) for row in rows] for name in names])
+
+
+def _lines(title: str, axis: str, lines: Sequence[Sequence[float]]) -> str:
+    """Curves over one axis, each with the values at its marks."""
+    values = [value for line in lines for value in line]
+    low, high = min(values), max(values)
+    margin = (high - low) * 0.1 or 0.01
+    colours = ", ".join(PALETTE[: len(lines)])
+    theme = {"theme": "base", "themeVariables": {"xyChart": {"plotColorPalette": colours}}}
+    return "\n".join(
+        [
+            f"%%{{init: {json.dumps(theme)}}}%%",
+            "xychart-beta",
+            f'  title "{title}"',
+            f"  x-axis {axis}",
+            f"  y-axis {low - margin:.4f} --> {high + margin:.4f}",
+            *(f"  line [{', '.join(f'{value:.4f}' for value in line)}]" for line in lines),
+        ]
+    )
 
 
 def _complete(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     return all(isinstance(row.get(name), int | float) for row in rows)
 
 
-def _thinned(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    if len(rows) <= MOST_EPOCHS:
+def _thinned(rows: Sequence[Point]) -> Sequence[Point]:
+    if len(rows) <= MOST_POINTS:
         return rows
     last = len(rows) - 1
-    return [rows[round(i * last / (MOST_EPOCHS - 1))] for i in range(MOST_EPOCHS)]
+    return [rows[round(i * last / (MOST_POINTS - 1))] for i in range(MOST_POINTS)]
 
 
 def _quoted(name: str) -> str:

@@ -9,7 +9,8 @@ class StageEntry:
 
     stage: str
     state: str
-    """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`."""
+    """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`;
+    `skipped`: the run leaves it out."""
     key: str = ""
     digest: str = ""
     seconds: float = 0.0

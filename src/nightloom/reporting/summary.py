@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.reporting.backfill_report import backfill_lines
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import ModelOfNight, night_rows
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
-    """Lines for the JSON of a run, a night or a plan."""
+    """Lines for the JSON of a run, a night, a backfill or a plan."""
     if report["state"] == "planned":
         for part in report.get("models", [report]):
             if "models" in report:
@@ -18,6 +19,8 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         return
     if "models" in report:
         yield from _night(report)
+    elif "days" in report:
+        yield from backfill_lines(report)
     else:
         metrics, model = report.get("metrics") or {}, report.get("model") or {}
         shown = (f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float))

@@ -1,0 +1,132 @@
+"""A backfill: one model's flow for each of several days, oldest first, and its metric by day."""
+
+import time
+from contextlib import nullcontext
+from datetime import date
+
+from nightloom.cache.store import ArtifactStore, Damaged, read_manifest
+from nightloom.errors import RunError
+from nightloom.facts import DataFacts
+from nightloom.home import Home
+from nightloom.records.flow import Flow as Recorded
+from nightloom.reporting.backfill_report import (
+    BackfillJson,
+    Day,
+    backfill_headline,
+    backfill_markdown,
+    backfill_rows,
+)
+from nightloom.reporting.night_report import ModelOfNight
+from nightloom.settings.backfill import BackfillSettings, on_day
+from nightloom.tasks.runtime.announcing import slug
+from nightloom.tasks.runtime.days import as_on
+from nightloom.tasks.runtime.observer import observers
+from nightloom.tasks.runtime.omitting import omitting
+from nightloom.tasks.runtime.one_line import keep_to_one_line
+from nightloom.tasks.runtime.subflow import as_subflow
+
+keep_to_one_line()
+
+DATA = "download_dataset"
+WHY = "a backfill leaves no trace in the registry; --register makes each day's model a version"
+TRACES = {"check_data": WHY, "register": WHY}
+"""The stages that compare with the champion, or make one."""
+
+
+class BackfillFailed(RunError):
+    """Some days of a backfill failed; `report` has them all."""
+
+    def __init__(self, message: str, report: BackfillJson) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class Backfill:
+    """The days of a backfill, as they finish."""
+
+    def __init__(self, settings: BackfillSettings) -> None:
+        self._settings = settings
+        self._parsed = settings.model.parsed()
+        self._began = time.monotonic()
+        self._days: list[Day] = []
+
+    def run(self, flow: Recorded, day: date, *, refresh: tuple[str, ...] = ()) -> None:
+        """Run the flow as a night of that day would have; its failure is recorded."""
+        observers().log(f"day {day}")
+        traces = nullcontext() if self._settings.registers else omitting(TRACES)
+        with as_on(day), traces:
+            done = as_subflow(
+                flow,
+                day.isoformat(),
+                lambda: on_day(self._parsed, day),
+                flow_name=self._settings.model.flow,
+                refresh=refresh,
+            )
+        if done.error:
+            observers().warn(f"day {day} failed: {done.error}")
+        self._days.append(Day(day=day.isoformat(), outcome=done, rows=_rows(done)))
+
+    def over(self) -> BackfillJson:
+        """Show table and chart in Prefect's UI; the backfill as plain JSON.
+
+        Raises:
+            BackfillFailed: A day failed; the message names all that did.
+        """
+        from prefect.runtime import flow_run
+
+        failed = [one for one in self._days if one.outcome.failed]
+        metric = str(self._parsed.registry.metric)
+        saved = sum(one.outcome.seconds_saved for one in self._days)
+        report: BackfillJson = {
+            "flow": "backfill",
+            "of": self._settings.model.flow,
+            "name": self._settings.title,
+            "flow_run_id": flow_run.id,
+            "state": "failed" if failed else "completed",
+            "seconds": round(time.monotonic() - self._began, 3),
+            "seconds_saved": round(saved, 3),
+            "metric": metric,
+            "registers": self._settings.registers,
+            "failed": [one.day for one in failed],
+            "days": [one.to_json(metric) for one in self._days],
+        }
+        _show(report)
+        observers().log(backfill_headline(report))
+        if failed:
+            reasons = "; ".join(f"{one.day}: {one.outcome.error}" for one in failed)
+            count = f"{len(failed)} of {len(self._days)} days failed"
+            raise BackfillFailed(f"{count}: {reasons}", report)
+        return report
+
+
+def backfill_name() -> str:
+    """The name of a backfill's run: its model and its days."""
+    from prefect.runtime import flow_run
+
+    settings: BackfillSettings = flow_run.parameters["settings"]
+    return f"backfill {settings.title} {settings.first} to {settings.last}"
+
+
+def _rows(done: ModelOfNight) -> dict[str, int]:
+    """The day's rows by split, if they were read."""
+    store = ArtifactStore(Home.current())
+    for entry in done.stages:
+        if entry.stage == DATA and entry.state in ("hit", "built"):
+            try:
+                facts = read_manifest(store.path(DATA, entry.key))["artifact"]["facts"]
+            except Damaged:
+                return {}
+            return dict(DataFacts.of(facts).rows)
+    return {}
+
+
+def _show(report: BackfillJson) -> None:
+    """Table and chart as artifacts; if the server refuses them, the backfill still succeeds."""
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    key, headline = slug(report["name"], "backfill"), backfill_headline(report)
+    try:
+        create_markdown_artifact(backfill_markdown(report), key=key, description=headline)
+        create_table_artifact(backfill_rows(report), key=f"{key}-days", description=headline)
+    except Exception as error:
+        observers().warn(f"the report could not be shown: {type(error).__name__}: {error}")
