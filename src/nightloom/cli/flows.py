@@ -27,6 +27,7 @@ def flows(flow: str | None, as_json: bool) -> None:
         click.echo("(`nightloom flows deploy` lists the settings of `nightloom deploy`)")
         return
     from nightloom.settings.base import flat, public_fields
+    from nightloom.settings.names import descriptions
 
     kind = _settings_of(flow)
     needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
@@ -35,7 +36,7 @@ def flows(flow: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
-    notes = _descriptions(kind, "")
+    notes = descriptions(kind)
     for name, value in values.items():
         shown = ",".join(map(str, value)) if isinstance(value, list) else value
         click.echo(f"{name}={'none' if shown is None else shown}")
@@ -49,19 +50,3 @@ def _settings_of(flow: str) -> Any:
     from nightloom.settings.deploy import DeploySettings
 
     return DeploySettings
-
-
-def _descriptions(kind: type, prefix: str) -> dict[str, str]:
-    from pydantic import BaseModel
-
-    from nightloom.settings.base import public_fields
-
-    found: dict[str, str] = {}
-    assert issubclass(kind, BaseModel)
-    for name, attribute in public_fields(kind).items():
-        field = kind.model_fields[attribute]
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found |= _descriptions(field.annotation, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = " ".join((field.description or "").split())
-    return found

@@ -26,6 +26,7 @@ COMMANDS = {
     "unpin": "nightloom.cli.champion:unpin",
     "accept-data": "nightloom.cli.accept_data:accept_data",
     "cache": "nightloom.cli.cache:cache",
+    "init": "nightloom.cli.init:init",
     "up": "nightloom.cli.up:up",
     "deploy": "nightloom.cli.deploy:deploy",
     "export-hub": "nightloom.cli.export_hub:export_hub",

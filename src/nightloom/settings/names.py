@@ -31,6 +31,19 @@ def names(kind: type[BaseModel], prefix: str = "") -> list[str]:
     return found
 
 
+def descriptions(kind: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """What each setting of a tree means, on one line, by its dotted name."""
+    found: dict[str, str] = {}
+    for name, attribute in public_fields(kind).items():
+        group = inside(kind, attribute)
+        if group is not None:
+            found |= descriptions(group, f"{prefix}{name}.")
+        else:
+            said = kind.model_fields[attribute].description or ""
+            found[prefix + name] = " ".join(said.split())
+    return found
+
+
 def groups(kind: type[BaseModel]) -> set[str]:
     """Dotted names of the groups of a tree."""
     return {name.rpartition(".")[0] for name in names(kind)} - {""}

@@ -1,0 +1,198 @@
+"""What is seen in a user's files: the settings that follow, the alternatives, the refusals."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightloom.errors import InputError
+from nightloom.project.choose import model_of
+from nightloom.project.look import Seen, look_at
+from tests.project.ten import TEN, headless, quoted_semicolons, rows
+
+
+@pytest.mark.parametrize("make", TEN, ids=lambda make: make.__name__)
+def test_ten_files(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    seen = look_at(str(make(tmp_path)))
+    assert seen.data == TEN[make]
+    assert seen.task == ("text" if "label" in TEN[make] else "entities")
+    assert seen.rows.whole and sum(seen.rows.counts.values()) > 0
+
+
+def table(folder: Path, names: str, values: Iterable[Iterable[Any]], name: str = "t.csv") -> Seen:
+    with (folder / name).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names.split(","), *values])
+    return look_at(str(folder / name))
+
+
+def alternatives(seen: Seen) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for one in seen.others:
+        found.setdefault(one.setting, []).append(one.value)
+    return found
+
+
+def test_two_texts_and_two_labels_are_told(tmp_path: Path) -> None:
+    values = ((r.body, r.subject, r.queue, r.number % 3) for r in rows())
+    seen = table(tmp_path, "question,answer,topic,priority", values)
+    assert seen.data == {"text": ["question"], "label": "topic"}
+    assert alternatives(seen) == {"text": [["question", "answer"]], "label": ["priority"]}
+    assert "before the label" in next(one.why for one in seen.others if one.setting == "text")
+
+
+def test_a_heading_is_joined_and_can_be_left_out(tmp_path: Path) -> None:
+    seen = look_at(str(quoted_semicolons(tmp_path)))
+    assert seen.data["text"] == ["subject", "body"]
+    assert alternatives(seen) == {"text": [["body"]], "group": ["customer_id"]}
+
+
+def test_a_time_of_something_else_is_an_alternative(tmp_path: Path) -> None:
+    values = ((r.body, r.queue, r.created) for r in rows())
+    seen = table(tmp_path, "text,label,due_date", values)
+    assert "time" not in seen.data
+    assert alternatives(seen) == {"time": ["due_date"]}
+
+
+def test_nearly_a_time_is_said(tmp_path: Path) -> None:
+    values = ((r.body, r.queue, "soon" if r.number == 7 else r.created) for r in rows())
+    seen = table(tmp_path, "text,label,date", values)
+    assert "time" not in seen.data
+    told = next(one.what for one in seen.said if one.subject == "not read")
+    assert "not all of them are times ('soon')" in told
+
+
+def test_a_source_with_a_test_split_is_not_cut_by_time(tmp_path: Path) -> None:
+    for split, seed in (("train", 1), ("test", 2)):
+        values = [
+            ["text", "label", "date"],
+            *([r.body, r.queue, r.created] for r in rows(seed=seed)),
+        ]
+        with (tmp_path / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(values)
+    seen = look_at(str(tmp_path))
+    assert "time" not in seen.data and alternatives(seen) == {"time": ["date"]}
+    assert seen.rows.rows == {"train": 240, "test": 240}
+
+
+def test_numbers_and_identifiers_are_no_labels(tmp_path: Path) -> None:
+    values = ((r.number, r.body, r.number / 7, r.queue) for r in rows())
+    seen = table(tmp_path, "ticket_id,text,hours,queue", values)
+    assert seen.data == {"text": ["text"], "label": "queue"}
+    assert alternatives(seen) == {}
+
+
+def test_a_file_of_an_editor_on_windows(tmp_path: Path) -> None:
+    text = "Text;Art\n" + "".join(
+        f"schöne Grüße aus Köln und {r.body};{('Lob', 'Rüge')[r.number % 2]}\n" for r in rows()
+    )
+    (tmp_path / "old.csv").write_text(text, encoding="cp1252")
+    (tmp_path / "new.csv").write_text(text, encoding="utf-16")
+    old, new = (look_at(str(tmp_path / name)) for name in ("old.csv", "new.csv"))
+    assert old.data == {"text": ["Text"], "label": "Art", "encoding": "cp1252"}
+    assert new.data == {"text": ["Text"], "label": "Art", "encoding": "utf-16"}
+    assert set(old.rows.counts) == set(new.rows.counts) == {"Lob", "Rüge"}
+
+
+def test_a_wrong_byte_is_no_other_encoding(tmp_path: Path) -> None:
+    lines = [f"Grüße {r.body},{r.queue}\n".encode() for r in rows()]
+    (tmp_path / "t.csv").write_bytes(b"text,label\n" + b"".join([*lines, b"Gr\xfc\xdfe x,login\n"]))
+    with pytest.raises(InputError, match=r"t\.csv:242: expected utf-8, got byte 0xfc"):
+        look_at(str(tmp_path / "t.csv"))
+
+
+def test_quotes_that_mean_nothing(tmp_path: Path) -> None:
+    lines = (
+        f'{r.queue}\t"{r.body}\n' if r.number == 5 else f"{r.queue}\t{r.body}\n" for r in rows()
+    )
+    (tmp_path / "t.tsv").write_text("label\ttext\n" + "".join(lines))
+    seen = look_at(str(tmp_path / "t.tsv"))
+    assert seen.data == {"text": ["text"], "label": "label", "quoted": False}
+
+
+def test_a_headless_file_with_semicolons(tmp_path: Path) -> None:
+    lines = (f"{r.queue};Well, {r.body}\n" for r in rows())
+    (tmp_path / "t.csv").write_text("".join(lines))
+    seen = look_at(str(tmp_path / "t.csv"))
+    assert seen.data["columns"] == ["label", "text"] and seen.data["delimiter"] == "semicolon"
+    assert sum(seen.rows.counts.values()) == 240
+
+
+def test_scripts_without_spaces_get_pieces(tmp_path: Path) -> None:
+    values = ((f"我的订单{r.number}还没有到请退款", r.number % 2) for r in rows())
+    seen = table(tmp_path, "text,label", values)
+    model = model_of(seen, "t")
+    assert model.flow == "classify-bert"
+    assert {one.setting: one.value for one in model.choices}["model.checkpoint"] == "minilm"
+
+
+def test_length_is_that_of_nearly_all_texts(tmp_path: Path) -> None:
+    values = (("word " * (90 if r.number < 4 else 20) + r.body[:1], r.queue) for r in rows())
+    choices = model_of(table(tmp_path, "text,label", values), "t").choices
+    length = next(one for one in choices if one.setting == "model.length")
+    assert (length.value, length.why) == (24, "95 % of the texts have at most 21 words")
+
+
+def test_unbalanced_classes_are_judged_by_macro_f1(tmp_path: Path) -> None:
+    values = ((r.body, "rare" if r.number % 20 == 0 else "usual") for r in rows())
+    choices = model_of(table(tmp_path, "text,label", values), "t").choices
+    assert {one.setting: one.value for one in choices}["register.metric"] == "macro_f1"
+
+
+def refused(tmp_path: Path, name: str, content: bytes) -> str:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        look_at(str(tmp_path / name))
+    said = str(caught.value)
+    assert "\n" not in said and str(tmp_path) in said
+    return said
+
+
+BODIES = [f"a text of some words {n}" for n in range(60)]
+REFUSED = {
+    "binary.csv": (b"\0\x01\x02\xff\x03" * 40, "is binary data"),
+    "picture.csv": (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "is a PNG picture"),
+    "sheet.xlsx": (b"PK\x03\x04" + b"[Content_Types].xml" + b"\0" * 40, "is an Excel or Word file"),
+    "empty.csv": (b"", "is empty"),
+    "one.csv": (
+        "\n".join(["text", *BODIES]).encode(),
+        "expected a column of labels (some values, each in several rows) beside the text 'text', "
+        "got 'text' (texts of 6 words on average)",
+    ),
+    "codes.csv": (
+        ("code,kind\n" + "".join(f"x{n},{n % 2}\n" for n in range(60))).encode(),
+        "expected a column of texts, got 'code' (a value of its own in each row); 'kind'",
+    ),
+    "header.csv": (b"text,label\n", "no rows, only a header (text, label)"),
+    "list.jsonl": (b"[1, 2]\n", "expected a JSON object, got a list"),
+    "lines.txt": ("\n".join(BODIES).encode(), "such a file is read as words with a tag each"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_understood_is_told_in_one_line(name: str, tmp_path: Path) -> None:
+    content, expected = REFUSED[name]
+    assert expected in refused(tmp_path, name, content)
+
+
+def test_a_source_of_elsewhere_is_refused() -> None:
+    with pytest.raises(InputError, match="expected a file, folder or pattern of this machine"):
+        look_at("hf:ag_news")
+
+
+def test_examples_of_rows_stay_out_of_what_is_written(tmp_path: Path) -> None:
+    seen = look_at(str(headless(tmp_path)))
+    example = next(one.example for one in seen.said if one.subject == "text")
+    assert example and not any(example in one.what for one in seen.said)
+
+
+def test_keys_that_some_rows_lack_are_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "t.jsonl").open("w") as file:
+        for r in rows():
+            label = {} if r.number == 9 else {"label": r.queue}
+            file.write(json.dumps({"text": r.body, "kind": r.number % 2, **label}) + "\n")
+    seen = look_at(str(tmp_path / "t.jsonl"))
+    assert seen.data["label"] == "kind"
+    assert any("not in every row, so not read: label" in one.what for one in seen.said)
