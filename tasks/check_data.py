@@ -11,11 +11,12 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.canonical import digest_of
 from nightloom.data.checks.profile import SUMMARY_FILE
 from nightloom.errors import DataRefused, RunError
-from nightloom.facts import CheckFacts
+from nightloom.facts import CheckFacts, DataFacts
 from nightloom.registry.references import Reference, note_check, read_otherwise, reference_of
 from nightloom.settings.flows import FlowSettings
 from nightloom.stages.check_data import SUMMARY
 from nightloom.stages.declaration import StageDeclaration
+from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.planning import Planned
 from nightloom.tasks.runtime.run import Run, current_run
@@ -30,10 +31,12 @@ class CheckData(Stage):
 
         Raises:
             DataRefused: The run must not go on with these rows.
+            InputError: An example that must hold has a label that the data lack.
         """
         run, dataset = current_run(), inputs["dataset"]
         if isinstance(dataset, Planned) or omitted(self.declaration.name):
             return super().__call__(settings, dataset=dataset)
+        check_examples(settings, DataFacts.of(dataset.facts))
         model = settings.registry.name or run.flow
         try:
             found = reference_of(run.home, model, dataset)

@@ -21,6 +21,7 @@ from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
+from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
 from nightloom.tasks.runtime.days import night_of_run
@@ -178,6 +179,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
             contextlib.nullcontext() if plan else cancellable(),
             watched_by(live) if live else contextlib.nullcontext(),
         ):
+            check_examples(settings)
             yield run
     except Exception as error:
         run.failed(error)

@@ -44,6 +44,7 @@ def table_for(flow: str, folder: Path) -> Table:
         **(_entity_data(folder) if kind.family.task is ENTITIES else _text_data(folder)),
         "register.name": ["none", "another"],
         "register.formats": ["none", "saved_model"],
+        "register.examples": ["none", str(_examples(folder))],
         "register.slices": ["none", "lengths", "classes,lengths"],
         "register.metric": ["none", *kind.family.task.metrics],
         **{name: ["none", "0.5", "50,100"] for name in LEVELS},
@@ -62,6 +63,13 @@ def table_for(flow: str, folder: Path) -> Table:
     }
     length = 256 if flow == "classify-transformer" else POSITIONS
     return Table(texts, {**AFFORDABLE, "model.length": length, "model.overlap": 20})
+
+
+def _examples(folder: Path) -> Path:
+    """A pair that agrees, whatever is learnt."""
+    path = folder / "examples.jsonl"
+    path.write_text(json.dumps({"text": "the red cup", "same_as": "the red cup"}) + "\n")
+    return path
 
 
 def _model(kind: type[FlowSettings], folder: Path) -> dict[str, list[str]]:

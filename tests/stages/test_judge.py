@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nightloom.errors import InputError
 from nightloom.evaluation.tables import read_parquet
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.parse import parse_settings
@@ -52,6 +53,13 @@ class Nights:
         return report["model"]
 
 
+def held(folder: Path) -> Path:
+    """Examples of which one does not hold."""
+    file = folder / "held.csv"
+    file.write_text("name,text,label,same_as\n,9 rose,red,\nodd,9 ruby,blue,\n,9 sky,,9 SKY\n")
+    return file
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("nights")
@@ -71,7 +79,11 @@ def nights(folder: Path) -> Iterator[list[Any]]:
             nights.run(first, rows(WORDS, 1000, 300)),
             nights.run(second, first[:300]),
             nights.run(rows(other, 4000, 600), [*second[:50], *rows(other, 5000, 400)]),
-        ]
+            nights.run(
+                first, rows(WORDS, 1000, 300), "register.name=strict",
+                f"register.examples={held(folder)}",
+            ),
+        ]  # fmt: skip
 
 
 def test_a_first_model_that_learnt_something_is_the_champion(nights):
@@ -125,6 +137,25 @@ def test_slices_and_regressions_are_of_the_rows_that_both_are_judged_by(nights, 
     assert set(kept["right"]) == set(kept["this"]) == {"red"} and "red" not in set(kept["champion"])
     assert kept["row"].min() >= 50 and kept["text"].str.contains("fox|brick|lava").all()
     assert json.loads((table.parent / "slices.json").read_text()) == slices
+
+
+def test_a_model_that_fails_an_example_that_must_hold_is_a_challenger(nights):
+    assert nights[3]["aliases"] == ["challenger"]
+    assert nights[3]["reason"].startswith(
+        "refused: 1 of 3 examples of held.csv that must hold fail: 'odd' (line 3): expected "
+        "'blue', came 'red'; else it were promoted: first model: accuracy "
+    )
+    assert nights[3]["served"]["examples"]["count"] == 3
+    assert nights[3]["served"]["difference"] < 1e-4, "the test rows were compared as well"
+
+
+def test_a_bad_file_of_examples_ends_the_run_before_anything_is_built(folder, monkeypatch):
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(folder / "untouched"))
+    (folder / "bad.csv").write_text("text,label\n9 rose\n")
+    (folder / "other").mkdir()
+    with in_this_process(), pytest.raises(InputError, match=r"bad.csv:2: expected 2 fields"):
+        Nights(folder / "other").run([], [], f"register.examples={folder / 'bad.csv'}")
+    assert not list((folder / "untouched").rglob("manifest.json"))
 
 
 def mask(rows: int, *seen: range) -> np.ndarray:

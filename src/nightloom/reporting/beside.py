@@ -8,7 +8,8 @@ from nightloom.reporting.markdown import escape_long, signed, table
 from nightloom.reporting.rows import Row
 
 SHOWN = 10
-"""Examples in the report."""
+"""Regressions in the report."""
+MOST_EXAMPLES = 50
 
 
 def slice_rows(model: ModelFacts | None) -> list[Row]:
@@ -61,3 +62,20 @@ def regressions_part(model: ModelFacts | None, rows: Sequence[Mapping[str, Any]]
     shown = table([{name: row.get(name) for name in columns} for row in negative])
     title = f"## Regressions beside {found['champion']}"
     return "\n\n".join(part for part in (title, told, shown) if part)
+
+
+def examples_part(model: ModelFacts | None) -> str:
+    """The examples that must hold and do not; empty where none were asked."""
+    found = ((model.more.get("served") or {}) if model else {}).get("examples")
+    if not found:
+        return ""
+    failed = found["failed"]
+    told = f"{found['count'] - len(failed):,} of {found['count']:,} hold."
+    rows = [
+        {"example": one["called"], "text": one["text"], "expected": one["wanted"],
+         "came": one["came"]}
+        for one in failed[:MOST_EXAMPLES]
+    ]  # fmt: skip
+    if len(failed) > MOST_EXAMPLES:
+        told += f" The first {MOST_EXAMPLES} that do not:"
+    return "\n\n".join(part for part in ("## Examples that must hold", told, table(rows)) if part)

@@ -7,7 +7,7 @@ from typing import Any
 from nightloom.cache.lookup import span
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.versions import CHAMPION
-from nightloom.reporting.beside import regressions_part, slices_part
+from nightloom.reporting.beside import examples_part, regressions_part, slices_part
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
@@ -54,6 +54,7 @@ def run_report(facts: RunFacts) -> str:
         _check(facts),
         _stages(facts),
         _metrics(facts),
+        examples_part(facts.run.model),
         slices_part(facts.run.model),
         regressions_part(facts.run.model, facts.regressions),
         _sureness(facts),

@@ -21,6 +21,9 @@ def relative_paths(settings: Any) -> dict[str, str]:
         value = getattr(settings.model, name, None)
         if value and value != PACKAGED and _is_relative(value) and Path(value).exists():
             found[f"model.{name}"] = value
+    examples = settings.registry.examples
+    if examples and _is_relative(examples):
+        found["register.examples"] = examples
     return found
 
 

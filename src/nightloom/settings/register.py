@@ -62,6 +62,9 @@ class RegisterSettings(Settings):
     max_negative_flips: float | None = Field(default=None, ge=0, le=1, examples=["0.02"])
     """Share of the test rows that the champion has right and this model may have wrong; none: no
     limit."""
+    examples: str | None = Field(default=None, min_length=1)
+    """File (CSV or JSON lines) of texts with the label, or the entities, that must come out, and of
+    pairs whose answers must agree; a model that fails one is refused."""
     approve: bool = False
     """Whether a model that passes waits until a person agrees (`nightloom approve`)."""
     formats: tuple[FormatName, ...] | None = None

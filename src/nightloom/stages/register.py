@@ -192,7 +192,7 @@ def _judged(
 ) -> Verdict:
     """Whether a version is to be the champion, where now another one is, or none."""
     if champion is not None and champion.version == version.version:
-        return _already_champion(context, settings, champion)
+        return _already_champion(context, settings, champion, check)
     takes_over = champion is not None and champion.weights == version.weights
     if champion is not None and takes_over:
         verdict = _takes_over(context, settings, champion)
@@ -228,11 +228,15 @@ def _by(context: BuildContext) -> str:
 
 
 def _already_champion(
-    context: BuildContext, settings: RegisterSettings, champion: Version
+    context: BuildContext, settings: RegisterSettings, champion: Version, check: ServedCheck
 ) -> Verdict:
-    """The very model that is the champion: it stays what it is."""
+    """The very model that is the champion: it stays what it is, but failed examples are said."""
     metric, value = _metric(context, settings)
     reason = f"this very model is the champion already, version {champion.version}"
+    wrong = check.found(champion, None).wrong if settings.examples is not None else ""
+    if wrong:
+        context.report.warn(f"the champion, version {champion.version}: {wrong}")
+        reason += f"; but {wrong}"
     return Verdict(decision="promoted", reason=reason, metric=metric, value=value)
 
 

@@ -9,17 +9,20 @@ import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
+from nightloom.data.inputs.examples import ENTITIES, LABEL, SETTING, Example
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
+from nightloom.gate.held import failures, why_refused
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
 from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.store import local_path
 from nightloom.registry.versions import Version
+from nightloom.serving.alone.answered import divided, tagged_text
 from nightloom.serving.alone.asking import Asked, Measured, ask
-from nightloom.serving.answers.pieces import TaggedText
 from nightloom.serving.entities import first_pieces, words_as_text
 from nightloom.settings.register import RegisterSettings
+from nightloom.stages.examples import read_examples
 
 if TYPE_CHECKING:
     import pandas
@@ -60,26 +63,32 @@ class ServedCheck:
         """The verdict, but that a version which answers otherwise than judged is no champion."""
         if not verdict.promoted:
             return verdict
-        key = champion.version if champion else None
-        if key not in self._found:
-            self._found[key] = self._check(version, champion)
-        found = self._found[key]
-        self.facts = found.facts
+        found = self.found(version, champion)
         if not found.wrong:
             self._context.report.log(f"the SavedModel alone answers as judged: {found.told}")
             return verdict
         reason = f"refused: {found.wrong}; else it were {verdict.reason}"
         return replace(verdict, decision="challenger", reason=reason, proved=False)
 
+    def found(self, version: Version, champion: Version | None) -> Served:
+        """What is found of a version, measured beside a champion."""
+        key = champion.version if champion else None
+        if key not in self._found:
+            self._found[key] = self._check(version, champion)
+        self.facts = self._found[key].facts
+        return self._found[key]
+
     def _check(self, version: Version, champion: Version | None) -> Served:
         context = self._context
         own = read_parquet(context.inputs["scores"].path / PREDICTIONS)
         rows, texts, difference_of = _rows(context, own)
-        if difference_of is None:
+        examples = self._examples(answer=ENTITIES if "token" in own else LABEL)
+        if difference_of is None and not examples:
             return Served("", {}, "no check, its predictions are of an unknown kind")
         models = [model_files(context.home, version) / SAVED_MODEL]
         beside = _beside(context.home, champion, self._settings)
-        asked = ask([*models, *([beside] if beside else [])], texts)
+        more = [text for one in examples for text in one.texts]
+        asked = ask([*models, *([beside] if beside else [])], [*texts, *more])
         bound = bound_of(context.run.get("settings", {}))
         facts: dict[str, Any] = {"rows": len(rows), "bound": bound}
         if asked[0].error:
@@ -87,7 +96,10 @@ class ServedCheck:
                 f"what was written cannot be served, it does not load or answer ({asked[0].error})"
             )
             return Served(wrong, facts, "")
-        wrong, difference = difference_of(asked[0], bound)
+        judged, extra = divided(asked[0].answers, len(texts), more)
+        wrong, difference = "", 0.0
+        if difference_of is not None:
+            wrong, difference = difference_of(replace(asked[0], answers=judged), bound)
         measured = asked[0].measured
         assert measured
         facts |= {"difference": difference, **asdict(measured)}
@@ -99,7 +111,20 @@ class ServedCheck:
             called = f"version {champion.version}"
             told += f"; {called}: {_spoken(other)}"
             wrong = wrong or too_much(measured, other, self._settings, called)
+        if examples:
+            failed = list(failures(examples, extra))
+            facts |= {"examples": {"count": len(examples), "failed": [asdict(f) for f in failed]}}
+            told += f"; {len(examples) - len(failed)} of {len(examples)} examples hold"
+            file = Path(str(self._settings.examples)).name
+            found = (wrong, why_refused(failed, len(examples), file))
+            wrong = "; also ".join(one for one in found if one)
         return Served(wrong, facts, told)
+
+    def _examples(self, *, answer: str) -> list[Example]:
+        if self._settings.examples is None:
+            return []
+        expected = self._context.outside.get(SETTING)
+        return read_examples(self._settings.examples, expected, answer=answer)
 
 
 def bound_of(settings: dict[str, Any]) -> float:
@@ -202,13 +227,7 @@ def of_tags(
     where, wanted, found, scores, served = [], [], [], [], []
     for number, (words, table) in enumerate(judged):
         part = slice(ends[number] - answers["pieces"][number], ends[number])
-        tagged = TaggedText(
-            ids=answers["id"][part],
-            labels=[label.decode() for label in answers["label"][part]],
-            scores=answers["score"][part],
-            starts=answers["start"][part],
-            ends=answers["end"][part],
-        )
+        tagged = tagged_text(answers, part)
         for word, piece in enumerate(first_pieces(words, tagged)):
             if piece is not None:
                 where.append(rows[number])
