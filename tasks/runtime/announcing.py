@@ -1,4 +1,4 @@
-"""Events about a model's champion, which automations can use."""
+"""Events about a model's champion and versions, which automations can use."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,8 @@ CHAMPION_CHANGED = "nightloom.champion.changed"
 CHAMPION_HELD = "nightloom.champion.held"
 CHAMPION_RELEASED = "nightloom.champion.released"
 CHALLENGER_WAITS = "nightloom.challenger.waiting"
+VERSION_PROVED = "nightloom.version.proved"
+VERSION_UNPROVED = "nightloom.version.unproved"
 
 
 def announce(

@@ -171,6 +171,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
             "flow_run_url": flow_run_url(),
             "settings": given,
             "command": run_command(flow, given),
+            "gpu": run.gpu.name if run.gpu else None,
         }
     token = _current.set(run)
     live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None

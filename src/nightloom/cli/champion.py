@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nightloom.cli.telling import tell
 from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry.versions import DECISION_TAG, JUDGED_TAG, PROVED_TAG, REASON_TAG, WAITS
@@ -102,7 +103,7 @@ def pin(model: str, why: str, by: str | None) -> None:
             raise InputError(_no_champion(version.name))
         made = Pin.now(champion.version, by=by or user(), why=why)
         registry.title(version.name).hold(made)
-    _tell("CHAMPION_HELD", made.version, version.name, made.version, reason=made.told())
+    tell("CHAMPION_HELD", made.version, version.name, made.version, reason=made.told())
     click.echo(made.told())
 
 
@@ -117,7 +118,7 @@ def unpin(model: str) -> None:
         return
     title.let_go()
     now = title.holder
-    _tell("CHAMPION_RELEASED", now, version.name, now, reason="the gate decides again")
+    tell("CHAMPION_RELEASED", now, version.name, now, reason="the gate decides again")
     click.echo(f"the gate decides about the champion of {version.name} again")
 
 
@@ -139,7 +140,7 @@ def _roll_back(
     anchor = target.version if registry.anchor(target).version == now else None
     pin = Pin.now(target.version, by=by or user(), why=why)
     _moved(registry, name, target.version, by=by, why=f"{ROLLBACK}{why}", anchor=anchor, pin=pin)
-    _tell("CHAMPION_HELD", pin.version, name, pin.version, reason=pin.told())
+    tell("CHAMPION_HELD", pin.version, name, pin.version, reason=pin.told())
     click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
 
 
@@ -174,19 +175,6 @@ def _approve(registry: "Registry", version: "Version", *, by: str | None, why: s
             REASON_TAG: f"approved by {by or user()} ({why}): {passed}",
         },
     )
-
-
-def _tell(event: str, version: int | None, name: str, before: int | None, **facts: object) -> None:
-    """Emit an event where a Prefect server is there to hear it; it never fails a command."""
-    from nightloom.tasks.runtime import announcing
-    from nightloom.tasks.runtime.slots import is_shared
-
-    if not is_shared():
-        return
-    try:
-        announcing.announce(getattr(announcing, event), name, version, before, facts)
-    except Exception as error:
-        click.echo(f"the event could not be sent: {error}", err=True)
 
 
 @contextmanager
@@ -249,7 +237,7 @@ def _moved(
     else:
         old = f", before it version {before.version}" if before else ""
         metric, value = wanted.metric or (None, None)
-        _tell(
+        tell(
             "CHAMPION_CHANGED",
             version,
             name,

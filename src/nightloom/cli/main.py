@@ -19,6 +19,7 @@ COMMANDS = {
     "models": "nightloom.cli.models:models",
     "history": "nightloom.cli.champion:history",
     "diff": "nightloom.cli.diff:diff",
+    "prove": "nightloom.cli.prove:prove",
     "promote": "nightloom.cli.champion:promote",
     "approve": "nightloom.cli.champion:approve",
     "rollback": "nightloom.cli.champion:rollback",
@@ -71,8 +72,8 @@ class _Lazy(click.Group):
 def command() -> None:
     """Nightly retraining of transformer text models, as Prefect flows that can be trusted.
 
-    Exit status: 0 done, 1 a run failed, 2 wrong input or usage, 3 `deploy --dry-run` would change
-    something; stopped by Ctrl-C 130, by SIGTERM 143, by SIGHUP 129.
+    Exit status: 0 done, 1 a run failed or `prove` did not prove, 2 wrong input or usage, 3 `deploy
+    --dry-run` would change something; stopped by Ctrl-C 130, by SIGTERM 143, by SIGHUP 129.
     """
 
 

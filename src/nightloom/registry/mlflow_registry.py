@@ -180,6 +180,13 @@ class Registry:
         fresh = self._client.get_model_version(name, str(found.version))
         return replace(version_of(fresh), is_new=found.is_new)
 
+    def add(self, version: Version, files: Mapping[str, Path], tags: Mapping[str, str]) -> None:
+        """Add files to the run that made a version, and then tags to the version."""
+        with lock(self.artifact_root / ".register.lock"):
+            self._files.log_files(version.run_id, files)
+            for key, value in tags.items():
+                self._client.set_model_version_tag(version.name, str(version.version), key, value)
+
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version; it leaves the version that had it."""
         self._client.set_registered_model_alias(name, alias, str(version))

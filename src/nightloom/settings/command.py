@@ -34,6 +34,23 @@ def run_command(flow: str, settings: Mapping[str, Any]) -> str:
     return shlex.join(["nightloom", "run", flow, *given])
 
 
+def anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, with paths that mean the same in any directory."""
+    return {
+        group: {name: _anywhere(f"{group}.{name}", value) for name, value in values.items()}
+        if isinstance(values, Mapping)
+        else values
+        for group, values in settings.items()
+    }
+
+
+def _anywhere(name: str, value: Any) -> Any:
+    if name not in PATHS or not isinstance(value, str) or value in OURS:
+        return value
+    is_path = Path(value).exists() or (name == PATHS[0] and ":" not in value)
+    return str(Path(value).expanduser().absolute()) if is_path else value
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, Mapping):

@@ -15,6 +15,7 @@ from nightloom.evaluation.tables import read_parquet
 from nightloom.facts import DataFacts, ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.families.base import VALIDATION, WEIGHTS
 from nightloom.gate.judging import Verdict
+from nightloom.registry import lineage
 from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
@@ -39,6 +40,7 @@ from nightloom.stages.export import changed, export, written
 from nightloom.stages.found import facts_of, keep_found
 from nightloom.stages.held import held, recipe_tag, waiting
 from nightloom.stages.judge import judge
+from nightloom.stages.lineage import write_lineage
 from nightloom.stages.rivals import digest_of_test_rows, rival
 from nightloom.stages.seen import FOLDER, write_rows
 from nightloom.stages.served import ServedCheck
@@ -60,6 +62,8 @@ def build(context: BuildContext) -> Built:
         context.report.log(f"putting the files of {name}/{version.version} back: {told(damaged)}")
     if version is None or damaged:
         version = _register(context, registry, name, digest, weights)
+    elif lineage.LINEAGE_TAG not in version.tags:  # of an earlier release
+        _keep_lineage(context, registry, version)
     twin = registry.twin(version)
     if twin is not None and version.is_new:
         context.report.log(_mended(context, twin))
@@ -94,6 +98,17 @@ def build(context: BuildContext) -> Built:
     return Built(RegisteredFacts(model=model, lineage=_lineage(context)).to_json())
 
 
+def _keep_lineage(context: BuildContext, registry: Registry, version: Version) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
+        files = {lineage.FILE: write_lineage(context, Path(scratch))}
+        try:
+            registry.add(version, files, {lineage.LINEAGE_TAG: lineage.FORMAT})
+        except MlflowException as error:  # its run was deleted
+            context.report.warn(f"how version {version.version} was made is not kept: {error}")
+
+
 def _weights_digest(context: BuildContext) -> str:
     """Of what is registered: inputs that it is made of, settings that it is exported with."""
     parts = [name for name in ("model", "tokenizer", "checkpoint") if name in context.inputs]
@@ -124,6 +139,7 @@ def _register(
         WRITTEN_TAG: json.dumps(written(context)),
         **_command(context),
         TEST_TAG: digest_of_test_rows(context),
+        lineage.LINEAGE_TAG: lineage.FORMAT,
         **recipe_tag(context),
         **run_tags(context.run),
         **check_tags(context),
@@ -157,6 +173,7 @@ def _register(
             files={
                 **{f"evaluation/{path.name}": path for path in sorted(scores.path.glob("*.*"))},
                 **check_files(context),
+                lineage.FILE: write_lineage(context, Path(scratch)),
             },
             data=_data_card(context),
             experiment=context.run["flow"],
