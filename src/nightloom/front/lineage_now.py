@@ -16,9 +16,9 @@ from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import settings_of
 
 REGISTER, EXPORT = "register", "export"
-_NOTHING: dict[str, Any] = dict.fromkeys(
-    ("settings", "external", "inputs", "code", "libraries"), {}
-)
+_NOTHING: dict[str, Any] = {
+    name: {} for name in ("settings", "external", "inputs", "code", "libraries")
+}
 """The parts of a key that `differences` needs."""
 
 
