@@ -107,7 +107,7 @@ def test_a_version_is_proved_and_nothing_is_left_or_touched(
     own = {"NIGHTLOOM_HOME": str(home), "TMPDIR": str(scratch), "PREFECT_HOME": str(tmp_path / "p")}
     given = {**environment, **own}
     with terminal("prove", f"{NAME}/1", environment=given) as stopped:
-        stopped.until("BUILT +download_dataset")
+        stopped.until("MISS +download_dataset")
         stopped.press_ctrl_c()
         assert stopped.end()[0] == 130
     assert left(scratch) == []

@@ -125,7 +125,11 @@ class Case:
         compared = [*self._made(home, keys), *self._served(home, report["model"], folder)]
         if all(one.equal for one in compared):
             return self._proof(PROVED, [], compared)
-        return self._proof(DIFFERS, self._why(report), compared)
+        apart = self._apart(report)
+        if read := [stage for stage in apart if self._reads_as_then(stage)]:
+            told = "is not what it was then, although its source does not say so"
+            return self._proof(UNPROVABLE, [f"what {one} reads {told}" for one in read], compared)
+        return self._proof(DIFFERS, self._why(apart), compared)
 
     def _proof(self, verdict: str, reasons: list[str], compared: list[Same] | None = None) -> Proof:
         return Proof(
@@ -160,13 +164,18 @@ class Case:
                 sha = there["sha256"] if there else None
                 yield Same(what="served", file=name, then=one["sha256"], now=sha)
 
-    def _why(self, report: Mapping[str, Any]) -> list[str]:
+    def _apart(self, report: Mapping[str, Any]) -> list[str]:
+        """The stages whose artifact is another one now."""
         digests = {entry["stage"]: entry["digest"] for entry in report["stages"]}
-        apart = [
-            stage
-            for stage, made in self.lineage.stages.items()
-            if digests.get(stage) != made.digest
-        ]
+        made = self.lineage.stages.items()
+        return [stage for stage, one in made if digests.get(stage) != one.digest]
+
+    def _reads_as_then(self, stage: str) -> bool:
+        """Whether a stage reads from outside alone, by the code and libraries of then."""
+        is_source = not self.lineage.stages[stage].parts["inputs"]
+        return is_source and stage not in self.changed.code and not self.changed.libraries
+
+    def _why(self, apart: list[str]) -> list[str]:
         found = list(self.changed.told())
         if not found:
             train = self.settings.train
