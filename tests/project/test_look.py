@@ -120,6 +120,22 @@ def test_a_headless_file_with_semicolons(tmp_path: Path) -> None:
     assert sum(seen.rows.counts.values()) == 240
 
 
+def test_a_headless_file_whose_first_text_is_often_empty(tmp_path: Path) -> None:
+    lines = (f"{r.queue},{r.subject if r.number % 2 else ''},{r.body} {r.number}\n" for r in rows())
+    (tmp_path / "t.csv").write_text("".join(lines))
+    seen = look_at(str(tmp_path / "t.csv"))
+    assert seen.data["columns"] == ["label", "text_2", "text"] and seen.data["text"] == ["text"]
+    assert alternatives(seen) == {"text": [["text", "text_2"]]}
+
+
+def test_short_texts_and_missing_labels(tmp_path: Path) -> None:
+    values = ((f"word{r.number}", "NULL" if r.number % 3 else r.queue) for r in rows())
+    seen = table(tmp_path, "text,label", values)
+    assert seen.data == {"text": ["text"], "label": "label"}
+    assert sum(seen.rows.counts.values()) == 80 and "NULL" not in seen.rows.counts
+    assert any("160 train rows have no label" in one.what for one in seen.said)
+
+
 def test_scripts_without_spaces_get_pieces(tmp_path: Path) -> None:
     values = ((f"我的订单{r.number}还没有到请退款", r.number % 2) for r in rows())
     seen = table(tmp_path, "text,label", values)

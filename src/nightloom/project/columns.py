@@ -102,9 +102,11 @@ class Values:
             return
         if value is None or value != value or (isinstance(value, str) and not value.strip()):
             return
+        text = value if isinstance(value, str) else _as_text(value)
+        if text.strip() in USUAL_MISSING:
+            return
         self._filled += 1
         self._dates += isinstance(value, date)
-        text = value if isinstance(value, str) else _as_text(value)
         if len(self._first) < _TIMED:
             self._first.append(value)
         self._example = value if self._example is None else self._example
@@ -137,8 +139,7 @@ class Values:
 
     @property
     def _numeric(self) -> bool:
-        known = [value for value in self._counts if value not in USUAL_MISSING]
-        return bool(known) and all(map(_is_number, known))
+        return bool(self._counts) and all(map(_is_number, self._counts))
 
     def _kind(self) -> tuple[Kind, str]:
         if not self._filled:

@@ -19,6 +19,10 @@ from nightloom.project.words import (
 )
 from nightloom.settings.spelling import quoted, shown
 
+_SHORT = 1.5
+"""Words of a short text, on average."""
+_MOSTLY = 0.7
+"""Rows in which the text has to stand."""
 _LEAST_GROUPS = 10
 _LEAST_TIMES = 5
 _MOST_ALTERNATIVES = 3
@@ -60,7 +64,7 @@ def roles_of_columns(columns: Sequence[Column], place: str) -> Roles:
 
     Raises InputError, which says what was seen, if there is no text, or no label beside it.
     """
-    texts = sorted((one for one in columns if one.kind == "text"), key=_as_text)
+    texts = sorted(_texts(columns), key=_as_text)
     classes = sorted((one for one in columns if one.kind == "class"), key=_as_class)
     if not texts or not classes:
         lack = "texts" if not texts else "labels (some values, each in several rows)"
@@ -96,11 +100,24 @@ def roles_of_columns(columns: Sequence[Column], place: str) -> Roles:
     return Roles(text=text, label=label.name, time=time, others=tuple(others), said=tuple(said))
 
 
+def _texts(columns: Sequence[Column]) -> list[Column]:
+    """The columns of texts; if there are none, those of short ones."""
+    short = [
+        one
+        for one in columns
+        if one.kind in ("words", "id")
+        and not one.numeric
+        and (one.words >= _SHORT or is_among(one.name, (*TEXTS, *HEADINGS)))
+    ]
+    return [one for one in columns if one.kind == "text"] or short
+
+
 def _as_text(one: Column) -> tuple[Any, ...]:
     """The likeliest text first: by its name, else the longest."""
     later, heading = is_among(one.name, LATER), is_among(one.name, HEADINGS)
     named = is_among(one.name, TEXTS)
-    return later and not named, not named, heading, rank(one.name, TEXTS), -one.words
+    rare = one.filled < _MOSTLY * one.rows
+    return rare, later and not named, not named, heading, rank(one.name, TEXTS), -one.words
 
 
 def _as_class(one: Column) -> tuple[Any, ...]:
@@ -110,9 +127,10 @@ def _as_class(one: Column) -> tuple[Any, ...]:
 
 
 def _told_text(main: Column, heading: Column | None) -> str:
+    short = "" if main.kind == "text" else f"short texts of {main.words:.1f} words on average, "
     if heading is None:
-        return f"{shown(main.name)}: {main.told}"
-    return f"{shown(heading.name)} and {shown(main.name)}, joined: {main.told}"
+        return f"{shown(main.name)}: {short}{main.told}"
+    return f"{shown(heading.name)} and {shown(main.name)}, joined: {short}{main.told}"
 
 
 def _other_texts(texts: Sequence[Column], chosen: Sequence[str]) -> list[Other]:

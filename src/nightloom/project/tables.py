@@ -250,13 +250,14 @@ def _invented(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     width = len(rows[0])
     fitting = [row for row in rows if len(row) == width]
     found = columns_of_values([str(at) for at in range(width)], fitting)
+    likeliest = sorted(found, key=lambda one: (one.filled < 0.7 * one.rows, -one.words))
     base = {"class": "label", "list": "column", "words": "column", "empty": "column"}
-    names: list[str] = []
-    for column in found:
+    names: dict[str, str] = {}
+    for column in likeliest:
         name = base.get(column.kind, column.kind)
-        count = sum(one.rstrip("_0123456789") == name for one in names)
-        names.append(f"{name}_{count + 1}" if count else name)
-    return tuple(names)
+        count = sum(one.rstrip("_0123456789") == name for one in names.values())
+        names[column.name] = f"{name}_{count + 1}" if count else name
+    return tuple(names[column.name] for column in found)
 
 
 def told_way(table: Table, form: str) -> str:
