@@ -34,6 +34,8 @@ class Declared:
     cron: str | None = None
     timezone: str = "UTC"
     concurrency_limit: int | None = None
+    drops_what_overtakes: bool = False
+    """Whether a run beyond the limit is cancelled, rather than kept waiting."""
 
     def load(self) -> Any:
         """The Prefect flow."""

@@ -46,20 +46,10 @@ def deployment_step(
     """
     from prefect.client.schemas.actions import DeploymentUpdate
 
-    flow = one.load()
-    name = f"{flow.name}/{one.name}"
-    ours = _ours(one, flow)
+    name = f"{one.load().name}/{one.name}"
     if there is None:
-        return _made(client, wanted, one, name, {**ours, "work_pool_name": pool})
-    changes: list[Change] = []
-    update: dict[str, Any] = {}
-    for key, value in ours.items():
-        if (getattr(there, key) or None) != (value or None):
-            update[key] = value
-            changes.append(_ours_changed(name, key, getattr(there, key), value))
-    if there.work_pool_name != pool and (wanted.has("pool.name") or not there.work_pool_name):
-        update["work_pool_name"] = pool
-        changes.append(Change.of(f"{name}: pool.name", there.work_pool_name, pool))
+        return _made(client, wanted, one, name, pool)
+    update, changes = follows_from_code(wanted, one, there, pool=pool)
     if one.name == NIGHTLY and wanted.has(MODELS):
         models = _model_changes(there.parameters, one.parameters)
         if models:
@@ -79,22 +69,51 @@ def deployment_step(
     return Step(KIND, name, (*changes, *scheduled), bring_in_line, note=note)
 
 
-def _made(
-    client: "SyncPrefectClient", wanted: Wanted, one: Declared, name: str, ours: Mapping[str, Any]
-) -> Step:
+def follows_from_code(
+    wanted: Wanted, one: Declared, there: Any, *, pool: str
+) -> tuple[dict[str, Any], list[Change]]:
+    """What of an existing deployment has to be brought in line with the code and its pool."""
+    flow = one.load()
+    name = f"{flow.name}/{one.name}"
+    changes: list[Change] = []
+    update: dict[str, Any] = {}
+    for key, value in _ours(one, flow).items():
+        if (getattr(there, key) or None) != (value or None):
+            update[key] = value
+            changes.append(_ours_changed(name, key, getattr(there, key), value))
+    if there.work_pool_name != pool and (wanted.has("pool.name") or not there.work_pool_name):
+        update["work_pool_name"] = pool
+        changes.append(Change.of(f"{name}: pool.name", there.work_pool_name, pool))
+    return update, changes
+
+
+def create(client: "SyncPrefectClient", one: Declared, *, pool: str, schedules: list[Any]) -> None:
+    """Create a deployment."""
+    from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+
+    flow = one.load()
+    options = None
+    if one.drops_what_overtakes:
+        options = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    client.create_deployment(
+        client.create_flow(flow),
+        name=one.name,
+        description=one.description,
+        tags=list(one.tags),
+        parameters=one.parameters,
+        enforce_parameter_schema=True,
+        job_variables={},
+        schedules=schedules,
+        concurrency_limit=one.concurrency_limit,
+        concurrency_options=options,
+        work_pool_name=pool,
+        **_ours(one, flow),
+    )
+
+
+def _made(client: "SyncPrefectClient", wanted: Wanted, one: Declared, name: str, pool: str) -> Step:
     def make() -> None:
-        client.create_deployment(
-            client.create_flow(one.load()),
-            name=one.name,
-            description=one.description,
-            tags=list(one.tags),
-            parameters=one.parameters,
-            enforce_parameter_schema=True,
-            job_variables={},
-            schedules=new_schedules(wanted, one),
-            concurrency_limit=one.concurrency_limit,
-            **ours,
-        )
+        create(client, one, pool=pool, schedules=new_schedules(wanted, one))
 
     changes: list[Change] = []
     if one.name == NIGHTLY:

@@ -14,6 +14,7 @@ from nightloom.deployments.difference import Step
 from nightloom.deployments.limit import limit_step
 from nightloom.deployments.notification import telling
 from nightloom.deployments.wanted import Wanted
+from nightloom.deployments.watch import watch_step
 from nightloom.deployments.work_pool import pool_step
 from nightloom.settings.base import nested
 from nightloom.settings.deploy import DeploySettings
@@ -41,6 +42,9 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
         yield told.step
     for one in ours:
         yield deployment_step(client, wanted, one, there[one.name], pool=pool)
+    watch = watch_step(client, wanted, pool=pool)
+    if watch:
+        yield watch
     yield from automation_steps(client, wanted, automations, told)
 
 

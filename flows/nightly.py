@@ -13,6 +13,7 @@ from nightloom.reporting.night_report import ModelOfNight, NightJson
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.tasks.runtime.cancelling import cancellable
+from nightloom.tasks.runtime.days import as_on, night_of_run
 from nightloom.tasks.runtime.night import Night, engine_of, night_name, retrain
 
 
@@ -31,6 +32,6 @@ def nightly(
         return retrain(find_flow(model.flow), model, refresh=refresh)
 
     night = Night()
-    with cancellable(), engine_of(settings.run) as engine:
+    with cancellable(), as_on(night_of_run()), engine_of(settings.run) as engine:
         night.add(*engine.each(one, settings.models))
         return night.over()

@@ -1,4 +1,4 @@
-"""Events about a model's champion and versions, which automations can use."""
+"""Events about a model's champion, versions and data, which automations can use."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ CHAMPION_RELEASED = "nightloom.champion.released"
 CHALLENGER_WAITS = "nightloom.challenger.waiting"
 VERSION_PROVED = "nightloom.version.proved"
 VERSION_UNPROVED = "nightloom.version.unproved"
+DATA_CHANGED = "nightloom.data.changed"
 
 
 def announce(
@@ -30,6 +31,23 @@ def announce(
             "nightloom.previous": str(before or "none"),
         },
         payload={"name": name, "version": version, "champion_version": before, **facts},
+    )
+
+
+def announce_data(name: str, source: str, change: str, *, night: str) -> None:
+    """Emit that the source of a model has changed; night: the id of the run started for it."""
+    from prefect.events import emit_event
+
+    emit_event(
+        DATA_CHANGED,
+        resource={
+            "prefect.resource.id": f"nightloom.model.{slug(name)}",
+            "prefect.resource.name": name,
+        },
+        related=[
+            {"prefect.resource.id": f"prefect.flow-run.{night}", "prefect.resource.role": "night"}
+        ],
+        payload={"name": name, "source": source, "change": change, "night": night},
     )
 
 

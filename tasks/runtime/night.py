@@ -16,6 +16,7 @@ from nightloom.reporting.night_report import (
 )
 from nightloom.settings.nightly import NightlyModel, RunSettings
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
+from nightloom.tasks.runtime.noted import note_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.planning import is_planning
@@ -60,6 +61,8 @@ def retrain(
     """
     observers().log(f"model {model.title}")
     done = as_subflow(flow, model.title, model.parsed, flow_name=model.flow, refresh=refresh)
+    if not is_planning():
+        note_read(model.title, done.stages)
     if done.error:
         observers().warn(f"model {model.title} failed: {done.error}")
     return done

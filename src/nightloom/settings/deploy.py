@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from nightloom.settings.base import Settings
+from nightloom.settings.intervals import Interval
 
 LEAST_SILENCE = 90
 """Seconds: three of Prefect's shortest heartbeats."""
@@ -39,6 +40,9 @@ class ScheduleSettings(Settings):
     """Time zone of the schedule, such as Europe/Berlin."""
     active: bool | None = True
     """Whether the schedule is active; none: as on the server, initially yes."""
+    watch: Interval | None = Field(default=None, examples=["15m"])
+    """How often the models' sources are looked at: the night starts when one has changed, beside
+    its schedule; none: never."""
     models: str | None = Field(default=None, examples=["nightly.yaml"])
     """YAML file with the night's models; none: those of deployments/prefect.yaml."""
 

@@ -1,0 +1,39 @@
+"""Spans of time as settings write them: 15m, 2h, 1d."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_WRITTEN = re.compile(r"(\d{1,5})\s*([mhd])")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+LEAST, MOST = timedelta(minutes=1), timedelta(days=7)
+
+
+def interval_of(written: str) -> timedelta:
+    """The span of time that is written so; raises ValueError for anything else."""
+    match = _WRITTEN.fullmatch(written.strip().lower())
+    found = int(match[1]) * _UNITS[match[2]] if match else None
+    if found is None or not LEAST <= found <= MOST:
+        raise ValueError(
+            f"expected minutes, hours or days such as 15m, 2h or 1d, from {interval_text(LEAST)} "
+            f"to {interval_text(MOST)}"
+        )
+    return found
+
+
+def interval_text(span: timedelta) -> str:
+    """A span of time as settings write it; in seconds if it is no whole minutes."""
+    for unit, one in _UNITS.items():
+        if span and not span % one:
+            return f"{span // one}{unit}"
+    return f"{span.total_seconds():.0f}s"
+
+
+def _read(value: Any) -> Any:
+    return interval_text(interval_of(value)) if isinstance(value, str) else value
+
+
+Interval = Annotated[str, BeforeValidator(_read)]
+"""Always in the greatest unit: 60m is 1h."""
