@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nightloom.data.arrow import read_columns
 from nightloom.data.build import build_dataset
 from nightloom.data.sources import states
 from nightloom.data.sources.logins import url_of_block
@@ -101,6 +102,40 @@ def test_tagged_sentences_as_json(file: Path, tmp_path: Path) -> None:
     run(file, "INSERT INTO tagged VALUES (?, ?)", rows)
     given = EntityDataSettings(source="sql:tickets", query="SELECT tokens, tags FROM tagged")
     assert sum(build(given, tmp_path / "out")["rows"].values()) == 60
+
+
+def test_groups_and_times_are_columns_of_the_query(file: Path, tmp_path: Path) -> None:
+    run(file, "ALTER TABLE tickets ADD COLUMN day TEXT")
+    run(file, "UPDATE tickets SET day = date('2026-01-01', '+' || (id / 10) || ' days')")
+    run(file, "UPDATE tickets SET day = NULL WHERE id = 7")
+    select = "SELECT body AS text, label, id / 4 AS thread, day, unixepoch(day) AS at FROM tickets"
+    query = f"{select} ORDER BY id"
+    out = tmp_path / "out"
+
+    build(settings(query, group="thread"), out)
+    numbers = {split: numbers_in(out / split) for split in ("train", "valid", "test")}
+    threads = {split: {one // 4 for one in found} for split, found in numbers.items()}
+    assert sum(map(len, threads.values())) == 75 == len(set().union(*threads.values()))
+
+    for column in ("day", "at"):
+        facts = build(settings(query, time=column, since="2026-01-04", until="2026-01-29"), out)
+        assert sum(facts["rows"].values()) == 250
+        assert numbers_in(out / "test") == set(range(250, 280)), "whole days, a tenth at least"
+    facts = build(settings(query, time="day", test_from="2026-01-30"), out)
+    assert numbers_in(out / "test") == set(range(290, 300))
+    assert sum(facts["rows"].values()) == 300
+    [line] = facts["warnings"]
+    assert line.startswith("1 train rows have no time and count as older than all others")
+    with pytest.raises(InputError, match="week"):
+        build(settings(query, time="week"), out)
+    run(file, "UPDATE tickets SET day = '26.11.2026' WHERE id = 9")
+    with pytest.raises(InputError, match="26.11.2026"):
+        build(settings(query, time="day"), out)
+
+
+def numbers_in(folder: Path) -> set[int]:
+    """The numbers of the tickets in a part."""
+    return {int(str(one).split()[1]) for one in read_columns(folder, ["text"])["text"].to_pylist()}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows from a database and a web server to a model that answers; a night's models and their days."""
+"""Rows of databases and web servers to models that answer; the models of a night and their days."""
 
 import json
 import sqlite3

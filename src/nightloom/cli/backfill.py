@@ -11,6 +11,7 @@ from nightloom.records.known import families, find_flow
 from nightloom.settings.spelling import listed
 
 if TYPE_CHECKING:
+    from nightloom.front.running import Told
     from nightloom.settings.backfill import BackfillSettings
 
 
@@ -57,14 +58,13 @@ def backfill(
     from nightloom.flows.backfill import backfill as days
     from nightloom.front.running import carried_out
 
-    _look(asked, refresh)
-    carry_out(
-        lambda: carried_out(
+    def run() -> "Told":
+        _look(asked, refresh)
+        return carried_out(
             days, asked, refresh, plan=False, call=stoppable, where="after --refresh"
-        ),
-        flow="backfill",
-        as_json=as_json,
-    )
+        )
+
+    carry_out(run, flow="backfill", as_json=as_json)
 
 
 def _asked(
