@@ -113,6 +113,15 @@ def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["a"]
 
 
+def test_the_folder_one_is_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the folder you are in"):
+        write_folder(Path(), {"a": "1"}, lambda *_: None)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_refused_in_the_end_leaves_nothing(tmp_path: Path) -> None:
     def refuse(folder: Path, texts: Mapping[str, str]) -> None:
         assert (folder / "a" / "b").read_text() == "1" and texts
@@ -180,6 +189,9 @@ def test_from_files_to_a_plan(
         ("new --data queues more.csv", "quote a pattern: --data 'news/*.csv'"),
         ("new", "Missing option '--data'"),
         ("queues --data queues", "is not empty, it holds test.csv, train.csv"),
+        ("queues/new --data queues", "would be inside the data"),
+        (". --data queues", "is not empty, it holds"),
+        ("new --data=", "--data is empty"),
     ],
 )
 def test_refusals_write_nothing(

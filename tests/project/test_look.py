@@ -77,6 +77,13 @@ def test_a_source_with_a_test_split_is_not_cut_by_time(tmp_path: Path) -> None:
     assert seen.rows.rows == {"train": 240, "test": 240}
 
 
+def test_many_classes_are_known_by_name(tmp_path: Path) -> None:
+    values = [(r.body, f"intent {r.number % 48}", f"C{r.number % 48}") for r in rows()]
+    seen = table(tmp_path, "text,intent,customer", values)
+    assert seen.data == {"text": ["text"], "label": "intent"}
+    assert alternatives(seen) == {"group": ["customer"]}
+
+
 def test_numbers_and_identifiers_are_no_labels(tmp_path: Path) -> None:
     values = ((r.number, r.body, r.number / 7, r.queue) for r in rows())
     seen = table(tmp_path, "ticket_id,text,hours,queue", values)

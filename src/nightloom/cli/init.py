@@ -50,6 +50,12 @@ def init(folder: Path, more: tuple[str, ...], sources: tuple[str, ...]) -> None:
     place = place_of(folder)
     check_free(place.folder)
     seen = [look_at(source) for source in sources]
+    for one in seen:
+        if place.folder.is_relative_to(one.source):
+            raise InputError(
+                f"{shown(str(place.folder), 200)} would be inside the data ({one.source}); name a "
+                "folder elsewhere"
+            )
     models = models_of(seen)
     for one, model in zip(seen, models, strict=True):
         click.echo(f"{model.name}: {one.source}")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from nightloom.data.formats.instants import UNDATED, instant
 from nightloom.data.labels.names import USUAL_MISSING
 from nightloom.data.labels.vocabulary import MOST_CLASSES
-from nightloom.project.words import means_time
+from nightloom.project.words import CLASSES, is_among, means_time
 from nightloom.settings.spelling import shown
 
 Kind = Literal["text", "class", "time", "id", "number", "list", "words", "empty"]
@@ -182,7 +182,8 @@ class Values:
         if self._longest > _LONGEST_CLASS or self._words > _CLASS_WORDS * self._filled:
             return False
         # names and words of a language come again, too, but seldom
-        return distinct <= 30 or self._filled >= 10 * distinct
+        often = distinct <= 30 or self._filled >= 10 * distinct
+        return often or is_among(self._name, CLASSES)
 
     def _is_text(self) -> bool:
         if self._dense > 0.5 * self._filled:

@@ -32,7 +32,7 @@ def models_of(seen: Sequence[Seen]) -> list[Model]:
 
 def place_of(folder: Path) -> Place:
     """Where a folder will be, and its home: the environment's, else `.nightloom/` in it."""
-    folder = folder.expanduser().absolute()
+    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  (`..` goes as well)
     named = bool(os.environ.get(VARIABLE))
     home = Home.current().root if named else folder / ".nightloom"
     return Place(folder=folder, home=home, command=_command(), named_home=named)

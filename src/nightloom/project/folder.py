@@ -24,6 +24,8 @@ def check_free(folder: Path) -> None:
             raise InputError(
                 f"{told} is not empty, it holds {listed(held, 4)}; name a folder that is not there"
             )
+        if folder.samefile(Path.cwd()):
+            raise InputError(f"{told} is the folder you are in; go up, and name it from there")
     except OSError as error:
         raise InputError(f"{told}: {error.strerror}; name another folder") from error
 

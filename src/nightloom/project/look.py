@@ -1,6 +1,7 @@
 """What a user's file, folder or pattern is: texts with labels, or tagged sentences."""
 
 import codecs
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,9 @@ def look_at(given: str) -> Seen:
             f"a source of {kind}: write it as data.source in a file of settings "
             "(`nightloom flows classify-transformer` lists them)"
         )
-    source = str(Path(given).expanduser().absolute())
+    if not given.strip():
+        raise InputError("--data is empty; expected a file, folder or pattern")
+    source = os.path.abspath(Path(given).expanduser())  # noqa: PTH100  (`..` goes as well)
     _refuse_binary(Path(source))
     texts, sentences = _files(source, "text"), _files(source, "entities")
     if isinstance(texts, InputError):
