@@ -20,6 +20,8 @@ CUTS: tuple[Rule, ...] = (
     ("data.test_from", "*", "data.time", "none"),
     ("data.since", "*", "data.time", "none"),
     ("data.until", "*", "data.time", "none"),
+    ("data.source", "sample sentences", "data.keep", "*"),
+    ("data.source", "sample sentences", "register.slices", "day"),
     ("data.source", "sample", "data.group", "*"),
     ("data.source", "sample", "data.time", "*"),
     # which need a time, that the other one refuses

@@ -183,6 +183,11 @@ def class_feature(names: Sequence[str]) -> Feature:
 TEXT_FEATURE: Feature = {"dtype": "string", "_type": "Value"}
 
 
+def kept_name(column: str) -> str:
+    """What a kept column of the source (`data.keep`) is called beside the others."""
+    return f"keep.{column}"
+
+
 def list_feature(feature: Feature) -> Feature:
     """A list of `feature`, in the form of `datasets`."""
     return {"feature": feature, "_type": "List"}

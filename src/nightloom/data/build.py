@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data import SPLITS
-from nightloom.data.arrow import SplitWriter, StreamWriter, open_split, write_json
+from nightloom.data.arrow import TEXT_FEATURE, SplitWriter, StreamWriter, open_split, write_json
 from nightloom.data.near.rows import NearRows
 from nightloom.data.sources.opened import Opened, open_source
 from nightloom.data.sources.unused import unused_cuts
@@ -41,10 +41,10 @@ def build_dataset(
 
     `out` gets `train/`, `valid/`, `test/` (of texts, columns text: string, label: int64, as
     `datasets` wants class labels; of sentences, tokens: list of string, tags: list of int64, in
-    IOB2) and `dataset.json`, which holds the returned facts: task, label_names (of sentences O,
-    then B- and I- of each type, types sorted), rows for each split, source, warnings (lines for the
-    caller to show), task-specific facts, and notes, if any, on how files were read (also passed to
-    `report`). Equal sources and settings give equal bytes.
+    IOB2; of both also kept columns) and `dataset.json`, which holds the returned facts: task,
+    label_names (of sentences O, then B- and I- of each type, types sorted), rows for each split,
+    source, warnings (lines for the caller to show), task-specific facts, and notes, if any, on how
+    files were read (also passed to `report`). Equal sources and settings give equal bytes.
 
     `expected` is the source's identity when the key was computed.
 
@@ -159,7 +159,8 @@ def _write_splits(
     report: Report,
 ) -> dict[str, Written]:
     """Write the rows to their splits; return what each split then holds."""
-    features = dict(zip(examples.written.names, examples.features(), strict=True))
+    kept = [TEXT_FEATURE] * len(examples.keep)
+    features = dict(zip(examples.written.names, [*examples.features(), *kept], strict=True))
     names = len(examples.label_names)
     written = {split: Written(0, np.zeros(names, dtype=np.int64)) for split in SPLITS}
     done, total = 0, sum(part.rows for part in staged.parts.values())
@@ -173,7 +174,7 @@ def _write_splits(
             for batch in open_split(part.path):
                 where = partition.of(split, staged.keys(split, start, batch))
                 repeats.add(batch["hash"].to_numpy(), where)
-                columns = examples.decode(part, batch)
+                columns = [*examples.decode(part, batch), *examples.kept_of(batch)]
                 for number in np.unique(where[where != LEFT_OUT]):
                     chosen = pa.array(where == number)
                     rows = pa.RecordBatch.from_arrays(

@@ -23,6 +23,8 @@ from nightloom.gate.wording import p_value
 CLASSES, LENGTHS = "classes", "lengths"
 PARTS = 4
 """Into how many parts of about as many examples numbers are cut."""
+MOST_VALUES = 20
+"""Different numbers that are slices of their own."""
 MOST_NAMED = 5
 
 
@@ -182,6 +184,14 @@ def by_number(by: str, values: np.ndarray, unit: str = "") -> Iterator[Slice]:
         yield Slice(by, f"{' '.join(parts) or 'any number of'}{unit}", keep)
 
 
+def by_column(by: str, values: Sequence[str]) -> Iterator[Slice]:
+    """By number where the values are many numbers, else by value."""
+    known = {value for value in values if value}
+    if len(known) > MOST_VALUES and all(map(_is_number, known)):
+        return by_number(by, np.array([float(value or "nan") for value in values]))
+    return by_value(by, values)
+
+
 def by_value(by: str, values: Sequence[str]) -> Iterator[Slice]:
     """A slice for each value that an example has, empty ones left out; the most frequent first."""
     array = np.asarray(values, dtype=object)
@@ -193,6 +203,13 @@ def by_value(by: str, values: Sequence[str]) -> Iterator[Slice]:
 
 def _of(side: Answers, one: Slice) -> Answers:
     return side.among([one.name]) if one.keep is None else side.only(one.keep)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return bool(np.isfinite(float(value)))
+    except ValueError:
+        return False
 
 
 def _number(value: float) -> str:

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from nightloom.settings.base import Settings
-from nightloom.settings.data_values import Column, Day, Fraction, Limit, microseconds, on_night
+from nightloom.settings.data_values import (
+    Column,
+    Day,
+    Fraction,
+    Limit,
+    Names,
+    microseconds,
+    on_night,
+)
 from nightloom.settings.spelling import shown
 
 _DAYS = ("since", "until", "test_from")
@@ -59,7 +67,11 @@ class CutSettings(Settings):
         description="With time: use only rows before this day (2026-11-26, or -1d before the "
         "night)",
     )
-
+    keep: Names = Field(
+        default=None,
+        description="Columns whose values are kept with the rows: those that register.slices names "
+        "are kept without this",
+    )
     near: Literal["drop", "keep_together", "leave"] = Field(
         default="drop",
         description="What to do with training rows that are near-duplicates of a test row: leave "

@@ -1,6 +1,7 @@
 """Settings of the data stage: where rows come from, what is read, how they are split."""
 
 import codecs
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -78,6 +79,27 @@ class _DataSettings(CutSettings):
         chosen = {"train": self.train_split, "valid": self.valid_split, "test": self.test_split}
         return {split: name for split, name in chosen.items() if name is not None}
 
+    def keeping(self, columns: Iterable[str]) -> Self:
+        """With these columns kept too; raises ValueError where the source has none."""
+        kept = tuple(dict.fromkeys((*(self.keep or ()), *columns)))
+        if kept == (self.keep or ()):
+            return self
+        data = self.model_copy(update={"keep": kept})
+        source_named(getattr(data, "source", "")).accepts(data)
+        data._check_kept()
+        return data
+
+    def _check_kept(self) -> None:
+        columns: tuple[str, ...] | None = getattr(self, "columns", None)
+        if self.task != "text" or columns is None:
+            return
+        for name in self.keep or ():
+            if name not in columns:
+                raise ValueError(
+                    f"data.keep={shown(name, 40)} is not in data.columns "
+                    f"({listed(columns)}){meant(name, columns)}"
+                )
+
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         source: str = getattr(self, "source", "")
@@ -104,6 +126,7 @@ class _DataSettings(CutSettings):
                     f"data.{name} is for sql: sources; {source} has no use for it: leave it out"
                 )
         kind.accepts(self)
+        self._check_kept()
         try:
             codec = codecs.lookup(self.encoding)
             known = codec._is_text_encoding

@@ -20,7 +20,7 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
-from nightloom.settings.register import RegisterSettings
+from nightloom.settings.register import SLICES, RegisterSettings
 from nightloom.settings.train import TrainSettings
 
 FINE_TUNING_RATE = 3e-5
@@ -61,6 +61,13 @@ class FlowSettings(Settings):
             )
         if self.registry.metric is None:  # same model and keys as with the explicit name
             self.__dict__["registry"] = self.registry.model_copy(update={"metric": known[0]})
+        return self
+
+    @model_validator(mode="after")
+    def _keep_slices(self) -> Self:
+        """The columns that slices are of are kept with the rows."""
+        columns = [name for name in self.registry.slices or () if name not in SLICES]
+        self.__dict__["data"] = self.data.keeping(columns)
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from nightloom.records.known import formats
 from nightloom.settings.base import Settings
 
 SLICES = ("classes", "lengths")
+"""Those that every data set has; others are columns."""
 SAVED_MODEL = "saved_model"
 """The format that every version has."""
 
@@ -54,7 +55,7 @@ class RegisterSettings(Settings):
     """By what share the SavedModel may be larger than the champion's; none: no limit."""
     slices: tuple[str, ...] | None = ("classes", "lengths")
     """Parts of the test rows on which the model must not be significantly worse than the champion:
-    classes, lengths; none: not looked at."""
+    classes, lengths, and columns of the data (each of their values); none: not looked at."""
     slice_rows: int = Field(default=50, ge=1)
     """Test rows that such a part needs to be judged."""
     worse_slices: Literal["warn", "refuse"] = "warn"
@@ -74,9 +75,8 @@ class RegisterSettings(Settings):
     @field_validator("slices")
     @classmethod
     def _known_slices(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in value or ():
-            if name not in SLICES:
-                raise ValueError(f"expected {' or '.join(SLICES)}, got '{name}'")
+        if value and not all(name.strip() for name in value):
+            raise ValueError(f"expected {', '.join(SLICES)} or columns of the data, got ''")
         return tuple(dict.fromkeys(value)) if value else None
 
     @field_validator("formats")

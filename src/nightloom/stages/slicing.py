@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nightloom.gate.slices import CLASSES, LENGTHS, Slice, by_kinds, by_number
-from nightloom.stages.tested import lengths_of
+from nightloom.gate.slices import CLASSES, LENGTHS, Slice, by_column, by_kinds, by_number
+from nightloom.stages.tested import kept_of, lengths_of
 
 
 def slices_of(
@@ -23,3 +23,6 @@ def slices_of(
         elif name == LENGTHS:
             lengths, unit = lengths_of(test)
             yield from by_number(LENGTHS, lengths[rows], unit)
+        else:
+            values = kept_of(test, name)
+            yield from by_column(name, [values[row] for row in rows.tolist()])

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nightloom.data.arrow import SPLIT_FILE, read_columns
+from nightloom.data.arrow import SPLIT_FILE, kept_name, read_columns
 
 TEXT, TOKENS = "text", "tokens"
 
@@ -25,6 +25,13 @@ def lengths_of(test: Path) -> tuple[np.ndarray, str]:
         tokens = read_columns(test, [TOKENS])[TOKENS]
         return pc.list_value_length(tokens).to_numpy(), "words"
     return pc.utf8_length(read_columns(test, [TEXT])[TEXT]).to_numpy(), "characters"
+
+
+def kept_of(test: Path, column: str) -> list[str]:
+    """The values of a kept column of the source, by row; empty for none."""
+    name = kept_name(column)
+    values: list[str] = read_columns(test, [name])[name].to_pylist()
+    return values
 
 
 def _columns(test: Path) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The columns besides a row's text that decide its split: its group and its time."""
+"""The columns besides a row's text: its group and its time, which decide its split; and others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,64 +18,79 @@ Place = Callable[[int], str]
 
 @dataclass(slots=True)
 class Beside:
-    """Rows' groups (empty for none) and instants; no list if not requested."""
+    """Rows' groups (empty for none), instants and kept values; no list if not requested."""
 
     groups: list[str] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    kept: list[tuple[str, ...]] = field(default_factory=list)
+    """A value of each kept column, empty for none."""
 
     def only(self, kept: Sequence[int]) -> "Beside":
         """Those of the rows at these positions."""
         return Beside(
             [self.groups[at] for at in kept] if self.groups else [],
             [self.times[at] for at in kept] if self.times else [],
+            [self.kept[at] for at in kept] if self.kept else [],
         )
 
     def extend(self, other: "Beside") -> None:
         """Append those of other rows."""
         self.groups += other.groups
         self.times += other.times
+        self.kept += other.kept
 
 
 @dataclass(frozen=True, slots=True)
 class BesideColumns:
-    """The columns of group and time, if requested."""
+    """The columns of group and time, if requested, and those that are kept."""
 
     group: str | None = None
     time: str | None = None
+    keep: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The requested ones."""
-        return tuple(name for name in (self.group, self.time) if name is not None)
+        decide = (name for name in (self.group, self.time) if name is not None)
+        return tuple(dict.fromkeys((*decide, *self.keep)))
 
     def of_values(self, values_of: Callable[[str], Sequence[Any]], place_of: Place) -> Beside:
         """From columns' values by name."""
         found = Beside()
         if self.group is not None:
-            found.groups = _groups(values_of(self.group), self.group, place_of)
+            found.groups = _texts(values_of(self.group), self.group, place_of, "group")
         if self.time is not None:
             found.times = instants(values_of(self.time), self.time, place_of)
+        found.kept = self._kept(values_of, place_of)
         return found
 
     def of_batch(self, batch: "pa.RecordBatch", place_of: Place) -> Beside:
         """From a batch that has the columns."""
         found = Beside()
         if self.group is not None:
-            found.groups = _groups(batch.column(self.group).to_pylist(), self.group, place_of)
+            values = batch.column(self.group).to_pylist()
+            found.groups = _texts(values, self.group, place_of, "group")
         if self.time is not None:
             found.times = instants_of_array(batch.column(self.time), self.time, place_of)
+        found.kept = self._kept(lambda name: batch.column(name).to_pylist(), place_of)
         return found
+
+    def _kept(
+        self, values_of: Callable[[str], Sequence[Any]], place_of: Place
+    ) -> list[tuple[str, ...]]:
+        columns = [_texts(values_of(name), name, place_of, "keep") for name in self.keep]
+        return list(zip(*columns, strict=True))
 
 
 NOTHING = BesideColumns()
 
 
-def _groups(values: Sequence[Any], column: str, place_of: Place) -> list[str]:
-    return [_group(value, column, at, place_of) for at, value in enumerate(values)]
+def _texts(values: Sequence[Any], column: str, place_of: Place, setting: str) -> list[str]:
+    return [_text(value, column, at, place_of, setting) for at, value in enumerate(values)]
 
 
-def _group(value: Any, column: str, at: int, place_of: Place) -> str:
-    """A group as a text file would have it, so that all formats of the same rows agree."""
+def _text(value: Any, column: str, at: int, place_of: Place, setting: str) -> str:
+    """A value as a text file would have it, so that all formats of the same rows agree."""
     if isinstance(value, str):
         return value.strip()
     if value is None or value != value:
@@ -88,5 +103,5 @@ def _group(value: Any, column: str, at: int, place_of: Place) -> str:
         return str(value)
     raise InputError(
         f"{place_of(at)}: {quoted(column, 40)} must be a string or a number, got "
-        f"{type(value).__name__} {shown(str(value), 40)}; name another column in data.group"
+        f"{type(value).__name__} {shown(str(value), 40)}; name another column in data.{setting}"
     )

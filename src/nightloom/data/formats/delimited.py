@@ -208,8 +208,8 @@ def missing_column(
             f"out and cuts a part of train for {unlabelled}"
         )
     return InputError(
-        f"{place}: no column {quoted(column, 40)} (data.text, data.label, data.group, data.time); "
-        f"the columns are: {listed(present)}{hint}"
+        f"{place}: no column {quoted(column, 40)} (data.text, data.label, data.group, data.time, "
+        f"data.keep or register.slices); the columns are: {listed(present)}{hint}"
     )
 
 

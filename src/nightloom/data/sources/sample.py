@@ -68,6 +68,11 @@ def accepts(settings: Any) -> None:
             raise ValueError(
                 f"data.{name}={column}: the sample has no such column; leave it out, or name a file"
             )
+    if settings.keep is not None:
+        raise ValueError(
+            f"data.keep={','.join(settings.keep)}: the sample has no such column; leave it out, "
+            "also of register.slices, or name a file"
+        )
     if isinstance(settings, EntityDataSettings):
         if settings.columns is not None:
             raise ValueError("data.columns: the sample has words and tags only; leave it out")

@@ -15,7 +15,7 @@ from nightloom.data.formats.tagged_rows import TaggedRowReader, read_sentences
 from nightloom.data.sources.opened import Reader
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import listed, shown
 
 
 class SentenceReader(Reader[Sentences]):
@@ -32,7 +32,8 @@ class SentenceReader(Reader[Sentences]):
         )
         self._settings = settings
         self._lines = ConllReader(*how, documents=settings.group == DOCUMENT)
-        self._rows = TaggedRowReader(*how, beside=BesideColumns(settings.group, settings.time))
+        beside = BesideColumns(settings.group, settings.time, settings.keep or ())
+        self._rows = TaggedRowReader(*how, beside=beside)
 
     def read(self, file: SourceFile) -> Iterator[Sentences]:
         """See Reader; each batch has the path of its file."""
@@ -48,6 +49,12 @@ class SentenceReader(Reader[Sentences]):
             raise InputError(
                 f"{file.path}: data.time={shown(self._settings.time, 40)}: CoNLL columns have no "
                 "times; give the sentences as JSONL or Parquet with such a column, or leave it out"
+            )
+        if self._settings.keep is not None:
+            raise InputError(
+                f"{file.path}: data.keep={listed(self._settings.keep)}: CoNLL columns are of "
+                "words, not of sentences; give the sentences as JSONL or Parquet with such a "
+                "column, or leave it out, also of register.slices"
             )
         if self._settings.group not in (None, DOCUMENT):
             raise InputError(

@@ -33,7 +33,7 @@ class TextReader(Reader[Rows]):
             encoding=settings.encoding,
             quoted=settings.quoted,
             delimiter=settings.delimiter_character,
-            beside=BesideColumns(settings.group, settings.time),
+            beside=BesideColumns(settings.group, settings.time, settings.keep or ()),
         )
 
     def read(self, file: SourceFile) -> Iterator[Rows]:

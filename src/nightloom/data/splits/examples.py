@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from nightloom.data.arrow import Feature
+from nightloom.data.arrow import Feature, kept_name
+from nightloom.data.formats.beside import Beside
 from nightloom.data.sources.opened import Batch, Opened, Reader
 from nightloom.errors import InputError
 
@@ -61,7 +62,8 @@ class Examples(ABC, Generic[Batch, Kept]):
     `staged` are the columns of the staging file, among them `code` (int32: decides a row's class),
     `content` (uint64: its content, without the label), `group` (uint64: equal for rows that must be
     in one split; else like content), `time` (int64: its instant, else 0) and `hash` (int64: equal
-    for repeated rows). `written` are two columns: the content, and the numbers of the labels.
+    for repeated rows). `written` are two columns: the content, and the numbers of the labels. Both
+    have the kept columns too (`data.keep`), at the end.
     """
 
     reader: "ClassVar[type[Reader[Any]]]"
@@ -69,8 +71,10 @@ class Examples(ABC, Generic[Batch, Kept]):
     """The name of rows in messages."""
     equal: ClassVar[str]
     """What is equal in repeated rows, for messages."""
-    staged: ClassVar[pa.Schema]
-    written: ClassVar[pa.Schema]
+    staged: pa.Schema
+    written: pa.Schema
+    keep: tuple[str, ...] = ()
+    """The columns whose values are kept."""
     label_names: tuple[str, ...] = ()
     """Known once all splits are read."""
     class_names: tuple[str, ...] | None = None
@@ -109,11 +113,12 @@ class Examples(ABC, Generic[Batch, Kept]):
 
     @abstractmethod
     def features(self) -> Sequence[Feature]:
-        """The two columns of `written`, in the form of `datasets`."""
+        """The columns of `written`, but for those that are kept, in the form of `datasets`."""
 
     @abstractmethod
     def decode(self, part: Kept, batch: pa.RecordBatch) -> list[pa.Array]:
-        """The rows of a staged batch as `written`; called once for each, in order."""
+        """The rows of a staged batch as `written`, but for what is kept; called once for each, in
+        order."""
 
     @abstractmethod
     def facts(self, written: Mapping[str, Written]) -> dict[str, Any]:
@@ -124,6 +129,27 @@ class Examples(ABC, Generic[Batch, Kept]):
         self, parts: Mapping[str, Kept], written: Mapping[str, Written], repeated: list[str]
     ) -> list[str]:
         """Lines for the user, including those about `repeated` rows."""
+
+    def keeping(self, names: Sequence[str]) -> None:
+        """Keep these columns of the source."""
+        self.keep = tuple(names)
+        for name in names:
+            kept = pa.field(kept_name(name), pa.string())
+            self.staged, self.written = self.staged.append(kept), self.written.append(kept)
+
+    def kept(self, part: Kept, beside: Beside, rows: int) -> list[pa.Array]:
+        """The kept columns of a batch; raises InputError if the source does not give them."""
+        if self.keep and rows and len(beside.kept) != rows:
+            raise InputError(
+                f"{part.place}: this source gives no columns besides its own, data.keep="
+                f"{','.join(self.keep)} needs some; leave it out"
+            )
+        columns = zip(*beside.kept, strict=True) if rows else ([] for _ in self.keep)
+        return [pa.array(values, pa.string()) for values in columns]
+
+    def kept_of(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        """The kept columns of a staged batch."""
+        return [batch[kept_name(name)] for name in self.keep]
 
     def check_written(self, written: Mapping[str, Written], by: Mapping[str, str]) -> None:
         """Raise InputError if the cuts (`by`) left nothing to learn from."""

@@ -81,6 +81,7 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
     def __init__(self, settings: EntityDataSettings, source: Opened[Sentences]) -> None:
         self._settings, self._source = settings, source
         self._sides = Sides(settings, source, unit=self.unit)
+        self.keeping(settings.keep or ())
         self._readers: dict[str, TagReader] = {}
         self._number_of: dict[str, int] = {}
 
@@ -110,7 +111,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         hashes = _hashes(kept, part)
         content = content_numbers(" ".join(tokens) for tokens in kept.tokens)
         sides = self._sides.numbers(part, batch, content)
-        columns = [kept.tokens, kept.tags, kept.starts, codes, content, *sides, hashes]
+        columns: list[Any] = [kept.tokens, kept.tags, kept.starts, codes, content, *sides, hashes]
+        columns += self.kept(part, batch.beside, len(batch))
         return pa.RecordBatch.from_arrays(
             [pa.array(one, kind) for one, kind in zip(columns, self.staged.types, strict=True)],
             schema=self.staged,

@@ -69,6 +69,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
     def __init__(self, settings: TextDataSettings, source: Opened[Rows]) -> None:
         self._settings, self._source = settings, source
         self._sides = Sides(settings, source, unit=self.unit)
+        self.keeping(settings.keep or ())
         names = settings.label_names or source.label_names
         self._vocabulary = LabelVocabulary(missing_labels(settings.missing_labels, names))
         self._counts: dict[str, np.ndarray] = {}
@@ -91,7 +92,8 @@ class LabelledTexts(Examples[Rows, TextPart]):
         texts = _checked(batch)
         content = content_numbers(batch.texts)
         sides = self._sides.numbers(part, batch, content)
-        arrays = [texts, *map(pa.array, (codes, content, *sides, hashes))]
+        kept = self.kept(part, batch.beside, len(batch))
+        arrays = [texts, *map(pa.array, (codes, content, *sides, hashes)), *kept]
         part.count(codes)
         rows = zip(batch.texts, batch.numbers, strict=True)
         blank = [number for text, number in rows if not text or text.isspace()]
