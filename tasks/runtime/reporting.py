@@ -23,7 +23,7 @@ from nightloom.tasks.runtime.announcing import (
 )
 from nightloom.tasks.runtime.observer import observers
 
-REGRESSIONS = "regressions.json"
+REGRESSIONS, DIFFERENCE = "regressions.json", "difference.json"
 PLOTS = {
     "confusion": "Confusion matrix on the test rows",
     "history": "Learning curves",
@@ -145,6 +145,7 @@ def _facts(
         check=CheckFacts.of(checked.facts) if checked else None,
         findings=read_rows(checked.path / "findings.json") if checked else (),
         regressions=read_rows(registered.path / REGRESSIONS) if registered else (),
+        difference=read_rows(registered.path / DIFFERENCE) if registered else (),
     )
 
 

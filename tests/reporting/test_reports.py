@@ -96,6 +96,26 @@ def test_a_report_has_slices_and_regressions_beside_the_champion():
     assert text.count("| 7 | a | a | b | oh |") == 10 and "| 8 |" not in text
 
 
+def test_a_report_says_what_differs_from_the_champion():
+    def row(of, name, old, new):
+        return {"of": of, "name": name, "champion": old, "this": new, "version": 2}
+
+    rows = [
+        row("setting", "train.seed", "1", "2"),
+        row("stage", "train", None, "library keras 3.1 → 3.2"),
+        row("score", "by_class.x|y.f1", 0.5, 0.25),
+        row("score", "reliability.3.rows", 1.0, 2.0),
+    ]
+    text = report(difference=rows)
+    assert "| of | what | version 2 | version 3 |" in text
+    assert "| setting | train.seed | 1 | 2 |" in text
+    assert "| stage | train |  | library keras 3.1 → 3.2 |" in text
+    assert "| score | by class.x\\|y.f1 | 0.5000 | 0.2500 |" in text
+    assert "reliability" not in text
+    many = report(difference=[row("setting", f"a.s{n}", "1", "2") for n in range(70)])
+    assert "10 more: `nightloom diff news/2 news/3`" in many
+
+
 def test_data_facts_and_warnings_are_shown():
     data = {
         "task": "text",

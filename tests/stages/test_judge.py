@@ -17,6 +17,7 @@ from nightloom.stages.seen import Sides
 from tests.every_setting.runner import in_this_process
 
 WORDS = {"red": "rose ruby wine", "green": "leaf lime moss", "blue": "sky sea ink"}
+SHOPS = ("web", "market")
 SMALL = (
     "model.depth=1", "model.width=16", "model.heads=2", "model.head_size=8", "model.length=6",
     "model.feed_forward=16", "model.hidden=16", "model.dropout=0", "train.epochs=3",
@@ -47,7 +48,8 @@ class Nights:
 
         for split, lines in (("train", train), ("test", test)):
             with (self.folder / f"{split}.csv").open("w", newline="") as file:
-                csv.writer(file).writerows([("text", "label"), *lines])
+                sold = [(*line, SHOPS[number % 2]) for number, line in enumerate(lines)]
+                csv.writer(file).writerows([("text", "label", "shop"), *sold])
         given = [f"data.source={self.folder}", *SMALL, *more]
         report = classify_transformer.fn(parse_settings(ClassifyTransformer, given))
         return report["model"]
@@ -78,7 +80,10 @@ def nights(folder: Path) -> Iterator[list[Any]]:
         yield [
             nights.run(first, rows(WORDS, 1000, 300)),
             nights.run(second, first[:300]),
-            nights.run(rows(other, 4000, 600), [*second[:50], *rows(other, 5000, 400)]),
+            nights.run(
+                rows(other, 4000, 600), [*second[:50], *rows(other, 5000, 400)],
+                "register.slices=classes,lengths,shop",
+            ),
             nights.run(
                 first, rows(WORDS, 1000, 300), "register.name=strict",
                 f"register.examples={held(folder)}",
@@ -130,6 +135,8 @@ def test_slices_and_regressions_are_of_the_rows_that_both_are_judged_by(nights, 
     }  # fmt: skip
     assert of_classes["red"]["difference"] > 0.2
     assert slices["few"] == ["lengths above 9 characters"]
+    of_shops = {one["name"]: one["rows"] for one in slices["judged"] if one["by"] == "shop"}
+    assert of_shops.keys() == set(SHOPS) and sum(of_shops.values()) == 300
     assert not any(one["worse"] for one in slices["judged"])
     (table,) = (folder / "home").rglob(f"{nights[2]['run_id']}/artifacts/gate/regressions.parquet")
     kept = read_parquet(table)
@@ -137,6 +144,16 @@ def test_slices_and_regressions_are_of_the_rows_that_both_are_judged_by(nights, 
     assert set(kept["right"]) == set(kept["this"]) == {"red"} and "red" not in set(kept["champion"])
     assert kept["row"].min() >= 50 and kept["text"].str.contains("fox|brick|lava").all()
     assert json.loads((table.parent / "slices.json").read_text()) == slices
+
+
+def test_what_differs_from_the_champion_is_kept_for_the_report(nights, folder):
+    files = [json.loads(one.read_text()) for one in (folder / "home").rglob("difference.json")]
+    assert sorted(rows[0]["version"] for rows in files) == [1, 2], "of the nights with a champion"
+    (rows,) = (rows for rows in files if rows[0]["version"] == 2)
+    told = {(row["of"], row["name"]): (row["champion"], row["this"]) for row in rows}
+    before, now = told["setting", "register.slices"]
+    assert "shop" in now and "shop" not in before
+    assert "gold" in told["data", "label_names"][1] and ("stage", "train") in told
 
 
 def test_a_model_that_fails_an_example_that_must_hold_is_a_challenger(nights):

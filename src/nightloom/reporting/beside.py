@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightloom.facts import ModelFacts
-from nightloom.reporting.markdown import escape_long, signed, table
+from nightloom.reporting.markdown import code, escape_long, signed, table
 from nightloom.reporting.rows import Row
 
 SHOWN = 10
 """Regressions in the report."""
 MOST_EXAMPLES = 50
+MOST_DIFFERENCES = 60
 
 
 def slice_rows(model: ModelFacts | None) -> list[Row]:
@@ -62,6 +63,39 @@ def regressions_part(model: ModelFacts | None, rows: Sequence[Mapping[str, Any]]
     shown = table([{name: row.get(name) for name in columns} for row in negative])
     title = f"## Regressions beside {found['champion']}"
     return "\n\n".join(part for part in (title, told, shown) if part)
+
+
+def difference_part(rows: Sequence[Mapping[str, Any]], model: ModelFacts | None) -> str:
+    """What tells a model from the champion before it: settings, data, code, scores by class.
+
+    rows: of `difference.json`.
+    """
+    told = [row for row in rows if _counts(row)]
+    if not told or model is None:
+        return ""
+    version = told[0]["version"]
+    shown = [
+        {
+            "of": row["of"],
+            "what": str(row["name"]).replace("_", " ") if row["of"] == "score" else row["name"],
+            f"version {version}": row["champion"],
+            f"version {model.version}": row["this"],
+        }
+        for row in told[:MOST_DIFFERENCES]
+    ]
+    parts = [f"## What differs from version {version}", table(shown)]
+    if len(told) > MOST_DIFFERENCES:
+        parts.append(
+            f"{len(told) - MOST_DIFFERENCES} more: "
+            + code(f"nightloom diff {model.name}/{version} {model.name}/{model.version}")
+        )
+    return "\n\n".join(parts)
+
+
+def _counts(row: Mapping[str, Any]) -> bool:
+    """Whether a row is for the report: of scores those of the whole and of classes."""
+    name = str(row["name"])
+    return row["of"] != "score" or "." not in name or name.startswith(("by_class.", "by_type."))
 
 
 def examples_part(model: ModelFacts | None) -> str:

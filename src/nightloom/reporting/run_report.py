@@ -7,7 +7,12 @@ from typing import Any
 from nightloom.cache.lookup import span
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.versions import CHAMPION
-from nightloom.reporting.beside import examples_part, regressions_part, slices_part
+from nightloom.reporting.beside import (
+    difference_part,
+    examples_part,
+    regressions_part,
+    slices_part,
+)
 from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
@@ -37,6 +42,8 @@ class RunFacts:
     """One row per test of that check."""
     regressions: Sequence[Mapping[str, Any]] = ()
     """One row per test example that model and champion answer otherwise, the first ones."""
+    difference: Sequence[Mapping[str, Any]] = ()
+    """One row per fact in which model and champion differ."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -57,6 +64,7 @@ def run_report(facts: RunFacts) -> str:
         examples_part(facts.run.model),
         slices_part(facts.run.model),
         regressions_part(facts.run.model, facts.regressions),
+        difference_part(facts.difference, facts.run.model),
         _sureness(facts),
         _curves(facts),
         _confusion(facts),

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.context import BuildContext
+from nightloom.data.arrow import write_json
 from nightloom.evaluation.tables import write_parquet, write_rows
 from nightloom.gate.judging import Verdict
 from nightloom.gate.regressions import Flips
+from nightloom.registry.difference import difference_of
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import Version
 from nightloom.stages.tested import words_of
 
 FOLDER = "gate"
 """At the version, in its run in MLflow."""
-REGRESSIONS, SLICES = "regressions", "slices"
+REGRESSIONS, SLICES, DIFFERENCE = "regressions", "slices", "difference"
 COLUMNS = ("row", "flip", "right", "champion", "this", "text")
 SHOWN = 100
 """Rows of regressions.json, which reports show; regressions.parquet has all."""
@@ -39,6 +41,35 @@ def keep_found(
             f"what the gate found cannot be kept at version {version.version}, whose run in MLflow "
             f"takes no files ({' '.join(str(error).split())[:200]}); the run's report has it"
         )
+
+
+def keep_difference(context: BuildContext, champion: Version | None, version: Version) -> None:
+    """Write into the artifact what tells a version from the champion that it was judged against."""
+    from mlflow.exceptions import MlflowException
+
+    if champion is None or champion.version == version.version:
+        return
+    try:
+        found = difference_of(context.home, champion, version)
+    except (MlflowException, OSError) as error:
+        context.report.warn(
+            f"what tells version {version.version} from version {champion.version} cannot be read "
+            f"({' '.join(str(error).split())[:200]})"
+        )
+        return
+    rows = [
+        *(("setting", name, old, new) for name, old, new in found.settings),
+        *(("data", name, old, new) for name, old, new in found.facts),
+        *(("stage", stage, None, one) for stage, told in found.stages.items() for one in told),
+        *(("score", name, old, new) for name, old, new in found.scores),
+    ]
+    write_json(
+        context.out / f"{DIFFERENCE}.json",
+        [
+            {"of": of, "name": name, "champion": old, "this": new, "version": champion.version}
+            for of, name, old, new in rows
+        ],
+    )
 
 
 def _write(context: BuildContext, verdict: Verdict) -> dict[str, Path]:

@@ -37,7 +37,7 @@ from nightloom.registry.whole import told
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
-from nightloom.stages.found import facts_of, keep_found
+from nightloom.stages.found import facts_of, keep_difference, keep_found
 from nightloom.stages.held import held, recipe_tag, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.lineage import write_lineage
@@ -75,6 +75,7 @@ def build(context: BuildContext) -> Built:
         with alone(registry, name, say=context.report.log):
             decided = decide(registry, version, judge, by=_by(context), say=context.report.log)
     version, verdict, champion = decided.version, decided.verdict, decided.champion
+    keep_difference(context, champion, version)
     model = ModelFacts(
         name=name,
         version=version.version,
