@@ -33,7 +33,8 @@ SERVED = ("variables/variables.", ".safetensors")
 """Parts of the names of served files that hold weights."""
 UNTOUCHED: dict[str, dict[str, Any]] = {
     "check": {"refuse": False},  # whoever let the data in did so then
-    "register": {"min_metric": 1.0},  # nobody is to be the champion there: no check of what serves
+    # nobody is to be the champion there: no check of what serves
+    "register": {"min_metric": 1.0, "examples": None},
 }
 """Settings that nothing which is compared depends on."""
 

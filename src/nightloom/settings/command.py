@@ -9,7 +9,9 @@ from typing import Any
 from nightloom.errors import InputError
 from nightloom.records.known import settings_of
 
-PATHS = ("data.source", "model.checkpoint", "model.encoder", "model.preprocess")
+PATHS = (
+    "data.source", "model.checkpoint", "model.encoder", "model.preprocess", "register.examples",
+)  # fmt: skip
 """Settings that can be a file or folder."""
 OURS = ("sample", "minilm")
 """Values of these that mean something shipped with the package."""
