@@ -88,7 +88,9 @@ class Scorer:
                 name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
                 for name, value in arrays.items()
             }
-            loop = tf.function(lambda batches: self._loop(batches, self.computed[jit]))
+            loop = tf.function(
+                lambda batches: self._loop(batches, self.computed[jit]), autograph=False
+            )
             self._programs[key] = loop.get_concrete_function(specs)
         return self._programs[key]
 

@@ -81,10 +81,12 @@ class Stepper:
         """The part of a step that XLA compiles: loss and gradients of one batch."""
         # with several devices the update sums over them, which a separate function cannot do
         self._apply = (
-            tf.function(self._update, jit_compile=jit) if self.replicas == 1 else self._update
+            tf.function(self._update, jit_compile=jit, autograph=False)
+            if self.replicas == 1
+            else self._update
         )
-        self._traced = tf.function(self._steps)
-        self._tried = tf.function(self._try)
+        self._traced = tf.function(self._steps, autograph=False)
+        self._tried = tf.function(self._try, autograph=False)
         self._shapes: dict[str, tf.TensorSpec] = {}
         self._programs: dict[Any, Any] = {}
         self._sums: list[tf.Variable] | None = None
