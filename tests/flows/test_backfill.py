@@ -33,12 +33,11 @@ def write(path: Path, days: int) -> Path:
     return path
 
 
-@pytest.mark.long("backfill", short=True)
-def test_days_are_built_once_and_one_that_fails_stops_none(
-    nightloom: Nightloom, quick: Nightloom, prefect_api: str, tmp_path: Path, long_form: bool
+def test_five_days_are_built_once_and_one_that_fails_stops_none(
+    nightloom: Nightloom, quick: Nightloom, prefect_api: str, tmp_path: Path
 ) -> None:
     home, source = tmp_path / "home", write(tmp_path / "stories.jsonl", 12)
-    good = 5 if long_form else 2
+    good = 3
     failing = FIRST  # no row is from before it
     last = FIRST + timedelta(days=1 + good)
     days = [(FIRST + timedelta(days=2 + n)).isoformat() for n in range(good)]

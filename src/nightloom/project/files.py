@@ -88,6 +88,7 @@ def _deploy(place: Place) -> str:
         Choice(setting="nightly.cron", value="0 2 * * *", why="every night at two o'clock"),
         Choice(setting="nightly.timezone", value=when, why="that of this machine"),
         Choice(setting="nightly.active", value=False, active=False),
+        Choice(setting="nightly.watch", value="15m", active=False),
         Choice(setting="gpu.slots", value=2, active=False),
         Choice(setting="notify.webhook", value="https://example.org/hook", active=False),
         Choice(setting="notify.block", value="slack-webhook/ops", active=False),
