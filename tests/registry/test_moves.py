@@ -15,7 +15,7 @@ from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import CHAMPION, REASON_TAG, RECIPE_TAG
 from nightloom.settings.register import RegisterSettings
-from nightloom.stages.held import held, waiting
+from nightloom.stages.held import Since, held, waiting
 from tests.registry.conftest import CARD
 
 PROMOTED = Verdict(decision="promoted", reason="promoted: fine", metric="accuracy", value=0.9)
@@ -133,6 +133,32 @@ def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
     assert desk.run("unpin", "news") == "the champion of news was not held\n"
     desk.run("rollback", "news", "--to", "1", "--why", "older still")
     assert desk.champion() == 1
+
+
+def test_a_rollback_may_end_by_a_proof_but_no_pin_and_not_for_a_twin_of_what_was_withdrawn(desk):
+    client, (one, two, three, four) = desk.registry._client, desk.versions
+    desk.run("rollback", "news", "--why", "calls prices sports", "--by", "Ada")
+    better, worse = Since(True, "proved better"), Since(False, "not proved better")
+
+    def verdict(version, since):
+        return held(desk.registry, version, two, PROMOTED, since=lambda pin: since)
+
+    kept = verdict(four, worse)
+    assert not kept.promoted
+    assert "(calls prices sports), not proved better; `nightloom unpin " in kept.reason
+    passed = verdict(four, better)
+    assert (passed.reason, passed.releases) == ("promoted: fine; proved better", True)
+    for version in (three, four):
+        client.set_model_version_tag(desk.name, str(version.version), RECIPE_TAG, "the same")
+    twin = verdict(desk.registry.version(desk.name, 4), better)
+    assert not twin.promoted
+    assert "version 3 was withdrawn on " in twin.reason
+    assert "this is made of the same data and settings" in twin.reason
+    made = desk.registry.set_decision(one, verdict(one, better), two, by="run 5")
+    assert made.aliases == ("champion",)
+    assert desk.title.pin is None, "the hold ends with the move"
+    desk.run("pin", "news", "--why", "audit", "--by", "Ada")
+    assert not verdict(four, better).promoted, "a pin ends by a person alone"
 
 
 def test_pin_holds_the_champion(desk):

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from nightloom.cli.champion import rollback
 from nightloom.errors import InputError
 from nightloom.evaluation.tables import read_parquet
+from nightloom.home import Home
+from nightloom.registry.mlflow_registry import Registry
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.parse import parse_settings
 from nightloom.stages.seen import Sides
@@ -88,7 +92,25 @@ def nights(folder: Path) -> Iterator[list[Any]]:
                 first, rows(WORDS, 1000, 300), "register.name=strict",
                 f"register.examples={held(folder)}",
             ),
+            _put_back(folder / "home"),
+            nights.run(
+                rows(other, 4000, 600), [*second[:50], *rows(other, 5000, 400)],
+                "train.seed=2", "register.rollback_until=proved",
+            ),
+            nights.run(
+                rows(other, 7000, 600), rows(other, 6000, 400), "register.rollback_until=proved"
+            ),
         ]  # fmt: skip
+
+
+def _put_back(home: Path) -> str:
+    done = CliRunner().invoke(
+        rollback,
+        ["colours", "--why", "calls foxes red", "--by", "Ada"],
+        env={"NIGHTLOOM_HOME": str(home)},
+    )
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def test_a_first_model_that_learnt_something_is_the_champion(nights):
@@ -173,6 +195,24 @@ def test_a_bad_file_of_examples_ends_the_run_before_anything_is_built(folder, mo
     with in_this_process(), pytest.raises(InputError, match=r"bad.csv:2: expected 2 fields"):
         Nights(folder / "other").run([], [], f"register.examples={folder / 'bad.csv'}")
     assert not list((folder / "untouched").rglob("manifest.json"))
+
+
+def test_a_rollback_ends_once_another_is_proved_better_on_newer_rows(nights, folder):
+    put_back, kept, proved = nights[4:]
+    assert put_back.startswith("colours/2 is the champion, before it version 3")
+    assert kept["aliases"] == ["challenger"]
+    assert kept["reason"].startswith("held back: version 2 was pinned on ")
+    assert "by Ada (calls foxes red), 0 of 450 test rows are newer than" in kept["reason"]
+    assert "`nightloom unpin colours` lets others pass; else it were " in kept["reason"]
+    assert proved["aliases"] == ["champion"]
+    assert "; proved better on rows newer than the rollback, accuracy 1.0" in proved["reason"]
+    assert "of version 2 on the same 300 test rows" in proved["reason"], "of the classes of both"
+    assert "which ends what held the champion: version 2 was pinned" in proved["reason"]
+    home = Home(folder / "home")
+    title = Registry(home.tracking_uri, home.model_files).title("colours")
+    assert title.pin is None
+    assert [(one.old, one.new) for one in title.history()[-2:]] == [(3, 2), (2, 5)]
+    assert title.anchor == 5, "what was withdrawn is no measure"
 
 
 def mask(rows: int, *seen: range) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nightloom.registry.versions import TEST_TAG, Version
 from nightloom.settings.data import TextDataSettings
 from nightloom.stages.judge_text import numbers
 from nightloom.stages.rivals import digest_of_test_rows
-from nightloom.stages.seen import rows_of, training_rows, write_rows
+from nightloom.stages.seen import known_rows, rows_of, training_rows, write_rows
 
 
 @pytest.fixture
@@ -93,3 +94,17 @@ def test_where_that_is_gone_too_its_test_rows_tell_or_nobody_knows(night):
     assert of(foreign) is None
     assert of({}) is None
     assert of(same).tolist() == []
+
+
+def test_all_rows_of_a_version_are_known_with_those_it_was_tested_on(night):
+    context, version = night
+    folder = Path(version.source.removeprefix("file://")) / "training"
+    everything = sorted(content_numbers([f"text {n}" for n in (*range(100), *range(200, 240))]))
+    assert known_rows(context, version, numbers).tolist() == everything
+    (folder / "tested.npy").unlink()
+    assert known_rows(context, version, numbers).tolist() == everything, "of its data set"
+    elsewhere = {**version.tags, "nightloom.digest.download_dataset": "another"}
+    assert known_rows(context, replace(version, tags=elsewhere), numbers) is None
+    same = {**elsewhere, TEST_TAG: digest_of_test_rows(context)}
+    known = known_rows(context, replace(version, tags=same), numbers)
+    assert known.tolist() == everything, "its test rows are tonight's"

@@ -138,10 +138,13 @@ def _roll_back(
     if target.version == now:
         raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
     anchor = target.version if registry.anchor(target).version == now else None
-    pin = Pin.now(target.version, by=by or user(), why=why)
+    pin = Pin.now(target.version, by=by or user(), why=why, rollback=True)
     _moved(registry, name, target.version, by=by, why=f"{ROLLBACK}{why}", anchor=anchor, pin=pin)
     tell("CHAMPION_HELD", pin.version, name, pin.version, reason=pin.told())
-    click.echo(f"it is held: `nightloom unpin {name}` lets the gate promote others again")
+    click.echo(
+        f"it is held: `nightloom unpin {name}` lets the gate promote others again; with "
+        "register.rollback_until=proved also one that is proved better on newer rows"
+    )
 
 
 def _approve(registry: "Registry", version: "Version", *, by: str | None, why: str) -> None:

@@ -42,6 +42,8 @@ class Verdict:
     """Whether the anchor could not be scored: the champion takes its place."""
     restarts: bool = False
     """Whether nothing could be compared: the model is the first of a new row of anchors."""
+    releases: bool = False
+    """Whether the hold of a rollback ends with its promotion."""
     error: float | None = None
     """Standard error of the value, where it was judged by these rows."""
     examples: int | None = None

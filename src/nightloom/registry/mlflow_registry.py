@@ -103,6 +103,11 @@ class Registry:
         known = self._search(f"name = '{name}'")
         return next((one for one in known if one.version == number), None)
 
+    def newest_before(self, name: str, when: float) -> Version | None:
+        """The version that was registered last before a moment, in seconds since the epoch."""
+        known = [one for one in self._search(f"name = '{name}'") if one.created <= when]
+        return max(known, key=lambda one: one.version, default=None)
+
     def version(self, name: str, number: int) -> Version:
         """A version by its number."""
         return version_of(self._client.get_model_version(name, str(number)))
@@ -227,7 +232,8 @@ class Registry:
         elif champion is not None and verdict.anchor_lost:
             anchor = champion.version
         if verdict.promoted:
-            title.move(number, by=by, why=verdict.reason, anchor=anchor, tags=tags)
+            release = verdict.releases
+            title.move(number, by=by, why=verdict.reason, anchor=anchor, tags=tags, release=release)
         else:
             if anchor is not None:
                 title.set_anchor(anchor)

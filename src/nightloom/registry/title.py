@@ -59,11 +59,13 @@ class Pin:
     when: float
     by: str
     why: str
+    rollback: bool = False
+    """Whether a rollback set it, which may end by itself (`register.rollback_until`)."""
 
     @classmethod
-    def now(cls, version: int, *, by: str, why: str) -> "Pin":
+    def now(cls, version: int, *, by: str, why: str, rollback: bool = False) -> "Pin":
         """A pin that is being set."""
-        return cls(version, time.time(), by, why[: LONGEST // 2])
+        return cls(version, time.time(), by, why[: LONGEST // 2], rollback)
 
     def told(self) -> str:
         """The pin in a clause."""
@@ -96,6 +98,8 @@ class _Intention:
     """Of the new champion; its reason is the move's."""
     pin: Pin | None = None
     """What holds the champion from then on."""
+    release: bool = False
+    """Whether nothing holds it any more."""
 
     def to_tag(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -105,7 +109,8 @@ class _Intention:
         told = json.loads(text)
         pin = told.get("pin")
         held = Pin(**pin) if pin else None
-        return cls(Move(**told["move"]), told["anchor"], told["tags"], held)
+        release = told.get("release", False)
+        return cls(Move(**told["move"]), told["anchor"], told["tags"], held, release)
 
 
 class Title:
@@ -154,18 +159,19 @@ class Title:
         anchor: int | None = None,
         tags: Mapping[str, str] | None = None,
         pin: Pin | None = None,
+        release: bool = False,
     ) -> None:
         """Give a version the alias `champion`, and enter the move; no move where it has it.
 
         anchor: who becomes the anchor with it; tags: what the version is given with it; pin: what
-        holds it from then on.
+        holds it from then on; release: nothing holds it.
         """
         before = self.history()
         old = before[-1].new if before else None
         room = LONGEST if pin is None else LONGEST // 2
         move = Move(time.time(), old, new, by, why[:room])
         rest = {key: value for key, value in (tags or {}).items() if key != REASON_TAG}
-        intention = _Intention(move, anchor, rest, pin)
+        intention = _Intention(move, anchor, rest, pin, release)
         if old != new:
             self._tag(MOVING_TAG, intention.to_tag())
             self._client.set_registered_model_alias(self.name, CHAMPION, str(new))
@@ -236,6 +242,8 @@ class Title:
             self.set_anchor(intention.anchor)
         if intention.pin is not None:
             self.hold(intention.pin)
+        elif intention.release and self.pin is not None:
+            self.let_go()
         if CHALLENGER in self._client.get_model_version(self.name, number).aliases:
             self._client.delete_registered_model_alias(self.name, CHALLENGER)
 

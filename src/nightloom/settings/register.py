@@ -11,6 +11,8 @@ SLICES = ("classes", "lengths")
 """Those that every data set has; others are columns."""
 SAVED_MODEL = "saved_model"
 """The format that every version has."""
+PROVED = "proved"
+"""What `rollback_until` says for a hold that ends without a person."""
 
 
 def _known(name: str) -> str:
@@ -68,6 +70,9 @@ class RegisterSettings(Settings):
     pairs whose answers must agree; a model that fails one is refused."""
     approve: bool = False
     """Whether a model that passes waits until a person agrees (`nightloom approve`)."""
+    rollback_until: Literal["unpinned", "proved"] = "unpinned"
+    """How long a version stays that `nightloom rollback` put back: until a person runs `nightloom
+    unpin`, or until another is proved better on test rows newer than the rollback."""
     formats: tuple[FormatName, ...] | None = None
     """Formats in which a version stores its weights: saved_model (required), huggingface, and those
     of installed packages; none: all that the flow's models support."""

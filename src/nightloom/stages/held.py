@@ -1,14 +1,14 @@
 """What keeps a model that passes the gate from being champion: people, and what they asked for."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext
 from nightloom.gate.judging import Verdict
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.title import Withdrawal
+from nightloom.registry.title import Pin, Withdrawal
 from nightloom.registry.versions import RECIPE_TAG, WAITS, Version
 from nightloom.settings.register import RegisterSettings
 
@@ -16,17 +16,40 @@ JUDGING = ("register", "evaluate")
 """Groups of settings that say how a model is judged, not what it is."""
 
 
+@dataclass(frozen=True)
+class Since:
+    """What test rows say of a model that are newer than a rollback."""
+
+    proved: bool
+    """Whether it is proved better than what was put back."""
+    told: str
+    """In a clause."""
+
+
 def held(
-    registry: Registry, version: Version, champion: Version | None, verdict: Verdict
+    registry: Registry,
+    version: Version,
+    champion: Version | None,
+    verdict: Verdict,
+    *,
+    since: Callable[[Pin], Since] | None = None,
 ) -> Verdict:
-    """The verdict, but a pinned champion stays, and what a person withdrew does not come back."""
+    """The verdict, but a pinned champion stays, and what a person withdrew does not come back.
+
+    since: judges by the rows newer than a rollback, where that ends once another model is proved
+    better by them; None: it ends by a person alone.
+    """
     if not verdict.promoted:
         return verdict
     name = version.name
     pin = registry.title(name).pin if champion is not None else None
     if pin is not None:
-        why = f"{pin.told()}, `nightloom unpin {name}` lets others pass"
-        return _refused(verdict, f"held back: {why}; else it were {verdict.reason}")
+        way = f"`nightloom unpin {name}` lets others pass"
+        newer = since(pin) if pin.rollback and since is not None else None
+        if newer is None or not newer.proved:
+            why = f"{pin.told()}, {f'{newer.told}; ' if newer else ''}{way}"
+            return _refused(verdict, f"held back: {why}; else it were {verdict.reason}")
+        verdict = replace(verdict, reason=f"{verdict.reason}; {newer.told}", releases=True)
     withdrawal, same = _withdrawn(registry, version)
     if withdrawal is not None:
         way = (

@@ -11,6 +11,7 @@ import numpy as np
 
 from nightloom.context import BuildContext
 from nightloom.errors import NightloomError
+from nightloom.gate import wording
 from nightloom.gate.answers import Answers
 from nightloom.gate.baseline import beyond_nothing
 from nightloom.gate.findings import Finding
@@ -35,12 +36,7 @@ def judge(
 
     anchor: None where the champion is it.
     """
-    terms = Terms(
-        tolerance=settings.tolerance,
-        slack=settings.slack,
-        min_metric=settings.min_metric,
-        confidence=settings.confidence,
-    )
+    terms = terms_of(settings)
     whole: Answers = context.hook("judge.answers")(context, settings)
     fair = _fair(context, settings, whole, champion, anchor)
     if fair.refused:
@@ -64,6 +60,33 @@ def judge(
     else:
         verdict = night.beside(alone, champion, anchor, why_no_anchor=fair.why)
     return replace(verdict, error=alone.new_error, examples=len(own))
+
+
+def compared_on(
+    context: BuildContext, settings: RegisterSettings, rival: Rival, keep: np.ndarray
+) -> tuple[Comparison, str] | str:
+    """The new model beside another version on some of the test examples alone, and how one says
+    that; or why they cannot be compared.
+
+    keep: bool [examples], at least one.
+    """
+    whole: Answers = context.hook("judge.answers")(context, settings)
+    terms = terms_of(settings)
+    found = _Night(context, settings, whole, whole.only(keep), keep, terms)._against(rival)
+    if isinstance(found, str):
+        return found
+    compared = found.against.found
+    return compared, wording.facts(whole.metric, compared, rival.called, whole.unit, terms)
+
+
+def terms_of(settings: RegisterSettings) -> Terms:
+    """What the settings say of the gate's rule."""
+    return Terms(
+        tolerance=settings.tolerance,
+        slack=settings.slack,
+        min_metric=settings.min_metric,
+        confidence=settings.confidence,
+    )
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.promotion import Decided, alone, decide
 from nightloom.registry.reading import LONGEST, reading_tag
+from nightloom.registry.title import Pin
 from nightloom.registry.versions import (
     COMMAND_TAG,
     DECISION_TAG,
@@ -34,13 +35,14 @@ from nightloom.registry.versions import (
     lineage_tag,
 )
 from nightloom.registry.whole import told
-from nightloom.settings.register import RegisterSettings
+from nightloom.settings.register import PROVED, RegisterSettings
 from nightloom.stages.check_files import check_files, check_tags, checked
 from nightloom.stages.export import changed, export, written
 from nightloom.stages.found import facts_of, keep_difference, keep_found
-from nightloom.stages.held import held, recipe_tag, waiting
+from nightloom.stages.held import Since, held, recipe_tag, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.lineage import write_lineage
+from nightloom.stages.newer import since_rollback
 from nightloom.stages.rivals import digest_of_test_rows, rival
 from nightloom.stages.seen import FOLDER, write_rows
 from nightloom.stages.served import ServedCheck
@@ -217,7 +219,8 @@ def _judged(
     else:
         verdict = _judge(context, settings, registry, champion)
         keep_found(context, registry, version, verdict)
-        verdict = held(registry, version, champion, verdict)
+        since = _since(context, settings, registry, champion)
+        verdict = held(registry, version, champion, verdict, since=since)
     verdict = check(verdict, version, champion)
     if takes_over:
         return verdict
@@ -237,6 +240,15 @@ def _judge(
         if anchor.version != champion.version:
             anchored = rival(context, anchor, role="anchor")
     return judge(context, settings, against, anchored)
+
+
+def _since(
+    context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
+) -> Callable[[Pin], Since] | None:
+    """What may end a rollback's hold beside a person."""
+    if champion is None or settings.rollback_until != PROVED:
+        return None
+    return partial(since_rollback, context, settings, registry, champion)
 
 
 def _by(context: BuildContext) -> str:

@@ -6,6 +6,7 @@ that is here. Rows of the validation part count as well: by them the best epoch 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -21,6 +22,8 @@ from nightloom.stages.rivals import digest_of_test_rows
 
 FOLDER = "training"
 FILE = "rows.npy"
+TESTED_FILE = "tested.npy"
+"""What its test rows say."""
 DATASET = "download_dataset"
 SMALL_SPLIT = 0.9
 """Share of a test split of fewer rows than are needed that has to be left."""
@@ -35,9 +38,11 @@ def training_rows(dataset: Path, numbers: Numbers) -> np.ndarray:
 
 
 def write_rows(dataset: Path, numbers: Numbers, folder: Path) -> Path:
-    """Write the file of a version into a folder of its own below `folder`; gives that."""
+    """Write the files of a version into a folder of their own below `folder`; gives that."""
     (folder / FOLDER).mkdir()
     np.save(folder / FOLDER / FILE, training_rows(dataset, numbers), allow_pickle=False)
+    tested = np.unique(numbers(dataset / "test"))
+    np.save(folder / FOLDER / TESTED_FILE, tested, allow_pickle=False)
     return folder / FOLDER
 
 
@@ -47,25 +52,54 @@ def rows_of(context: BuildContext, version: Version, numbers: Numbers) -> np.nda
     A version that was evaluated on the very test rows of this build was trained on none of them:
     then it is empty, where nothing else is known.
     """
-    try:
-        file = fetched_file(context.home, version, f"{FOLDER}/{FILE}")
+    if (found := _kept(context, version, FILE)) is not None:
+        return found
+    if (dataset := _dataset(context, version)) is not None:
+        with suppress(OSError, KeyError, NightloomError):
+            return training_rows(dataset, numbers)
+    is_same = version.tags.get(TEST_TAG) == digest_of_test_rows(context)
+    return np.zeros(0, np.uint64) if is_same else None
+
+
+def known_rows(context: BuildContext, version: Version, numbers: Numbers) -> np.ndarray | None:
+    """What all rows say that a version was trained and tested on; None where nobody knows."""
+    trained = rows_of(context, version, numbers)
+    tested = _kept(context, version, TESTED_FILE)
+    if tested is None and version.tags.get(TEST_TAG) == digest_of_test_rows(context):
+        tested = numbers(context.inputs["dataset"].path / "test")
+    if tested is None and (dataset := _dataset(context, version)) is not None:
+        with suppress(OSError, KeyError, NightloomError):
+            tested = numbers(dataset / "test")
+    return None if trained is None or tested is None else np.union1d(trained, tested)
+
+
+def needed_rows(rows: int, min_rows: int) -> int:
+    """How many of the test rows have to be left, where some are left out."""
+    return min_rows if rows >= min_rows else ceil(SMALL_SPLIT * rows)
+
+
+def _kept(context: BuildContext, version: Version, name: str) -> np.ndarray | None:
+    """A file of a version, uint64; None where it has none, or it is lost or damaged."""
+    with suppress(OSError, ValueError, NightloomError):
+        file = fetched_file(context.home, version, f"{FOLDER}/{name}")
         if file is not None:
             found: np.ndarray = np.load(file, allow_pickle=False)
             if found.dtype == np.uint64 and found.ndim == 1:
                 return found
-    except (OSError, ValueError, NightloomError):
-        pass  # lost or damaged: there may be the data set
+    return None
+
+
+def _dataset(context: BuildContext, version: Version) -> Path | None:
+    """The data set of a version, where it is in this home and whole."""
     key, digest = (version.tags.get(lineage_tag(part, DATASET)) for part in ("key", "digest"))
+    if not key or not key.isalnum():
+        return None
     store = ArtifactStore(context.home)
-    if key and key.isalnum():
-        path = store.path(DATASET, key)
-        try:
-            if store.verify(path).digest == digest:
-                return training_rows(path, numbers)
-        except (Damaged, OSError, KeyError, NightloomError):
-            pass
-    is_same = version.tags.get(TEST_TAG) == digest_of_test_rows(context)
-    return np.zeros(0, np.uint64) if is_same else None
+    path = store.path(DATASET, key)
+    try:
+        return path if store.verify(path).digest == digest else None
+    except (Damaged, OSError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -104,7 +138,7 @@ class Sides:
         A split of fewer rows than min_rows is judged by where nine tenths of it are left.
         """
         rows = len(self.own)
-        needed = min_rows if rows >= min_rows else ceil(SMALL_SPLIT * rows)
+        needed = needed_rows(rows, min_rows)
 
         def left(*seen: np.ndarray | None) -> np.ndarray | None:
             if any(one is None for one in seen):
