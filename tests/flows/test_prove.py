@@ -56,7 +56,9 @@ def first(nightloom: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A folder with `rows.csv` and a home with a version that was made of it."""
     folder = tmp_path_factory.mktemp("prove")
     write_rows(folder / "rows.csv")
-    settings = ("data.source=rows.csv", *SMALL, f"register.name={NAME}")
+    (folder / "hold.csv").write_text("text,label\nA goal in the last minute,Sports\n")
+    more = (f"register.name={NAME}", "register.examples=hold.csv")
+    settings = ("data.source=rows.csv", *SMALL, *more)
     done = nightloom(folder / "home", "run", "classify-transformer", *settings, "--json")
     assert done.code == 0, done.err
     return folder
@@ -209,6 +211,19 @@ def test_code_libraries_and_machine_that_changed_are_named(first, lineage, tmp_p
     assert "settings train.accumulate unset → 1 (of train)" in told
     assert "Python 3.9 → " in told
     assert "processor Z80 → " in told
+
+
+def test_a_data_set_of_a_hub_is_read_at_the_commit_of_then(lineage, tmp_path):
+    def change(told: dict[str, Any]) -> None:
+        told["settings"]["data"]["source"] = "hf:news/short:tiny"
+        source = {"kind": "hf", "name": "news/short", "config": "tiny", "revision": None}
+        parts = told["stages"]["download_dataset"]["parts"]
+        parts["external"] = {"data.source": {**source, "commit": "0123456789" * 4}}
+
+    alter(lineage, change)
+    settings, changes = changes_since(Lineage.read(lineage), Home(tmp_path / "empty"))
+    assert settings.data.source == f"hf:news/short:tiny@{'0123456789' * 4}"
+    assert changes.data == []
 
 
 TINY = (

@@ -8,14 +8,14 @@ from typing import Any
 from nightloom.accelerators import accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.key import differences
-from nightloom.errors import InputError
+from nightloom.errors import NightloomError
 from nightloom.home import Home, at_home
 from nightloom.records.known import find_flow
 from nightloom.registry.lineage import Lineage, Made, processor
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import settings_of
 
-REGISTER, EXPORT = "register", "export"
+REGISTER, EXPORT, SOURCE = "register", "export", "data.source"
 _NOTHING: dict[str, Any] = {
     name: {} for name in ("settings", "external", "inputs", "code", "libraries")
 }
@@ -63,7 +63,7 @@ def changes_since(lineage: Lineage, empty: Home) -> tuple[FlowSettings, Changes]
     from nightloom.tasks.runtime.stage import STAGES
 
     flow = find_flow(lineage.flow)
-    settings: FlowSettings = settings_of(flow.load_settings(), lineage.settings)
+    settings: FlowSettings = settings_of(flow.load_settings(), _at_commit(lineage))
     flow.load()  # its stages are known from then on
     changes = Changes(machine=list(_machine(lineage)))
     with at_home(empty.root):
@@ -81,6 +81,34 @@ def changes_since(lineage: Lineage, empty: Home) -> tuple[FlowSettings, Changes]
     return settings, changes
 
 
+def _at_commit(lineage: Lineage) -> Mapping[str, Any]:
+    """The settings, with a data set of the Hugging Face hub at the commit that was read then."""
+    from nightloom.data.sources.hugging_face import PREFIX, parse_hf
+
+    data = lineage.settings.get("data", {})
+    source = str(data.get("source", ""))
+    commit = (_read(lineage) or {}).get("commit")
+    if not source.startswith(PREFIX) or not commit:
+        return lineage.settings
+    name, config, _ = parse_hf(source)
+    pinned = f"{PREFIX}{name}{f':{config}' if config else ''}@{commit}"
+    return {**lineage.settings, "data": {**data, "source": pinned}}
+
+
+def _read(lineage: Lineage) -> Mapping[str, Any] | None:
+    """What the source of the data was then, by content."""
+    external = (one.parts.get("external", {}) for one in lineage.stages.values())
+    return next((one[SOURCE] for one in external if SOURCE in one), None)
+
+
+def _content(external: Mapping[str, Any]) -> dict[str, Any]:
+    """External inputs without the name of a revision, where its commit is known."""
+    source = external.get(SOURCE)
+    if not isinstance(source, Mapping) or not source.get("commit"):
+        return dict(external)
+    return {**external, SOURCE: {key: source[key] for key in source if key != "revision"}}
+
+
 def _of_stage(
     name: str, made: Made, declaration: Any, settings: FlowSettings, changes: Changes
 ) -> None:
@@ -90,15 +118,14 @@ def _of_stage(
     }
     try:
         now = json.loads(json.dumps(declaration.key(settings, given).parts()))
-    except InputError as error:
+    except NightloomError as error:
         changes.data.append(f"what {name} reads is no longer there: {error}")
         return
     except TypeError:
         changes.code[name] = [f"nightloom.tasks.{name} (takes other inputs)"]
         return
-    for one in differences(
-        {"external": made.parts.get("external", {})}, {**_NOTHING, "external": now["external"]}
-    ):
+    old, new = _content(made.parts.get("external", {})), _content(now["external"])
+    for one in differences({"external": old}, {**_NOTHING, "external": new}):
         changes.data.append(f"what {name} reads is not what it was then: {one}")
     then = made.parts.get("settings", {})
     for one in differences({"settings": then}, {**_NOTHING, "settings": now["settings"]}):
