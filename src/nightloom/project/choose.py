@@ -17,6 +17,8 @@ _SEEN_ROWS = 20_000
 """Rows that a training from scratch sees at least, each as often as it takes."""
 _MOST_EPOCHS = 40
 _LONGEST = 512
+_SURE_TESTS = 7_000
+"""Test rows with which an equal model passes the gate's default slack."""
 _RARE = 5
 """How many times as frequent the most frequent class is, if classes count as unbalanced."""
 _NAME = re.compile("[^A-Za-z0-9._-]+")
@@ -152,10 +154,24 @@ def _rest(seen: Seen) -> list[Choice]:
         said += f"rows, {shown(least, 30)} {few:,}"
         value = "macro_f1" if unbalanced else "accuracy"
         found.append(Choice(setting="register.metric", value=value, why=said))
+    found.append(
+        Choice(setting="register.slack", value=0.05, why=_few_tests(seen.rows), active=False)
+    )
     found.append(Choice(setting="register.min_metric", value=0.8, active=False))
     found.append(Choice(setting="register.approve", value=True, active=False))
     found.append(Choice(setting="check.refuse", value=False, active=False))
     return found
+
+
+def _few_tests(rows: Rows) -> str:
+    """What the gate will say of many a night, if test rows are few."""
+    tests = rows.rows.get("test", int(_train(rows) * (0.2 if _train(rows) < FEW_ROWS else 0.1)))
+    if tests >= _SURE_TESTS:
+        return ""
+    return (
+        f"some {tests:,} test rows are few: a model as good as the champion may stay a challenger, "
+        "and the reason then says how much slack would do"
+    )
 
 
 def _encoder(seen: Seen, name: str, why: str) -> Model:
