@@ -189,6 +189,11 @@ REFUSED = {
         "expected a column of texts, got 'code' (a value of its own in each row); 'kind'",
     ),
     "header.csv": (b"text,label\n", "no rows, only a header (text, label)"),
+    "cut.parquet": (b"PAR1" + b"x" * 50, "expected a Parquet file, got: Parquet magic bytes not"),
+    "same.csv": (
+        ("text,label\n" + "".join(f"{one},a\n" for one in BODIES)).encode(),
+        "'label' (one value in all rows)",
+    ),
     "list.jsonl": (b"[1, 2]\n", "expected a JSON object, got a list"),
     "lines.txt": ("\n".join(BODIES).encode(), "such a file is read as words with a tag each"),
 }
@@ -198,6 +203,15 @@ REFUSED = {
 def test_what_is_not_understood_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     content, expected = REFUSED[name]
     assert expected in refused(tmp_path, name, content)
+
+
+def test_a_folder_without_train_names_a_file_that_is_understood(tmp_path: Path) -> None:
+    quoted_semicolons(tmp_path)
+    headless(tmp_path)
+    with pytest.raises(InputError, match="holds news.csv, tickets.csv, and nothing called") as told:
+        look_at(str(tmp_path))
+    advice = str(told.value).split("--data, --data ")[1].split(",")[0]
+    assert look_at(advice).data["label"] == "label"
 
 
 def test_a_source_of_elsewhere_is_refused() -> None:

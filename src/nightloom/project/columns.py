@@ -65,7 +65,7 @@ class Column:
             "id": "a value of its own in each row",
             "number": "numbers",
             "list": "lists",
-            "words": number,
+            "words": number if self.distinct > 1 else "one value in all rows",
             "empty": "nothing",
         }[self.kind] + (f"; {self.doubt}" if self.doubt else "")
 

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS
 from nightloom.data.formats.content import head_of, no_text
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.known import ENDINGS
-from nightloom.data.sources.file_names import suffix_of
+from nightloom.data.sources.file_names import file_roles, format_of, is_hidden, suffix_of
 from nightloom.data.sources.folders import look_into
 from nightloom.data.sources.opened import Files
 from nightloom.errors import InputError
@@ -20,7 +21,7 @@ from nightloom.project.rows import Rows, see_rows
 from nightloom.project.tables import Table, see_table, told_way
 from nightloom.settings.data import DataSettings, EntityDataSettings, TextDataSettings
 from nightloom.settings.parse import validate
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import listed, shown
 from nightloom.sources import source_named
 
 _PACKED = (".gz", ".parquet")
@@ -68,7 +69,7 @@ def look_at(given: str) -> Seen:
     texts, sentences = _files(source, "text"), _files(source, "entities")
     if isinstance(texts, InputError):
         if isinstance(sentences, InputError):
-            raise texts
+            raise _no_train(Path(source)) or texts
         try:
             return _sentences(source, {}, sentences)
         except InputError as error:
@@ -119,6 +120,22 @@ def _files(source: str, task: str) -> Files | InputError:
         return look_into(source, ENDINGS[task])
     except InputError as error:
         return error
+
+
+def _no_train(folder: Path) -> InputError | None:
+    """What to do about a folder of files none of which is train; None for anything else."""
+    formats = {**ENDINGS["entities"], **ENDINGS["text"]}
+    if not folder.is_dir():
+        return None
+    entries = [path for path in sorted(folder.iterdir()) if not is_hidden(path)]
+    found = [path for path in entries if path.is_file() and format_of(path, formats)[0]]
+    if not found or any(file_roles(path) for path in found):
+        return None
+    names = listed(path.name for path in entries)
+    return InputError(
+        f"{folder} holds {names}, and nothing called train; name each file after its own --data, "
+        f"--data {shlex.quote(str(found[0]))}, or a pattern of files that belong together"
+    )
 
 
 def _word_columns(table: Table) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from nightloom.data.formats.dialect import (
 )
 from nightloom.data.formats.files import SourceFile, open_bytes, path_columns, text_lines
 from nightloom.data.formats.json_objects import read_objects
-from nightloom.data.formats.known import DELIMITED
+from nightloom.data.formats.known import DELIMITED, FORMATS
 from nightloom.data.formats.tables import read_records
 from nightloom.data.inputs.columns import Reading, columns_of
 from nightloom.errors import InputError
@@ -179,11 +179,13 @@ def _header(file: SourceFile, options: TableOptions) -> tuple[list[str], TableOp
     """The names of the columns, invented where there is no header, and the delimiter's name."""
     if file.format in DELIMITED:
         options = replace(options, delimiter=_delimiter(file, options))
+    else:
+        schema = FORMATS[file.format].schema
+        assert schema is not None
+        return list(schema(file).names), options, ""
     _, names = columns_of(file, Reading(options=options, text=("",), chosen=True))
     if not names:
         raise InputError(f"{file.path}: only blank lines; expected a header and rows")
-    if file.format not in DELIMITED:
-        return list(names), options, ""
     dialect = see_dialect(file, names, options)
     delimiter = DELIMITER_NAMES.get(dialect.delimiter, dialect.delimiter)
     head, _ = _first_rows(file, dialect, options)
