@@ -18,6 +18,7 @@ from nightloom.reporting.run_report import RunFacts, run_report
 from nightloom.tasks.runtime.announcing import (
     CHALLENGER_WAITS,
     CHAMPION_CHANGED,
+    CHAMPION_RELEASED,
     announce,
     slug,
 )
@@ -154,7 +155,8 @@ def _url(model: ModelFacts, tracking_uri: str) -> str | None:
 
 
 def _announce(report: RunReport, tracking_uri: str) -> None:
-    """Emit `nightloom.champion.changed` if this run made another version champion."""
+    """Emit `nightloom.champion.changed` if this run made another version champion, and `.released`
+    if that ended a rollback."""
     model = report.model
     if model is None or not report.has("register", "built"):
         return
@@ -167,3 +169,5 @@ def _announce(report: RunReport, tracking_uri: str) -> None:
         announce(CHALLENGER_WAITS, model.name, model.version, before, facts)
     elif model.promoted and model.version != before:
         announce(CHAMPION_CHANGED, model.name, model.version, before, facts)
+        if model.more.get("released"):
+            announce(CHAMPION_RELEASED, model.name, model.version, before, facts)

@@ -205,6 +205,7 @@ def test_a_rollback_ends_once_another_is_proved_better_on_newer_rows(nights, fol
     assert "by Ada (calls foxes red), 0 of 450 test rows are newer than" in kept["reason"]
     assert "`nightloom unpin colours` lets others pass; else it were " in kept["reason"]
     assert proved["aliases"] == ["champion"]
+    assert proved["released"] is True
     assert "; proved better on rows newer than the rollback, accuracy 1.0" in proved["reason"]
     assert "of version 2 on the same 300 test rows" in proved["reason"], "of the classes of both"
     assert "which ends what held the champion: version 2 was pinned" in proved["reason"]

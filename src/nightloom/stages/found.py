@@ -17,15 +17,20 @@ from nightloom.stages.tested import words_of
 FOLDER = "gate"
 """At the version, in its run in MLflow."""
 REGRESSIONS, SLICES, DIFFERENCE = "regressions", "slices", "difference"
+RELEASED = "released"
 COLUMNS = ("row", "flip", "right", "champion", "this", "text")
 SHOWN = 100
 """Rows of regressions.json, which reports show; regressions.parquet has all."""
 
 
 def facts_of(verdict: Verdict) -> dict[str, Any]:
-    """Slices and regressions, as far as there was something to compare with."""
+    """Slices and regressions, as far as there was something to compare with.
+
+    Also whether a rollback ended with it, by `register.rollback_until`.
+    """
     found = {REGRESSIONS: verdict.flips, SLICES: verdict.slices}
-    return {name: one.facts() for name, one in found.items() if one is not None}
+    facts: dict[str, Any] = {name: one.facts() for name, one in found.items() if one is not None}
+    return facts | ({RELEASED: True} if verdict.promoted and verdict.releases else {})
 
 
 def keep_found(
