@@ -36,7 +36,8 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder of random weights whose tokenizer knows the words of the sample."""
+    """An encoder of random weights whose tokenizer knows the words of the sample; beside it an
+    example that must hold."""
     folder = tmp_path_factory.mktemp("tiny") / "bert"
     letters = "abcdefghijklmnopqrstuvwxyz,.-"
     words = sorted({w.lower() for words, _ in sample_sentences("train") for w in words})
@@ -45,6 +46,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_checkpoint(folder, "bert", vocab_size=len(pieces))
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     transformers.BertTokenizer(vocab=vocabulary).save_pretrained(folder)
+    pair = json.dumps({"text": TEXTS[0], "same_as": TEXTS[0]})
+    (folder.parent / "held.jsonl").write_text(pair + "\n")
     return folder
 
 
@@ -60,6 +63,7 @@ def run(checkpoint: Path, *more: str) -> tuple[str, ...]:
         "train.epochs=3",
         "train.learning_rate=0.01",
         "train.jit_compile=false",
+        f"register.examples={checkpoint.parent / 'held.jsonl'}",
         *more,
         "--json",
     )
@@ -108,6 +112,7 @@ def test_a_first_run_scores_all_gold_entities_and_promotes_the_first_model(first
     assert metrics["tokens"] == data["words"]["test"]
     model = report["model"]
     assert (model["name"], model["version"], model["aliases"]) == ("ner-bert", 1, ["champion"])
+    assert model["served"]["examples"] == {"count": 1, "failed": []}
     assert model["served"]["difference"] <= model["served"]["bound"] == 1e-4
     assert model["metric"] == "f1"
     assert model["value"] == pytest.approx(metrics["f1"])
