@@ -3,7 +3,7 @@
 import numpy as np
 
 from nightloom.data.inputs.examples import Example
-from nightloom.gate.held import failures, why_refused
+from nightloom.gate.held import failures, told, why_refused
 from nightloom.serving.alone.answered import divided
 
 EXAMPLES = [
@@ -40,6 +40,10 @@ def test_entities_must_all_come_out_and_no_others_and_pairs_agree_in_their_types
     assert [one.came for one in failures(examples, answers)] == [
         "Ann (PER); Rome (LOC) and Oslo (LOC)", "none (PER)",
     ]  # fmt: skip
+
+
+def test_long_answers_are_cut():
+    assert told(tuple(("x", "PER") for _ in range(9))).endswith("x (PER); x (PER); and 1 more")
 
 
 def test_answers_are_divided_by_text():

@@ -8,6 +8,7 @@ from nightloom.data.inputs.examples import Entities, Example
 from nightloom.settings.spelling import quoted, shown
 
 MOST_TOLD = 3
+MOST_ENTITIES = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def told(answer: str | Entities) -> str:
     """An answer in words."""
     if isinstance(answer, str):
         return quoted(answer, 40)
-    return "; ".join(f"{shown(text, 40)} ({kind})" for text, kind in answer) or "no entity"
+    named = "; ".join(f"{shown(text, 40)} ({kind})" for text, kind in answer[:MOST_ENTITIES])
+    more = f"; and {len(answer) - MOST_ENTITIES} more" if len(answer) > MOST_ENTITIES else ""
+    return f"{named}{more}" or "no entity"
 
 
 def _kind(answer: str | Entities) -> Any:
