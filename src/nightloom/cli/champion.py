@@ -13,7 +13,7 @@ import click
 from nightloom.cli.telling import tell
 from nightloom.errors import InputError
 from nightloom.home import Home
-from nightloom.registry.versions import DECISION_TAG, JUDGED_TAG, PROVED_TAG, REASON_TAG, WAITS
+from nightloom.registry.versions import AGAINST_TAG, DECISION_TAG, PROVED_TAG, REASON_TAG, WAITS
 
 if TYPE_CHECKING:
     from nightloom.registry.mlflow_registry import Registry
@@ -157,9 +157,9 @@ def _approve(registry: "Registry", version: "Version", *, by: str | None, why: s
             f'{name}/{number} --why "…"` makes it champion all the same'
         )
     now = str(champion.version) if champion else "none"
-    if tags.get(JUDGED_TAG) != now:
+    if tags.get(AGAINST_TAG) != now:
         raise InputError(
-            f"{name}/{number} was judged against version {tags.get(JUDGED_TAG)}, the champion is "
+            f"{name}/{number} was judged against version {tags.get(AGAINST_TAG)}, the champion is "
             f"{now} now; run its flow with --refresh register to judge it again"
         )
     if pin := registry.title(name).pin:

@@ -22,16 +22,17 @@ from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.store import is_http, lock, open_client, plain, sqlite_path
 from nightloom.registry.title import Title
 from nightloom.registry.versions import (
+    AGAINST_TAG,
     CHALLENGER,
     CHAMPION,
     DECISION_TAG,
     DIGEST_TAG,
-    JUDGED_TAG,
     METRIC_TAG,
     MODEL_ID_TAG,
     NAME_TAG,
     PROVED_TAG,
     REASON_TAG,
+    SCORE_TAG,
     VALUE_TAG,
     WEIGHTS_TAG,
     Version,
@@ -216,11 +217,13 @@ class Registry:
             REASON_TAG: verdict.reason,
             METRIC_TAG: verdict.metric,
             VALUE_TAG: str(float(verdict.value)),
-            JUDGED_TAG: str(champion.version) if champion else "none",
+            AGAINST_TAG: str(champion.version) if champion else "none",
             PROVED_TAG: str(verdict.proved).lower(),
         }
-        if verdict.promoted and verdict.error is not None:
-            tags[JUDGED_TAG] = Past(
+        # one that waits for a person is promoted with this score; a champion keeps its own
+        is_champion = champion is not None and champion.version == number
+        if verdict.error is not None and (verdict.promoted or not is_champion):
+            tags[SCORE_TAG] = Past(
                 metric=verdict.metric,
                 value=float(verdict.value),
                 error=verdict.error,

@@ -8,13 +8,7 @@ from typing import Any
 
 from nightloom.errors import InputError
 from nightloom.records.known import settings_of
-
-PATHS = (
-    "data.source", "model.checkpoint", "model.encoder", "model.preprocess", "register.examples",
-)  # fmt: skip
-"""Settings that can be a file or folder."""
-OURS = ("sample", "minilm")
-"""Values of these that mean something shipped with the package."""
+from nightloom.settings.paths import OURS, PATHS
 
 
 def run_command(flow: str, settings: Mapping[str, Any]) -> str:
@@ -34,23 +28,6 @@ def run_command(flow: str, settings: Mapping[str, Any]) -> str:
         if name not in defaults or value != defaults[name]
     ]
     return shlex.join(["nightloom", "run", flow, *given])
-
-
-def anywhere(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, with paths that mean the same in any directory."""
-    return {
-        group: {name: _anywhere(f"{group}.{name}", value) for name, value in values.items()}
-        if isinstance(values, Mapping)
-        else values
-        for group, values in settings.items()
-    }
-
-
-def _anywhere(name: str, value: Any) -> Any:
-    if name not in PATHS or not isinstance(value, str) or value in OURS:
-        return value
-    is_path = Path(value).exists() or (name == PATHS[0] and ":" not in value)
-    return str(Path(value).expanduser().absolute()) if is_path else value
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

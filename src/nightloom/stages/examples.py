@@ -1,7 +1,7 @@
 """The file of `register.examples`: read before anything is built, and again where it is used."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightloom.data.inputs.examples import (
     ENTITIES,
@@ -16,10 +16,12 @@ from nightloom.data.inputs.examples import (
 from nightloom.errors import RunError
 from nightloom.facts import DataFacts
 from nightloom.records import TEXT
-from nightloom.settings.flows import FlowSettings
+
+if TYPE_CHECKING:
+    from nightloom.settings.flows import FlowSettings
 
 
-def check_examples(settings: FlowSettings, data: DataFacts | None = None) -> None:
+def check_examples(settings: "FlowSettings", data: DataFacts | None = None) -> None:
     """Raise InputError for a file that cannot be used; data: what is known of tonight's data."""
     if settings.registry.examples is None:
         return
@@ -33,7 +35,7 @@ def check_examples(settings: FlowSettings, data: DataFacts | None = None) -> Non
         check_names(found, path, names)
 
 
-def examples_identity(settings: FlowSettings) -> dict[str, Any]:
+def examples_identity(settings: "FlowSettings") -> dict[str, Any]:
     """The content of the file, for the key of the stage that uses it."""
     if settings.registry.examples is None:
         return {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nightloom.context import BuildContext
 from nightloom.registry.lineage import Lineage, Made, processor
-from nightloom.settings.command import anywhere
+from nightloom.settings.paths import anywhere
 from nightloom.stages.export import exporting_code
 
 GPU_FACT = "gpu"

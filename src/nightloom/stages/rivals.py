@@ -19,7 +19,7 @@ from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.gate.past import Past
 from nightloom.registry.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
-from nightloom.registry.versions import JUDGED_TAG, TEST_TAG, Version, lineage_tag
+from nightloom.registry.versions import AGAINST_TAG, SCORE_TAG, TEST_TAG, Version, lineage_tag
 
 if TYPE_CHECKING:
     import pandas
@@ -69,7 +69,9 @@ def rival(context: BuildContext, version: Version, *, role: str) -> Rival:
 
 def _past(version: Version) -> Past | None:
     """Of a version of an earlier release its metric alone is known."""
-    told = Past.read(version.tags.get(JUDGED_TAG, ""))
+    # some versions have it in the other one's place
+    kept = (Past.read(version.tags.get(tag, "")) for tag in (SCORE_TAG, AGAINST_TAG))
+    told = next((past for past in kept if past is not None), None)
     if told is None and version.metric is not None:
         return Past(metric=version.metric[0], value=version.metric[1])
     return told
