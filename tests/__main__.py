@@ -16,13 +16,12 @@ from tests import long_forms, naming
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("tests.imports",))
 
-WORKERS = (os.cpu_count() or 1) + 1
-"""One more than cores: some tests wait, for a schedule or for what fell silent."""
-SIDE_BY_SIDE = ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 """All tests: most of their time is one core's, starting processes. A file's share fixtures."""
 COVERAGE = ["--cov=nightloom", "--cov-report=", "--cov-fail-under=30"]
-"""What share of the library's lines the tests run in their own processes; those of the commands,
-workers and servers that they start are not counted. The floor is far below what it is."""
+"""What share of the library's lines the tests run in their own processes, but for tests that trace
+graphs (`tests/counted.py`); those of the commands, workers and servers that they start are not
+counted either. The floor is far below what it is."""
 
 
 def main() -> int:

@@ -101,7 +101,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         try:
             url = f"http://127.0.0.1:{port}/api"
-            for _ in range(600):
+            for _ in range(3000):
                 if server.poll() is not None:
                     raise RuntimeError((home / "server.log").read_text())
                 try:

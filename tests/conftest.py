@@ -2,12 +2,13 @@
 
 import os
 import zipfile
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests import long_forms, naming
+from tests import counted, long_forms, naming
 from tests.command import environment, nightloom, prefect_api, quick
 
 __all__ = ["environment", "nightloom", "prefect_api", "quick"]
@@ -30,6 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     long_forms.select(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if counted.is_counted(item.path):
+        return (yield)
+    with counted.uncounted():
+        return (yield)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> None:

@@ -95,7 +95,7 @@ class Stack:
         """What Prefect's API says; asked again where SQLite was busy, as Prefect's client does."""
         answer = self.wait(
             lambda: [
-                one for one in [httpx.request(method, f"{self.api}/{path}", **more)]
+                one for one in [httpx.request(method, f"{self.api}/{path}", timeout=60, **more)]
                 if one.status_code != 503
             ],
             30,

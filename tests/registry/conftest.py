@@ -132,7 +132,7 @@ def server(server_folder: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(3000):
             assert process.poll() is None, (root / "log").read_text()
             try:
                 urllib.request.urlopen(f"{url}/health", timeout=1).close()

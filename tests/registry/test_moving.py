@@ -191,7 +191,7 @@ def serving(home: Home) -> Iterator[str]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(600):
+        for _ in range(3000):
             assert process.poll() is None
             if service.is_up():
                 break

@@ -311,7 +311,7 @@ def served(registered: Registered) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(3000):
             assert server.poll() is None, log.read_text()
             try:
                 if httpx.get(f"{url}/ping", timeout=1).is_success:

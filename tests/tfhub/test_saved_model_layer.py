@@ -10,8 +10,11 @@ import tensorflow as tf
 
 from nightloom.errors import InputError
 from nightloom.tfhub.layer import SavedModelLayer, load_saved_model
+from tests.determinism import any_determinism
 from tests.tfhub.conftest import Exported
 from tests.tfhub.modules import save_function
+
+__all__ = ["any_determinism"]
 
 INPUTS = {
     "input_word_ids": tf.constant([[2, 4, 5, 3, 0], [2, 9, 3, 0, 0]]),

@@ -28,7 +28,10 @@ from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples
 from nightloom.training.optimizer import build
 from nightloom.training.step import Stepper
+from tests.determinism import any_determinism
 from tests.encoders.tiny import save_checkpoint
+
+__all__ = ["any_determinism"]
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 CLASSES = 3
