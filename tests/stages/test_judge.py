@@ -169,13 +169,13 @@ def test_slices_and_regressions_are_of_the_rows_that_both_are_judged_by(nights, 
 
 
 def test_what_differs_from_the_champion_is_kept_for_the_report(nights, folder):
-    runs = {night["run_id"] for night in nights}
+    runs = {night["run_id"] for night in nights[:3]}
     files = [
         json.loads(one.read_text())
         for one in (folder / "home").rglob("difference.json")
         if json.loads((one.parent / "version.json").read_text())["run_id"] in runs
     ]
-    assert sorted(rows[0]["version"] for rows in files) == [1, 2], "of the nights with a champion"
+    assert sorted(rows[0]["version"] for rows in files) == [1, 2], "of the two with a champion"
     (rows,) = (rows for rows in files if rows[0]["version"] == 2)
     told = {(row["of"], row["name"]): (row["champion"], row["this"]) for row in rows}
     before, now = told["setting", "register.slices"]
