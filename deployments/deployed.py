@@ -5,7 +5,7 @@ schedule, pool, description, tags, limits, variables) may have been edited in th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,6 @@ def deployment_step(
     Raises:
         InputError: A setting does not fit what is on the server.
     """
-    from prefect.client.schemas.actions import DeploymentUpdate
 
     name = f"{one.load().name}/{one.name}"
     if there is None:
@@ -59,14 +58,26 @@ def deployment_step(
     note = "paused on the server" if there.paused and not reschedule else ""
     if not changes and not scheduled:
         return Step(KIND, name, note=note)
+    take = bringing_in_line(client, there, update, reschedule)
+    return Step(KIND, name, (*changes, *scheduled), take, note=note)
 
-    def bring_in_line() -> None:
+
+def bringing_in_line(
+    client: "SyncPrefectClient",
+    there: Any,
+    update: Mapping[str, Any],
+    reschedule: Callable[[], None] | None,
+) -> Callable[[], None]:
+    """What changes a deployment on the server: its fields, then its schedules."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    def take() -> None:
         if update:
             client.update_deployment(there.id, DeploymentUpdate(**update))
         if reschedule:
             reschedule()
 
-    return Step(KIND, name, (*changes, *scheduled), bring_in_line, note=note)
+    return take
 
 
 def follows_from_code(

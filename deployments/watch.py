@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nightloom.deployments.declared import Declared
-from nightloom.deployments.deployed import KIND, create, follows_from_code, read_deployment
+from nightloom.deployments.deployed import (
+    KIND,
+    bringing_in_line,
+    create,
+    follows_from_code,
+    read_deployment,
+)
 from nightloom.deployments.difference import Change, Step
 from nightloom.deployments.schedule import spelled
 from nightloom.deployments.wanted import Wanted
@@ -31,7 +37,6 @@ Take = Callable[[], None]
 
 def watch_step(client: "SyncPrefectClient", wanted: Wanted, *, pool: str) -> Step | None:
     """The step for the watch; None: there is none, and none is wanted."""
-    from prefect.client.schemas.actions import DeploymentUpdate
 
     there, every = read_deployment(client, WATCH), wanted.get(SETTING)
     name = f"{WATCH.load().name}/{WATCH.name}"
@@ -53,14 +58,8 @@ def watch_step(client: "SyncPrefectClient", wanted: Wanted, *, pool: str) -> Ste
     note = "" if before or reschedule else f"switched off; {SETTING}=15m switches it on"
     if not changes:
         return Step(KIND, name, note=note)
-
-    def bring_in_line() -> None:
-        if update:
-            client.update_deployment(there.id, DeploymentUpdate(**update))
-        if reschedule:
-            reschedule()
-
-    return Step(KIND, name, tuple(changes), bring_in_line, note=note)
+    take = bringing_in_line(client, there, update, reschedule)
+    return Step(KIND, name, tuple(changes), take, note=note)
 
 
 def _ours(there: Any) -> Any:

@@ -11,7 +11,7 @@ from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.data.inputs.examples import ENTITIES, LABEL, SETTING, Example
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
-from nightloom.gate.held import failures, why_refused
+from nightloom.gate.examples import failures, why_refused
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
 from nightloom.registry.fetching import model_files

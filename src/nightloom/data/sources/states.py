@@ -108,8 +108,12 @@ def _file(key: Key) -> Path:
 
 
 def _remember(file: Path, state: State) -> None:
+    keep(file, {**(state.value or {}), "asked": state.asked, "unreached": ""})
+
+
+def keep(file: Path, value: Mapping[str, Any]) -> None:
+    """Write a small JSON file of the home, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    value = {**(state.value or {}), "asked": state.asked, "unreached": ""}
     temporary.write_text(json.dumps(value), encoding="utf-8")
     temporary.replace(file)

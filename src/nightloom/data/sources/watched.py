@@ -5,7 +5,6 @@ Small files in the home: what a night read for a model (`read`); what the watch 
 """
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nightloom.cache.canonical import digest_of
+from nightloom.data.sources.states import keep
 from nightloom.home import Home
 from nightloom.settings.data import DataSettings
 from nightloom.sources import source_named
@@ -40,12 +40,8 @@ def note(
     home: Home, what: What, model: str, identity: Mapping[str, Any], *, stamp: str | None = None
 ) -> None:
     """Keep the identity of a model's source, atomically."""
-    file = _file(home, what, model)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     made = Noted(identity=dict(identity), at=time.time(), stamp=stamp)
-    temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    temporary.replace(file)
+    keep(_file(home, what, model), asdict(made))
 
 
 def noted(home: Home, what: What, model: str) -> Noted | None:

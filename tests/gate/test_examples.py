@@ -3,7 +3,7 @@
 import numpy as np
 
 from nightloom.data.inputs.examples import Example
-from nightloom.gate.held import failures, told, why_refused
+from nightloom.gate.examples import failures, told, why_refused
 from nightloom.serving.alone.answered import divided
 
 EXAMPLES = [
