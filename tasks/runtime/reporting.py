@@ -4,17 +4,20 @@ Nothing here may fail a run: errors are logged. It reads facts and small JSON fi
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 from nightloom.cache.artifact import ArtifactFiles
 from nightloom.errors import DataRefused, said
+from nightloom.evaluation.texts import discreet, types_in
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
 from nightloom.registry.versions import WAITS
 from nightloom.reporting.beside import slice_rows
 from nightloom.reporting.report import RunReport
-from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
+from nightloom.reporting.rows import Row, confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
+from nightloom.settings.report import Texts
 from nightloom.tasks.runtime.announcing import (
     CHALLENGER_WAITS,
     CHAMPION_CHANGED,
@@ -34,20 +37,26 @@ PLOTS = {
 """Plots that `evaluate` stores with the MLflow run, shown if a server serves them."""
 
 
-def show_result(report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str) -> None:
+def show_result(
+    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, texts: Texts
+) -> None:
     """Show a finished run: report, tables, pictures; announce a change of champion.
 
-    built: the artifacts, by stage.
+    built: the artifacts, by stage; texts: how much of the texts of rows is shown.
     """
-    _safely(lambda: _show(report, built, tracking_uri, None))
+    _safely(lambda: _show(report, built, tracking_uri, None, texts))
     _safely(lambda: _announce(report, tracking_uri))
 
 
 def show_failure(
-    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, error: BaseException
+    report: RunReport,
+    built: Mapping[str, ArtifactFiles],
+    tracking_uri: str,
+    error: BaseException,
+    texts: Texts,
 ) -> None:
     """Show how far a failed run got, and why it stopped."""
-    _safely(lambda: _show(report, built, tracking_uri, error))
+    _safely(lambda: _show(report, built, tracking_uri, error, texts))
 
 
 def _safely(action: Callable[[], None]) -> None:
@@ -66,15 +75,17 @@ def _show(
     built: Mapping[str, ArtifactFiles],
     tracking_uri: str,
     error: BaseException | None,
+    texts: Texts,
 ) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    facts = _facts(report, built, tracking_uri, error)
+    facts = _facts(report, built, tracking_uri, error, texts)
+    discreetly = partial(rows_of, texts=texts, types=facts.types)
     name = report.model.name if report.model else report.flow
     create_markdown_artifact(
         run_report(facts), key=slug(name, "report"), description="What ran, and the outcome"
     )
-    for kind, (description, rows) in _check_tables(built.get("check_data")).items():
+    for kind, (description, rows) in _check_tables(built.get("check_data"), discreetly).items():
         if rows:
             create_table_artifact(rows, key=slug(name, kind), description=description)
     evaluated = built.get("evaluate")
@@ -85,13 +96,13 @@ def _show(
         "scores": ("Scores by class or type of entity", score_rows(facts.metrics)),
         "confusion": (
             "Gold (rows) against predicted (columns)",
-            confusion_rows(facts.metrics) or rows_of(folder / "confusions.json"),
+            confusion_rows(facts.metrics) or discreetly(folder / "confusions.json"),
         ),
-        "mistakes": ("The worst mistakes on the test rows", rows_of(folder / "worst.json")),
+        "mistakes": ("The worst mistakes on the test rows", discreetly(folder / "worst.json")),
         "slices": ("Parts of the test rows, beside the champion", slice_rows(report.model)),
         "regressions": (
             "Test rows that model and champion answer otherwise",
-            rows_of(built["register"].path / REGRESSIONS) if "register" in built else [],
+            discreetly(built["register"].path / REGRESSIONS) if "register" in built else [],
         ),
     }
     for kind, (description, rows) in tables.items():
@@ -102,16 +113,16 @@ def _show(
 
 
 def _check_tables(
-    checked: ArtifactFiles | None,
-) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    checked: ArtifactFiles | None, discreetly: Callable[[Path], list[Row]]
+) -> dict[str, tuple[str, list[Row]]]:
     """What `check_data` found, as tables."""
     if checked is None:
         return {}
     return {
-        "data-check": ("Tests of the data", rows_of(checked.path / "findings.json")),
+        "data-check": ("Tests of the data", discreetly(checked.path / "findings.json")),
         "labels-to-check": (
             "Labels that are probably wrong",
-            rows_of(checked.path / "suspects.json"),
+            discreetly(checked.path / "suspects.json"),
         ),
     }
 
@@ -132,12 +143,18 @@ def _facts(
     built: Mapping[str, ArtifactFiles],
     tracking_uri: str,
     error: BaseException | None,
+    texts: Texts,
 ) -> RunFacts:
     trained, data = built.get("train"), built.get("download_dataset")
     checked, registered = built.get("check_data"), built.get("register")
+    known = DataFacts.of(data.facts) if data else None
+    types = types_in(known.task, known.label_names) if known else []
+    flips = read_rows(registered.path / REGRESSIONS) if registered else ()
     return RunFacts(
         run=report,
-        data=DataFacts.of(data.facts) if data else None,
+        data=known,
+        texts=texts,
+        types=types,
         training=TrainedFacts.of(trained.facts) if trained else None,
         history=read_rows(trained.path / "history.json") if trained else (),
         model_url=_url(report.model, tracking_uri) if report.model else None,
@@ -145,7 +162,7 @@ def _facts(
         is_refused=isinstance(error, DataRefused),
         check=CheckFacts.of(checked.facts) if checked else None,
         findings=read_rows(checked.path / "findings.json") if checked else (),
-        regressions=read_rows(registered.path / REGRESSIONS) if registered else (),
+        regressions=[discreet(row, texts, types) for row in flips],
         difference=read_rows(registered.path / DIFFERENCE) if registered else (),
     )
 

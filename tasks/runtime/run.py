@@ -13,6 +13,7 @@ from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
+from nightloom.discretion import telling
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
@@ -21,6 +22,7 @@ from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.report import ReportSettings, Texts
 from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -97,14 +99,20 @@ class Run:
         )
         if not self.plan:
             wait_for_server(self.observer)
-            reporting.show_result(report, self._built(), self.home.tracking_uri)
+            reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
         """Show in Prefect's UI how far the run got."""
         if not self.plan:
             report = self._report("failed")
-            reporting.show_failure(report, self._built(), self.home.tracking_uri, error)
+            uri = self.home.tracking_uri
+            reporting.show_failure(report, self._built(), uri, error, self._texts)
+
+    @property
+    def _texts(self) -> Texts:
+        """How much of the texts of rows is shown."""
+        return ReportSettings(**self.facts.get("settings", {}).get("report", {})).texts
 
     def _built(self) -> dict[str, ArtifactFiles]:
         return {stage: self.store.files(one) for stage, one in self.artifacts.items()}
@@ -179,6 +187,7 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
         with (
             contextlib.nullcontext() if plan else cancellable(),
             watched_by(live) if live else contextlib.nullcontext(),
+            telling(settings.report.texts),
         ):
             check_examples(settings)
             yield run

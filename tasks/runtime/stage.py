@@ -98,7 +98,7 @@ class Stage:
                 changed=lambda parts: self.declaration.told_change(settings, run.home, parts),
             )
         if found.artifact:
-            broken = self.declaration.broken(run.home, found.artifact)
+            broken = self.declaration.broken(run.home, found.artifact, settings)
             if broken:
                 return replace(found, artifact=None, why=broken, rebuild=True)
         return found

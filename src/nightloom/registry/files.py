@@ -3,7 +3,7 @@ for."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.facts import RegisteredFacts
@@ -11,7 +11,10 @@ from nightloom.home import Home
 from nightloom.registry import remote_files, whole
 from nightloom.registry.aliases import read_version
 from nightloom.registry.store import is_http, local_path
-from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG, Version
+from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG, TEXTS_TAG, Version
+
+if TYPE_CHECKING:
+    from nightloom.settings.flows import FlowSettings
 
 
 def damage(one: Version, *, tracking_uri: str, root: Path, full: bool = False) -> dict[str, str]:
@@ -31,8 +34,10 @@ def damage(one: Version, *, tracking_uri: str, root: Path, full: bool = False) -
     )
 
 
-def missing(home: Home, facts: Mapping[str, Any]) -> str:
+def missing(home: Home, facts: Mapping[str, Any], settings: "FlowSettings | None" = None) -> str:
     """Why a `register` artifact with these facts no longer holds; empty where it does.
+
+    settings: of the run, which say how much of the texts of rows its files may have.
 
     A store that does not answer is no reason: a night with everything cached needs no server.
     """
@@ -45,7 +50,12 @@ def missing(home: Home, facts: Mapping[str, Any]) -> str:
     if entry is None:
         return f"{called} is not in the registry any more"
     damaged = damage(entry, tracking_uri=home.tracking_uri, root=home.model_files)
-    return f"files of {called}: {whole.told(damaged)}" if damaged else ""
+    if damaged:
+        return f"files of {called}: {whole.told(damaged)}"
+    texts = entry.tags.get(TEXTS_TAG, "full")
+    if settings is not None and texts != settings.report.texts:
+        return f"files of {called} were written with report.texts={texts}"
+    return ""
 
 
 def lost(

@@ -7,7 +7,7 @@ removes; there are no half-registered versions.
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +140,7 @@ class Registry:
         data: DataCard | None = None,
         experiment: str | None = None,
         run_name: str | None = None,
+        anew: Collection[str] = (),
     ) -> Version:
         """Register a model, or find the version that it has already.
 
@@ -149,7 +150,8 @@ class Registry:
         what is no number is left out of the metrics. history: a column `epoch`, then one metric a
         column, logged by step. tags: of the version and of the run. files {path in the run: file or
         directory}: logged with the run. data: the rows, shown as the run's dataset. experiment:
-        the model's name by default.
+        the model's name by default. anew: files of a version that is there already which are
+        written again, whole or not, together with those of the run.
 
         A registration that was killed is cleaned up and done anew; one that two processes do at
         once gives both the same version; files that were lost are put back.
@@ -179,8 +181,8 @@ class Registry:
                     data=data,
                     run_name=run_name,
                 )
-            elif MODEL_ID_TAG in found.tags and self.damage(found, full=True):
-                self._files.put_back(found, folders, card)
+            elif MODEL_ID_TAG in found.tags and (anew or self.damage(found, full=True)):
+                self._files.put_back(found, folders, card, anew=anew)
                 self._files.log_files(found.run_id, files or {})
             self._complete(found, entries.texts(tags or {}))
         fresh = self._client.get_model_version(name, str(found.version))

@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +44,17 @@ class ModelFiles:
             client.log_model_artifacts(model_id, str(described))
         return sealed
 
-    def put_back(self, found: Version, folders: Mapping[str, Path], card: ModelCard) -> None:
+    def put_back(
+        self,
+        found: Version,
+        folders: Mapping[str, Path],
+        card: ModelCard,
+        *,
+        anew: Collection[str] = (),
+    ) -> None:
         """Store again what is gone or damaged: whole directories, whose files belong together, and
-        single files beside them. What is whole stays as it is."""
-        damaged = self.damage(found, full=True)
+        single files beside them. What is whole stays as it is, but for the files in `anew`."""
+        damaged = {*self.damage(found, full=True), *anew}
         model_id = found.tags[MODEL_ID_TAG]
         here = local_path(found.source, self.root)
         known = self._known_files(found, here)

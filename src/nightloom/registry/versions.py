@@ -38,6 +38,8 @@ AGAINST_TAG = "nightloom.judged_against"
 """The champion that it was judged against, its number or `none`."""
 PROVED_TAG = "nightloom.proved"
 """Whether it was proved better than the anchor: `true` or `false`."""
+TEXTS_TAG = "nightloom.texts"
+"""How much of the texts of rows its files have (`report.texts`); absent where that is all."""
 WAITS = "waits for a person"
 """Begins the reason of a version that passed and has to be approved."""
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nightloom.evaluation.texts import discreet
+from nightloom.settings.report import Texts
+
 MOST_ROWS = 100
 LONGEST_TEXT = 500
 Cell = str | int | float | bool | None
@@ -45,9 +48,12 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def rows_of(path: Path) -> list[Row]:
-    """The first of them, ready for display."""
-    return [_short(row) for row in read_rows(path)[:MOST_ROWS]]
+def rows_of(path: Path, texts: Texts = "full", types: Sequence[str] = ()) -> list[Row]:
+    """The first of them, ready for display, with as much of their texts as may be seen.
+
+    types: of the entities that the rows may tell.
+    """
+    return [_short(discreet(row, texts, types)) for row in read_rows(path)[:MOST_ROWS]]
 
 
 def _short(row: Mapping[str, Any]) -> Row:

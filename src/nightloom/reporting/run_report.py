@@ -17,6 +17,7 @@ from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row
+from nightloom.settings.report import Texts
 
 SPLITS = ("train", "valid", "test")
 VERDICTS = ("refused", "warned", "open", "fine")
@@ -44,6 +45,10 @@ class RunFacts:
     """One row per test example that model and champion answer otherwise, the first ones."""
     difference: Sequence[Mapping[str, Any]] = ()
     """One row per fact in which model and champion differ."""
+    texts: Texts = "full"
+    """How much of the texts of rows is shown; the rows above have no more."""
+    types: Sequence[str] = ()
+    """Of entities, where the rows have some."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -237,9 +242,14 @@ def _data(facts: RunFacts) -> str:
     if data.source:
         told = ", ".join(f"{name} {cell(value)}" for name, value in data.source.items())
         lines.append(f"Source: {told}")
-    lines += [f"- {escape_long(note)}" for note in data.notes or ()]
-    lines += [f"- ⚠ {escape_long(warning)}" for warning in data.warnings]
+    lines += [f"- {escape_long(_discreet(note, facts.texts))}" for note in data.notes or ()]
+    lines += [f"- ⚠ {escape_long(_discreet(one, facts.texts))}" for one in data.warnings]
     return "\n\n".join(["## Data", *([table(rows)] if rows else []), *lines])
+
+
+def _discreet(said: str, texts: Texts) -> str:
+    """A remark about the data, which may end in a comment that was skipped in a file."""
+    return said if texts != "none" else said.partition(": #")[0]
 
 
 def _number(value: float) -> str:

@@ -21,6 +21,7 @@ from nightloom.settings.model import (
     WordVocabularySettings,
 )
 from nightloom.settings.register import SLICES, RegisterSettings
+from nightloom.settings.report import ReportSettings
 from nightloom.settings.train import TrainSettings
 
 FINE_TUNING_RATE = 3e-5
@@ -40,6 +41,7 @@ class FlowSettings(Settings):
     evaluate: EvaluateSettings = EvaluateSettings()
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
     """When the model becomes the champion. (In Python `register` is taken by abstract classes.)"""
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from nightloom.records.known import families, family_of, settings_of
 from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import tree_of, validate
+from nightloom.settings.report import ReportSettings
 from nightloom.settings.spelling import listed
 
 
@@ -94,6 +95,20 @@ class NightlySettings(Settings):
     """What is retrained, in this order: each a flow, its settings and, if two share a flow, a name.
     If one fails, the others still run."""
     run: RunSettings = RunSettings()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _pass_on_texts(self) -> Self:
+        """What is shown of the data holds for every model that says nothing else."""
+        if self.report.texts != "full":
+            told = {"texts": self.report.texts}
+            self.__dict__["models"] = tuple(
+                model.model_copy(update={"settings": {**model.settings, "report": told}})
+                if not {"report", "report.texts"} & set(model.settings)
+                else model
+                for model in self.models
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:

@@ -17,6 +17,7 @@ from nightloom.settings.base import flat, nested
 from nightloom.settings.flows import FlowSettings
 
 SAID = (
+    "nightloom.discretion",
     "nightloom.errors",
     "nightloom.exhaustion",
     "nightloom.home",
@@ -58,7 +59,8 @@ class StageDeclaration:
     finds: str = ""
     """`module:function` from settings to further hooks, `module:name` by hook name."""
     still_holds: str = ""
-    """`module:function` from the home and an artifact's facts to why it is no longer valid."""
+    """`module:function` from the home, an artifact's facts and the settings to why it is no longer
+    valid."""
     changed: str = ""
     """`module:function` from settings, the home and the key's parts to what changed, on a miss;
     empty if the nearest earlier key says it."""
@@ -145,12 +147,12 @@ class StageDeclaration:
         return load(self.external) if self.external else None
 
     @cached_property
-    def _broken(self) -> Callable[[Home, dict[str, Any]], str] | None:
+    def _broken(self) -> Callable[[Home, dict[str, Any], FlowSettings], str] | None:
         return load(self.still_holds) if self.still_holds else None
 
-    def broken(self, home: Home, artifact: Artifact) -> str:
+    def broken(self, home: Home, artifact: Artifact, settings: FlowSettings) -> str:
         """Why a verified artifact is still not a hit; empty if it is one."""
-        return self._broken(home, artifact.facts) if self._broken else ""
+        return self._broken(home, artifact.facts, settings) if self._broken else ""
 
     def told_change(self, settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
         """What changed, according to the stage itself; empty if it does not say."""

@@ -1,6 +1,7 @@
 """What the gate found beside its verdict: facts of the run, and files at the version."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from nightloom.gate.regressions import Flips
 from nightloom.registry.difference import difference_of
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import Version
+from nightloom.stages.kept_texts import with_texts
 from nightloom.stages.tested import words_of
 
 FOLDER = "gate"
@@ -40,7 +42,9 @@ def keep_found(
     from mlflow.exceptions import MlflowException
 
     try:
-        registry.add_files(version, _write(context, verdict))
+        with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
+            files = with_texts(context, _write(context, verdict), Path(scratch))
+            registry.add_files(version, files)
     except (MlflowException, OSError) as error:
         context.report.warn(
             f"what the gate found cannot be kept at version {version.version}, whose run in MLflow "

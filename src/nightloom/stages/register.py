@@ -1,54 +1,40 @@
 """`register`: the trained model into MLflow, past the gate, as champion or challenger."""
 
 import json
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
-from nightloom.evaluation.tables import read_parquet
-from nightloom.facts import DataFacts, ModelFacts, RegisteredFacts, ScoreFacts
-from nightloom.families.base import VALIDATION, WEIGHTS
+from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.gate.judging import Verdict
 from nightloom.registry import lineage
-from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.promotion import Decided, alone, decide
-from nightloom.registry.reading import LONGEST, reading_tag
 from nightloom.registry.title import Pin
 from nightloom.registry.versions import (
-    COMMAND_TAG,
     DECISION_TAG,
     METRIC_TAG,
     REASON_TAG,
-    TEST_TAG,
     VALUE_TAG,
-    WEIGHTS_TAG,
-    WRITTEN_TAG,
     Version,
-    lineage_tag,
 )
 from nightloom.registry.whole import told
 from nightloom.settings.register import PROVED, RegisterSettings
-from nightloom.stages.check_files import check_files, check_tags, checked
-from nightloom.stages.export import changed, export, written
+from nightloom.stages.export import changed, written
 from nightloom.stages.found import facts_of, keep_difference, keep_found
-from nightloom.stages.held import Since, held, recipe_tag, waiting
+from nightloom.stages.held import Since, held, waiting
 from nightloom.stages.judge import judge
 from nightloom.stages.lineage import write_lineage
 from nightloom.stages.newer import since_rollback
-from nightloom.stages.rivals import digest_of_test_rows, rival
-from nightloom.stages.seen import FOLDER, write_rows
+from nightloom.stages.other_texts import write_otherwise, written_otherwise
+from nightloom.stages.rivals import rival
 from nightloom.stages.served import ServedCheck
-
-EXAMPLES = 3
-"""Texts of the input example."""
+from nightloom.stages.stored import lineage_of, store
+from nightloom.stages.stored import run_tags as run_tags
 
 
 def build(context: BuildContext) -> Built:
@@ -59,11 +45,13 @@ def build(context: BuildContext) -> Built:
     weights = _weights_digest(context)
     digest = digest_of({"weights": weights, **written(context)})
     version = registry.find_version(name, digest)
+    if version is not None and (earlier := written_otherwise(context, version)):
+        return write_otherwise(context, registry, version, earlier, digest=digest, weights=weights)
     damaged = registry.damage(version, full=True) if version else {}
     if version is not None and damaged:
         context.report.log(f"putting the files of {name}/{version.version} back: {told(damaged)}")
     if version is None or damaged:
-        version = _register(context, registry, name, digest, weights)
+        version = store(context, registry, name, digest, weights)
     elif lineage.LINEAGE_TAG not in version.tags:  # of an earlier release
         _keep_lineage(context, registry, version)
     twin = registry.twin(version)
@@ -98,7 +86,7 @@ def build(context: BuildContext) -> Built:
     ).to_json()
     text = json.dumps(model, indent=1, ensure_ascii=False)
     (context.out / "version.json").write_text(text + "\n", encoding="utf-8")
-    return Built(RegisteredFacts(model=model, lineage=_lineage(context)).to_json())
+    return Built(RegisteredFacts(model=model, lineage=lineage_of(context)).to_json())
 
 
 def _keep_lineage(context: BuildContext, registry: Registry, version: Version) -> None:
@@ -117,88 +105,6 @@ def _weights_digest(context: BuildContext) -> str:
     parts = [name for name in ("model", "tokenizer", "checkpoint") if name in context.inputs]
     digests = {name: context.inputs[name].artifact.digest for name in parts}
     return digest_of({**digests, "settings": context.settings["model"]})
-
-
-def _lineage(context: BuildContext) -> dict[str, dict[str, str]]:
-    made_of = {
-        files.artifact.stage: {"key": files.artifact.key, "digest": files.artifact.digest}
-        for files in context.inputs.values()
-    }
-    return made_of | checked(context)
-
-
-def run_tags(run: Mapping[str, Any]) -> dict[str, str]:
-    """Tags that name the Prefect run; what is not known, as its page where no UI is, has none."""
-    facts = ("flow_run_id", "flow_run_name", "flow_run_url")
-    return {f"prefect.{fact}": run[fact] for fact in facts if run.get(fact)}
-
-
-def _register(
-    context: BuildContext, registry: Registry, name: str, digest: str, weights: str
-) -> Version:
-    scores, model = context.inputs["scores"], context.inputs["model"]
-    tags = {
-        WEIGHTS_TAG: weights,
-        WRITTEN_TAG: json.dumps(written(context)),
-        **_command(context),
-        TEST_TAG: digest_of_test_rows(context),
-        lineage.LINEAGE_TAG: lineage.FORMAT,
-        **recipe_tag(context),
-        **run_tags(context.run),
-        **check_tags(context),
-        **reading_tag(context.run.get("settings", {}).get("data", {})),
-    }
-    for stage, part in _lineage(context).items():
-        tags.update({lineage_tag(name, stage): value for name, value in part.items()})
-    with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
-        saved = Path(scratch) / SAVED_MODEL
-        formats = export(context, Path(scratch))
-        rows = write_rows(
-            context.inputs["dataset"].path, context.hook("judge.numbers"), Path(scratch)
-        )
-        description = Path(scratch) / "model"
-        shutil.copytree(model.path, description, ignore=shutil.ignore_patterns(WEIGHTS, VALIDATION))
-        return registry.register(
-            name,
-            model_digest=digest,
-            saved_model_dir=saved,
-            card=context.hook("serve.card")(context, examples=EXAMPLES),
-            extra_dirs={
-                "tokenizer": context.inputs["tokenizer"].path,
-                "model": description,
-                FOLDER: rows,
-                **formats,
-            },
-            metrics=context.facts("scores", ScoreFacts).metrics,
-            history=read_parquet(model.path / "history.parquet"),
-            params=context.run.get("settings", {}),
-            tags=tags,
-            files={
-                **{f"evaluation/{path.name}": path for path in sorted(scores.path.glob("*.*"))},
-                **check_files(context),
-                lineage.FILE: write_lineage(context, Path(scratch)),
-            },
-            data=_data_card(context),
-            experiment=context.run["flow"],
-            run_name=context.run.get("flow_run_name"),
-        )
-
-
-def _data_card(context: BuildContext) -> DataCard:
-    facts = context.facts("dataset", DataFacts)
-    return DataCard(
-        source=str(context.run.get("settings", {}).get("data", {}).get("source", "")),
-        facts=facts.source,
-        digest=context.inputs["dataset"].artifact.digest,
-        rows=facts.rows,
-        classes=facts.label_names,
-    )
-
-
-def _command(context: BuildContext) -> dict[str, str]:
-    """The tag with the command that makes this version again, where it is not too long for one."""
-    command = context.run.get("command", "")
-    return {COMMAND_TAG: command} if 0 < len(command) <= LONGEST else {}
 
 
 def _judged(

@@ -11,7 +11,7 @@ from nightloom.context import BuildContext
 from nightloom.data.arrow import read_columns
 from nightloom.data.inputs.examples import ENTITIES, LABEL, SETTING, Example
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
-from nightloom.gate.examples import failures, why_refused
+from nightloom.gate.examples import Failed, failures, why_refused
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
 from nightloom.registry.fetching import model_files
@@ -23,6 +23,7 @@ from nightloom.serving.alone.asking import Asked, Measured, ask
 from nightloom.serving.entities import first_pieces, words_as_text
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.examples import read_examples
+from nightloom.stages.kept_texts import discreet_example
 
 if TYPE_CHECKING:
     import pandas
@@ -112,7 +113,10 @@ class ServedCheck:
             told += f"; {called}: {_spoken(other)}"
             wrong = wrong or too_much(measured, other, self._settings, called)
         if examples:
-            failed = list(failures(examples, extra))
+            failed = [
+                Failed(**discreet_example(context, asdict(one)))
+                for one in failures(examples, extra)
+            ]
             facts |= {"examples": {"count": len(examples), "failed": [asdict(f) for f in failed]}}
             told += f"; {len(examples) - len(failed)} of {len(examples)} examples hold"
             file = Path(str(self._settings.examples)).name

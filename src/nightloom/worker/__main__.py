@@ -15,16 +15,20 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from nightloom import interruption
+from nightloom.discretion import telling
 from nightloom.ending import kill_below
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
 from nightloom.masking import masked
+from nightloom.settings.report import Texts
 from nightloom.worker.protocol import STOP
 
+WITHHELD = "its message is withheld by report.texts=none"
 PROGRESS_SECONDS = 0.2
 """Minimum time between two progress messages."""
 
@@ -69,9 +73,9 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_listen, args=(stream, requests, replies), daemon=True).start()
     while True:
-        line = requests.get()
+        request = json.loads(requests.get())
         try:
-            replies.send(reply="built", **_build(json.loads(line), replies))
+            replies.send(reply="built", **_build(request, replies))
         except interruption.Interrupted:
             _end()
         except NightloomError as error:
@@ -80,11 +84,19 @@ def main() -> None:
             replies.send(reply="memory", message="")
         except Exception as error:
             with contextlib.suppress(OSError):  # the log's disk may be full as well
-                print(masked(traceback.format_exc()), file=sys.stderr, flush=True)
-            replies.send(**_crash(error))
+                print(_trace(error, texts_told(request)), file=sys.stderr, flush=True)
+            replies.send(**_crash(error, texts_told(request)))
 
 
-def _crash(error: Exception) -> dict[str, str]:
+def _trace(error: Exception, texts: Texts) -> str:
+    """For the log: where it happened, and what was said unless that may quote the data."""
+    if texts == "none":
+        where = "".join(traceback.format_tb(error.__traceback__))
+        return f"{where}{type(error).__name__}: {WITHHELD}"
+    return masked("".join(traceback.format_exception(error)))
+
+
+def _crash(error: Exception, texts: Texts) -> dict[str, str]:
     """The reply for an unexpected error."""
     if what := exhausted(error):
         return {"reply": "exhausted", "message": what}
@@ -96,6 +108,8 @@ def _crash(error: Exception) -> dict[str, str]:
         message = f"{message[:150].rstrip()} ... {message[-340:].lstrip()}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
+    if texts == "none":
+        message = WITHHELD
     return {"reply": "crash", "message": f"{type(error).__name__}: {message} ({place})"}
 
 
@@ -108,8 +122,16 @@ def _build(request: dict[str, Any], replies: _Replies) -> dict[str, Any]:
     scratch.mkdir(exist_ok=True)
     tempfile.tempdir = str(scratch)
     module, _, function = request["builder"].partition(":")
-    built: Built = getattr(importlib.import_module(module), function)(context)
+    with telling(texts_told(request)):
+        built: Built = getattr(importlib.import_module(module), function)(context)
     return {"facts": built.facts, "volatile": sorted(built.volatile)}
+
+
+def texts_told(request: Mapping[str, Any]) -> Texts:
+    """How much of the data messages may say, by the settings of the run."""
+    settings = request["context"]["run"].get("settings") or {}
+    told: Texts = settings.get("report", {}).get("texts", "full")
+    return told
 
 
 def _listen(stream: IO[str], requests: "queue.Queue[str]", replies: _Replies) -> None:

@@ -6,8 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nightloom.data.formats.instants import instants, instants_of_array
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import quoted, shown
+from nightloom.settings.spelling import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,5 +104,6 @@ def _text(value: Any, column: str, at: int, place_of: Place, setting: str) -> st
         return str(value)
     raise InputError(
         f"{place_of(at)}: {quoted(column, 40)} must be a string or a number, got "
-        f"{type(value).__name__} {shown(str(value), 40)}; name another column in data.{setting}"
+        f"{type(value).__name__} {data_shown(str(value), 40)}; name another column in "
+        f"data.{setting}"
     )

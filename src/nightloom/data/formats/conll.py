@@ -13,8 +13,8 @@ from nightloom.data.formats.format import Format
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.labels.tag_spelling import TagSpelling
+from nightloom.discretion import data_quoted, data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import quoted, shown
 
 _DOCUMENTS = ("-DOCSTART-", "-DOCEND-")
 _COLUMNS_OF_FILE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)")
@@ -197,7 +197,7 @@ class _Body:
         if not COUNTED.fullmatch(parts[counts_at].strip()):
             raise InputError(
                 f"{self.file.path}:{number}: expected a number in column {counts_at + 1}, which "
-                f"counts the words, got {quoted(parts[counts_at], 40)}; fix the line, or name "
+                f"counts the words, got {data_quoted(parts[counts_at], 40)}; fix the line, or name "
                 "the columns in data.columns"
             )
         self.ranges += 1
@@ -217,14 +217,14 @@ class _Body:
         if len(line) < 2 or not line[1].isspace() or len(line.split()) < 2:
             raise self._ragged(number, line, parts)
         if not self.inner_comments:
-            self.first_comment = f"{self.file.name}:{number}: {shown(line)}"
+            self.first_comment = f"{self.file.name}:{number}: {data_shown(line)}"
         self.inner_comments += 1
 
     def _tag(self, raw: str, word: str, number: int) -> str:
         place = f"{self.file.path}:{number}"
         if not raw.strip():
             raise InputError(
-                f"{place}: no tag for the word {quoted(word, 40)}; write O outside entities"
+                f"{place}: no tag for the word {data_quoted(word, 40)}; write O outside entities"
             )
         return self.spelling.read(raw, place)
 
@@ -234,7 +234,7 @@ class _Body:
             mend = "separate the columns by tabs, like the first line"
         return InputError(
             f"{self.file.path}:{number}: expected {self.layout.width} columns as in the lines "
-            f"before, got {len(parts)}: {shown(line)}; {mend}"
+            f"before, got {len(parts)}: {data_shown(line)}; {mend}"
         )
 
     def warnings(self) -> list[str]:

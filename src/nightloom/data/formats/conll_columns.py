@@ -9,8 +9,9 @@ from types import MappingProxyType
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS, position
 from nightloom.data.formats.conll_head import Head
 from nightloom.data.labels.tag_spelling import TagSpelling
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, shown
+from nightloom.settings.spelling import listed
 
 Line = tuple[int, str]
 """A line's number and the line, without its end."""
@@ -68,13 +69,13 @@ def see_layout(
     by_tab, width = _cutting(lines, spelling)
     if width < 2:
         raise InputError(
-            f"{place}: expected at least 2 columns, the word and its tag, got: {shown(line)}; "
+            f"{place}: expected at least 2 columns, the word and its tag, got: {data_shown(line)}; "
             "separate them by a tab or spaces"
         )
     if columns is not None and len(columns) != width:
         raise InputError(
             f"{place}: data.columns names {len(columns)} columns ({listed(columns)}), "
-            f"the line has {width}: {shown(line)}"
+            f"the line has {width}: {data_shown(line)}"
         )
     cut = Layout(by_tab, width, 0, 0)
     rows = [
@@ -94,7 +95,7 @@ def see_layout(
         if word_at == counts_at:
             raise InputError(
                 f"{place}: column {word_at + 1} counts the words of each sentence and no other "
-                f"holds words: {shown(line)}; expected a word and its tag "
+                f"holds words: {data_shown(line)}; expected a word and its tag "
                 f"(data.columns={','.join(head.names(word_at, tag_at))} takes it as is)"
             )
         doubt = head.doubt(word_at, tag_at)

@@ -15,6 +15,7 @@ from nightloom.data.formats.dialect import (
 )
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.format import Format, Records, in_batches
+from nightloom.discretion import data_quoted
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
 
@@ -252,7 +253,7 @@ def _ragged(
     return (
         f"{file.path}:{line}: expected {len(names)} fields as in {origin} "
         f"({listed(names, 6)}), got {len(row)}, the first is "
-        f"{quoted(row[0], 30)}; fix the row or its quotes, or set in data.delimiter what "
+        f"{data_quoted(row[0], 30)}; fix the row or its quotes, or set in data.delimiter what "
         f"separates fields (here: {separator})"
     )
 

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import quoted, shown
+from nightloom.settings.spelling import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,8 +105,8 @@ def instants(values: Iterable[Any], column: str, place_of: Callable[[int], str])
         except (ValueError, OverflowError):
             raise InputError(
                 f"{place_of(at)}: {quoted(column, 40)} must hold {FORMS}, got "
-                f"{type(value).__name__} {shown(str(value), 40)}; fix it, leave it empty, or name "
-                "another column in data.time"
+                f"{type(value).__name__} {data_shown(str(value), 40)}; fix it, leave it empty, "
+                "or name another column in data.time"
             ) from None
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 from nightloom.data.formats.delimited import missing_column
 from nightloom.data.formats.files import SourceFile, text_chunks, text_lines
 from nightloom.data.formats.format import Format, Records, in_batches
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 
@@ -30,7 +31,7 @@ def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[st
             way = "; an array of objects is read from a file called .json" if kind == "list" else ""
             raise InputError(
                 f"{file.path}:{number}: expected a JSON object, got a {kind}: "
-                f"{shown(json.dumps(value))}{way}"
+                f"{data_shown(json.dumps(value))}{way}"
             )
         yield number, value
 
@@ -49,8 +50,8 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
-                f"{file.path}:{number}: {_expected(file)}, got: {shown(line.strip())} ({reason}); "
-                "fix the line"
+                f"{file.path}:{number}: {_expected(file)}, got: {data_shown(line.strip())} "
+                f"({reason}); fix the line"
             ) from error
 
 
@@ -140,7 +141,7 @@ class _Text:
     def problem(self, expected: str) -> InputError:
         line = self._line + self._held.count("\n", self._counted, self._at)
         rest = self._held[self._at : self._at + 100].strip()
-        got = shown(rest) if rest else "the end of the file"
+        got = data_shown(rest) if rest else "the end of the file"
         return InputError(
             f"{self._file.path}:{line}: expected {expected}, got: {got}; fix the array, or write "
             "one object on each line"

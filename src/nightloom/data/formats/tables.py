@@ -14,8 +14,9 @@ from nightloom.data.formats.files import SourceFile, path_columns
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.known import DELIMITED, FORMATS
 from nightloom.data.formats.parquet import expect
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import quoted, shown
+from nightloom.settings.spelling import quoted
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ def _text(text: Any, place: str, name: str) -> str:
     if not isinstance(text, str):
         raise InputError(
             f"{place}: {quoted(name, 40)} must be a string, got {type(text).__name__} "
-            f"{shown(str(text), 40)}; quote it, or name another column in data.text"
+            f"{data_shown(str(text), 40)}; quote it, or name another column in data.text"
         )
     return text
 
@@ -205,8 +206,8 @@ def label_as_text(value: Any, place: str, column: str) -> str:
         return str(int(value))
     raise InputError(
         f"{place}: {quoted(column, 40)} must be a string or an integer, "
-        f"got {type(value).__name__} {shown(str(value), 40)}; fix it, or name another column in "
-        "data.label"
+        f"got {type(value).__name__} {data_shown(str(value), 40)}; fix it, or name another "
+        "column in data.label"
     )
 
 

@@ -16,8 +16,9 @@ from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.parquet import class_names
 from nightloom.data.formats.sentences import Sentences, check_pair
 from nightloom.data.labels.tag_spelling import TagSpelling
+from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, meant, quoted, shown
+from nightloom.settings.spelling import listed, meant, quoted
 
 Row = tuple[str, int, Any, Any, Beside]
 """Place, line or number of a row, its words and tags, and other requested columns."""
@@ -203,7 +204,7 @@ def _always(place: str) -> Callable[[int], str]:
 def _check_words(words: Any, place: str, column: str) -> None:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(
-            f"{place}: {quoted(column)} must be a list of strings, got {shown(str(words))}; "
+            f"{place}: {quoted(column)} must be a list of strings, got {data_shown(str(words))}; "
             "fix the row, or name the columns of words and tags in data.columns"
         )
 
@@ -212,7 +213,7 @@ def _check_list(marks: Any, column: str, place: str) -> None:
     if not isinstance(marks, list):
         raise InputError(
             f"{place}: {quoted(column)} must be a list of strings, a tag for each word, got "
-            f"{shown(str(marks))}; name the columns of words and tags in data.columns"
+            f"{data_shown(str(marks))}; name the columns of words and tags in data.columns"
         )
 
 
@@ -228,7 +229,8 @@ def _tag(mark: Any, spelling: TagSpelling, column: str, place: str) -> str:
     if isinstance(mark, bool) or not isinstance(mark, str | int):
         raise InputError(
             f"{place}: {quoted(column)} must be a list of strings, a tag for each word, got "
-            f"{shown(str(mark), 40)} in it; fix the row, or name another column in data.columns"
+            f"{data_shown(str(mark), 40)} in it; fix the row, or name another column in "
+            "data.columns"
         )
     if isinstance(mark, int) and spelling.names is None:
         raise InputError(

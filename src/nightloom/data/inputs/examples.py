@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.data.formats.content import check_text
+from nightloom.discretion import data_quoted, data_shown
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, quoted, shown
 
@@ -143,7 +144,9 @@ def _of_lines(text: str, path: Path, answer: str) -> Iterator[tuple[int, dict[st
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
-            raise InputError(f"{place}: expected a JSON object, got {shown(line.strip())}; fix it")
+            raise InputError(
+                f"{place}: expected a JSON object, got {data_shown(line.strip())}; fix it"
+            )
         known = ("text", answer, SAME, "name")
         for name in values:
             if name not in known:
@@ -171,7 +174,9 @@ def _example(values: Mapping[str, Any], place: str, line: int, *, answer: str) -
 def _text(values: Mapping[str, Any], key: str, place: str) -> str:
     value = values.get(key)
     if not isinstance(value, str):
-        what = "nothing" if value is None else f"{type(value).__name__} {shown(str(value), 40)}"
+        what = (
+            "nothing" if value is None else f"{type(value).__name__} {data_shown(str(value), 40)}"
+        )
         raise InputError(f"{place}: {key} must be a string, got {what}; fix it")
     check_text(value, place)
     return value
@@ -183,7 +188,7 @@ def _label(value: Any, text: str, place: str) -> str:
         return str(value)
     if not isinstance(value, str):
         raise InputError(
-            f"{place}: {LABEL} must be a string or an integer, got {shown(str(value), 40)}"
+            f"{place}: {LABEL} must be a string or an integer, got {data_shown(str(value), 40)}"
         )
     return value
 
@@ -192,11 +197,13 @@ def _entities(value: Any, text: str, place: str) -> Entities:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(";") if part.strip()]
     if not isinstance(value, list):
-        raise InputError(f"{place}: {ENTITIES} must be a list, got {shown(str(value), 40)}")
+        raise InputError(f"{place}: {ENTITIES} must be a list, got {data_shown(str(value), 40)}")
     found = tuple(_entity(one, text, place) for one in value)
     for entity, _ in found:
         if entity not in text:
-            raise InputError(f"{place}: {quoted(entity, 40)} does not occur in the text; fix it")
+            raise InputError(
+                f"{place}: {data_quoted(entity, 40)} does not occur in the text; fix it"
+            )
     return found
 
 
@@ -212,5 +219,5 @@ def _entity(value: Any, text: str, place: str) -> tuple[str, str]:
             return words.strip(), kind
     raise InputError(
         f"{place}: expected an entity such as 'Berlin (LOC)' or "
-        f'{{"text": "Berlin", "type": "LOC"}}, got {shown(str(value), 60)}'
+        f'{{"text": "Berlin", "type": "LOC"}}, got {data_shown(str(value), 60)}'
     )

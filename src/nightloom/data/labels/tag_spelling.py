@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nightloom.data.labels.tag_schemes import is_tag
+from nightloom.discretion import data_quoted
 from nightloom.errors import InputError
-from nightloom.settings.spelling import quoted, shown
+from nightloom.settings.spelling import shown
 
 _PREFIX = re.compile(r"([BILUESMWbiluesmw])[-_:/](\S+)")
 _SUFFIX = re.compile(r"(\S+?)[-_:/]([BILUESMWbiluesmw])")
@@ -99,7 +100,7 @@ class TagSpelling:
         names = self.names or ()
         given = f"{self._setting}={shown(','.join(names), 100)}"
         if not _NUMBER.fullmatch(tag):
-            raise InputError(f"{place}: the tag {quoted(tag, 40)} is not in {given}")
+            raise InputError(f"{place}: the tag {data_quoted(tag, 40)} is not in {given}")
         if not 0 <= int(tag) < len(names):
             raise InputError(
                 f"{place}: the tag {tag} is out of range; expected 0 to {len(names) - 1} for "
@@ -110,7 +111,7 @@ class TagSpelling:
     @staticmethod
     def _no_tag(tag: str, place: str) -> str:
         return (
-            f"{place}: {quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, E-, "
-            "S-, M- or W- and a type (B-PER); data.columns selects the column of tags, and "
+            f"{place}: {data_quoted(tag, 40)} is not an entity tag; expected O, or B-, I-, L-, U-, "
+            "E-, S-, M- or W- and a type (B-PER); data.columns selects the column of tags, and "
             "data.scheme=io accepts types without a prefix"
         )

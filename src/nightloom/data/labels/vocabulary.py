@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nightloom.data.labels.names import as_integers, visible_part
+from nightloom.discretion import data_meant, data_quoted
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, meant, quoted
+from nightloom.settings.spelling import listed
 
 MOST_CLASSES = 10_000
 MISSING = -1
@@ -54,7 +55,7 @@ class LabelVocabulary:
             if len(self.values) >= MOST_CLASSES:
                 raise InputError(
                     f"{place}: more than {MOST_CLASSES} distinct labels, the last "
-                    f"{quoted(value, 40)}; is data.label the right column?"
+                    f"{data_quoted(value, 40)}; is data.label the right column?"
                 )
             self._codes[value] = len(self.values)
             self.values.append(value)
@@ -135,8 +136,8 @@ def _unknown_label(
         )
     code = strange[0]
     value = vocabulary.values[code]
-    hint = meant(value, names)
+    hint = data_meant(value, names)
     return InputError(
-        f"{vocabulary.places[code]}: label {quoted(value, 40)} is not in "
+        f"{vocabulary.places[code]}: label {data_quoted(value, 40)} is not in "
         f"data.label_names ({listed(names)}){hint}"
     )
