@@ -26,6 +26,7 @@ from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
 from nightloom.masking import masked
 from nightloom.settings.report import Texts
+from nightloom.worker.lean import import_leanly
 from nightloom.worker.protocol import STOP
 
 WITHHELD = "its message is withheld by report.texts=none"
@@ -66,6 +67,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # the parent gets it too and decides what it means; our children must not ignore it
         signal.signal(number, lambda *_: None)
+    import_leanly()
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     requests: queue.Queue[str] = queue.Queue()
