@@ -13,7 +13,21 @@ from tests.command import environment, nightloom, prefect_api, quick
 
 __all__ = ["environment", "nightloom", "prefect_api", "quick"]
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+
+LONGEST = (
+    "upgrade/test_d5ba2bc.py",
+    "cli/test_up.py",
+    "flows/test_drills.py",
+    "flows/test_classify_transformer.py",
+    "flows/test_ray.py",
+    "keys/test_trace.py",
+    "flows/test_prove.py",
+    "flows/test_ner_bert.py",
+)
+LONGEST_FIRST = {name: place for place, name in enumerate(LONGEST)}
+"""Files that take minutes: at the end, one process would wait for the other's."""
 
 CASES = os.environ.get(long_forms.CASES)
 hypothesis.settings.register_profile(
@@ -29,8 +43,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     long_forms.add_option(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     long_forms.select(config, items)
+    items.sort(key=lambda item: LONGEST_FIRST.get(os.path.relpath(item.path, TESTS), 99))
 
 
 @pytest.hookimpl(wrapper=True)

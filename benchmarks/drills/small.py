@@ -12,6 +12,7 @@ ROWS = [
     f"train.epochs={EPOCHS}",
     "train.batch_size=8",
     "train.jit_compile=false",
+    "check.least=1000",
 ]
 FLOWS = ("classify-transformer", "classify-bert", "ner-bert")
 _RATE = "train.learning_rate=0.01"

@@ -18,18 +18,15 @@ import psutil
 import pytest
 
 from docs.browser import browser, is_available
-from tests.flows.conftest import Done
+from tests.flows.conftest import SMALL, Done
 from tests.hook import Hook
 
 SETTINGS = {
     "data": {"source": "sample", "limit": 400},
     "model": {"length": 24},
     "train": {"epochs": 1, "jit_compile": False},
+    "check": {"least": 1000},
 }
-SMALL = (
-    "data.source=sample", "data.limit=400", "model.length=24", "train.epochs=1",
-    "train.jit_compile=false",
-)  # fmt: skip
 
 
 def free_port() -> int:

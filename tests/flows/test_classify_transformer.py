@@ -114,14 +114,12 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
     assert len(list((home / "mlartifacts").glob("*/models/*/artifacts/MLmodel"))) == 2
 
 
-def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, home):
+def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, first, home):
     shutil.rmtree(home / "artifacts" / "evaluate")
     changed = nightloom(home, *RUN, "train.learning_rate=0.0045", "--json")
     assert changed.code == 0, changed.err
     assert "scoring the champion, version 1, on the same rows" in changed.err
-    again = nightloom(home, *RUN, "--json")
-    assert again.states["evaluate"] == "built"
-    accuracy = again.report["metrics"]["accuracy"]
+    accuracy = first[1].report["metrics"]["accuracy"]
     assert changed.report["model"]["champion_value"] == pytest.approx(accuracy)
 
 

@@ -1,4 +1,7 @@
-"""Short versions of the drills in `benchmarks/drills`, over one undisturbed run."""
+"""Short versions of the drills in `benchmarks/drills`, over one undisturbed run.
+
+A run that is killed in training, and two at once, are in `test_faults`.
+"""
 
 import pytest
 
@@ -21,6 +24,7 @@ def assert_right(outcomes: list[Outcome], capfd: pytest.CaptureFixture[str]) -> 
     assert wrong == [], said
 
 
+@pytest.mark.long("drills")
 def test_a_run_killed_anywhere_is_made_good_by_a_plain_rerun(drill, capfd):
     outcomes = [one for one in kill.drill(drill) if "redone within" not in one.name]
     assert_right(outcomes, capfd)
@@ -40,6 +44,7 @@ def test_a_clock_set_back_changes_nothing(drill, capfd):
     assert_right([resources.clock(drill)], capfd)
 
 
+@pytest.mark.long("drills")
 def test_a_plain_locale_an_odd_home_and_a_umask(drill, capfd):
     assert_right(resources.locale(drill), capfd)
 

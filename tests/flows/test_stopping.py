@@ -19,7 +19,13 @@ import pytest
 
 from tests.cli.terminal import Terminal, homes, terminal
 
-SETTINGS = ("data.source=sample", "data.limit=400", "model.length=24", "train.jit_compile=false")
+SETTINGS = (
+    "data.source=sample",
+    "data.limit=400",
+    "model.length=24",
+    "train.jit_compile=false",
+    "check.least=1000",
+)
 ENDLESS = ("train.epochs=9000", "train.checkpoint_seconds=3600", "train.batch_size=4")
 RUN = ("run", "classify-transformer", *SETTINGS, *ENDLESS)
 STATUS = {"Ctrl-C": 130, "SIGTERM": 143, "SIGHUP": 129}

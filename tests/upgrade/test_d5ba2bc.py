@@ -17,6 +17,8 @@ from nightloom.registry.aliases import read_version
 from tests.cli.test_up import Stack
 from tests.flows.conftest import Done
 
+pytestmark = pytest.mark.long("upgrade", short=True)
+
 RECORDED = Path(__file__).parent / "d5ba2bc.tar.xz"
 DEPLOYMENTS = {
     "nightly": "nightly.nightly",
@@ -34,8 +36,9 @@ class Upgraded:
     models: Done
     answer: Done
     up: Done
-    night_before: dict[str, str]
-    """The state that a run of the night ended in which was due before `deploy`."""
+    night_before: dict[str, str] | None
+    """The state that a run of the night ended in which was due before `deploy`; None: the short
+    form, without it."""
     deploy: Done
     again: Done
     night: dict[str, str]
@@ -48,7 +51,7 @@ class Upgraded:
 
 
 @pytest.fixture(scope="module")
-def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+def upgraded(tmp_path_factory: pytest.TempPathFactory, long_form: bool) -> Upgraded:
     home = tmp_path_factory.mktemp("upgraded") / "home"
     with tarfile.open(RECORDED) as packed:
         packed.extractall(home, filter="data")
@@ -65,7 +68,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
         return state
 
     try:
-        before = one_night()
+        before = one_night() if long_form else None
         deploy, again = stack.nightloom("deploy"), stack.nightloom("deploy", "--dry-run")
         [schedule] = stack.ask("GET", "deployments/name/nightly/nightly")["schedules"]
         night = one_night()
@@ -107,6 +110,7 @@ def test_up_says_in_one_line_that_the_deployments_are_to_be_brought_up_to_date(u
     assert all(name in line for name in DEPLOYMENTS)
 
 
+@pytest.mark.long("upgrade")
 def test_a_night_that_was_due_before_deploy_runs_under_its_old_entry_point(upgraded):
     assert upgraded.night_before["type"] == "COMPLETED", upgraded.night_before["message"]
 
