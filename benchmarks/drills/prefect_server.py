@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-START_SECONDS = 120
+START_SECONDS = 300
+"""Far more than it takes, on a machine that has much else to do."""
 
 
 class PrefectServer:
@@ -66,7 +67,11 @@ class PrefectServer:
             self._process = None
 
     def __enter__(self) -> "PrefectServer":
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
