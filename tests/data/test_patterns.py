@@ -53,6 +53,16 @@ def test_daily_files_are_read_in_the_order_of_their_days(tmp_path: Path) -> None
     assert facts["rows"]["test"] == 60 and sum(facts["rows"].values()) == 120
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("2026-11-01/part-0.parquet", "2026-11-02/part-0.parquet"):
+        day(tmp_path, name, 0)
+    facts = build_dataset(
+        TextDataSettings(source=f"{tmp_path}/2026-*/part-0.parquet"), tmp_path / "out"
+    )
+    told = "train is read from 2 files: 2026-11-01/part-0.parquet, 2026-11-02/part-0.parquet"
+    assert told in facts["notes"]
+
+
 @pytest.mark.parametrize(
     ("files", "found", "left"),
     [

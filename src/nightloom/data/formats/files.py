@@ -33,16 +33,32 @@ class SourceFile:
     format: str
     gzipped: bool
     more: tuple[Path, ...] = ()
+    called: str = ""
 
     @property
     def name(self) -> str:
-        """The file's name without its folder, for messages."""
-        return self.path.name
+        """The file's name, for messages; with a folder if another part has the same name."""
+        return self.called or self.path.name
 
     @property
     def parts(self) -> tuple["SourceFile", ...]:
         """The files of the split as separate objects, in reading order."""
-        return tuple(replace(self, path=path, more=()) for path in (self.path, *self.more))
+        if not self.more:
+            return (self,)
+        paths = (self.path, *self.more)
+        return tuple(
+            replace(self, path=path, more=(), called=name)
+            for path, name in zip(paths, told_apart(paths), strict=True)
+        )
+
+
+def told_apart(paths: Sequence[Path]) -> list[str]:
+    """The files' names; where several are called the same, with the folders that differ."""
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [str(path.relative_to(common)) for path in paths]
 
 
 def path_columns(path: Path) -> dict[str, str]:
@@ -77,19 +93,10 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
     return described
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """The files' names; where several are called the same, with the folders that differ."""
-    names = [path.name for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    common = Path(os.path.commonpath([path.parent for path in paths]))
-    return [str(path.relative_to(common)) for path in paths]
-
-
 def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
     """The same, with file names."""
     paths = [part.path.absolute() for file in files.values() for part in file.parts]
-    names = _names(paths)
+    names = told_apart(paths)
     described = [
         {"name": name, **one} for name, one in zip(names, files_identity(files), strict=True)
     ]
