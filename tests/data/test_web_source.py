@@ -1,6 +1,8 @@
 """Files on a web server: known before they are fetched, fetched whole, and once."""
 
+import datetime
 import gzip
+import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,3 +192,45 @@ def test_logins_stand_in_the_environment_and_are_never_shown(
     web.pages["/own.csv"] = page()
     source_identity(settings(f"{web.url}/own.csv"))
     assert web.logins[-1] == "Basic bWU6cGFzcw=="
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """That of 127.0.0.1, signed by itself, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, encoding = tmp_path / "server.pem", serialization.Encoding.PEM
+    none = serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, none)
+    pem.write_bytes(private + made.public_bytes(encoding))
+    return pem
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(retrying, "WAIT", 0.01)
+    states.forget()
+    with serve(certificate) as secure:
+        secure.pages["/news.csv"] = page()
+        given = settings(f"{secure.url}/news.csv")
+        with pytest.raises(RunError, match=r"certificate is not trusted: .*set SSL_CERT_FILE to"):
+            source_identity(given)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert sum(build(given, tmp_path / "o")["rows"].values()) == 60
+    states.forget()

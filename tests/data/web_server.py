@@ -1,10 +1,12 @@
 """A web server of a few files on 127.0.0.1, which a test can change and let fail."""
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -29,8 +31,8 @@ class Web:
 
 
 @contextmanager
-def serve() -> Iterator[Web]:
-    """A server on a free port while the body runs."""
+def serve(certificate: Path | None = None) -> Iterator[Web]:
+    """A server on a free port while the body runs; certificate: with its key, for HTTPS."""
     web = Web()
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,7 +57,11 @@ def serve() -> Iterator[Web]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.url = f"http://127.0.0.1:{server.server_address[1]}"
+    web.url = f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True, args=(0.01,))
     thread.start()
     try:

@@ -141,7 +141,13 @@ def refused(address: Address, error: urllib.error.HTTPError, *, ways_out: str, m
 
 def no_connection(address: Address, error: BaseException) -> str:
     """Why there is no connection, without secrets from the address."""
-    return f"no connection ({address.hide(str(getattr(error, 'reason', error)))})"
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {reason.verify_message}; for an authority of your "
+            "own, set SSL_CERT_FILE to the authority's certificate"
+        )
+    return f"no connection ({address.hide(str(reason))})"
 
 
 def _transfer(
