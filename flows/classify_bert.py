@@ -20,11 +20,11 @@ from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.extract_features import extract_features
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.runtime.run import pipeline, run_name
 from nightloom.tasks.train import train
 
 
-@flow(name="classify-bert", validate_parameters=True, persist_result=False)
+@flow(name="classify-bert", flow_run_name=run_name, validate_parameters=True, persist_result=False)
 def classify_bert(
     settings: Annotated[ClassifyBert, InOneLine] = ClassifyBert(), refresh: tuple[str, ...] = ()
 ) -> RunJson:

@@ -19,11 +19,11 @@ from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.extract_features import extract_features
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.runtime.run import pipeline, run_name
 from nightloom.tasks.train import train
 
 
-@flow(name="classify-hub", validate_parameters=True, persist_result=False)
+@flow(name="classify-hub", flow_run_name=run_name, validate_parameters=True, persist_result=False)
 def classify_hub(
     settings: Annotated[ClassifyHub, InOneLine] = ClassifyHub(), refresh: tuple[str, ...] = ()
 ) -> RunJson:

@@ -17,11 +17,16 @@ from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.encode import encode
 from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.runtime.run import pipeline, run_name
 from nightloom.tasks.train import train
 
 
-@flow(name="classify-transformer", validate_parameters=True, persist_result=False)
+@flow(
+    name="classify-transformer",
+    flow_run_name=run_name,
+    validate_parameters=True,
+    persist_result=False,
+)
 def classify_transformer(
     settings: Annotated[ClassifyTransformer, InOneLine] = ClassifyTransformer(),
     refresh: tuple[str, ...] = (),

@@ -18,11 +18,11 @@ from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline
+from nightloom.tasks.runtime.run import pipeline, run_name
 from nightloom.tasks.train import train
 
 
-@flow(name="ner-bert", validate_parameters=True, persist_result=False)
+@flow(name="ner-bert", flow_run_name=run_name, validate_parameters=True, persist_result=False)
 def ner_bert(
     settings: Annotated[NerBert, InOneLine] = NerBert(), refresh: tuple[str, ...] = ()
 ) -> RunJson:

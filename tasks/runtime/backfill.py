@@ -4,10 +4,7 @@ import time
 from contextlib import nullcontext
 from datetime import date
 
-from nightloom.cache.store import ArtifactStore, Damaged, read_manifest
 from nightloom.errors import RunError
-from nightloom.facts import DataFacts
-from nightloom.home import Home
 from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.backfill_report import (
     BackfillJson,
@@ -16,10 +13,10 @@ from nightloom.reporting.backfill_report import (
     backfill_markdown,
     backfill_rows,
 )
-from nightloom.reporting.night_report import ModelOfNight
 from nightloom.settings.backfill import BackfillSettings, on_day
 from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.days import as_on
+from nightloom.tasks.runtime.noted import rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.omitting import omitting
 from nightloom.tasks.runtime.one_line import keep_to_one_line
@@ -27,7 +24,6 @@ from nightloom.tasks.runtime.subflow import as_subflow
 
 keep_to_one_line()
 
-DATA = "download_dataset"
 WHY = "a backfill leaves no trace in the registry; --register makes each day's model a version"
 TRACES = {"check_data": WHY, "register": WHY}
 """The stages that compare with the champion, or make one."""
@@ -64,7 +60,7 @@ class Backfill:
             )
         if done.error:
             observers().warn(f"day {day} failed: {done.error}")
-        self._days.append(Day(day=day.isoformat(), outcome=done, rows=_rows(done)))
+        self._days.append(Day(day=day.isoformat(), outcome=done, rows=rows_read(done.stages)))
 
     def over(self) -> BackfillJson:
         """Show table and chart in Prefect's UI; the backfill as plain JSON.
@@ -105,19 +101,6 @@ def backfill_name() -> str:
 
     settings: BackfillSettings = flow_run.parameters["settings"]
     return f"backfill {settings.title} {settings.first} to {settings.last}"
-
-
-def _rows(done: ModelOfNight) -> dict[str, int]:
-    """The day's rows by split, if they were read."""
-    store = ArtifactStore(Home.current())
-    for entry in done.stages:
-        if entry.stage == DATA and entry.state in ("hit", "built"):
-            try:
-                facts = read_manifest(store.path(DATA, entry.key))["artifact"]["facts"]
-            except Damaged:
-                return {}
-            return dict(DataFacts.of(facts).rows)
-    return {}
 
 
 def _show(report: BackfillJson) -> None:

@@ -5,18 +5,24 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nightloom.errors import RunError
+from nightloom.errors import NightloomError, RunError
+from nightloom.home import Home
 from nightloom.records.flow import Flow as Recorded
+from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights import keep_night, nights_of
 from nightloom.reporting.night_report import (
     ModelOfNight,
     NightJson,
     night_headline,
     night_report,
     night_rows,
+    record_of,
 )
+from nightloom.reporting.trend import by_model, trend_markdown
 from nightloom.settings.nightly import NightlyModel, RunSettings
+from nightloom.tasks.runtime.days import begins_at, named_by_hour
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
-from nightloom.tasks.runtime.noted import note_read
+from nightloom.tasks.runtime.noted import note_read, rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.planning import is_planning
@@ -26,6 +32,10 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 keep_to_one_line()
+
+
+TABLE = ("model", "against the champion", "decision", "built", "took")
+"""Columns of a night's table: more leave the page."""
 
 
 class NightFailed(RunError):
@@ -69,11 +79,8 @@ def retrain(
 
 
 def night_name() -> str:
-    """The name of a night's run: its local start time."""
-    from prefect.runtime import flow_run
-
-    begins = flow_run.scheduled_start_time.astimezone()
-    return f"nightly {begins:%Y-%m-%d %H:%M}"
+    """The name of a night's run: its start, in the zone of its schedule."""
+    return named_by_hour("nightly")
 
 
 class Night:
@@ -116,17 +123,45 @@ class Night:
         return report
 
 
+def _kept(models: Sequence[ModelOfNight]) -> list[NightRecord]:
+    """Keep a record of each model, and read those of all nights; none where the store fails."""
+    from prefect.runtime import flow_run
+
+    home, when = Home.current(), begins_at()
+    records = [
+        record_of(
+            one,
+            night=str(flow_run.id),
+            called=f"nightly {when:%Y-%m-%d %H:%M}",
+            when=when.timestamp(),
+            rows=sum(rows_read(one.stages).values()) or None,
+        )
+        for one in models
+    ]
+    try:
+        keep_night(home.tracking_uri, home.model_files, records)
+        return nights_of(home.tracking_uri)
+    except NightloomError as error:
+        observers().warn(f"no record of this night is kept: {error}")
+        return records
+
+
 def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    headline, report = night_headline(models), night_report(models, seconds=seconds)
+    records = _kept(models)
+    headline = night_headline(models)
+    report = night_report(models, seconds=seconds, nights=by_model(records))
+    tonight = [one for one in records if one.model in {model.name for model in models}]
+    rows = [
+        {name: cell for name, cell in row.items() if name in TABLE} for row in night_rows(models)
+    ]
     try:
         create_markdown_artifact(report, key="nightly-report", description=headline)
-        create_table_artifact(
-            [dict(row) for row in night_rows(models)],
-            key="nightly-models",
-            description="One row per model",
+        create_table_artifact(rows, key="nightly-models", description="One row per model")
+        create_markdown_artifact(
+            trend_markdown(tonight), key="nightly-trend", description="The models over the nights"
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from nightloom.cache.store import ArtifactStore
+from nightloom.cache.store import ArtifactStore, Damaged, read_manifest
 from nightloom.data.sources.watched import note
+from nightloom.facts import DataFacts
 from nightloom.home import Home
 from nightloom.reporting.entry import StageEntry
 
@@ -41,3 +42,16 @@ def note_read(model: str, stages: Sequence[StageEntry]) -> None:
             parts = store.parts(DATA, entry.key) or {}
             if identity := parts.get("external", {}).get(SOURCE):
                 note(store.home, "read", model, identity)
+
+
+def rows_read(stages: Sequence[StageEntry]) -> dict[str, int]:
+    """The rows of a run's data set by split, if they were read."""
+    store = ArtifactStore(Home.current())
+    for entry in stages:
+        if entry.stage == DATA and entry.state in ("hit", "built"):
+            try:
+                facts = read_manifest(store.path(DATA, entry.key))["artifact"]["facts"]
+            except Damaged:
+                return {}
+            return dict(DataFacts.of(facts).rows)
+    return {}

@@ -109,7 +109,7 @@ def _show(
         if rows:
             create_table_artifact(rows, key=slug(name, kind), description=description)
     if report.model:
-        _show_plots(report.model, {path.stem for path in folder.glob("*.png")}, tracking_uri)
+        _show_plots(report.model.name, facts.pictures)
 
 
 def _check_tables(
@@ -127,15 +127,27 @@ def _check_tables(
     }
 
 
-def _show_plots(model: ModelFacts, there: set[str], tracking_uri: str) -> None:
+def _pictures(
+    model: ModelFacts | None, evaluated: ArtifactFiles | None, tracking_uri: str
+) -> dict[str, str]:
+    """URLs of the plots, by what they show, where a server gives them."""
+    if model is None or evaluated is None or not model.run_id:
+        return {}
+    urls = {
+        description: file_url(tracking_uri, model.run_id, f"evaluation/{plot}.png")
+        for plot, description in PLOTS.items()
+        if (evaluated.path / f"{plot}.png").exists()
+    }
+    return {description: url for description, url in urls.items() if url}
+
+
+def _show_plots(model: str, pictures: Mapping[str, str]) -> None:
     from prefect.artifacts import create_image_artifact
 
-    for plot, description in PLOTS.items():
-        if plot in there and model.run_id:
-            url = file_url(tracking_uri, model.run_id, f"evaluation/{plot}.png")
-            if url:
-                key = slug(model.name, "plot", plot)
-                create_image_artifact(url, key=key, description=description)
+    kinds = {description: plot for plot, description in PLOTS.items()}
+    for description, url in pictures.items():
+        key = slug(model, "plot", kinds[description])
+        create_image_artifact(url, key=key, description=description)
 
 
 def _facts(
@@ -152,6 +164,7 @@ def _facts(
     flips = read_rows(registered.path / REGRESSIONS) if registered else ()
     return RunFacts(
         run=report,
+        pictures=_pictures(report.model, built.get("evaluate"), tracking_uri),
         data=known,
         texts=texts,
         types=types,

@@ -26,7 +26,7 @@ from nightloom.settings.report import ReportSettings, Texts
 from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
-from nightloom.tasks.runtime.days import night_of_run
+from nightloom.tasks.runtime.days import named_by_hour, night_of_run
 from nightloom.tasks.runtime.engine import engine
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
@@ -133,6 +133,18 @@ class Run:
             stages=self.entries,
             notes=self.notes,
         )
+
+
+def run_name() -> str:
+    """The name of a run that is no part of a night: its model and its hour."""
+    from prefect.runtime import flow_run
+
+    given = flow_run.parameters.get("settings")
+    if isinstance(given, FlowSettings):
+        named = given.registry.name
+    else:
+        named = (given or {}).get("register", {}).get("name")
+    return named_by_hour(str(named or flow_run.flow_name))
 
 
 _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)

@@ -48,9 +48,9 @@ def test_small_differences_are_seen_and_failures_told():
 def test_the_markdown_has_a_chart_where_there_is_one_to_draw():
     whole = backfill_markdown(report(day("2026-11-01", 0.9), day("2026-11-02", 0.8)))
     assert "# Backfill: 2 days of news, 2026-11-01 to 2026-11-02" in whole
-    assert "line [0.9000, 0.8000]" in whole
+    assert "f1, 2026-11-01 to 2026-11-02: █▁ 0.8000 to 0.9000" in whole
     one = backfill_markdown(report(day("2026-11-01", 0.9), day("2026-11-02", None, "x | y")))
-    assert "1 of 2 days failed: 2026-11-02" in one and "xychart" not in one
+    assert "1 of 2 days failed: 2026-11-02" in one and "█" not in one
     assert "x \\| y" in one
 
 

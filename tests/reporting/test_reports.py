@@ -8,6 +8,7 @@ from nightloom.reporting.night_report import (
     night_headline,
     night_report,
     night_rows,
+    record_of,
 )
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
@@ -51,7 +52,10 @@ def test_a_report_has_stages_scores_gate_and_link():
     assert "| train | built | settings train.seed 1 → 2 | 2 min |  |" in text
     assert "| accuracy | 0.9100 | 0.9000 | +0.0100 | -0.0020 to +0.0220 |" in text
     assert "| rows | 10 |  |  |  |" in text
-    assert "```mermaid\nblock-beta" in text
+    assert "| gold ↓ predicted → | x\\|y | z |" in text and "| z | 0 | 7 |" in text
+    assert "mermaid" not in text
+    heads = [line for line in text.splitlines() if line.startswith(("#", ">"))]
+    assert heads[1].startswith("> promoted") and heads[-1] == "## Stages"
 
 
 def test_a_report_of_a_failure_says_why_and_how_to_go_on():
@@ -88,7 +92,7 @@ def test_a_report_has_slices_and_regressions_beside_the_champion():
         model={**MODEL, "slices": slices, "regressions": flips}, regressions=[lost] * 12 + [won]
     )
     assert "## Slices, accuracy beside version 2" in text
-    first, second = (line for line in text.splitlines() if "250" in line)
+    first, second = (line for line in text.splitlines() if "| 250 |" in line)
     assert first == "| classes: x\\|y | 250 | 0.5000 | 0.8000 | -0.3000 | 0.0010 | worse |"
     assert second.startswith("| lengths: up to 9 characters | 250 | 0.9000 |")
     assert "Not judged, with fewer than 50 rows: classes z" in text
@@ -181,6 +185,32 @@ def test_a_night_names_its_failures_and_its_champions():
     text = night_report(models, seconds=190.0)
     assert "# Night: 1 of 2 models failed: bad\\_one" in text
     assert "> no \\| space left" in text
+    assert "What to do: " in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert table[0] == (
+        "| model | verdict | against the champion | since last night | last 14 nights | took |"
+    )
+    assert table[2].startswith("| bad\\_one | failed in train |"), "what failed comes first"
+    assert table[3].startswith(
+        "| good | promoted | accuracy 0.9100, +0.0100 (-0.0020 to +0.0220) |"
+    )
+    assert table[3].endswith("| 2 min: train 2 min, register 2 min |")
+    assert "(`champion`): promoted: better: accuracy 0.9100 against 0.9000" in text
+
+
+def test_a_night_shows_its_models_beside_earlier_nights():
+    model = night_model("news")
+    told = {"night": "n", "called": "nightly 2026-11-26 01:30", "rows": 10}
+    before = record_of(night_model("news", model={**MODEL, "value": 0.9}), when=1.0, **told)
+    tonight = record_of(model, when=2.0, **told)
+    assert (tonight.verdict, tonight.value, tonight.minutes) == ("promoted", 0.91, 1.583)
+    text = night_report([model], seconds=1.0, nights={"news": [before, tonight]})
+    assert "| +0.0100 | ▁█ |" in text
+    hit = record_of(night_model("x", stages=[{**HIT, "stage": "register"}]), when=3.0, **told)
+    assert hit.verdict == "unchanged"
+    bad = night_model("x", state="failed", error="tonight's data are refused", model=None)
+    assert record_of(bad, when=1.0, **told).reason == "tonight's data are refused"
+    assert "nightloom accept-data x" in night_report([bad], seconds=1.0)
 
 
 def test_a_summary_of_a_run_a_night_and_their_plans():

@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "nightloom.cli.predict:predict",
     "models": "nightloom.cli.models:models",
     "history": "nightloom.cli.champion:history",
+    "trend": "nightloom.cli.trend:trend",
     "diff": "nightloom.cli.diff:diff",
     "prove": "nightloom.cli.prove:prove",
     "promote": "nightloom.cli.champion:promote",

@@ -1,1 +1,1 @@
-"""What an operator reads: run reports as markdown, charts as Mermaid, rows for tables."""
+"""What an operator reads: reports as markdown, curves as blocks, rows for tables."""

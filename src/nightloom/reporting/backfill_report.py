@@ -1,11 +1,11 @@
-"""The report of a backfill: one table and one chart of the metric by day."""
+"""The report of a backfill: one table and one line of the metric by day."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from nightloom.cache.lookup import span
-from nightloom.reporting.charts import fenced, over_days
+from nightloom.reporting.charts import over_days
 from nightloom.reporting.markdown import escape_long, table
 from nightloom.reporting.night_report import ModelOfNight
 from nightloom.reporting.run_report import decision
@@ -81,7 +81,7 @@ def backfill_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def backfill_chart(report: Mapping[str, Any]) -> str:
-    """The metric over the days as Mermaid text; '' for fewer than two values."""
+    """The metric over the days as a line of blocks; '' for fewer than two values."""
     return over_days([(one["day"], one["value"]) for one in _with_value(report)], report["metric"])
 
 
@@ -90,8 +90,8 @@ def backfill_markdown(report: Mapping[str, Any]) -> str:
     chart = backfill_chart(report)
     parts = [
         f"# Backfill: {escape_long(backfill_headline(report))}",
+        chart,
         table(backfill_rows(report)),
-        fenced(chart) if chart else "",
         f"{span(report['seconds'])} in total; the cache saved {span(report['seconds_saved'])}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -6,13 +6,17 @@ from typing import Any
 LONGEST_CELL = 300
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a markdown table; columns are the first row's keys; '' without rows."""
+def table(rows: Sequence[Mapping[str, Any]], *, escaped: bool = False) -> str:
+    """Rows as a markdown table; columns are the first row's keys; '' without rows.
+
+    escaped: the cells are markdown already.
+    """
     if not rows:
         return ""
     names = list(rows[0])
-    lines = [_line(names), _line(["---"] * len(names))]
-    lines += [_line([cell(row.get(name)) for name in names]) for row in rows]
+    lines = [_line([escape(str(name)) for name in names]), _line(["---"] * len(names))]
+    shown = str if escaped else cell
+    lines += [_line([shown(row.get(name)) for name in names]) for row in rows]
     return "\n".join(lines)
 
 

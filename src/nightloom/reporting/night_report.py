@@ -1,4 +1,4 @@
-"""The report of a night: one line per model, and why each failed one failed."""
+"""The report of a night: one line per model, what was decided first, and what failed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,9 +6,12 @@ from typing import Any, TypedDict
 
 from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
+from nightloom.registry.night_record import NightRecord
+from nightloom.reporting.advice import advice
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import code, escape, escape_long, table
-from nightloom.reporting.run_report import decision, standing
+from nightloom.reporting.run_report import decision, short_standing, standing
+from nightloom.reporting.trend import last_line, since_last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,36 @@ def _decision(one: ModelOfNight) -> str:
     return decision(one.model, built="register" not in one.in_state("hit")) if one.model else ""
 
 
+def record_of(
+    one: ModelOfNight, *, night: str, called: str, when: float, rows: int | None
+) -> NightRecord:
+    """What is kept of a model's outcome.
+
+    night: the id of the night's run, called: its name, when: its start in seconds since the epoch;
+    rows: of the data set.
+    """
+    model = one.model
+    unchanged = "register" in one.in_state("hit")
+    verdict = "unchanged" if unchanged else (model.decision if model else one.state)
+    return NightRecord(
+        night=night,
+        called=called,
+        when=when,
+        model=one.name,
+        flow=one.flow,
+        verdict="failed" if one.failed else verdict,
+        reason=one.error or (model.reason if model else ""),
+        version=model.version if model else None,
+        metric=model.metric if model else None,
+        value=model.value if model else None,
+        difference=model.difference if model else None,
+        low=model.low if model else None,
+        high=model.high if model else None,
+        rows=rows,
+        minutes=round(one.seconds / 60, 3),
+    )
+
+
 def night_rows(models: Sequence[ModelOfNight]) -> list[NightRow]:
     """One row per model, for a table; plain JSON."""
     return [
@@ -152,28 +185,69 @@ def night_headline(models: Sequence[ModelOfNight]) -> str:
     return f"{count} done{new}"
 
 
-def night_report(models: Sequence[ModelOfNight], *, seconds: float) -> str:
-    """The whole report as markdown; seconds: the night's duration."""
+def night_report(
+    models: Sequence[ModelOfNight],
+    *,
+    seconds: float,
+    nights: Mapping[str, Sequence[NightRecord]] | None = None,
+) -> str:
+    """The whole report as markdown: what was decided, in few columns; longer texts below.
+
+    seconds: the night's duration; nights: each model's records, oldest first, tonight's the last.
+    """
     saved = sum(one.seconds_saved for one in models)
+    known = nights or {}
+    failed = [one for one in models if one.failed]
+    ordered = [*failed, *(one for one in models if not one.failed)]
     parts = [
         f"# Night: {escape_long(night_headline(models))}",
-        table(night_rows(models)),
+        table([_row(one, known.get(one.name, ())) for one in ordered], escaped=True),
+        *(_failure(one) for one in failed),
+        "\n".join(_reason(one) for one in ordered if one.model),
         f"{span(seconds)} in total; the cache saved {span(saved)}.",
+        *(_built_stages(one) for one in ordered if one.in_state("built")),
     ]
-    for one in models:
-        name = escape(one.name)
-        parts.append(f"## [{name}]({one.flow_run_url})" if one.flow_run_url else f"## {name}")
-        if one.error:
-            parts.append(f"> {escape_long(one.error)}")
-        if model := one.model:
-            aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
-            said = f"{escape(model.name)} version {model.version}: {aliases}"
-            parts.append(f"{said}\n\n> {escape_long(model.reason)}")
-        if one.in_state("built"):
-            rows = [entry for entry in one.stages if entry.state != "hit"]
-            parts.append(
-                table(
-                    [{"stage": e.stage, "why": e.why, "took": span(e.seconds)} for e in rows],
-                )
-            )
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _row(one: ModelOfNight, nights: Sequence[NightRecord]) -> dict[str, str]:
+    name = escape(one.name)
+    verdict = f"failed in {one.in_state('failed')[-1]}" if one.in_state("failed") else "failed"
+    data = next((entry.verdict for entry in one.stages if entry.verdict), "fine")
+    if not one.failed:
+        verdict = _decision(one) + (f", data {data}" if data != "fine" else "")
+    return {
+        "model": f"[{name}]({one.flow_run_url})" if one.flow_run_url else name,
+        "verdict": escape(verdict),
+        "against the champion": escape(short_standing(one.model)),
+        "since last night": since_last(nights),
+        "last 14 nights": last_line(nights),
+        "took": escape(_went_into(one)),
+    }
+
+
+def _went_into(one: ModelOfNight) -> str:
+    """The time, and the two stages that took most of it."""
+    slow = sorted((e for e in one.stages if e.state != "hit"), key=lambda e: -e.seconds)[:2]
+    told = ", ".join(f"{entry.stage} {span(entry.seconds)}" for entry in slow)
+    return f"{span(one.seconds)}: {told}" if told else f"{span(one.seconds)}, all cached"
+
+
+def _failure(one: ModelOfNight) -> str:
+    return (
+        f"**{escape(one.name)}** failed:\n\n> {escape_long(one.error)}\n\n"
+        f"What to do: {advice(one.name, one.error)}."
+    )
+
+
+def _reason(one: ModelOfNight) -> str:
+    assert one.model
+    aliases = ", ".join(code(alias) for alias in one.model.aliases) or "no alias"
+    named = f"**{escape(one.model.name)}** version {one.model.version} ({aliases})"
+    return f"- {named}: {escape_long(one.model.reason)}"
+
+
+def _built_stages(one: ModelOfNight) -> str:
+    built = [entry for entry in one.stages if entry.state != "hit"]
+    rows = [{"stage": e.stage, "took": span(e.seconds), "why": e.why} for e in built]
+    return f"## What {escape(one.name)} built\n\n{table(rows)}"

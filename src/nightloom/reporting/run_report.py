@@ -1,7 +1,7 @@
 """The report of a run as markdown: what ran and why, the model's quality, the decision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.cache.lookup import span
@@ -13,13 +13,14 @@ from nightloom.reporting.beside import (
     regressions_part,
     slices_part,
 )
-from nightloom.reporting.charts import confusion_grid, fenced, learning_curves
+from nightloom.reporting.charts import confusion_table, learning_curves
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
-from nightloom.reporting.rows import Row
+from nightloom.reporting.rows import Row, score_rows
 from nightloom.settings.report import Texts
 
 SPLITS = ("train", "valid", "test")
+MOST_CLASSES = 30
 VERDICTS = ("refused", "warned", "open", "fine")
 
 
@@ -45,6 +46,8 @@ class RunFacts:
     """One row per test example that model and champion answer otherwise, the first ones."""
     difference: Sequence[Mapping[str, Any]] = ()
     """One row per fact in which model and champion differ."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """URLs of plots by what they show, where a server gives them."""
     texts: Texts = "full"
     """How much of the texts of rows is shown; the rows above have no more."""
     types: Sequence[str] = ()
@@ -61,19 +64,20 @@ def run_report(facts: RunFacts) -> str:
     parts = [
         f"# {facts.run.flow}: {headline(facts)}",
         _failure(facts),
-        _notes(facts),
         _gate(facts),
+        _notes(facts),
         _check(facts),
-        _stages(facts),
         _metrics(facts),
+        _by_class(facts),
+        _confusion(facts),
         examples_part(facts.run.model),
+        _curves(facts),
         slices_part(facts.run.model),
         regressions_part(facts.run.model, facts.regressions),
         difference_part(facts.difference, facts.run.model),
         _sureness(facts),
-        _curves(facts),
-        _confusion(facts),
         _data(facts),
+        _stages(facts),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -111,6 +115,17 @@ def standing(model: ModelFacts | None) -> str:
     return text + ")"
 
 
+def short_standing(model: ModelFacts | None) -> str:
+    """The same in fewer words: `accuracy 0.9100, +0.0100 (-0.0020 to +0.0220)`."""
+    if model is None or model.metric is None or model.value is None:
+        return ""
+    told = f"{model.metric} {model.value:.4f}"
+    if model.difference is None:
+        return told
+    interval = _interval(model)
+    return f"{told}, {signed(model.difference)}" + (f" ({interval})" if interval else "")
+
+
 def _interval(model: ModelFacts) -> str:
     if model.low is None or model.high is None:
         return ""
@@ -140,7 +155,7 @@ def _gate(facts: RunFacts) -> str:
     name = f"{model.name} version {model.version}"
     linked = f"[{escape(name)}]({facts.model_url})" if facts.model_url else f"**{escape(name)}**"
     aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
-    return f"## Model\n\n{linked}: {aliases}\n\n> {escape_long(model.reason)}"
+    return f"> {escape_long(model.reason)}\n\n{linked}: {aliases}"
 
 
 def _check(facts: RunFacts) -> str:
@@ -210,8 +225,19 @@ def _sureness(facts: RunFacts) -> str:
     return f"## Where it is sure, on the test rows\n\n{table(rows)}" if rows else ""
 
 
+def _by_class(facts: RunFacts) -> str:
+    """Precision, recall, F1 by class or type, the lowest F1 first where there are many."""
+    rows = score_rows(facts.metrics)
+    many = len(rows) > MOST_CLASSES
+    if many:
+        rows = sorted(rows, key=lambda row: float(row["f1"] or 0))[:MOST_CLASSES]
+    told = f"The {MOST_CLASSES} lowest; the table of scores has all." if many else ""
+    parts = ["## By class or type", table(rows), told] if rows else []
+    return "\n\n".join(part for part in parts if part)
+
+
 def _curves(facts: RunFacts) -> str:
-    charts = [fenced(chart) for chart in learning_curves(facts.history)]
+    pictures = [f"[{name}]({url})" for name, url in facts.pictures.items()]
     training = facts.training
     known: dict[str, float] = {}
     if training:
@@ -222,15 +248,18 @@ def _curves(facts: RunFacts) -> str:
             "rows/s": training.rows_per_s,
         }
     said = ", ".join(f"{name} {_number(value)}" for name, value in known.items() if value)
-    if not charts and not said:
-        return ""
-    return "\n\n".join(["## Training", *charts, *([said] if said else [])])
+    told = [table(learning_curves(facts.history)), said]
+    told.append(f"Pictures: {', '.join(pictures)}" if pictures else "")
+    return "\n\n".join(["## Training", *filter(None, told)]) if any(told) else ""
 
 
 def _confusion(facts: RunFacts) -> str:
     confusion = facts.metrics.get("confusion") or {}
-    grid = confusion_grid(confusion.get("labels", ()), confusion.get("counts", ()))
-    return f"## Confusion\n\n{fenced(grid)}" if grid else ""
+    rows = confusion_table(confusion.get("labels", ()), confusion.get("counts", ()))
+    mistakes = facts.metrics.get("mistakes")
+    if not rows and isinstance(mistakes, Mapping):
+        rows = [{"mistake": kind, "count": count} for kind, count in mistakes.items()]
+    return f"## Confusion\n\n{table(rows)}" if rows else ""
 
 
 def _data(facts: RunFacts) -> str:
