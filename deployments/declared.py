@@ -107,7 +107,9 @@ def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
     parameters = one.parameters
     if night.models:
         parameters = {"settings": _models(Path(night.models))}
-    _check_cron(night.cron)
+    _check_cron(night.cron, "nightly.cron")
+    if settings.tidy.cron:
+        _check_cron(settings.tidy.cron, "tidy.cron")
     return replace(
         one,
         parameters=parameters,
@@ -116,15 +118,14 @@ def _scheduled(one: Declared, settings: DeploySettings) -> Declared:
     )
 
 
-def _check_cron(cron: str) -> None:
+def _check_cron(cron: str, setting: str) -> None:
     from prefect.client.schemas.schedules import CronSchedule
 
     try:
         CronSchedule(cron=cron)
     except ValueError:
         raise InputError(
-            f"nightly.cron: expected minute, hour, day, month, weekday, such as 0 2 * * *, "
-            f"got {cron}"
+            f"{setting}: expected minute, hour, day, month, weekday, such as 0 2 * * *, got {cron}"
         ) from None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from nightloom.home import Home
 from nightloom.registry.store import plain
+from nightloom.settings.tidy import MOST_DAYS
 from nightloom.worker.client import ENVIRONMENT as QUIET
 
 HOST = "127.0.0.1"
@@ -19,6 +20,12 @@ HEARTBEAT_SECONDS = 30
 """Prefect's minimum; a run that misses three of them is considered dead."""
 QUERY_SECONDS = 3
 """How often the worker polls for due runs."""
+VACUUM = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(MOST_DAYS * 86_400),
+}
+"""Prefect's own services remove events after a week, logs and artifacts whose run was removed every
+day, and runs after two years: `nightloom tidy` removes nightloom's after keep.days."""
 EARLIER_NAMES = Path(__file__).parent / "earlier_names"
 """Where runs find the entry points that deployments from another version name."""
 
@@ -60,6 +67,8 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "nightloom.deployments.ordering",
     }
     environment.pop("PREFECT_API_URL", None)
+    for name, value in VACUUM.items():
+        environment.setdefault(name, value)
     environment.setdefault("PREFECT_UI_URL", at.prefect)  # links in notifications
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
     return Service(

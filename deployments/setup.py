@@ -13,6 +13,7 @@ from nightloom.deployments.deployed import deployment_step, read_deployment
 from nightloom.deployments.difference import Step
 from nightloom.deployments.limit import limit_step
 from nightloom.deployments.notification import telling
+from nightloom.deployments.tidying import tidy_step
 from nightloom.deployments.wanted import Wanted
 from nightloom.deployments.watch import watch_step
 from nightloom.deployments.work_pool import pool_step
@@ -42,6 +43,7 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
         yield told.step
     for one in ours:
         yield deployment_step(client, wanted, one, there[one.name], pool=pool)
+    yield tidy_step(client, wanted, pool=pool)
     watch = watch_step(client, wanted, pool=pool)
     if watch:
         yield watch

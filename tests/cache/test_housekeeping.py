@@ -7,6 +7,7 @@ from nightloom.cache.housekeeping import (
     Listed,
     listing,
     needed_by_models,
+    orphaned_by_models,
     sweep,
     verify_all,
 )
@@ -167,3 +168,43 @@ def test_leases_taken_at_once_are_never_lost(store):
     for thread in threads:
         thread.join()
     assert found == [True] * 200
+
+
+def test_what_belonged_to_a_version_that_is_gone_goes_at_once_its_registration_last(store, publish):
+    def register(version: int, train: str) -> None:
+        facts = {
+            "model": {"name": "news", "version": version},
+            "lineage": {"train": {"key": train * 64, "digest": "d"}},
+        }
+        publish({"a": b"1"}, stage="register", key=str(version) * 64, facts=facts)
+
+    for train in "tu":
+        publish({"a": b"1"}, stage="train", key=train * 64)
+    register(1, "t")
+    register(2, "u")
+    register(3, "u")
+    other = publish({"a": b"1"}, stage="encode", key="e" * 64)
+
+    def registered(name: str, version: int) -> bool:
+        return version == 3
+
+    assert orphaned_by_models(store, registered, ["mail"]) == []
+    swept = sweep_all(
+        store,
+        older_than=1000.0,
+        needed=lambda: needed_by_models(store, registered),
+        orphaned=lambda: orphaned_by_models(store, registered, ["news"]),
+    )
+    gone = [(one.stage, one.key[0]) for one in swept.artifacts]
+    assert gone[0] == ("train", "t") and sorted(gone[1:]) == [("register", "1"), ("register", "2")]
+    assert store.find(other.stage, other.key).artifact
+
+
+def test_checkpoints_that_nothing_resumes_from_go_by_age(store):
+    for name in ("train-old", "train-new"):
+        (store.home.checkpoints / name).mkdir(parents=True)
+        (store.home.checkpoints / name / "step").touch()
+    for path in (store.home.checkpoints / "train-old", store.home.checkpoints / "train-old/step"):
+        os.utime(path, (1, 1))
+    assert sweep_all(store, older_than=86_400.0).leftovers == 1
+    assert [path.name for path in store.home.checkpoints.iterdir()] == ["train-new"]

@@ -12,7 +12,7 @@ from nightloom.deployments.wanted import NAMES
 from tests.deployments.asking import ask
 from tests.flows.conftest import Done, Nightloom
 
-FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "nightly")
+FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "nightly", "tidy")
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +211,8 @@ def test_its_settings_are_listed_by_the_command_that_its_help_names(quick, tmp_p
     [
         ("nightly.cron=0 2 *", "expected five fields"),
         ("nightly.cron=61 2 * * *", "nightly.cron"),
+        ("tidy.cron=0 12 * * 9", "tidy.cron"),
+        ("keep.days=0", "keep.days"),
         ("nightly.timezone=Europe/Berlim", "expected a time zone"),
         ("gpu.slots=0", "gpu.slots"),
         ("gpu.slot=1", "did you mean gpu.slots?"),

@@ -3,8 +3,8 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,13 @@ class Swept:
     leftovers: int
     size: int
     """Bytes of the artifacts and leftovers."""
+    left: int = 0
+    """Bytes of the artifacts that stay."""
+    held: dict[str, int] = field(default_factory=dict)
+    """Bytes of those that are needed, by what needs them."""
+
+
+Needed = Mapping[tuple[str, str], str]
 
 
 def sweep(
@@ -99,25 +106,30 @@ def sweep(
     *,
     older_than: float | None,
     max_size: int | None,
-    needed: dict[tuple[str, str], str],
+    needed: Needed | Callable[[], Needed],
     dry_run: bool,
+    orphaned: Callable[[], Collection[tuple[str, str]]] = set,
 ) -> Swept:
     """Remove artifacts not used for `older_than` seconds, then the longest unused ones until the
-    rest takes at most `max_size` bytes.
+    rest takes at most `max_size` bytes; and those in `orphaned`, however new they are.
 
-    Never one in `needed` (by a registered model; says which) or that a running flow holds.
+    Never one in `needed` (by a registered model; says which) or that a running flow holds. What is
+    a function is asked while no flow looks an artifact up.
     """
     now = time.time()
     with keep_out_lookups(store.home):
-        protected = {**dict.fromkeys(held(store.home), "a running flow"), **needed}
-        everything = listing(store)
+        by_models = needed() if callable(needed) else needed
+        protected = {**dict.fromkeys(held(store.home), "a running flow"), **by_models}
+        doomed, everything = orphaned(), listing(store)
         left = sum(one.size for one in everything)
         gone: list[Listed] = []
         kept: list[Listed] = []
-        for one in reversed(everything):
+        # of those in `orphaned` the registration comes last: it says which the others are
+        last = {one for one in doomed if one[0] == "register"}
+        for one in sorted(everything, key=lambda one: ((one.stage, one.key) in last, one.used_at)):
             old = older_than is not None and now - one.used_at >= older_than
             large = max_size is not None and left > max_size
-            if not old and not large:
+            if not old and not large and (one.stage, one.key) not in doomed:
                 continue
             reason = protected.get((one.stage, one.key), "")
             if reason:
@@ -128,18 +140,41 @@ def sweep(
             if not dry_run:
                 _remove(store, one)
         count, size = _leftovers(store, older_than=older_than, dry_run=dry_run)
-    return Swept(gone, kept, count, size + sum(one.size for one in gone))
+    holding: dict[str, int] = {}
+    for one in everything:
+        if why := protected.get((one.stage, one.key)):
+            holding[why] = holding.get(why, 0) + one.size
+    return Swept(gone, kept, count, size + sum(one.size for one in gone), left, holding)
 
 
-def needed_by_models(store: ArtifactStore, registered: Any) -> dict[tuple[str, str], str]:
-    """The artifacts behind the registered versions that `registered(name, version)` knows."""
-    found: dict[tuple[str, str], str] = {}
+def orphaned_by_models(
+    store: ArtifactStore, registered: Any, names: Collection[str]
+) -> list[tuple[str, str]]:
+    """The artifacts behind versions of the models `names` that `registered(name, version)` does not
+    know any more, the registration itself last."""
+    found: list[tuple[str, str]] = []
+    for key, facts in _registrations(store):
+        if facts.version.name in names and not registered(
+            facts.version.name, facts.version.version
+        ):
+            found += [(stage, part["key"]) for stage, part in facts.lineage.items()]
+            found.append(("register", key))
+    return found
+
+
+def _registrations(store: ArtifactStore) -> Iterator[tuple[str, RegisteredFacts]]:
     for key in store.keys("register"):
         try:
             said = read_manifest(store.path("register", key))["artifact"]["facts"]
         except Damaged:
             continue
-        facts = RegisteredFacts.of(said)
+        yield key, RegisteredFacts.of(said)
+
+
+def needed_by_models(store: ArtifactStore, registered: Any) -> dict[tuple[str, str], str]:
+    """The artifacts behind the registered versions that `registered(name, version)` knows."""
+    found: dict[tuple[str, str], str] = {}
+    for key, facts in _registrations(store):
         model = facts.version
         if not registered(model.name, model.version):
             continue
@@ -163,16 +198,17 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
 
 def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool) -> tuple[int, int]:
     """Remove leftovers of killed runs: half-built folders, checkpoints of finished builds,
-    quarantine, lock files, workers' logs; and source files not read for `older_than` seconds.
-    Builds in progress are left alone, however long they take."""
+    quarantine, lock files, workers' logs; and what was not touched for `older_than` seconds: source
+    files, and checkpoints, whose settings, data or code are gone. Builds in progress are left
+    alone, however long they take."""
     home, locks = store.home, FileLocks(store.home.locks)
     built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
     for folder in (home.building, home.quarantine):
         if folder.is_dir():
             old += [path for path in folder.iterdir() if _age(path) > STALE_SECONDS]
+    unread = math.inf if older_than is None else max(STALE_SECONDS, older_than)
     if home.fetched.is_dir():
-        unread = math.inf if older_than is None else max(STALE_SECONDS, older_than)
         for path in home.fetched.iterdir():
             if _age(path) > (STALE_SECONDS if path.name.startswith(".") else unread):
                 old.append(path)
@@ -182,7 +218,11 @@ def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool)
     if home.results.is_dir():
         old += [path for path in home.results.glob(".*") if _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():
-        old += [path for path in home.checkpoints.iterdir() if path.name in built]
+        old += [
+            path
+            for path in home.checkpoints.iterdir()
+            if path.name in built or _newest_age(path) > unread
+        ]
     # checking a free lock removes it
     building = {p.stem[:24] for p in home.locks.glob("*.lock") if locks.is_locked(p.stem)}
     old = [path for path in old if not any(key in path.name for key in building)]
@@ -201,6 +241,10 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _newest_age(path: Path) -> float:
+    return min(_age(one) for one in (path, *path.rglob("*")))
 
 
 def _size(path: Path) -> int:

@@ -2,16 +2,23 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nightloom.cli.main import say
 from nightloom.errors import InputError
 from nightloom.home import Home
+from nightloom.reporting.tidy_report import readable
+
+if TYPE_CHECKING:
+    from nightloom.cache.housekeeping import Swept
 
 UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MOST_NAMED = 4
+"""Versions that a note names."""
 SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -40,10 +47,10 @@ def list_artifacts(stage: str | None, as_json: bool) -> None:
             click.echo(f"{one.stage:<18} {one.key[:8]}  damaged; `nightloom cache verify`")
             continue
         click.echo(
-            f"{one.stage:<18} {one.key[:8]} {one.digest[:8]} {_readable(one.size):>9}  "
+            f"{one.stage:<18} {one.key[:8]} {one.digest[:8]} {readable(one.size):>9}  "
             f"took {span(one.seconds)}, used {age(one.used_at)} ago"
         )
-    total = _readable(sum(one.size for one in found))
+    total = readable(sum(one.size for one in found))
     click.echo(f"{len(found)} artifacts, {total} in {Home.current().artifacts}")
 
 
@@ -99,39 +106,64 @@ def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json
     def registered(name: str, version: int) -> Any:
         return read_version(home.tracking_uri, name, version)
 
+    most = _bytes(max_size)
+    by_models = needed_by_models(store, registered)
     swept = sweep(
         store,
         older_than=_seconds(older_than),
-        max_size=_bytes(max_size),
-        needed={**dict(needed_by_checks(home)), **needed_by_models(store, registered)},
+        max_size=most,
+        needed={**dict(needed_by_checks(home)), **by_models},
         dry_run=dry_run,
     )
+    notes = list(_held_notes(swept, set(by_models.values()), most))
     if as_json:
-        click.echo(json.dumps({**asdict(swept), "dry_run": dry_run}))
+        click.echo(json.dumps({**asdict(swept), "dry_run": dry_run, "notes": notes}))
         return
     would = "would remove" if dry_run else "removed"
     for one in swept.artifacts:
-        click.echo(f"{would} {one.stage} {one.key[:8]} {_readable(one.size)}")
+        click.echo(f"{would} {one.stage} {one.key[:8]} {readable(one.size)}")
     for one in swept.kept:
         click.echo(f"kept {one.stage} {one.key[:8]}: {one.why_kept} needs it")
     click.echo(
         f"{would} {len(swept.artifacts)} artifacts and {swept.leftovers} leftovers, "
-        f"{_readable(swept.size)}"
+        f"{readable(swept.size)}"
     )
+    for note in notes:
+        click.echo(note)
+
+
+def _held_notes(swept: "Swept", versions: set[str], most: int | None) -> Iterator[str]:
+    """Why less was removed than was asked for, and what removes more."""
+    held = {why: size for why, size in swept.held.items() if why in versions}
+    if most is not None and swept.left > most:
+        least = readable(swept.left)
+        of = {why: size for why, size in swept.held.items() if why not in versions}
+        parts = [f"versions {_some(held)} hold {readable(sum(held.values()))}"] if held else []
+        parts += [f"{why} holds {readable(size)}" for why, size in of.items()]
+        way = "; `nightloom tidy` removes versions" if held else ""
+        yield (
+            f"the cache needs at least {least}, more than --max-size {readable(most)}, because "
+            f"{' and '.join(parts)}{way}"
+        )
+    elif kept := [one for one in swept.kept if one.why_kept in versions]:
+        size = readable(sum(one.size for one in kept))
+        which = _some({one.why_kept: 0 for one in kept})
+        yield (
+            f"{len(kept)} artifacts ({size}) stay, because versions {which} hold them; "
+            "`nightloom tidy` removes versions"
+        )
+
+
+def _some(versions: Iterable[str]) -> str:
+    names = list(versions)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _store() -> Any:
     from nightloom.cache.store import ArtifactStore
 
     return ArtifactStore(Home.current())
-
-
-def _readable(size: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def _seconds(text: str | None) -> float | None:

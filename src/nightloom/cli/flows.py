@@ -15,7 +15,8 @@ from nightloom.records import known
 @click.argument("flow", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def flows(flow: str | None, as_json: bool) -> None:
-    """List the flows, or a FLOW's settings with defaults; `deploy` lists those of deploy."""
+    """List the flows, or a FLOW's settings with defaults; `deploy` and `tidy` list those of these
+    commands."""
     if flow is None:
         for line in (*known.found().broken, *known.formats().broken):
             say(f"note: {line}")
@@ -24,7 +25,10 @@ def flows(flow: str | None, as_json: bool) -> None:
             return
         for name, one in known.flows().items():
             click.echo(f"{name:<22} {one.summary}")
-        click.echo("(`nightloom flows deploy` lists the settings of `nightloom deploy`)")
+        click.echo(
+            "(`nightloom flows deploy` lists the settings of `nightloom deploy`, "
+            "`nightloom flows tidy` those of `nightloom tidy`)"
+        )
         return
     from nightloom.settings.base import flat, public_fields
     from nightloom.settings.names import descriptions
@@ -45,8 +49,12 @@ def flows(flow: str | None, as_json: bool) -> None:
 
 
 def _settings_of(flow: str) -> Any:
-    if flow != known.DEPLOY:
-        return known.find_flow(flow).load_settings()
-    from nightloom.settings.deploy import DeploySettings
+    if flow == known.DEPLOY:
+        from nightloom.settings.deploy import DeploySettings
 
-    return DeploySettings
+        return DeploySettings
+    if flow == known.TIDY:
+        from nightloom.settings.tidy import TidySettings
+
+        return TidySettings
+    return known.find_flow(flow).load_settings()

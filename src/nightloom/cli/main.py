@@ -28,6 +28,7 @@ COMMANDS = {
     "unpin": "nightloom.cli.champion:unpin",
     "accept-data": "nightloom.cli.accept_data:accept_data",
     "cache": "nightloom.cli.cache:cache",
+    "tidy": "nightloom.cli.tidy:tidy",
     "init": "nightloom.cli.init:init",
     "up": "nightloom.cli.up:up",
     "deploy": "nightloom.cli.deploy:deploy",
@@ -117,7 +118,7 @@ def _as_setting(error: click.NoSuchOption) -> str:
     """Advice for a setting written as an option."""
     name = error.option_name.lstrip("-")
     command = error.ctx.info_name if error.ctx else ""
-    if command not in ("run", "backfill", "deploy") or error.possibilities or not name[1:]:
+    if command not in ("run", "backfill", "deploy", "tidy") or error.possibilities or not name[1:]:
         return ""
     return f" Settings are written without dashes: {name if '.' in name else 'GROUP.' + name}=VALUE"
 

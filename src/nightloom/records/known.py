@@ -15,6 +15,8 @@ from nightloom.records.format import Format
 
 DEPLOY = "deploy"
 """No flow, but what `nightloom flows deploy` lists."""
+TIDY = "tidy"
+"""A flow of no models, whose settings `nightloom flows tidy` lists."""
 
 WRITER = "write."
 """What stands before a format's name among the code that `register` calls."""
@@ -28,7 +30,7 @@ def found() -> Found[Family]:
         Family,
         _ours(),
         names=lambda family: (family.flow.name, f"family {family.name}"),
-        reserved=(_nightly().name, DEPLOY),
+        reserved=(_nightly().name, DEPLOY, TIDY),
     )
 
 

@@ -42,13 +42,14 @@ def discard(client: "MlflowClient", run_id: str, model_ids: Sequence[str]) -> No
     for model_id in model_ids:
         location = client.get_logged_model(model_id).artifact_location
         client.delete_logged_model(model_id)
-        _remove_files(location)
+        remove_files(location)
     location = client.get_run(run_id).info.artifact_uri
     client.delete_run(run_id)
-    _remove_files(location)
+    remove_files(location)
 
 
-def _remove_files(location: str) -> None:
+def remove_files(location: str) -> None:
+    """Remove the files of a run or a logged model, where they lie on this machine."""
     here = local_path(location)
     if here is not None and here.name == "artifacts":
         shutil.rmtree(here.parent, ignore_errors=True)

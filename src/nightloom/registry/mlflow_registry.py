@@ -41,6 +41,7 @@ from nightloom.registry.versions import (
 
 if TYPE_CHECKING:
     import pandas
+    from mlflow import MlflowClient
 
 MADE_BY = "prefect."
 """Begins the tags that name the run which made a version."""
@@ -62,6 +63,11 @@ class Registry:
         self._origin = f"{socket.gethostname()}:{self.artifact_root}"
         self._client = open_client(tracking_uri)
         self._files = ModelFiles(self._client, tracking_uri, self.artifact_root)
+
+    @property
+    def client(self) -> "MlflowClient":
+        """MLflow's own client of the store."""
+        return self._client
 
     def find_version(self, name: str, model_digest: str) -> Version | None:
         """The version of this very model, the oldest if there are several."""
@@ -194,6 +200,10 @@ class Registry:
             self._files.log_files(version.run_id, files)
             for key, value in tags.items():
                 self._client.set_model_version_tag(version.name, str(version.version), key, value)
+
+    def delete(self, version: Version) -> None:
+        """Delete a version; its files stay, and what MLflow keeps of its run."""
+        self._client.delete_model_version(version.name, str(version.version))
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version; it leaves the version that had it."""

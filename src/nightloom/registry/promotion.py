@@ -38,11 +38,7 @@ def alone(registry: Registry, name: str, *, say: Callable[[str], None]) -> Itera
 
     Raises RunError where the file system has no locks.
     """
-    locks, lock, holder = (
-        FileLocks(registry.locks),
-        f"promotion-{quote(name, safe='')}",
-        uuid4().hex,
-    )
+    locks, lock, holder = FileLocks(registry.locks), _lock_of(name), uuid4().hex
     if not locks.acquire(lock, holder, timeout=0):
         say(f"waiting: another run or command decides about the champion of {name}")
         locks.acquire(lock, holder)
@@ -50,6 +46,22 @@ def alone(registry: Registry, name: str, *, say: Callable[[str], None]) -> Itera
         yield
     finally:
         locks.release(lock, holder)
+
+
+@contextmanager
+def alone_now(registry: Registry, name: str) -> Iterator[bool]:
+    """Hold the lock of a model's name if it is free; yields whether it was."""
+    locks, lock, holder = FileLocks(registry.locks), _lock_of(name), uuid4().hex
+    is_held = locks.acquire(lock, holder, timeout=0)
+    try:
+        yield is_held
+    finally:
+        if is_held:
+            locks.release(lock, holder)
+
+
+def _lock_of(name: str) -> str:
+    return f"promotion-{quote(name, safe='')}"
 
 
 def decide(

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nightloom.settings.base import Settings
 from nightloom.settings.intervals import Interval
+from nightloom.settings.tidy import KeepSettings
 
 LEAST_SILENCE = 90
 """Seconds: three of Prefect's shortest heartbeats."""
@@ -58,9 +59,25 @@ class ScheduleSettings(Settings):
     @field_validator("cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
-        if len(value.split()) != 5:
-            raise ValueError("expected five fields, minute to weekday, such as 0 2 * * *")
-        return " ".join(value.split())
+        return _cron(value, "0 2 * * *")
+
+
+class TidyScheduleSettings(Settings):
+    """When the home is tidied up."""
+
+    cron: str | None = Field(default="0 12 * * 0", examples=["0 5 1 * *"])
+    """Minute, hour, day, month, weekday, in the time zone of the night; none: never."""
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str | None) -> str | None:
+        return None if value is None else _cron(value, "0 12 * * 0")
+
+
+def _cron(value: str, example: str) -> str:
+    if len(value.split()) != 5:
+        raise ValueError(f"expected five fields, minute to weekday, such as {example}")
+    return " ".join(value.split())
 
 
 class GpuSettings(Settings):
@@ -110,3 +127,5 @@ class DeploySettings(Settings):
     gpu: GpuSettings = GpuSettings()
     notify: NotifySettings = NotifySettings()
     rerun: RerunSettings = RerunSettings()
+    tidy: TidyScheduleSettings = TidyScheduleSettings()
+    keep: KeepSettings = KeepSettings()
