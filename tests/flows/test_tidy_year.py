@@ -150,7 +150,7 @@ def count(place: Place, table: str, where: str = "1") -> int:
 
 @pytest.mark.long("year", short=True)
 def test_sizes_are_flat_after_the_first_quarter(place: Place, long_form: bool):
-    weeks, nights = (53, 7) if long_form else (5, 2)
+    weeks, nights = (53, 7) if long_form else (4, 2)
     keep = {} if long_form else {"versions": 5, "days": 14, "unused_days": 7}
     quarter = 14 if long_form else 3
     settings = TidySettings.model_validate({"keep": keep})
