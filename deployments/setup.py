@@ -43,7 +43,7 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
         yield told.step
     for one in ours:
         yield deployment_step(client, wanted, one, there[one.name], pool=pool)
-    yield tidy_step(client, wanted, pool=pool)
+    yield tidy_step(client, wanted, there[NIGHTLY], pool=pool)
     watch = watch_step(client, wanted, pool=pool)
     if watch:
         yield watch

@@ -36,17 +36,19 @@ SLUG = "tidy"
 Take = Callable[[], None]
 
 
-def tidy_step(client: "SyncPrefectClient", wanted: Wanted, *, pool: str) -> Step:
-    """The step for the tidying."""
+def tidy_step(client: "SyncPrefectClient", wanted: Wanted, night: Any, *, pool: str) -> Step:
+    """The step for the tidying; night: the night's deployment on the server, if there is one."""
     there = read_deployment(client, TIDY)
     name = f"{TIDY.load().name}/{TIDY.name}"
     cron, kept = wanted.get(SETTING), {key: wanted.get(key) for key in KEEP if wanted.has(key)}
+    of_night = next(iter(night.schedules), None) if night else None
+    zone = _zone(of_night) or wanted.get(ZONE)
     if there is None:
         changes = [Change.of(SETTING, None, cron)]
         changes += [Change.of(key, None, value) for key, value in kept.items()]
 
         def make() -> None:
-            schedules = [_schedule(cron, wanted.get(ZONE))] if cron else []
+            schedules = [_schedule(cron, zone)] if cron else []
             one = replace(TIDY, parameters=_with(kept, {}))
             create(client, one, pool=pool, schedules=schedules)
 
@@ -63,7 +65,7 @@ def tidy_step(client: "SyncPrefectClient", wanted: Wanted, *, pool: str) -> Step
     reschedule = None
     if wanted.has(SETTING) and before != cron:
         changes.append(Change.of(SETTING, before, cron))
-        reschedule = _rescheduled(client, there, found, cron, wanted.get(ZONE))
+        reschedule = _rescheduled(client, there, found, cron, _zone(found) or zone)
     note = "" if before or reschedule else f"switched off; {SETTING}='0 12 * * 0' switches it on"
     if not changes:
         return Step(KIND, name, note=note)
@@ -90,6 +92,10 @@ def _ours(there: Any) -> Any:
     """Its schedule; None: it was deleted."""
     named = [one for one in there.schedules if one.slug == SLUG]
     return next(iter(named or there.schedules), None)
+
+
+def _zone(found: Any) -> str | None:
+    return getattr(getattr(found, "schedule", None), "timezone", None)
 
 
 def _rescheduled(

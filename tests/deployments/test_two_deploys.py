@@ -159,6 +159,8 @@ def owned(thing: str, name: str) -> bool:
         "gpu": ("v2/concurrency_limits gpu",),
         "notify": ("automations", "block_documents nightloom"),
         "rerun": ("automations",),
+        "tidy": ("deployments tidy",),
+        "keep": ("deployments tidy",),
     }
     return thing.startswith(things[name.partition(".")[0]])
 

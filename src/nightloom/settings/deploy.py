@@ -66,7 +66,8 @@ class TidyScheduleSettings(Settings):
     """When the home is tidied up."""
 
     cron: str | None = Field(default="0 12 * * 0", examples=["0 5 1 * *"])
-    """Minute, hour, day, month, weekday, in the time zone of the night; none: never."""
+    """Minute, hour, day, month, weekday, in the time zone that the night had when this was set up;
+    none: never."""
 
     @field_validator("cron")
     @classmethod
