@@ -9,7 +9,7 @@ from nightloom.errors import InputError
 from nightloom.records.flow import Flow
 from nightloom.records.known import families, found
 from nightloom.settings.deploy import DeploySettings
-from nightloom.settings.local_paths import relative_paths
+from nightloom.settings.local_paths import own_paths, relative_paths
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.yaml_file import read_yaml
@@ -133,14 +133,19 @@ def _models(path: Path) -> dict[str, Any]:
     """A night from a file, validated, with paths that hold wherever the worker runs."""
     night = parse_settings(NightlySettings, config=path)
     settings = night.model_dump(mode="json", exclude_unset=True)
+    for name, value in own_paths(night.steps).items():
+        raise _relative(path, name, value)
     for parsed, model in zip(night.models, settings["models"], strict=True):
         for name, value in relative_paths(parsed.parsed()).items():
-            raise InputError(
-                f"model {parsed.title}: expected an absolute path in {name}, got {value}; the "
-                f"worker runs in a directory of its own, so write {Path(value).absolute()} "
-                f"in {path} if that is meant (`nightloom run` reads it from the folder it is "
-                "started in)"
-            )
+            raise _relative(path, name, value, f"model {parsed.title}: ")
         if not model.get("settings"):
             model["settings"] = {}
     return settings
+
+
+def _relative(path: Path, name: str, value: str, whose: str = "") -> InputError:
+    return InputError(
+        f"{whose}expected an absolute path in {name}, got {value}; the worker runs in a directory "
+        f"of its own, so write {Path(value).absolute()} in {path} if that is meant (`nightloom "
+        "run` reads it from the folder it is started in)"
+    )

@@ -35,6 +35,7 @@ def classify_bert(
         refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("classify-bert", settings, refresh=refresh) as run:
+        run.before()
         dataset = download_dataset(settings)
         check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
@@ -57,4 +58,5 @@ def classify_bert(
             examples=examples,
             dataset=dataset,
         )
+        run.after(scores=scores, version=version)
         return run.result(scores=scores, version=version)

@@ -34,6 +34,7 @@ def classify_hub(
         refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("classify-hub", settings, refresh=refresh) as run:
+        run.before()
         dataset = download_dataset(settings)
         check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
@@ -56,4 +57,5 @@ def classify_hub(
             examples=examples,
             dataset=dataset,
         )
+        run.after(scores=scores, version=version)
         return run.result(scores=scores, version=version)

@@ -38,6 +38,7 @@ def classify_transformer(
         refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("classify-transformer", settings, refresh=refresh) as run:
+        run.before()
         dataset = download_dataset(settings)
         check_data(settings, dataset=dataset)
         tokenizer = adapt_tokenizer(settings, dataset=dataset)
@@ -52,4 +53,5 @@ def classify_transformer(
             examples=examples,
             dataset=dataset,
         )
+        run.after(scores=scores, version=version)
         return run.result(scores=scores, version=version)

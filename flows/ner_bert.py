@@ -33,6 +33,7 @@ def ner_bert(
         refresh: Stages to rebuild even if nothing changed.
     """
     with pipeline("ner-bert", settings, refresh=refresh) as run:
+        run.before()
         dataset = download_dataset(settings)
         check_data(settings, dataset=dataset)
         checkpoint = fetch_checkpoint(settings)
@@ -49,4 +50,5 @@ def ner_bert(
             examples=examples,
             dataset=dataset,
         )
+        run.after(scores=scores, version=version)
         return run.result(scores=scores, version=version)

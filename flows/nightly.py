@@ -23,6 +23,8 @@ def nightly(
 ) -> NightJson:
     """Models → each retrained in its own flow → one summary; fails if any model failed.
 
+    Own steps run before the models and after them.
+
     Args:
         settings: The night's models, each a flow, its settings and a name; where they run.
         refresh: Stages to rebuild even if nothing changed.
@@ -31,7 +33,9 @@ def nightly(
     def one(model: NightlyModel) -> ModelOfNight:
         return retrain(find_flow(model.flow), model, refresh=refresh)
 
-    night = Night()
+    night = Night(settings, refresh=refresh)
     with cancellable(), as_on(night_of_run()), engine_of(settings.run) as engine:
-        night.add(*engine.each(one, settings.models))
+        if night.before():
+            night.add(*engine.each(one, settings.models))
+        night.after()
         return night.over()

@@ -1,7 +1,6 @@
 """A backfill: one model's flow for each of several days, oldest first, and its metric by day."""
 
 import time
-from contextlib import nullcontext
 from datetime import date
 
 from nightloom.errors import RunError
@@ -20,6 +19,7 @@ from nightloom.tasks.runtime.noted import rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.omitting import omitting
 from nightloom.tasks.runtime.one_line import keep_to_one_line
+from nightloom.tasks.runtime.own_steps import OWN
 from nightloom.tasks.runtime.subflow import as_subflow
 
 keep_to_one_line()
@@ -27,6 +27,7 @@ keep_to_one_line()
 WHY = "a backfill leaves no trace in the registry; --register makes each day's model a version"
 TRACES = {"check_data": WHY, "register": WHY}
 """The stages that compare with the champion, or make one."""
+NO_STEPS = {OWN: "a backfill runs no own steps: what they do belongs to its own day"}
 
 
 class BackfillFailed(RunError):
@@ -49,7 +50,7 @@ class Backfill:
     def run(self, flow: Recorded, day: date, *, refresh: tuple[str, ...] = ()) -> None:
         """Run the flow as a night of that day would have; its failure is recorded."""
         observers().log(f"day {day}")
-        traces = nullcontext() if self._settings.registers else omitting(TRACES)
+        traces = omitting(NO_STEPS if self._settings.registers else {**NO_STEPS, **TRACES})
         with as_on(day), traces:
             done = as_subflow(
                 flow,

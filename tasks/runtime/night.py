@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nightloom.errors import NightloomError, RunError
@@ -10,6 +11,7 @@ from nightloom.home import Home
 from nightloom.records.flow import Flow as Recorded
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights import keep_night, nights_of
+from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import (
     ModelOfNight,
     NightJson,
@@ -19,13 +21,16 @@ from nightloom.reporting.night_report import (
     record_of,
 )
 from nightloom.reporting.trend import by_model, trend_markdown
-from nightloom.settings.nightly import NightlyModel, RunSettings
-from nightloom.tasks.runtime.days import begins_at, named_by_hour
+from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSettings
+from nightloom.settings.steps import StepsSettings
+from nightloom.tasks.runtime.days import begins_at, named_by_hour, night_of_run
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
 from nightloom.tasks.runtime.noted import note_read, rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
+from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.planning import is_planning
+from nightloom.tasks.runtime.run import TAG
 from nightloom.tasks.runtime.subflow import as_subflow
 
 if TYPE_CHECKING:
@@ -84,11 +89,54 @@ def night_name() -> str:
 
 
 class Night:
-    """The models of a night, as they finish."""
+    """The models of a night and its own steps, as they finish."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, settings: NightlySettings | None = None, *, refresh: tuple[str, ...] = ()
+    ) -> None:
+        """`settings`: with own steps; none: there are none."""
         self._began = time.monotonic()
         self._models: list[ModelOfNight] = []
+        self._ran: list[StageEntry] = []
+        self._errors: list[str] = []
+        """Why own steps failed, if the night fails with them."""
+        self._own = OwnSteps(
+            settings.steps if settings else StepsSettings(),
+            offered={
+                "settings": settings.model_dump(mode="json") if settings else {},
+                "night": night_of_run().isoformat(),
+                "home": str(Home.current().root),
+            },
+            afterwards={"models": [], "failed": []},
+            plan=is_planning(),
+            refresh=frozenset(refresh),
+            enter=self._enter,
+            tag=TAG,
+        )
+
+    def before(self) -> bool:
+        """Run the own steps before the models; whether the models may be trained.
+
+        Raises:
+            InputError: The code of a step is missing, or does not take what it is given.
+        """
+        try:
+            self._own.before()
+        except RunError as error:
+            self._errors.append(f"{error}; no model was trained")
+        return not self._errors
+
+    def after(self) -> None:
+        """Run the own steps after the models, whether or not these completed."""
+        failed = [one.name for one in self._models if one.failed]
+        models = [one.to_json() for one in self._models]
+        error = "; ".join([*self._errors, *(f"model {name} failed" for name in failed)])
+        if wrong := self._own.after({"models": models, "failed": failed}, error):
+            self._errors.append(wrong)
+
+    def _enter(self, entry: StageEntry) -> None:
+        self._ran.append(entry)
+        observers().stage(entry)
 
     def add(self, *models: ModelOfNight) -> None:
         """Record the outcome of models."""
@@ -98,7 +146,7 @@ class Night:
         """Show the summary in Prefect's UI and logs; the night as plain JSON.
 
         Raises:
-            NightFailed: A model failed; the message names all that did.
+            NightFailed: A model or an own step failed; the message names all that did.
         """
         from prefect.runtime import flow_run
 
@@ -107,19 +155,24 @@ class Night:
         report: NightJson = {
             "flow": "nightly",
             "flow_run_id": flow_run.id,
-            "state": "failed" if failed else done,
+            "state": "failed" if failed or self._errors else done,
             "seconds": round(time.monotonic() - self._began, 3),
             "seconds_saved": round(sum(one.seconds_saved for one in self._models), 3),
             "failed": [one.name for one in failed],
             "models": [one.to_json() for one in self._models],
         }
+        if self._ran:
+            report["steps"] = [asdict(entry) for entry in self._ran]
         if not is_planning():
-            _show(self._models, seconds=time.monotonic() - self._began)
-            observers().log(night_headline(self._models))
+            _show(self._models, self._ran, seconds=time.monotonic() - self._began)
+            observers().log(night_headline(self._models, self._errors))
+        reasons = list(self._errors)
         if failed:
-            reasons = "; ".join(f"{one.name}: {one.error}" for one in failed)
             count = f"{len(failed)} of {len(self._models)} models failed"
-            raise NightFailed(f"{count}: {reasons}", report)
+            told = "; ".join(f"{one.name}: {one.error}" for one in failed)
+            reasons.insert(0, f"{count}: {told}")
+        if reasons:
+            raise NightFailed("; ".join(reasons), report)
         return report
 
 
@@ -146,20 +199,21 @@ def _kept(models: Sequence[ModelOfNight]) -> list[NightRecord]:
         return records
 
 
-def _show(models: Sequence[ModelOfNight], *, seconds: float) -> None:
+def _show(models: Sequence[ModelOfNight], steps: Sequence[StageEntry], *, seconds: float) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     records = _kept(models)
-    headline = night_headline(models)
-    report = night_report(models, seconds=seconds, nights=by_model(records))
+    headline = night_headline(models, [one.why for one in steps if one.state == "failed"])
+    report = night_report(models, steps, seconds=seconds, nights=by_model(records))
     tonight = [one for one in records if one.model in {model.name for model in models}]
     rows = [
         {name: cell for name, cell in row.items() if name in TABLE} for row in night_rows(models)
     ]
     try:
         create_markdown_artifact(report, key="nightly-report", description=headline)
-        create_table_artifact(rows, key="nightly-models", description="One row per model")
+        if rows:
+            create_table_artifact(rows, key="nightly-models", description="One row per model")
         create_markdown_artifact(
             trend_markdown(tonight), key="nightly-trend", description="The models over the nights"
         )

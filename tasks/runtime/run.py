@@ -14,6 +14,7 @@ from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import ArtifactStore
 from nightloom.discretion import telling
+from nightloom.errors import RunError, said
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
@@ -23,6 +24,7 @@ from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.report import ReportSettings, Texts
+from nightloom.settings.steps import StepsSettings
 from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
@@ -32,12 +34,15 @@ from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
 from nightloom.tasks.runtime.observer import Observer, observers, watched_by
 from nightloom.tasks.runtime.one_line import keep_to_one_line
+from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.patience import wait_for_server
 from nightloom.tasks.runtime.planning import Planned, is_planning
 from nightloom.worker.client import Worker
 
 keep_to_one_line()
 
+UNKNOWN = {"version": None, "metrics": None, "decision": "", "is_new": False}
+"""What own steps after the stages are given, as long as there is no version."""
 TAG = "nightloom"
 """Tag of every task run and of deployments' runs; automations ignore all others."""
 
@@ -50,6 +55,9 @@ class Run:
     home: Home
     refresh: frozenset[str]
     plan: bool
+    given: dict[str, Any]
+    """Its settings, with what depends on device and day, as plain JSON."""
+    own: StepsSettings
     gpu: Accelerator | None = None
     """The GPUs for its stages that use them; defaults depend on this."""
     keep_programs: bool = True
@@ -70,6 +78,21 @@ class Run:
         programs = self.home.programs if self.keep_programs else None
         self.worker = Worker(self.home.logs, programs=programs, gpu=self.gpu)
         self.lease = None if self.plan else Lease(self.home)
+        self.steps = OwnSteps(
+            self.own,
+            offered={
+                "settings": self.given,
+                "night": self.night.isoformat(),
+                "home": str(self.home.root),
+                "flow": self.flow,
+                "model": self.given["register"]["name"] or self.flow,
+            },
+            afterwards=UNKNOWN,
+            plan=self.plan,
+            refresh=self.refresh,
+            enter=self.enter,
+            tag=TAG,
+        )
 
     @property
     def observer(self) -> Observer:
@@ -87,11 +110,39 @@ class Run:
         if self.lease:
             self.lease.end()
 
+    def before(self) -> None:
+        """The own steps before the stages, unless they had their turn.
+
+        Raises:
+            InputError: The code of a step is missing, or does not take what it is given.
+            RunError: One failed, and its failure is the run's.
+        """
+        self.steps.before()
+
+    def after(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> None:
+        """The own steps after the stages, unless they had their turn.
+
+        Raises:
+            RunError: One failed, and its failure is the run's; the version stands as registered.
+        """
+        if self.steps.are_over or not self.own.after:
+            return
+        model = self._registered(version)
+        found: dict[str, Any] = {}
+        if isinstance(scores, Artifact):
+            found["metrics"] = ScoreFacts.of(scores.facts).metrics
+        if model:
+            is_new = any(one.stage == "register" and one.state == "built" for one in self.entries)
+            found |= {"version": model.to_json(), "decision": model.decision, "is_new": is_new}
+        if error := self.steps.after(found):
+            raise RunError(error)
+
     def result(self, *, scores: Artifact | Planned, version: Artifact | Planned) -> RunJson:
         """The run as plain JSON, with the results of `evaluate` and `register`.
 
         Also shown in Prefect's UI.
         """
+        self.after(scores=scores, version=version)
         report = replace(
             self._report("planned" if self.plan else "completed"),
             metrics=ScoreFacts.of(scores.facts).metrics if isinstance(scores, Artifact) else None,
@@ -103,8 +154,11 @@ class Run:
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
-        """Show in Prefect's UI how far the run got."""
+        """Show in Prefect's UI how far the run got; own steps that are for this have their turn."""
         if not self.plan:
+            if self.steps.have_begun and not self.steps.are_over:
+                with contextlib.suppress(Exception):  # said when it happened
+                    self.steps.after({}, said(error))
             report = self._report("failed")
             uri = self.home.tracking_uri
             reporting.show_failure(report, self._built(), uri, error, self._texts)
@@ -179,18 +233,28 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
         home.create()
     if moved := settle(home):
         observers().log(moved)
-    run = Run(flow, home, frozenset(refresh), plan, engine().gpu(), settings.train.keep_programs)
+    gpu, night = engine().gpu(), night_of_run()
+    run = Run(
+        flow,
+        home,
+        frozenset(refresh),
+        plan,
+        given=settings.on(gpu).dated(night).model_dump(mode="json"),
+        own=settings.steps,
+        gpu=gpu,
+        keep_programs=settings.train.keep_programs,
+        night=night,
+    )
     if run.gpu is None and "auto" in settings.train.devices and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
     if not plan:
-        given = settings.on(run.gpu).dated(run.night).model_dump(mode="json")
         run.facts = {
             "flow": flow,
             "flow_run_id": flow_run.id,
             "flow_run_name": flow_run.name,
             "flow_run_url": flow_run_url(),
-            "settings": given,
-            "command": run_command(flow, given),
+            "settings": run.given,
+            "command": run_command(flow, run.given),
             "gpu": run.gpu.name if run.gpu else None,
         }
     token = _current.set(run)

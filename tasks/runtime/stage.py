@@ -11,6 +11,7 @@ from prefect.context import TagsContext
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
+from nightloom.errors import InputError
 from nightloom.plugins import load
 from nightloom.reporting.entry import StageEntry
 from nightloom.settings.flows import FlowSettings
@@ -63,6 +64,7 @@ class Stage:
         `Planned` is a placeholder for an artifact that would have to be built.
         """
         run = current_run()
+        run.before()
         settings = settings.on(run.gpu).dated(run.night)
         if why := omitted(self.declaration.name):
             run.enter(StageEntry(self.declaration.name, "skipped", why=why))
@@ -74,7 +76,15 @@ class Stage:
             run.enter(StageEntry(self.declaration.name, "depends", why=f"on {names}"))
             return cast("Artifact", Planned(self.declaration.name))
         given = cast("dict[str, Artifact]", inputs)
-        found = self._look_up(run, settings, given)
+        try:
+            found = self._look_up(run, settings, given)
+        except InputError:
+            if not run.steps.waiting:  # else a plan cannot tell what own steps would leave to read
+                raise
+            run.enter(
+                StageEntry(self.declaration.name, "depends", why=f"on {run.steps.waiting[-1]}")
+            )
+            return cast("Artifact", Planned(self.declaration.name))
         if run.plan:
             return self._plan(run, settings, found)
         if not found.hit:

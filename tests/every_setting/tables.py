@@ -49,6 +49,8 @@ def table_for(flow: str, folder: Path) -> Table:
         "register.metric": ["none", *kind.family.task.metrics],
         **{name: ["none", "0.5", "50,100"] for name in LEVELS},
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
+        "steps.before": ["", "tests.every_setting.own:before"],
+        "steps.after": ["", "tests.every_setting.own:after"],
         "data.query": ["none"],  # for sql: sources alone
         "data.version_query": ["none"],
         "data.encoding": ["utf-8", "cp1252"],

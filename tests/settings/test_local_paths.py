@@ -48,3 +48,26 @@ def test_names_of_hubs_are_no_paths(settings: str, folder: Path) -> None:
     night = folder / "night.yaml"
     night.write_text(f"models:\n- flow: classify-bert\n  settings: {settings}\n")
     assert notes_on_paths(parse_settings(NightlySettings, config=night)) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "meant"),
+    [("my_steps.py:export", "my_steps.py:export"), ("my_steps:export", "my_steps.py:export")],
+)
+def test_own_steps_beside_the_file_are_paths_too(run: str, meant: str, folder: Path) -> None:
+    (folder / "my_steps.py").touch()
+    night = folder / "night.yaml"
+    models = "models:\n- flow: classify-bert\n"
+    night.write_text(f"{models}steps:\n  before: ['{run}']\n")
+    [note] = notes_on_paths(parse_settings(NightlySettings, config=night))
+    assert f"steps.export.run={meant} is meant in this folder, as {folder / meant};" in note
+    deploy = DeploySettings.model_validate({"nightly": {"models": str(night)}})
+    with pytest.raises(InputError, match=f"so write {folder / meant} in"):
+        declared(deploy)
+    step = f"{{run: '{folder / meant}', inputs: [a.sql]}}"
+    night.write_text(f"{models}  settings: {{steps.before: [{step}]}}\n")
+    with pytest.raises(InputError, match=r"model classify-bert: .*steps.export.inputs, got a.sql"):
+        declared(deploy)
+    night.write_text(f"{models}steps:\n  before: ['json:dumps', 'their-flow/ours']\n")
+    assert notes_on_paths(parse_settings(NightlySettings, config=night)) == []
+    assert declared(deploy)

@@ -2,12 +2,15 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from nightloom import plugins
+from nightloom.scoped import scoped
 
 PACKAGE = "nightloom"
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +22,14 @@ DISTRIBUTIONS = {
     "yaml": "PyYAML",
 }
 """Where the name of a distribution is not the name that one imports, to save a search."""
+
+_also: ContextVar[Mapping[str, Path]] = ContextVar("nightloom_also", default={})  # noqa: B039
+
+
+def also(modules: Mapping[str, Path]) -> AbstractContextManager[Mapping[str, Path]]:
+    """Inside, these top-level modules are project code too: a file without its ending, or a
+    folder, by module."""
+    return scoped(_also, modules)
 
 
 def is_project(module: str) -> bool:
@@ -61,7 +72,7 @@ def modules_below(package: str = "") -> Iterator[str]:
 
 def _roots() -> dict[str, Path]:
     """Where our package lies and those that add families, sources or formats, by module."""
-    return _located(ROOT, tuple(sys.path))
+    return {**_also.get(), **_located(ROOT, tuple(sys.path))}
 
 
 @cache

@@ -134,12 +134,14 @@ def main(request: Path) -> None:
     from nightloom.front.running import carried_out
     from nightloom.records.known import find_flow
     from nightloom.settings.parse import settings_of
+    from nightloom.tasks.runtime.omitting import omitting
+    from nightloom.tasks.runtime.own_steps import OWN
 
     asked = json.loads(request.read_text("utf-8"))
     try:
         entry = find_flow(asked["flow"])
         settings = settings_of(entry.load_settings(), asked["settings"])
-        with watched_by(lines):
+        with watched_by(lines), omitting({OWN: "proving a version runs no own steps"}):
             report = carried_out(entry.load(), settings, (), plan=False, call=lambda flow: flow())
     except NightloomError as error:
         lines.say("failed", message=str(error), is_input=isinstance(error, InputError))

@@ -110,16 +110,26 @@ def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
     for model in getattr(settings, "models", ()) if refresh else ():
         with contextlib.suppress(NightloomError):  # the night itself reports a broken flow
             find_flow(model.flow).load()
+    known = [*STAGES, *_own_steps(settings)] if refresh else []
     for name in refresh:
-        if name in STAGES:
+        if name in known:
             continue
-        several = [part for part in str(name).split(",") if part in STAGES]
+        several = [part for part in str(name).split(",") if part in known]
         again = ""
         if len(several) > 1:
             again = f"; for several: {_several(several, where)}"
         raise InputError(
-            f"expected a stage {where}, got {name}; there are {', '.join(STAGES)}{again}"
+            f"expected a stage {where}, got {name}; there are {', '.join(known)}{again}"
         )
+
+
+def _own_steps(settings: Any) -> list[str]:
+    """The names of a run's own steps, in a night also those of its models."""
+    groups = [getattr(settings, "steps", None)]
+    for model in getattr(settings, "models", ()):
+        with contextlib.suppress(NightloomError):
+            groups.append(model.parsed().steps)
+    return [one.title for group in groups if group for one in (*group.before, *group.after)]
 
 
 def _several(stages: list[str], where: str) -> str:

@@ -10,7 +10,7 @@ class StageEntry:
     stage: str
     state: str
     """`hit` or `built`; in a plan `hit`, `miss` or `depends`; `failed`;
-    `skipped`: the run leaves it out."""
+    `skipped`: the run leaves it out; `ran`: an own step that is not cached."""
     key: str = ""
     digest: str = ""
     seconds: float = 0.0
@@ -26,6 +26,8 @@ class StageEntry:
         name = f"{self.state.upper():<7} {self.stage}"
         if self.state == "hit":
             return f"{name} {self.key[:8]} {self.why}"
+        if self.state == "ran" or (self.state == "failed" and not self.key):
+            return f"{name} in {self.seconds:.1f} s"
         if self.state in ("built", "failed"):
             return f"{name} {self.key[:8]} in {self.seconds:.1f} s"
         return f"{name}: {self.why}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
@@ -115,6 +115,8 @@ class NightJson(TypedDict):
     """Names of the models that failed."""
     models: list[Mapping[str, Any]]
     """`ModelOfNight.to_json` of each."""
+    steps: NotRequired[list[Mapping[str, Any]]]
+    """The fields of the `StageEntry` of each own step, if there are any."""
 
 
 def _decision(one: ModelOfNight) -> str:
@@ -174,11 +176,14 @@ def _built(one: ModelOfNight) -> str:
     return "; ".join([", ".join(one.in_state("built")) or "nothing", *failed])
 
 
-def night_headline(models: Sequence[ModelOfNight]) -> str:
-    """The night's outcome in one line that names the failures."""
+def night_headline(models: Sequence[ModelOfNight], errors: Sequence[str] = ()) -> str:
+    """The night's outcome in one line that names the failures; errors: those of own steps."""
     failed = [one.name for one in models if one.failed]
     if failed:
-        return f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}"
+        count = f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}"
+        return "; ".join([count, *errors])
+    if errors:
+        return "; ".join(errors)
     promoted = [one.name for one in models if one.promoted]
     new = f", new champions: {', '.join(promoted)}" if promoted else ", no new champion"
     count = "1 model" if len(models) == 1 else f"{len(models)} models"
@@ -187,23 +192,27 @@ def night_headline(models: Sequence[ModelOfNight]) -> str:
 
 def night_report(
     models: Sequence[ModelOfNight],
+    steps: Sequence[StageEntry] = (),
     *,
     seconds: float,
     nights: Mapping[str, Sequence[NightRecord]] | None = None,
 ) -> str:
     """The whole report as markdown: what was decided, in few columns; longer texts below.
 
-    seconds: the night's duration; nights: each model's records, oldest first, tonight's the last.
+    steps: the own ones; seconds: the night's duration; nights: each model's records, oldest first,
+    tonight's the last.
     """
+    errors = [one.why for one in steps if one.state == "failed"]
     saved = sum(one.seconds_saved for one in models)
     known = nights or {}
     failed = [one for one in models if one.failed]
     ordered = [*failed, *(one for one in models if not one.failed)]
     parts = [
-        f"# Night: {escape_long(night_headline(models))}",
+        f"# Night: {escape_long(night_headline(models, errors))}",
         table([_row(one, known.get(one.name, ())) for one in ordered], escaped=True),
         *(_failure(one) for one in failed),
         "\n".join(_reason(one) for one in ordered if one.model),
+        _steps(steps),
         f"{span(seconds)} in total; the cache saved {span(saved)}.",
         *(_built_stages(one) for one in ordered if one.in_state("built")),
     ]
@@ -251,3 +260,10 @@ def _built_stages(one: ModelOfNight) -> str:
     built = [entry for entry in one.stages if entry.state != "hit"]
     rows = [{"stage": e.stage, "took": span(e.seconds), "why": e.why} for e in built]
     return f"## What {escape(one.name)} built\n\n{table(rows)}"
+
+
+def _steps(steps: Sequence[StageEntry]) -> str:
+    rows = [
+        {"step": e.stage, "state": e.state, "took": span(e.seconds), "why": e.why} for e in steps
+    ]
+    return f"## Own steps\n\n{table(rows)}" if rows else ""

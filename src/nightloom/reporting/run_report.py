@@ -22,6 +22,8 @@ from nightloom.settings.report import Texts
 SPLITS = ("train", "valid", "test")
 MOST_CLASSES = 30
 VERDICTS = ("refused", "warned", "open", "fine")
+TOOK = ("hit", "built", "ran", "failed")
+"""States of a stage that took time."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _stages(facts: RunFacts) -> str:
             "stage": entry.stage,
             "state": entry.state,
             "why": entry.why,
-            "took": span(entry.seconds) if entry.state in ("hit", "built", "failed") else "",
+            "took": span(entry.seconds) if entry.state in TOOK else "",
             "saved": span(entry.saved) if entry.saved else "",
         }
         for entry in run.stages

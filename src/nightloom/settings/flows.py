@@ -22,6 +22,7 @@ from nightloom.settings.model import (
 )
 from nightloom.settings.register import SLICES, RegisterSettings
 from nightloom.settings.report import ReportSettings
+from nightloom.settings.steps import StepsSettings
 from nightloom.settings.train import TrainSettings
 
 FINE_TUNING_RATE = 3e-5
@@ -42,6 +43,8 @@ class FlowSettings(Settings):
     registry: RegisterSettings = Field(default=RegisterSettings(), alias="register")
     """When the model becomes the champion. (In Python `register` is taken by abstract classes.)"""
     report: ReportSettings = ReportSettings()
+    steps: StepsSettings = StepsSettings()
+    """The user's own steps, before and after the stages."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,10 +1,12 @@
 """Relative paths in settings, which mean something else in a worker's folder."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from nightloom.settings.data import is_local
 from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.steps import StepsSettings
 
 CHECKPOINTS = ("checkpoint", "encoder", "preprocess")
 """Settings of `model` that can be a folder."""
@@ -24,16 +26,43 @@ def relative_paths(settings: Any) -> dict[str, str]:
     examples = settings.registry.examples
     if examples and _is_relative(examples):
         found["register.examples"] = examples
+    return found | own_paths(settings.steps)
+
+
+def own_paths(steps: StepsSettings) -> dict[str, str]:
+    """Relative paths of own steps: their code, and the files they read and write."""
+    found = {}
+    for step in (*steps.before, *steps.after):
+        file, _, name = step.run.rpartition(":")
+        top = Path(f"{file.partition('.')[0]}.py")
+        if file.endswith(".py"):
+            if _is_relative(file):
+                found[f"steps.{step.title}.run"] = step.run
+        elif file and top.is_file() and not _is_installed(top.stem):
+            found[f"steps.{step.title}.run"] = f"{top}:{name}"
+        for what in ("inputs", "outputs"):
+            for path in getattr(step, what) or ():
+                if _is_relative(path):
+                    found[f"steps.{step.title}.{what}"] = path
     return found
+
+
+def _is_installed(module: str) -> bool:
+    """Whether Python has a module that does not lie in the working directory."""
+    spec = find_spec(module)
+    return spec is not None and Path(spec.origin or "").parent != Path.cwd()
 
 
 def notes_on_paths(night: NightlySettings) -> list[str]:
     """One line for each relative path in a night: what it means here, and when deployed."""
+    found = [("", name, value) for name, value in own_paths(night.steps).items()]
+    for model in night.models:
+        for name, value in relative_paths(model.parsed()).items():
+            found.append((f"model {model.title}: ", name, value))
     return [
-        f"model {model.title}: {name}={value} is read from this folder, as "
-        f"{Path(value).absolute()}; `nightloom deploy` needs absolute paths"
-        for model in night.models
-        for name, value in relative_paths(model.parsed()).items()
+        f"{whose}{name}={value} is {'meant in' if name.startswith('steps.') else 'read from'} this "
+        f"folder, as {Path(value).absolute()}; `nightloom deploy` needs absolute paths"
+        for whose, name, value in found
     ]
 
 

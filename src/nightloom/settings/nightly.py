@@ -11,6 +11,7 @@ from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import tree_of, validate
 from nightloom.settings.report import ReportSettings
 from nightloom.settings.spelling import listed
+from nightloom.settings.steps import StepsSettings
 
 
 def _name_flows(schema: dict[str, Any]) -> None:
@@ -96,6 +97,8 @@ class NightlySettings(Settings):
     If one fails, the others still run."""
     run: RunSettings = RunSettings()
     report: ReportSettings = ReportSettings()
+    steps: StepsSettings = StepsSettings()
+    """The user's own steps, before and after the models."""
 
     @model_validator(mode="after")
     def _pass_on_texts(self) -> Self:

@@ -1,0 +1,294 @@
+"""Own steps of users: before and after a night's models and a model's stages."""
+
+import contextlib
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from nightloom.errors import InputError
+from nightloom.own.code import code_of
+from nightloom.own.kept import gone_since, key_of
+from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.parse import settings_of
+from nightloom.settings.steps import OwnStep
+from tests.conftest import REPOSITORY
+from tests.flows.conftest import Done, Nightloom
+
+FILE = re.compile(r"^`(my_steps.py|nightly.yaml)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE: dict[str, str] = dict(FILE.findall((REPOSITORY / "docs" / "extending.md").read_text("utf-8")))
+"""The files of the section on own steps."""
+STEPS = '''
+"""More steps of somebody who knows nothing of nightloom."""
+from helper import added
+
+
+async def count(previous):
+    print("counting")
+    return added(previous["rows"])
+
+
+def broken():
+    raise ValueError("the warehouse is shut")
+'''
+FLOW = '''
+from prefect import flow
+
+
+@flow
+def compare(models, settings):
+    """A foreign flow, with one of nightloom's inside."""
+    from nightloom.flows.classify_transformer import classify_transformer
+
+    given = {**settings["models"][0]["settings"], "steps": {}}
+    return classify_transformer(given)["state"]
+'''
+ELSEWHERE = """
+import sys
+from prefect import flow
+
+
+@flow
+def notify(night: str, channel: str):
+    print(night, channel)
+
+
+if __name__ == "__main__":
+    notify.serve(name="ours", print_starting_message=False)
+"""
+SMALL = {
+    "model": {"length": 16, "width": 16},
+    "data": {"source": "tickets.csv", "near": "leave"},
+    "train": {"epochs": 4, "batch_size": 8, "learning_rate": 0.01, "jit_compile": False},
+    "register": {"name": "tickets"},
+}
+COUNT = {"run": "steps.py:count", "inputs": []}
+
+
+def night(folder: Path, name: str, **steps: Any) -> tuple[str, ...]:
+    """The night of the page, made small, with other steps around it."""
+    given = yaml.safe_load(PAGE["nightly.yaml"])
+    given["models"][0]["settings"] |= SMALL
+    given["steps"] |= steps
+    path = folder / f"{name}.yaml"
+    path.write_text(json.dumps(given))
+    return ("run", "nightly", "--config", str(path), "--json")
+
+
+def model(folder: Path) -> dict[str, Any]:
+    given = yaml.safe_load(PAGE["nightly.yaml"])["models"][0]["settings"]
+    return {**given, **SMALL}
+
+
+EXPORT = yaml.safe_load(PAGE["nightly.yaml"])["steps"]["before"][0]
+TICKET = yaml.safe_load(PAGE["nightly.yaml"])["steps"]["after"][0]
+
+
+def fill(warehouse: Path, rows: int) -> None:
+    with contextlib.closing(sqlite3.connect(warehouse)) as base, base:
+        base.execute("CREATE TABLE IF NOT EXISTS tickets (text, label)")
+        words = ("red", "blue")
+        base.executemany(
+            "INSERT INTO tickets VALUES (?, ?)",
+            [(f"a {words[n % 2]} thing, number {n}", words[n % 2]) for n in range(rows)],
+        )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "my_steps.py").write_text(PAGE["my_steps.py"])
+    (folder / "steps.py").write_text(STEPS)
+    (folder / "their_flow.py").write_text(FLOW)
+    (folder / "helper.py").write_text("def added(rows):\n    return rows + 1\n")
+    (folder / "elsewhere.py").write_text(ELSEWHERE)
+    fill(folder / "warehouse.db", 120)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """A deployment of somebody else, with the process that runs it."""
+    process = subprocess.Popen([sys.executable, "elsewhere.py"], cwd=folder, env=environment)
+    yield "notify/ours"
+    process.terminate()
+    process.wait(timeout=60)
+
+
+def states(done: Done) -> dict[str, str]:
+    return {entry["stage"]: entry["state"] for entry in done.report["steps"]}
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path, served: str, nightloom: Nightloom) -> Done:
+    deployment = {"run": served, "arguments": {"channel": "#nights"}}
+    after = [TICKET, "their_flow.py:compare", deployment]
+    arguments = night(folder, "first", before=[EXPORT, COUNT], after=after)
+    return nightloom(folder / "home", *arguments)
+
+
+def test_a_night_runs_own_steps_before_and_after(first, folder):
+    assert first.code == 0, first.err
+    assert states(first) == {
+        "export_tickets": "built", "count": "built", "open_ticket": "skipped", "compare": "ran",
+        "ours": "ran",
+    }  # fmt: skip
+    [model] = first.report["models"]
+    assert model["state"] == "completed"
+    told = json.loads((folder / "rollout.json").read_text())
+    assert told == {"model": "models:/tickets/1", **model["metrics"]}
+    assert [entry["stage"] for entry in model["stages"]][-1] == "roll_out"
+    assert "RAN     compare in " in first.err
+
+
+def test_they_stand_in_the_graph_of_the_night(first, prefect_api):
+    def runs(flow_run: str) -> dict[str, Any]:
+        wanted = {"flow_runs": {"id": {"any_": [flow_run]}}}
+        found = httpx.post(f"{prefect_api}/task_runs/filter", json=wanted).json()
+        return {one["name"].split()[0]: one for one in found}
+
+    of_night = runs(first.report["flow_run_id"])
+    assert {"export_tickets", "count", "compare", "ours"} <= of_night.keys()
+    assert of_night["export_tickets"]["state"]["name"] == "Completed"
+    assert "roll_out" in runs(first.report["models"][0]["flow_run_id"])
+    # the foreign flow is below the night, and nightloom's flow below the foreign one
+    below = {"flows": {"name": {"any_": ["compare"]}}}
+    [compare] = httpx.post(f"{prefect_api}/flow_runs/filter", json=below).json()
+    inner = [one for name, one in runs(compare["id"]).items() if "classify-transformer" in name]
+    assert compare["parent_task_run_id"] and inner
+    [notify] = httpx.post(
+        f"{prefect_api}/flow_runs/filter", json={"flows": {"name": {"any_": ["notify"]}}}
+    ).json()
+    assert notify["state"]["name"] == "Completed" and notify["parent_task_run_id"]
+    assert notify["parameters"]["channel"] == "#nights" and "night" in notify["parameters"]
+
+
+def test_a_step_with_inputs_is_cached_until_these_or_what_it_wrote_change(
+    first, folder, quick: Callable[..., Done]
+):
+    arguments = night(folder, "again", before=[EXPORT, COUNT])
+    (folder / "rollout.json").unlink()
+    plan = quick(folder / "home", *arguments, "--plan")
+    assert states(plan) == {"export_tickets": "hit", "count": "hit", "open_ticket": "depends"}
+    (folder / "tickets.csv").write_text("text,label\n")
+    plan = quick(folder / "home", *arguments, "--plan")
+    assert states(plan) == {"export_tickets": "miss", "count": "depends", "open_ticket": "depends"}
+    assert "tickets.csv, which it wrote, was changed" in plan.report["steps"][0]["why"]
+    done = quick(folder / "home", *arguments)
+    assert states(done) == {"export_tickets": "built", "count": "hit", "open_ticket": "skipped"}
+    assert done.report["models"][0]["built"] == []
+    assert not (folder / "rollout.json").exists()  # the version is not new
+    fill(folder / "warehouse.db", 1)
+    plan = quick(folder / "home", *arguments, "--plan")
+    assert "inputs changed" in plan.report["steps"][0]["why"]
+    refreshed = quick(folder / "home", *arguments, "--refresh", "count", "--plan")
+    assert refreshed.report["steps"][1]["why"] == "on export_tickets"
+    assert (
+        "train, export_tickets, count" in quick(folder / "home", *arguments, "--refresh", "x").err
+    )
+
+
+def test_a_failing_step_fails_the_night_or_is_told(first, folder, quick: Callable[..., Done]):
+    after = ["their_flow.py:compare", TICKET]
+    failing = quick(
+        folder / "home", *night(folder, "failing", before=["steps.py:broken"], after=after)
+    )
+    assert failing.code == 1
+    assert states(failing) == {"broken": "failed", "compare": "skipped", "open_ticket": "ran"}
+    told = "step broken failed: ValueError: the warehouse is shut"
+    assert failing.report["error"].startswith(f"{told}; no model was trained")
+    assert failing.report["models"] == []
+    assert (folder / "ticket.txt").read_text().startswith(f"the night: {told}")
+    lenient = {"run": "steps.py:broken", "on_failure": "warn"}
+    warned = quick(folder / "home", *night(folder, "warned", before=[lenient]))
+    assert warned.code == 0
+    assert states(warned) == {"broken": "failed", "open_ticket": "skipped"}
+    assert f"warning: {told}; the run goes on (on_failure=warn)" in warned.err
+    assert warned.report["models"][0]["state"] == "completed"
+
+
+def test_a_failing_step_of_a_model_fails_its_run(first, folder, quick: Callable[..., Done]):
+    config = folder / "model.yaml"
+    config.write_text(json.dumps(model(folder)))
+    run = ("run", "classify-transformer", "--config", str(config), "--json")
+    needs = quick(folder / "home", *run, "steps.after=my_steps.py:open_ticket")
+    assert (
+        needs.code == 2
+        and "my_steps.py:open_ticket needs failed: expected in arguments" in needs.err
+    )
+    assert "HIT" not in needs.err  # before anything else
+    done = quick(folder / "home", *run, "steps.after=steps.py:broken")
+    assert done.code == 1
+    assert done.states["register"] == "hit" and done.states["broken"] == "failed"
+    assert "step broken failed: ValueError: the warehouse is shut" in done.err
+
+
+def test_a_plan_before_the_export_says_what_depends_on_it(folder, quick: Callable[..., Done]):
+    step = {**EXPORT, "arguments": {"database": "warehouse.db", "target": "none.csv"}}
+    step |= {"outputs": ["none.csv"]}
+    after = ["my_steps.py:roll_out"]
+    given = {"data.source": "none.csv", "steps": {"before": [step], "after": after}}
+    path = folder / "model-export.yaml"
+    path.write_text(json.dumps(given))
+    plan = quick(
+        folder / "plan", "run", "classify-transformer", "--config", str(path), "--plan", "--json"
+    )
+    assert plan.code == 0, plan.err
+    assert plan.states["export_tickets"] == "miss" and plan.states["download_dataset"] == "depends"
+    assert plan.states["roll_out"] == "depends"
+
+
+@pytest.mark.parametrize(
+    "steps, told",
+    [
+        ({"before": ["export"]}, "steps.before.0.run: expected module:function"),
+        ({"before": ["a:b", "c:b"]}, "b is listed more than once; give each a name"),
+        ({"before": [{"run": "a/b", "inputs": []}]}, "a/b is a deployment"),
+        ({"before": [{"run": "a:b", "outputs": ["c"]}]}, "expected inputs too"),
+        ({"before": [{"run": "a:b", "when": "failed"}]}, "is for steps after"),
+        ({"after": [{"run": "a:b", "on_failure": "ignore"}]}, "'fail' or 'warn'"),
+        ({"after": [{"run": "a:b", "arguments": {"x": "https://u:pw@h/"}}]}, "no password"),
+    ],
+    ids=["no-function", "twice", "deployment", "outputs", "when", "on-failure", "secret"],
+)
+def test_wrong_settings_are_refused_in_one_line(steps, told):
+    given = {"models": [{"flow": "classify-bert"}], "steps": steps}
+    with pytest.raises(InputError) as error:
+        settings_of(NightlySettings, given)
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "run, told",
+    [
+        ("nowhere_at_all:f", "nowhere_at_all cannot be imported"),
+        ("nowhere.py:f", "no such file"),
+        ("json:nothing", "expected a function in json, which has dump, dumps"),
+        ("json:__name__", "expected a function"),
+    ],
+    ids=["module", "file", "function", "callable"],
+)
+def test_code_that_is_missing_is_named(run, told):
+    with pytest.raises(InputError, match=told):
+        code_of(run)
+
+
+def test_the_key_follows_the_code_of_the_step_and_what_it_uses(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    step = OwnStep(run="steps.py:count", inputs=("warehouse.db",))
+    code = code_of(step.run)
+    assert code.parameters.names == code.parameters.needed == {"previous"}
+    key = key_of(step, code, {"rows": 1})
+    assert key.code.keys() == {"steps", "helper"}
+    assert key.digest() != key_of(step, code, {"rows": 2}).digest()
+    with pytest.raises(InputError, match=r"inputs=gone.sql: no such file or folder"):
+        key_of(OwnStep(run="steps.py:count", inputs=("gone.sql",)), code, {})
+    assert gone_since({"written": {"gone.csv": "0"}}) == "gone.csv, which it wrote, is gone"
