@@ -1,6 +1,9 @@
-"""Links within the docs lead to files and headings that exist."""
+"""Links within the docs lead to files and headings that exist; the site of them is built."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,24 @@ def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
         "# One\n[x](a.md#one) [y](a.md#two) [z](b.md) [w](https://x.y)\n"
     )
     assert broken(tmp_path / "a.md") == ["a.md#two", "b.md"]
+
+
+def test_the_site_is_built_and_has_what_is_made_of_the_code(tmp_path: Path) -> None:
+    for needed in ("material", "mkdocs", "mkdocstrings"):
+        pytest.importorskip(needed, reason="the extra `docs` is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=REPOSITORY,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    reference = tmp_path / "reference"
+    commands = (reference / "commands.html").read_text("utf-8")
+    assert "nightloom cache verify" in commands and "--refresh STAGE" in commands
+    settings = (reference / "settings.html").read_text("utf-8")
+    for name in ("classify-bert", "nightly", "deploy", "train.epochs", "nightly.cron"):
+        assert name in settings, name
+    assert "load_model" in (reference / "python.html").read_text("utf-8")

@@ -18,7 +18,7 @@ from nightloom.serving.tagger import SavedTagger, TaggedText
 from nightloom.text.graph_tokenizer import load_fast
 from nightloom.text.windows import cover
 from tests.encoders.tiny import WORDS
-from tests.serving.conftest import LENGTH, OVERLAP, TAGS, Exported
+from tests.serving.tagger import LENGTH, OVERLAP, TAGS, Exported
 
 TEXTS = [
     "the cat sat on the mat",

@@ -30,13 +30,10 @@ def flows(flow: str | None, as_json: bool) -> None:
             "`nightloom flows tidy` those of `nightloom tidy`)"
         )
         return
-    from nightloom.settings.base import flat, public_fields
     from nightloom.settings.names import descriptions
 
-    kind = _settings_of(flow)
-    needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
-    given = tuple(name for name in public_fields(kind) if name not in needed)
-    values = {**flat(kind.model_construct() if needed else kind(), given), **needed}
+    kind = settings_called(flow)
+    values = defaults_of(kind)
     if as_json:
         click.echo(json.dumps(values, indent=1))
         return
@@ -48,7 +45,17 @@ def flows(flow: str | None, as_json: bool) -> None:
             click.echo(f"    {notes[name]}")
 
 
-def _settings_of(flow: str) -> Any:
+def defaults_of(kind: Any) -> dict[str, Any]:
+    """The default of every setting, by dotted name; `needed` where there is none."""
+    from nightloom.settings.base import flat, public_fields
+
+    needed = {name: "needed" for name, field in kind.model_fields.items() if field.is_required()}
+    given = tuple(name for name in public_fields(kind) if name not in needed)
+    return {**flat(kind.model_construct() if needed else kind(), given), **needed}
+
+
+def settings_called(flow: str) -> Any:
+    """The type of the settings of a flow, of `deploy` or of `tidy`."""
     if flow == known.DEPLOY:
         from nightloom.settings.deploy import DeploySettings
 
