@@ -13,13 +13,18 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from prefect import flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from nightloom.errors import InputError
 from nightloom.own.code import code_of
 from nightloom.own.kept import gone_since, key_of
+from nightloom.reporting.entry import StageEntry
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import settings_of
-from nightloom.settings.steps import OwnStep
+from nightloom.settings.steps import OwnStep, StepsSettings
+from nightloom.tasks.runtime.omitting import omitting
+from nightloom.tasks.runtime.own_steps import OWN, OwnSteps
 from tests.conftest import REPOSITORY
 from tests.flows.conftest import Done, Nightloom
 
@@ -28,12 +33,18 @@ PAGE: dict[str, str] = dict(FILE.findall((REPOSITORY / "docs" / "extending.md").
 """The files of the section on own steps."""
 STEPS = '''
 """More steps of somebody who knows nothing of nightloom."""
+from pathlib import Path
+
 from helper import added
 
 
 async def count(previous):
     print("counting")
     return added(previous["rows"])
+
+
+def told(error):
+    Path("told.txt").write_text(error)
 
 
 def broken():
@@ -292,3 +303,38 @@ def test_the_key_follows_the_code_of_the_step_and_what_it_uses(folder, monkeypat
     with pytest.raises(InputError, match=r"inputs=gone.sql: no such file or folder"):
         key_of(OwnStep(run="steps.py:count", inputs=("gone.sql",)), code, {})
     assert gone_since({"written": {"gone.csv": "0"}}) == "gone.csv, which it wrote, is gone"
+
+
+def own(entered: list[StageEntry], **given: Any) -> OwnSteps:
+    return OwnSteps(
+        StepsSettings.model_validate(given), offered={}, afterwards={}, plan=False,
+        refresh=frozenset(), enter=entered.append, tag="test",
+    )  # fmt: skip
+
+
+def test_a_step_after_is_told_what_failed_before_it(folder, prefect_api, monkeypatch):
+    monkeypatch.chdir(folder)
+    entered: list[StageEntry] = []
+    steps = own(entered, after=["steps.py:broken", {"run": "steps.py:told", "when": "failed"}])
+
+    @flow
+    def theirs() -> str:
+        steps.before()
+        return steps.after({})
+
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        error = theirs()
+    assert error == "step broken failed: ValueError: the warehouse is shut"
+    assert [(one.stage, one.state) for one in entered] == [("broken", "failed"), ("told", "ran")]
+    assert (folder / "told.txt").read_text() == error
+
+
+def test_a_backfill_and_a_proof_leave_them_out_and_say_so():
+    entered: list[StageEntry] = []
+    steps = own(entered, before=["nowhere:f"], after=["nowhere:g"])
+    with omitting({OWN: "a backfill runs no own steps"}):
+        steps.before()
+        assert steps.after({}) == ""
+    assert [str(one) for one in entered] == [
+        "SKIPPED f: a backfill runs no own steps", "SKIPPED g: a backfill runs no own steps",
+    ]  # fmt: skip
