@@ -17,7 +17,7 @@ from nightloom.reporting.night_report import (
     NightJson,
     night_headline,
     night_report,
-    night_rows,
+    night_table,
     record_of,
 )
 from nightloom.reporting.trend import by_model, trend_markdown
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 keep_to_one_line()
-
-
-TABLE = ("model", "against the champion", "decision", "built", "took")
-"""Columns of a night's table: more leave the page."""
 
 
 class NightFailed(RunError):
@@ -207,9 +203,7 @@ def _show(models: Sequence[ModelOfNight], steps: Sequence[StageEntry], *, second
     headline = night_headline(models, [one.why for one in steps if one.state == "failed"])
     report = night_report(models, steps, seconds=seconds, nights=by_model(records))
     tonight = [one for one in records if one.model in {model.name for model in models}]
-    rows = [
-        {name: cell for name, cell in row.items() if name in TABLE} for row in night_rows(models)
-    ]
+    rows = night_table(models)
     try:
         create_markdown_artifact(report, key="nightly-report", description=headline)
         if rows:

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from nightloom.facts import DataFacts, ModelFacts
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import table
@@ -14,6 +16,7 @@ from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report, standing
 from nightloom.reporting.summary import summary
+from nightloom.reporting.width import fitting, width
 
 HIT = {"stage": "encode", "state": "hit", "why": "built 2 days ago, saves 41 s", "seconds": 0.1,
        "saved": 41.0}  # fmt: skip
@@ -140,6 +143,18 @@ def test_cells_cannot_break_a_table():
     assert table([]) == ""
 
 
+def test_a_table_that_would_leave_the_page_has_its_long_cells_below():
+    long = "settings " * 30
+    text = table([{"stage": "train", "why": long, "took": "2 min"}, {"stage": "x", "why": "y"}])
+    head, _, first, second, gap, below = text.splitlines()
+    assert (head, second, gap) == ("| stage | why | took |", "| x | y |  |", "")
+    assert first.endswith("… | 2 min |") and len(first) < 110
+    assert below == f"- train, why: {long.strip()}"
+    assert len(fitting([500.0])) == 1 and fitting([5.0, 6.0]) == [5.0, 6.0]
+    assert sum(fitting([90.0, 90.0, 4.0])) <= 100
+    assert width("▁漢a") == pytest.approx(1.6 + 2 + 1.15)
+
+
 def test_tables_have_scores_in_order_and_confusions():
     assert score_rows(METRICS) == [
         {"class": "x|y", "precision": 1.0, "recall": 0.25, "f1": 0.5, "support": 3}
@@ -187,14 +202,12 @@ def test_a_night_names_its_failures_and_its_champions():
     assert "> no \\| space left" in text
     assert "What to do: " in text
     table = [line for line in text.splitlines() if line.startswith("|")]
-    assert table[0] == (
-        "| model | verdict | against the champion | since last night | last 14 nights | took |"
-    )
+    assert table[0] == ("| model | verdict | against the champion | change |")
     assert table[2].startswith("| bad\\_one | failed in train |"), "what failed comes first"
     assert table[3].startswith(
         "| good | promoted | accuracy 0.9100, +0.0100 (-0.0020 to +0.0220) |"
     )
-    assert table[3].endswith("| 2 min: train 2 min, register 2 min |")
+    assert table[7] == "| good |  | 2 min | train 2 min, register 2 min |"
     assert "(`champion`): promoted: better: accuracy 0.9100 against 0.9000" in text
 
 
@@ -205,7 +218,7 @@ def test_a_night_shows_its_models_beside_earlier_nights():
     tonight = record_of(model, when=2.0, **told)
     assert (tonight.verdict, tonight.value, tonight.minutes) == ("promoted", 0.91, 1.583)
     text = night_report([model], seconds=1.0, nights={"news": [before, tonight]})
-    assert "| +0.0100 | ▁█ |" in text
+    assert "(-0.0020 to +0.0220) | +0.0100 |" in text and "| news | ▁█ | 2 min |" in text
     hit = record_of(night_model("x", stages=[{**HIT, "stage": "register"}]), when=3.0, **told)
     assert hit.verdict == "unchanged"
     bad = night_model("x", state="failed", error="tonight's data are refused", model=None)

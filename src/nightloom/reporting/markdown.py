@@ -1,34 +1,50 @@
 """Markdown with cells and texts escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from nightloom.reporting.width import fitting, width
 
 LONGEST_CELL = 300
 
 
-def table(rows: Sequence[Mapping[str, Any]], *, escaped: bool = False) -> str:
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as a markdown table; columns are the first row's keys; '' without rows.
 
-    escaped: the cells are markdown already.
+    Prefect's older UI breaks no cell and cuts off what is wider than its page. Where a table
+    would be, long cells are shortened and stand below it in full, as a list.
     """
     if not rows:
         return ""
     names = list(rows[0])
-    lines = [_line([escape(str(name)) for name in names]), _line(["---"] * len(names))]
-    shown = str if escaped else cell
-    lines += [_line([shown(row.get(name)) for name in names]) for row in rows]
-    return "\n".join(lines)
+    lines = [names, *([plain(row.get(name)) for name in names] for row in rows)]
+    most = fitting([max(map(width, column)) for column in zip(*lines, strict=True)])
+    shown = [[_within(text, room) for text, room in zip(one, most, strict=True)] for one in lines]
+    told = [_line(map(escape, shown[0])), _line(["---"] * len(names))]
+    told += [_line(map(escape, one)) for one in shown[1:]]
+    below = [
+        f"- {escape(one[0])}{f', {escape(name)}' if at else ''}: {escape_long(text)}"
+        for one, cut in zip(lines[1:], shown[1:], strict=True)
+        for at, (name, text, kept) in enumerate(zip(names, one, cut, strict=True))
+        if text != kept and (at or width(text) > most[0])
+    ]
+    return "\n".join([*told, *(["", *below] if below else [])])
 
 
 def cell(value: Any) -> str:
-    """A value for a table cell; numbers to four places, long texts shortened."""
+    """A value for a table cell, escaped; long texts are shortened."""
+    return escape(plain(value))
+
+
+def plain(value: Any) -> str:
+    """A value on one line; numbers to four places."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return escape(f"{value:,}" if isinstance(value, int) else str(value))
+    return " ".join((f"{value:,}" if isinstance(value, int) else str(value)).split())
 
 
 def escape(text: str) -> str:
@@ -56,5 +72,14 @@ def signed(value: float) -> str:
     return f"{value:+.4f}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def _within(text: str, room: float) -> str:
+    """A text that is at most so wide."""
+    if width(text) <= room:
+        return text
+    while text and width(text) > room - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

@@ -176,6 +176,25 @@ def _built(one: ModelOfNight) -> str:
     return "; ".join([", ".join(one.in_state("built")) or "nothing", *failed])
 
 
+def night_table(models: Sequence[ModelOfNight]) -> list[dict[str, str]]:
+    """The same in few, narrow columns: Prefect's tables break no cell."""
+    return [
+        {
+            "model": one.name,
+            "verdict": "failed" if one.failed else _verdict(one),
+            "metric": standing(one.model).partition(" (")[0],
+            "built": _built_briefly(one),
+        }
+        for one in models
+    ]
+
+
+def _built_briefly(one: ModelOfNight) -> str:
+    built = one.in_state("built")
+    count = f"{len(built)} stage{'s' if len(built) > 1 else ''}" if built else "nothing"
+    return "; ".join([count, *(f"failed in {stage}" for stage in one.in_state("failed"))])
+
+
 def night_headline(models: Sequence[ModelOfNight], errors: Sequence[str] = ()) -> str:
     """The night's outcome in one line that names the failures; errors: those of own steps."""
     failed = [one.name for one in models if one.failed]
@@ -209,42 +228,57 @@ def night_report(
     ordered = [*failed, *(one for one in models if not one.failed)]
     parts = [
         f"# Night: {escape_long(night_headline(models, errors))}",
-        table([_row(one, known.get(one.name, ())) for one in ordered], escaped=True),
+        table([_decided(one, known.get(one.name, ())) for one in ordered]),
         *(_failure(one) for one in failed),
         "\n".join(_reason(one) for one in ordered if one.model),
         _steps(steps),
+        "## The last nights, and where the time went" if ordered else "",
+        table([_beside(one, known.get(one.name, ())) for one in ordered]),
         f"{span(seconds)} in total; the cache saved {span(saved)}.",
         *(_built_stages(one) for one in ordered if one.in_state("built")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _row(one: ModelOfNight, nights: Sequence[NightRecord]) -> dict[str, str]:
-    name = escape(one.name)
-    verdict = f"failed in {one.in_state('failed')[-1]}" if one.in_state("failed") else "failed"
-    data = next((entry.verdict for entry in one.stages if entry.verdict), "fine")
-    if not one.failed:
-        verdict = _decision(one) + (f", data {data}" if data != "fine" else "")
+def _decided(one: ModelOfNight, nights: Sequence[NightRecord]) -> dict[str, str]:
     return {
-        "model": f"[{name}]({one.flow_run_url})" if one.flow_run_url else name,
-        "verdict": escape(verdict),
-        "against the champion": escape(short_standing(one.model)),
-        "since last night": since_last(nights),
+        "model": one.name,
+        "verdict": _verdict(one),
+        "against the champion": short_standing(one.model),
+        "change": since_last(nights),
+    }
+
+
+def _verdict(one: ModelOfNight) -> str:
+    """`promoted`, `challenger`, `unchanged`, or that it failed."""
+    if one.failed:
+        return f"failed in {one.in_state('failed')[-1]}" if one.in_state("failed") else "failed"
+    return "unchanged" if "register" in one.in_state("hit") else _decision(one)
+
+
+def _beside(one: ModelOfNight, nights: Sequence[NightRecord]) -> dict[str, str]:
+    return {
+        "model": one.name,
         "last 14 nights": last_line(nights),
-        "took": escape(_went_into(one)),
+        "took": span(one.seconds),
+        "of which": _went_into(one),
     }
 
 
 def _went_into(one: ModelOfNight) -> str:
-    """The time, and the two stages that took most of it."""
+    """The two stages that took most of the time."""
     slow = sorted((e for e in one.stages if e.state != "hit"), key=lambda e: -e.seconds)[:2]
-    told = ", ".join(f"{entry.stage} {span(entry.seconds)}" for entry in slow)
-    return f"{span(one.seconds)}: {told}" if told else f"{span(one.seconds)}, all cached"
+    return ", ".join(f"{entry.stage} {span(entry.seconds)}" for entry in slow) or "all cached"
+
+
+def _linked(one: ModelOfNight) -> str:
+    name = escape(one.name)
+    return f"[{name}]({one.flow_run_url})" if one.flow_run_url else name
 
 
 def _failure(one: ModelOfNight) -> str:
     return (
-        f"**{escape(one.name)}** failed:\n\n> {escape_long(one.error)}\n\n"
+        f"**{_linked(one)}** failed:\n\n> {escape_long(one.error)}\n\n"
         f"What to do: {advice(one.name, one.error)}."
     )
 
@@ -252,8 +286,10 @@ def _failure(one: ModelOfNight) -> str:
 def _reason(one: ModelOfNight) -> str:
     assert one.model
     aliases = ", ".join(code(alias) for alias in one.model.aliases) or "no alias"
-    named = f"**{escape(one.model.name)}** version {one.model.version} ({aliases})"
-    return f"- {named}: {escape_long(one.model.reason)}"
+    named = f"**{_linked(one)}** version {one.model.version} ({aliases})"
+    data = next((entry.verdict for entry in one.stages if entry.verdict), "fine")
+    checked = "" if data == "fine" else f"; data {data}"
+    return f"- {named}: {escape_long(one.model.reason)}{checked}"
 
 
 def _built_stages(one: ModelOfNight) -> str:

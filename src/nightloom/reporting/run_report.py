@@ -239,7 +239,7 @@ def _by_class(facts: RunFacts) -> str:
 
 
 def _curves(facts: RunFacts) -> str:
-    pictures = [f"[{name}]({url})" for name, url in facts.pictures.items()]
+    pictures = [f"![{name}]({url})" for name, url in facts.pictures.items() if "curves" in name]
     training = facts.training
     known: dict[str, float] = {}
     if training:
@@ -251,7 +251,7 @@ def _curves(facts: RunFacts) -> str:
         }
     said = ", ".join(f"{name} {_number(value)}" for name, value in known.items() if value)
     told = [table(learning_curves(facts.history)), said]
-    told.append(f"Pictures: {', '.join(pictures)}" if pictures else "")
+    told += pictures
     return "\n\n".join(["## Training", *filter(None, told)]) if any(told) else ""
 
 
