@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nightloom.deployments.automations import (
+    DEADLINE,
+    PENDING,
     RERUN,
     SILENT,
     TOLD,
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
 KIND = "automation"
-WITHIN = {RERUN: "rerun.wait_seconds", SILENT: "rerun.silent_seconds"}
+WITHIN = {
+    RERUN: "rerun.wait_seconds",
+    SILENT: "rerun.silent_seconds",
+    PENDING: "rerun.pending_seconds",
+}
 """The setting for an automation's delay."""
 FIELDS = (
     "name", "description", "enabled", "tags", "trigger", "actions", "actions_on_trigger",
@@ -35,7 +41,7 @@ FIELDS = (
 
 def there_already(client: "SyncPrefectClient") -> dict[str, list[Any]]:
     """Our automations on the server, by name."""
-    names = [one.name for one in automations(RerunSettings(), None)]
+    names = [*(one.name for one in automations(RerunSettings(), None)), DEADLINE]
     return {name: client.read_automations_by_name(name) for name in names}
 
 
@@ -51,6 +57,8 @@ def automation_steps(
         InputError: A setting does not fit an automation as an operator edited it.
     """
     for name, found in there.items():
+        if name == DEADLINE:
+            continue  # `deadline_step`
         if found:
             yield _kept(client, wanted, name, found, telling)
         else:
@@ -110,7 +118,7 @@ def _kept(
         if "actions" in update and name in TOLD:
             update["actions"] = telling.actions(name, there.actions)
         if update:
-            client.update_automation(there.id, _whole(there, update))  # type: ignore[attr-defined]
+            client.update_automation(there.id, whole(there, update))  # type: ignore[attr-defined]
 
     return Step(KIND, name, tuple(changes), bring_in_line, note=note)
 
@@ -164,7 +172,7 @@ def _seconds(there: "AutomationCore") -> int | None:
     return int(within.total_seconds()) if within is not None else None
 
 
-def _whole(there: "AutomationCore", update: Mapping[str, Any]) -> "AutomationCore":
+def whole(there: "AutomationCore", update: Mapping[str, Any]) -> "AutomationCore":
     """Everything the server would otherwise reset to defaults."""
     from prefect.events.schemas.automations import AutomationCore
 

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from nightloom.settings.deploy import RerunSettings
-from nightloom.tasks.runtime.announcing import CHAMPION_CHANGED
+from nightloom.tasks.runtime.announcing import (
+    CANDIDATE_REFUSED,
+    CHAMPION_CHANGED,
+    CHAMPION_FELL,
+    DATA_REFUSED,
+    DISK_LOW,
+    RUN_LONG,
+)
 from nightloom.tasks.runtime.run import TAG
 from nightloom.tasks.runtime.subflow import MODEL_TAG
 
@@ -15,6 +22,9 @@ if TYPE_CHECKING:
 RUN = "prefect.flow-run"
 RERUN = "nightloom: crashed run again"
 SILENT = "nightloom: run fell silent"
+PENDING = "nightloom: run does not start"
+DEADLINE = "nightloom: no result by the deadline"
+WAITS = ("Scheduled", "AwaitingConcurrencySlot", "AwaitingRetry", "Late")
 ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")
 
 LINK = "{% if flow_run|ui_url %}\n{{ flow_run|ui_url }}{% endif %}"
@@ -32,10 +42,55 @@ CHAMPION = (
     "{{ event.payload.reason }}"
     "{% if event.payload.model_url %}\n{{ event.payload.model_url }}{% endif %}",
 )
+STUCK = (
+    "{{ flow_run.name }} of {{ flow.name }} does not start",
+    "A worker took it and has not started it since (rerun.pending_seconds): it may have died. See "
+    "that one is up (`nightloom up`, Work Pools), then cancel this run and run it again." + LINK,
+)
+NO_RESULT = (
+    "{{ flow_run.name }} of {{ flow.name }} has no result by its deadline",
+    "It is {{ flow_run.state.name }} and should be completed (nightly.deadline): see its stages "
+    "and log, or Work Pools if it never started. The champions go on serving." + LINK,
+)
+_BODY = (
+    "{{ event.payload.told }}\n{{ event.payload.advice }}"
+    "{% if event.payload.run_url %}\n{{ event.payload.run_url }}{% endif %}"
+)
+ALARMS = {
+    "nightloom: run takes longer than usual": (
+        RUN_LONG,
+        ("{{ event.payload.run }} takes longer than usual", _BODY),
+        "Notifies that a night takes longer than each of the last ones (run.overrun_minutes).",
+    ),
+    "nightloom: disk is nearly full": (
+        DISK_LOW,
+        ("the disk of the home is nearly full", _BODY),
+        "Notifies that little is free on the home's disk (run.min_free_gb).",
+    ),
+    "nightloom: data refused": (
+        DATA_REFUSED,
+        ("the data of {{ event.payload.name }} are refused", _BODY),
+        "Notifies that a model was not trained, because its data are odd.",
+    ),
+    "nightloom: candidate refused": (
+        CANDIDATE_REFUSED,
+        ("the new version of {{ event.payload.name }} is refused", _BODY),
+        "Notifies that a new version did not become champion.",
+    ),
+    "nightloom: champion fell": (
+        CHAMPION_FELL,
+        ("the champion of {{ event.payload.name }} fell", _BODY),
+        "Notifies that a champion does worse than when it was promoted.",
+    ),
+}
+"""Event, notification and description of the alarms that runs give themselves."""
 TOLD = {
     "nightloom: run failed or crashed": RED,
     "nightloom: run is late": LATE,
     "nightloom: champion changed": CHAMPION,
+    PENDING: STUCK,
+    DEADLINE: NO_RESULT,
+    **{name: message for name, (_, message, _) in ALARMS.items()},
 }
 """Subject and body of each notification."""
 FORMER = {
@@ -122,7 +177,49 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
             },
             told(CHAMPION),
         ),
+        _automation(
+            PENDING,
+            "Notifies that a worker took a run and does not start it.",
+            {
+                "after": _events("Pending"),
+                "expect": _events("Running", *WAITS, *ENDS),
+                "posture": "Proactive",
+                "within": timedelta(seconds=rerun.pending_seconds),
+                **_ours(),
+            },
+            told(STUCK),
+        ),
+        *(
+            _automation(
+                name,
+                text,
+                {"expect": {event}, "match": {"prefect.resource.id": "nightloom.*"}},
+                told(message),
+            )
+            for name, (event, message, text) in ALARMS.items()
+        ),
     ]
+
+
+def deadline_automation(deadline: str, within: timedelta, actions: list[Any]) -> "AutomationCore":
+    """Tells of a scheduled night that is not completed so long after it was due."""
+    tags = ("schedule", "auto-scheduled")
+    return _automation(
+        DEADLINE,
+        f"Notifies that the scheduled night has no result by {deadline} (nightly.deadline).",
+        {
+            "after": _events("Late", "Pending", "Running"),
+            "expect": _events("Completed"),
+            "posture": "Proactive",
+            "within": within,
+            "match": {"prefect.resource.id": f"{RUN}.*"},
+            "match_related": [
+                {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"}
+                for tag in tags
+            ],
+        },
+        actions,
+    )
 
 
 def silent_message(seconds: int) -> str:

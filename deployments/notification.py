@@ -72,7 +72,7 @@ class Telling:
         update: dict[str, Any] = {}
         if self.target:
             update["block_document_id"] = self.id or NOT_YET
-        if (one.subject, one.body) in FORMER[TOLD[name]]:
+        if (one.subject, one.body) in FORMER.get(TOLD[name], ()):
             update |= {"subject": TOLD[name][0], "body": TOLD[name][1]}
         return one.model_copy(update=update)
 

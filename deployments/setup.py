@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nightloom.deployments.automation_steps import automation_steps, there_already
+from nightloom.deployments.automations import DEADLINE
+from nightloom.deployments.deadline import deadline_step
 from nightloom.deployments.declared import NIGHTLY, declared
 from nightloom.deployments.deployed import deployment_step, read_deployment
 from nightloom.deployments.difference import Step
@@ -48,6 +50,9 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
     if watch:
         yield watch
     yield from automation_steps(client, wanted, automations, told)
+    deadline = deadline_step(client, wanted, automations[DEADLINE], there[NIGHTLY], told)
+    if deadline:
+        yield deadline
 
 
 def take(found: list[Step]) -> Iterator[Step]:

@@ -12,8 +12,10 @@ from nightloom.records.known import find_flow
 from nightloom.reporting.night_report import ModelOfNight, NightJson
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
+from nightloom.tasks.runtime.alarms import alarmed
 from nightloom.tasks.runtime.cancelling import cancellable
-from nightloom.tasks.runtime.days import as_on, night_of_run
+from nightloom.tasks.runtime.days import as_on
+from nightloom.tasks.runtime.missed import day_after_missed
 from nightloom.tasks.runtime.night import Night, engine_of, night_name, retrain
 
 
@@ -34,7 +36,12 @@ def nightly(
         return retrain(find_flow(model.flow), model, refresh=refresh)
 
     night = Night(settings, refresh=refresh)
-    with cancellable(), as_on(night_of_run()), engine_of(settings.run) as engine:
+    with (
+        cancellable(),
+        alarmed(settings),
+        as_on(day_after_missed()),
+        engine_of(settings.run) as engine,
+    ):
         if night.before():
             night.add(*engine.each(one, settings.models))
         night.after()

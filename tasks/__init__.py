@@ -25,3 +25,12 @@ def _own_ephemeral_server() -> None:
 
 
 on_import("prefect.server.api.server", _own_ephemeral_server)
+
+
+def _outlive_leases() -> None:
+    from nightloom.tasks.runtime.outliving import outlive_leases
+
+    outlive_leases()
+
+
+on_import("prefect.flow_engine", _outlive_leases)

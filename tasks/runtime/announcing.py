@@ -11,6 +11,11 @@ CHALLENGER_WAITS = "nightloom.challenger.waiting"
 VERSION_PROVED = "nightloom.version.proved"
 VERSION_UNPROVED = "nightloom.version.unproved"
 DATA_CHANGED = "nightloom.data.changed"
+CANDIDATE_REFUSED = "nightloom.candidate.refused"
+DATA_REFUSED = "nightloom.data.refused"
+CHAMPION_FELL = "nightloom.champion.fell"
+RUN_LONG = "nightloom.run.long"
+DISK_LOW = "nightloom.disk.low"
 
 
 def announce(
@@ -31,6 +36,32 @@ def announce(
             "nightloom.previous": str(before or "none"),
         },
         payload={"name": name, "version": version, "champion_version": before, **facts},
+    )
+
+
+def alarm(event: str, name: str, told: str, *, advice: str, kind: str = "model") -> None:
+    """Emit an event that calls for a person, about a model (or what `kind` says) of that name.
+
+    told: what happened; advice: what to do. The event links to the run that it comes from.
+    """
+    from prefect.events import emit_event
+    from prefect.runtime import flow_run
+
+    from nightloom.tasks.runtime.links import flow_run_url
+
+    emit_event(
+        event,
+        resource={
+            "prefect.resource.id": f"nightloom.{kind}.{slug(name)}",
+            "prefect.resource.name": name,
+        },
+        payload={
+            "name": name,
+            "told": told,
+            "advice": advice,
+            "run": flow_run.name,
+            "run_url": flow_run_url() if flow_run.id else None,
+        },
     )
 
 

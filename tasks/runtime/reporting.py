@@ -18,6 +18,7 @@ from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row, confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
 from nightloom.settings.report import Texts
+from nightloom.tasks.runtime.alarms import judged, refused
 from nightloom.tasks.runtime.announcing import (
     CHALLENGER_WAITS,
     CHAMPION_CHANGED,
@@ -46,6 +47,9 @@ def show_result(
     """
     _safely(lambda: _show(report, built, tracking_uri, None, texts))
     _safely(lambda: _announce(report, tracking_uri))
+    model = report.model
+    if model is not None and report.has("register", "built"):
+        _safely(lambda: judged(model))
 
 
 def show_failure(
@@ -57,6 +61,8 @@ def show_failure(
 ) -> None:
     """Show how far a failed run got, and why it stopped."""
     _safely(lambda: _show(report, built, tracking_uri, error, texts))
+    if isinstance(error, DataRefused):
+        _safely(lambda: refused(error))
 
 
 def _safely(action: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nightloom.deployments.automations import DEADLINE, TOLD
 from nightloom.deployments.wanted import NAMES
 from tests.deployments.asking import ask
 from tests.flows.conftest import Done, Nightloom
@@ -57,7 +58,7 @@ def test_the_first_time_everything_is_made_and_the_second_nothing(first, deploy)
     assert "start one: prefect worker start --pool nightloom --type process" in pool["note"]
     assert {"nightloom", "gpu"} <= set(made)
     assert {f"{name}/{name}" for name in FLOWS} <= set(made)
-    assert len([name for name in made if name.startswith("nightloom: ")]) == 5
+    assert len([name for name in made if name.startswith("nightloom: ")]) == len(TOLD) + 1
     again = changes(deploy())
     assert again == dict.fromkeys(made, "unchanged")
 
@@ -127,9 +128,7 @@ def test_settings_change_what_they_name_and_nothing_else(first, deploy, prefect_
         "gpu",
         "nightly/nightly",
         "custom-webhook/nightloom",
-        "nightloom: run failed or crashed",
-        "nightloom: run is late",
-        "nightloom: champion changed",
+        *(name for name in TOLD if name != DEADLINE),
     }
     assert set(changes(deploy(*settings)).values()) == {"unchanged"}
     found = deployment(prefect_api, "nightly/nightly")

@@ -36,6 +36,10 @@ class Past:
         return json.dumps(asdict(self))
 
 
+FELL = "the champion fell"
+"""Begins what is said of a champion that does worse tonight than when it was promoted."""
+
+
 def fallen(past: Past | None, *, called: str, metric: str, value: float, error: float,
            examples: int, unit: str) -> list[Finding]:  # fmt: skip
     """That a champion does worse tonight than when it was promoted, beyond the noise of both."""
@@ -45,7 +49,7 @@ def fallen(past: Past | None, *, called: str, metric: str, value: float, error: 
     if past.value - value <= FALL * noise:
         return []
     text = (
-        f"the champion fell: {called} has {metric} {value:.4f} on tonight's {examples:,} test "
+        f"{FELL}: {called} has {metric} {value:.4f} on tonight's {examples:,} test "
         f"{unit} and had {past.value:.4f} when it was promoted (give or take {FALL * noise:.4f})"
     )
     return [Finding(text, leads=True)]

@@ -4,6 +4,8 @@ A SQLite store is read as such (read-only; the tables are MLflow's), a server th
 A store that does not exist yet holds no models.
 """
 
+import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from urllib.parse import quote
 from nightloom.errors import InputError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
-from nightloom.registry.versions import CHAMPION, Version
+from nightloom.registry.versions import CHAMPION, MOVE_TAG, MOVING_TAG, Version
 
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
@@ -47,6 +49,43 @@ def champion_of(tracking_uri: str, name: str) -> Version | None:
     """
     found = (one for one in _versions(tracking_uri, name) if CHAMPION in one.aliases)
     return next(found, None)
+
+
+def changed_by_hand(tracking_uri: str) -> dict[str, tuple[int | None, int | None]]:
+    """Models whose champion is another one than their history says, with both versions: somebody
+    changed it in MLflow itself. Those without a history, or whose move is being made, are left out.
+
+    Raises as `read_version` does.
+    """
+    found = {}
+    for name, (tags, holder) in _titles(tracking_uri).items():
+        moves = sorted((key, value) for key, value in tags.items() if key.startswith(MOVE_TAG))
+        if moves and MOVING_TAG not in tags:
+            last = json.loads(moves[-1][1])["new"]
+            if last != holder:
+                found[name] = (last, holder)
+    return found
+
+
+def _titles(tracking_uri: str) -> dict[str, tuple[dict[str, str], int | None]]:
+    """The tags of each model, and the version that is its champion."""
+    check_store(tracking_uri)
+    found: dict[str, tuple[dict[str, str], int | None]] = {}
+    if tracking_uri.startswith("http"):
+        for one in _models(tracking_uri.rstrip("/")):
+            told = {tag["key"]: tag["value"] for tag in one.get("tags", ())}
+            numbers = {each["alias"]: int(each["version"]) for each in one.get("aliases", ())}
+            found[one["name"]] = (told, numbers.get(CHAMPION))
+        return found
+    tags, aliases = _read(
+        Path(tracking_uri.removeprefix("sqlite:///")),
+        ("SELECT name, key, value FROM registered_model_tags", ()),
+        ("SELECT name, version FROM registered_model_aliases WHERE alias = ?", (CHAMPION,)),
+    )
+    holders = dict(aliases)
+    for name, key, value in tags:
+        found.setdefault(name, ({}, holders.get(name)))[0][key] = value
+    return found
 
 
 def model_url(tracking_uri: str, entry_name: str, version: int) -> str | None:
@@ -88,34 +127,18 @@ def no_store(tracking_uri: str) -> InputError:
 
 
 def _from_sqlite(path: Path, name: str | None) -> list[Version]:
-    if not path.exists():
-        return []
     only, values = ("", ()) if name is None else (" AND v.name = ?", (name,))
     versions = (
         "SELECT v.name, v.version, v.creation_time, v.run_id, v.source FROM model_versions v "
         f"WHERE v.current_stage <> 'Deleted_Internal'{only}"
     )
     where = only.replace(" AND", " WHERE")
-    try:
-        database = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=TIMEOUT
-        )
-        try:
-            database.execute("BEGIN")
-            rows = database.execute(versions, values).fetchall()
-            tags = database.execute(
-                f"SELECT v.name, v.version, v.key, v.value FROM model_version_tags v{where}", values
-            ).fetchall()
-            aliases = database.execute(
-                f"SELECT v.name, v.version, v.alias FROM registered_model_aliases v{where}", values
-            ).fetchall()
-        finally:
-            database.close()
-    except sqlite3.Error as error:
-        raise RunError(
-            f"expected an MLflow store in {path}, but it cannot be read: {error}; "
-            "move it away, or name another one in MLFLOW_TRACKING_URI"
-        ) from error
+    rows, tags, aliases = _read(
+        path,
+        (versions, values),
+        (f"SELECT v.name, v.version, v.key, v.value FROM model_version_tags v{where}", values),
+        (f"SELECT v.name, v.version, v.alias FROM registered_model_aliases v{where}", values),
+    )
     tags_of: dict[tuple[str, int], dict[str, str]] = {}
     for model, version, key, value in tags:
         tags_of.setdefault((model, version), {})[key] = value
@@ -133,18 +156,50 @@ def _from_sqlite(path: Path, name: str | None) -> list[Version]:
     ]
 
 
+def _read(path: Path, *queries: tuple[str, Sequence[Any]]) -> list[list[Any]]:
+    """The rows of each query, all of one moment; none where there is no store yet."""
+    if not path.exists():
+        return [[] for _ in queries]
+    try:
+        database = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=TIMEOUT
+        )
+        try:
+            database.execute("BEGIN")
+            return [database.execute(*query).fetchall() for query in queries]
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise RunError(
+            f"expected an MLflow store in {path}, but it cannot be read: {error}; "
+            "move it away, or name another one in MLFLOW_TRACKING_URI"
+        ) from error
+
+
 def _from_server(base: str, name: str | None) -> list[Version]:
+    only = None if name is None else f"name = '{name}'"
+    with _server(base) as http:
+        versions = list(_pages(http, "model-versions/search", "model_versions", only))
+        aliases = [
+            (model["name"], int(one["version"]), one["alias"])
+            for model in _pages(http, "registered-models/search", "registered_models", only)
+            for one in model.get("aliases", ())
+        ]
+    return [_version(one, aliases) for one in versions]
+
+
+def _models(base: str) -> list[dict[str, Any]]:
+    with _server(base) as http:
+        return list(_pages(http, "registered-models/search", "registered_models", None))
+
+
+@contextlib.contextmanager
+def _server(base: str) -> Iterator[Any]:
     import httpx
 
     try:
         with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **login()) as http:
-            only = None if name is None else f"name = '{name}'"
-            versions = list(_pages(http, "model-versions/search", "model_versions", only))
-            aliases = [
-                (model["name"], int(one["version"]), one["alias"])
-                for model in _pages(http, "registered-models/search", "registered_models", only)
-                for one in model.get("aliases", ())
-            ]
+            yield http
     except httpx.HTTPStatusError as error:
         answer = error.response
         raise RunError(
@@ -156,7 +211,6 @@ def _from_server(base: str, name: str | None) -> list[Version]:
             f"expected an MLflow server at {base}, but: {error}; start it, or set "
             "MLFLOW_TRACKING_URI to another store"
         ) from error
-    return [_version(one, aliases) for one in versions]
 
 
 def _version(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) -> Version:

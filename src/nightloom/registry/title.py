@@ -15,15 +15,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nightloom.registry.versions import CHALLENGER, CHAMPION, REASON_TAG
+from nightloom.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    MOVE_TAG,
+    MOVING_TAG,
+    REASON_TAG,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MOVE_TAG = "nightloom.move."
-"""Begins the tags; the time of the move follows, in microseconds since the epoch."""
-MOVING_TAG = "nightloom.moving"
-"""The intention of a move."""
 PIN_TAG = "nightloom.pinned"
 ANCHOR_TAG = "nightloom.anchor"
 """The number of the version that is the anchor."""

@@ -32,6 +32,11 @@ SUMMARY_TAG = "nightloom.data_summary"
 TEST_TAG = "nightloom.test_digest"
 """Digest of the test rows that it was evaluated on when it was registered."""
 
+MOVE_TAG = "nightloom.move."
+"""Begins the tags of a model that say how its champion moved; the time of the move follows, in
+microseconds since the epoch."""
+MOVING_TAG = "nightloom.moving"
+"""The intention of a move."""
 RECIPE_TAG = "nightloom.recipe"
 """Digest of the data and of the settings that made it."""
 AGAINST_TAG = "nightloom.judged_against"

@@ -41,6 +41,11 @@ class ScheduleSettings(Settings):
     """Time zone of the schedule, such as Europe/Berlin."""
     active: bool | None = True
     """Whether the schedule is active; none: as on the server, initially yes."""
+    deadline: str | None = Field(
+        default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["06:00"]
+    )
+    """Time of the day, in the time zone of the night, by which the scheduled night should be
+    completed, or else that is told; none: never."""
     watch: Interval | None = Field(default=None, examples=["15m"])
     """How often the models' sources are looked at: the night starts when one has changed, beside
     its schedule; none: never."""
@@ -114,6 +119,8 @@ class RerunSettings(Settings):
     """Whether a crashed run is rerun, once; its training resumes."""
     wait_seconds: int = Field(default=30, ge=15, le=86_400)
     """Delay from crash to rerun: Prefect's worker may report a crash twice, seconds apart."""
+    pending_seconds: int = Field(default=600, ge=15, le=86_400)
+    """A run that a worker took and has not started for this long is told."""
     silent_seconds: int = Field(default=120, ge=LEAST_SILENCE, le=86_400)
     """A run without a heartbeat for this long is marked as crashed."""
 

@@ -87,6 +87,10 @@ class RunSettings(Settings):
     not set, a local cluster for this night."""
     retries: int = Field(default=3, ge=0, le=100)
     """How many times a stage is retried when the cluster lost its process or machine."""
+    overrun_minutes: int = Field(default=30, ge=0, le=10_000)
+    """How much longer than the longest of the last 14 a night may take before that is told."""
+    min_free_gb: float = Field(default=10.0, ge=0)
+    """With fewer gigabytes free on the home's disk, before or after a night, that is told."""
 
 
 class NightlySettings(Settings):
