@@ -60,8 +60,8 @@ def deadline_step(
             trigger = one.trigger.model_copy(update={"within": within})
             update["trigger"] = trigger
             if before == after:
-                what = f"{DEADLINE}: after its start"
-                changes.append(Change(what, str(one.trigger.within), str(within)))
+                times = [f"{each} after its start" for each in (one.trigger.within, within)]
+                changes.append(Change(f"{DEADLINE}: nightly.cron", *times))
     actions = telling.actions(DEADLINE, one.actions)
     if actions != one.actions:
         update["actions"] = actions
@@ -86,13 +86,13 @@ def _begins(wanted: Wanted, night: Any) -> str:
 
 
 def _within(deadline: str, cron: str, wanted: Wanted) -> timedelta | None:
-    """How long after its start the deadline is; None: unknown, and nobody asks."""
+    """How long after its start the deadline is; None: as it is, nobody named one of them."""
+    if not wanted.has(SETTING, "nightly.cron"):
+        return None
     minute, hour = (*cron.split(), "", "")[:2]
     if minute.isdigit() and hour.isdigit():
         minutes = (_minutes(*deadline.split(":")) - _minutes(hour, minute)) % MINUTES or MINUTES
         return timedelta(minutes=minutes)
-    if not wanted.has(SETTING, "nightly.cron"):
-        return None
     raise InputError(
         f"expected a night that begins at one time of the day with {SETTING}, got the schedule "
         f"{cron}; name one such as nightly.cron='0 2 * * *', or switch it off: {SETTING}="

@@ -79,7 +79,7 @@ def test_the_deadline_is_a_setting_of_the_night(deployed, client):
     assert deployed() == {}
     assert deployed("nightly.cron=30 1 * * *") == {
         "nightly.cron": ("0 2 * * *", "30 1 * * *"),
-        f"{DEADLINE}: after its start": ("4:00:00", "4:30:00"),
+        f"{DEADLINE}: nightly.cron": ("4:00:00 after its start", "4:30:00 after its start"),
     }
     assert deployed("nightly.deadline=05:45")["nightly.deadline"][1] == "05:45"
     assert there().trigger.within == timedelta(hours=4, minutes=15)

@@ -14,7 +14,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore
 
-from nightloom.deployments.automations import FORMER, LATE, RED
+from nightloom.deployments.automations import DEADLINE, FORMER, LATE, RED, TOLD
 from nightloom.deployments.declared import SCHEDULE
 from nightloom.errors import InputError
 
@@ -148,7 +148,8 @@ def test_automations_as_they_were_edited(deployed, client):
         "notify.webhook": ("none", "http://127.0.0.1:9/new"),
         **{
             f"{name}: notifies": ("nobody", "custom-webhook/nightloom")
-            for name in (RED_NAME, LATE_NAME, "nightloom: champion changed")
+            for name in TOLD
+            if name != DEADLINE
         },
     }
 

@@ -11,6 +11,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 
+from nightloom.deployments.automations import DEADLINE
 from nightloom.deployments.difference import differing, shown
 from nightloom.deployments.wanted import DEFAULTS, NAMES
 from nightloom.errors import InputError
@@ -168,7 +169,10 @@ def owned(thing: str, name: str) -> bool:
 def test_a_file_is_the_whole_truth_and_unset_takes_one_away(everything, folder, on_server):
     before = on_server()
     unset = everything(unset=("nightly.cron",), dry=True)
-    assert unset == {"nightly.cron": (EXAMPLES["nightly.cron"], "0 2 * * *")}
+    assert unset == {
+        "nightly.cron": (EXAMPLES["nightly.cron"], "0 2 * * *"),
+        f"{DEADLINE}: nightly.cron": ("4:30:00 after its start", "4:00:00 after its start"),
+    }
     some = folder / "some.yaml"
     kept = ("pool.name", "pool.type", "pool.image", "pool.template", "nightly.cron")
     some.write_text(json.dumps({name: EXAMPLES[name] for name in kept}))

@@ -25,6 +25,8 @@ from nightloom.deployments.services import Addresses, prefect_server
 from nightloom.flows.tidy import tidy
 from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights import keep_night, nights_of
 from nightloom.registry.purging import size_of
 from nightloom.settings.tidy import TidySettings
 from tests.made_versions import make_version
@@ -108,6 +110,11 @@ def night(place: Place, number: int) -> None:
     make_version(place.home, place.registry, "news", number, size=50_000)
     if number % 10 == 1:
         place.registry.title("news").move(number, by="a run", why="better")
+    record = NightRecord(
+        night=f"run-{number}", called="nightly", when=time.time(), model="news", flow="ner-bert",
+        verdict="promoted", version=number, metric="f1", value=0.9,
+    )  # fmt: skip
+    keep_night(place.home.tracking_uri, place.home.model_files, [record])
     noise = random.Random(number)
     flow = place.client.request("POST", "/flows/", json={"name": "nightly"}).json()["id"]
     run = place.client.request(
@@ -174,6 +181,7 @@ def test_sizes_are_flat_after_the_first_quarter(place: Place, long_form: bool):
     assert report["prefect"]["runs"] >= nights
     assert count(place, "flow_run", "end_time < datetime('now', '-100 days')") == int(long_form)
     assert count(place, "artifact", "key = 'nightly-report'") <= count(place, "flow_run")
+    assert len(nights_of(place.home.tracking_uri)) == number, "records of nights outlive versions"
     assert not place.registry.damage(place.registry.champion("news"), full=True)
     shown = place.client.request("POST", "/artifacts/filter", json={
         "artifacts": {"key": {"any_": ["tidy-report"]}}, "sort": "CREATED_DESC", "limit": 1,
