@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from nightloom.cli.diff import diff
 from nightloom.evaluation.tables import write_parquet
 from nightloom.home import Home
+from nightloom.registry.difference import _apart
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import TEST_TAG, lineage_tag
 
@@ -75,3 +76,11 @@ def test_a_version_and_itself(home):
         "nothing that is known tells them apart",
         "rows     both give the same answers",
     ]
+
+
+def test_settings_that_were_not_there_yet_are_no_difference():
+    old, new = (
+        {"a": "1", "b": "2"},
+        {"a": "1", "b": "3", "c": "None", "steps.after": "[]", "d": "4"},
+    )
+    assert _apart(old, new) == [("b", "2", "3"), ("d", None, "4")]

@@ -24,6 +24,8 @@ STAGES = (
     "extract_features", "train", "evaluate",
 )  # fmt: skip
 """In the order in which they are built."""
+UNSET = {None, "None", "[]"}
+"""Of a setting: it was not there yet, or nobody set it."""
 SETTINGS = "settings "
 """Begins what `differences` says of settings, which the runs tell in full."""
 
@@ -91,7 +93,7 @@ def _apart(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str,
     names = sorted({*left, *right})
     values = ((name, left.get(name), right.get(name)) for name in names)
     # a setting that did not exist yet is what it is where nobody set it
-    return [one for one in values if one[1] != one[2] and {one[1], one[2]} != {None, "None"}]
+    return [one for one in values if one[1] != one[2] and not {one[1], one[2]} <= UNSET]
 
 
 def _stages(store: ArtifactStore, left: Version, right: Version) -> dict[str, list[str]]:

@@ -12,8 +12,9 @@ from nightloom.registry.title import Pin, Withdrawal
 from nightloom.registry.versions import RECIPE_TAG, WAITS, Version
 from nightloom.settings.register import RegisterSettings
 
-JUDGING = ("register", "evaluate")
-"""Groups of settings that say how a model is judged, not what it is."""
+JUDGING = ("register", "evaluate", "report", "steps")
+"""Groups of settings that say how a model is judged, what is told of it and what else is run around
+it, not what it is."""
 
 
 @dataclass(frozen=True)
