@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,32 +126,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A deployment of somebody else, with the process that runs it."""
-    process = subprocess.Popen([sys.executable, "elsewhere.py"], cwd=folder, env=environment)
-    yield "notify/ours"
-    process.terminate()
-    process.wait(timeout=60)
-
-
 def states(done: Done) -> dict[str, str]:
     return {entry["stage"]: entry["state"] for entry in done.report["steps"]}
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, served: str, nightloom: Nightloom) -> Done:
-    deployment = {"run": served, "arguments": {"channel": "#nights"}}
-    after = [TICKET, "their_flow.py:compare", deployment]
-    arguments = night(folder, "first", before=[EXPORT, COUNT], after=after)
-    return nightloom(folder / "home", *arguments)
+def first(folder: Path, nightloom: Nightloom) -> Done:
+    after = [TICKET, "their_flow.py:compare"]
+    return nightloom(folder / "home", *night(folder, "first", before=[EXPORT, COUNT], after=after))
 
 
 def test_a_night_runs_own_steps_before_and_after(first, folder):
     assert first.code == 0, first.err
     assert states(first) == {
         "export_tickets": "built", "count": "built", "open_ticket": "skipped", "compare": "ran",
-        "ours": "ran",
     }  # fmt: skip
     [model] = first.report["models"]
     assert model["state"] == "completed"
@@ -167,7 +156,7 @@ def test_they_stand_in_the_graph_of_the_night(first, prefect_api):
         return {one["name"].split()[0]: one for one in found}
 
     of_night = runs(first.report["flow_run_id"])
-    assert {"export_tickets", "count", "compare", "ours"} <= of_night.keys()
+    assert {"export_tickets", "count", "compare"} <= of_night.keys()
     assert of_night["export_tickets"]["state"]["name"] == "Completed"
     assert "roll_out" in runs(first.report["models"][0]["flow_run_id"])
     # the foreign flow is below the night, and nightloom's flow below the foreign one
@@ -175,11 +164,6 @@ def test_they_stand_in_the_graph_of_the_night(first, prefect_api):
     [compare] = httpx.post(f"{prefect_api}/flow_runs/filter", json=below).json()
     inner = [one for name, one in runs(compare["id"]).items() if "classify-transformer" in name]
     assert compare["parent_task_run_id"] and inner
-    [notify] = httpx.post(
-        f"{prefect_api}/flow_runs/filter", json={"flows": {"name": {"any_": ["notify"]}}}
-    ).json()
-    assert notify["state"]["name"] == "Completed" and notify["parent_task_run_id"]
-    assert notify["parameters"]["channel"] == "#nights" and "night" in notify["parameters"]
 
 
 def test_a_step_with_inputs_is_cached_until_these_or_what_it_wrote_change(
@@ -338,3 +322,41 @@ def test_a_backfill_and_a_proof_leave_them_out_and_say_so():
     assert [str(one) for one in entered] == [
         "SKIPPED f: a backfill runs no own steps", "SKIPPED g: a backfill runs no own steps",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def served(folder: Path, environment: dict[str, str], prefect_api: str) -> Iterator[str]:
+    """A deployment of somebody else, with the process that runs it."""
+    process = subprocess.Popen([sys.executable, "elsewhere.py"], cwd=folder, env=environment)
+    try:
+        while not httpx.get(f"{prefect_api}/deployments/name/notify/ours").is_success:
+            assert process.poll() is None
+            time.sleep(0.2)
+        yield "notify/ours"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.mark.long("own-steps")
+def test_a_deployment_is_run_by_its_name(folder, served, prefect_api):
+    entered: list[StageEntry] = []
+    step = {"run": served, "arguments": {"channel": "#nights", "night": "2026-11-27"}}
+    steps = own(entered, after=[step])
+
+    @flow
+    def theirs() -> str:
+        steps.before()
+        return steps.after({})
+
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        assert theirs() == ""
+        with pytest.raises(InputError, match="has no such deployment"):
+            own(entered, before=["nobody/theirs"]).before()
+        with pytest.raises(InputError, match="notify/ours needs channel, night"):
+            own(entered, before=[served]).before()
+    assert [(one.stage, one.state) for one in entered] == [("ours", "ran")]
+    wanted = {"flows": {"name": {"any_": ["notify"]}}}
+    [notify] = httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()
+    assert notify["state"]["name"] == "Completed" and notify["parent_task_run_id"]
+    assert notify["parameters"] == {"channel": "#nights", "night": "2026-11-27"}

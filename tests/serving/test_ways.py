@@ -150,6 +150,7 @@ def test_the_layout_of_tensorflow_serving_follows_the_champion(ways, expected, t
     assert (people.name, people.model_platform) == ("people", "tensorflow")
 
 
+@pytest.mark.long("serving")
 def test_a_pipeline_of_transformers_answers(ways):
     pytest.importorskip("torch")
     found = ways.run("transformers' pipelines")["entities"]
