@@ -7,15 +7,16 @@ from typing import Any
 
 from nightloom.errors import InputError
 from nightloom.records.flow import Flow
-from nightloom.records.known import families, found
+from nightloom.records.known import families, find_flow, found
 from nightloom.settings.deploy import DeploySettings
-from nightloom.settings.local_paths import own_paths, relative_paths
+from nightloom.settings.local_paths import own_paths, relative_in_score, relative_paths
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.yaml_file import read_yaml
 
 PREFECT_YAML = Path(__file__).parent / "prefect.yaml"
 NIGHTLY = "nightly"
+SCORE = "score"
 TAG = "nightloom"
 SCHEDULE = "nightly"
 """Slug of the night's schedule."""
@@ -53,8 +54,9 @@ def declared(settings: DeploySettings) -> list[Declared]:
 
 
 def unscheduled() -> list[Declared]:
-    """All deployments as declared: the file's night, and one for each family's flow."""
-    return [*(one for one in in_file() if one.name == NIGHTLY), *map(_recorded, usable()[0])]
+    """All deployments as declared: the file's night, one for each family's flow, and `score`."""
+    night = (one for one in in_file() if one.name == NIGHTLY)
+    return [*night, *map(_recorded, usable()[0]), _recorded(find_flow(SCORE))]
 
 
 def in_file() -> list[Declared]:
@@ -140,6 +142,9 @@ def _models(path: Path) -> dict[str, Any]:
             raise _relative(path, name, value, f"model {parsed.title}: ")
         if not model.get("settings"):
             model["settings"] = {}
+    for score in night.score:
+        for name, value in relative_in_score(score).items():
+            raise _relative(path, name, value, f"{score.title}: ")
     return settings
 
 

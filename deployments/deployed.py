@@ -183,7 +183,8 @@ def _model_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Chang
     for title, model in after["models"].items():
         if title in before["models"]:
             changes += differing(before["models"][title], model, f"{MODELS}.{title}")
-    return changes + differing(before["run"], after["run"], f"{MODELS}.run")
+    changes += differing(before["run"], after["run"], f"{MODELS}.run")
+    return changes + differing(before["score"], after["score"], f"{MODELS}.score")
 
 
 def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +199,9 @@ def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
         while title in models:
             title += "+"
         models[title] = {**model, "settings": _grouped(model)}
-    return {"models": models, "run": settings.get("run") or {}}
+    scored = [one for one in settings.get("score") or () if isinstance(one, Mapping)]
+    by_title = {str(one.get("name") or f"score {one.get('model')}"): one for one in scored}
+    return {"models": models, "run": settings.get("run") or {}, "score": by_title}
 
 
 def _grouped(model: Mapping[str, Any]) -> Any:

@@ -202,3 +202,26 @@ class RegisteredFacts(Facts):
     def version(self) -> ModelFacts:
         """The registered version."""
         return ModelFacts.of(self.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsFacts(Facts):
+    """Facts about rows to be answered."""
+
+    rows: int
+    carried: Mapping[str, str]
+    """The kind of each column carried through, by name."""
+    notes: Sequence[str] = ()
+    """Lines for the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerFacts(Facts):
+    """Facts about the answers of a version to rows."""
+
+    rows: int
+    answered: int
+    """Rows with an answer, or of which nothing was left out."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Answers by class, or by type of entity."""
+    rows_per_s: float = 0.0

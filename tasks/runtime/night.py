@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from nightloom.errors import NightloomError, RunError
@@ -11,7 +11,9 @@ from nightloom.home import Home
 from nightloom.records.flow import Flow as Recorded
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights import keep_night, nights_of
+from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.forecast import forecast
 from nightloom.reporting.night_report import (
     ModelOfNight,
     NightJson,
@@ -22,9 +24,11 @@ from nightloom.reporting.night_report import (
 )
 from nightloom.reporting.trend import by_model, trend_markdown
 from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSettings
+from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings
 from nightloom.tasks.runtime.days import begins_at, named_by_hour, night_of_run
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
+from nightloom.tasks.runtime.measuring import measure_night
 from nightloom.tasks.runtime.noted import note_read, rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
@@ -79,6 +83,29 @@ def retrain(
     return done
 
 
+def answer(
+    flow: "Flow[..., Any] | Recorded",
+    score: ScoreSettings,
+    night: "Night",
+    *,
+    refresh: tuple[str, ...] = (),
+) -> ModelOfNight:
+    """Answer rows as a subflow; returns the outcome, even if it failed.
+
+    flow: the flow `score`, or its record. In a plan, a model that only this night makes is waited
+    for.
+    """
+    observers().log(f"answers of {score.title}")
+    done = as_subflow(flow, score.title, lambda: score, flow_name="score", refresh=refresh)
+    if done.failed and is_planning() and night.makes(score.registered):
+        waits = StageEntry("score", "depends", why=f"on a version of {score.registered}")
+        observers().stage(waits)
+        return replace(done, state="planned", error="", stages=[waits])
+    if done.error:
+        observers().warn(f"answers of {score.title} failed: {done.error}")
+    return done
+
+
 def night_name() -> str:
     """The name of a night's run: its start, in the zone of its schedule."""
     return named_by_hour("nightly")
@@ -93,6 +120,7 @@ class Night:
         """`settings`: with own steps; none: there are none."""
         self._began = time.monotonic()
         self._models: list[ModelOfNight] = []
+        self._scored: list[ModelOfNight] = []
         self._ran: list[StageEntry] = []
         self._errors: list[str] = []
         """Why own steps failed, if the night fails with them."""
@@ -138,6 +166,18 @@ class Night:
         """Record the outcome of models."""
         self._models += models
 
+    def add_scored(self, *scored: ModelOfNight) -> None:
+        """Record the outcome of runs of `score`."""
+        self._scored += scored
+
+    def makes(self, registered: str) -> bool:
+        """Whether a model of the night is registered under this name, and is still to be built."""
+        return any(
+            "register" in (*one.in_state("miss"), *one.in_state("depends"))
+            and registered == one.name
+            for one in self._models
+        )
+
     def over(self) -> NightJson:
         """Show the summary in Prefect's UI and logs; the night as plain JSON.
 
@@ -147,26 +187,40 @@ class Night:
         from prefect.runtime import flow_run
 
         failed = [one for one in self._models if one.failed]
+        unanswered = [one for one in self._scored if one.failed]
+        everything = [*self._models, *self._scored]
         done = "planned" if is_planning() else "completed"
         report: NightJson = {
             "flow": "nightly",
             "flow_run_id": flow_run.id,
-            "state": "failed" if failed or self._errors else done,
+            "state": "failed" if failed or unanswered or self._errors else done,
             "seconds": round(time.monotonic() - self._began, 3),
-            "seconds_saved": round(sum(one.seconds_saved for one in self._models), 3),
-            "failed": [one.name for one in failed],
+            "seconds_saved": round(sum(one.seconds_saved for one in everything), 3),
+            "failed": [one.name for one in (*failed, *unanswered)],
             "models": [one.to_json() for one in self._models],
         }
+        if self._scored:
+            report["scored"] = [one.to_json() for one in self._scored]
         if self._ran:
             report["steps"] = [asdict(entry) for entry in self._ran]
-        if not is_planning():
-            _show(self._models, self._ran, seconds=time.monotonic() - self._began)
+        if is_planning():
+            stages = [entry for one in everything for entry in one.stages]
+            report["forecast"] = forecast([asdict(entry) for entry in stages])
+        else:
+            seconds = time.monotonic() - self._began
+            _show(self._models, self._scored, self._ran, seconds=seconds)
             observers().log(night_headline(self._models, self._errors))
-        reasons = list(self._errors)
-        if failed:
-            count = f"{len(failed)} of {len(self._models)} models failed"
-            told = "; ".join(f"{one.name}: {one.error}" for one in failed)
-            reasons.insert(0, f"{count}: {told}")
+            measure_night(everything, seconds=report["seconds"])
+        reasons = [
+            f"{len(wrong)} of {len(all_of)} {what} failed: "
+            + "; ".join(f"{one.name}: {one.error}" for one in wrong)
+            for wrong, all_of, what in (
+                (failed, self._models, "models"),
+                (unanswered, self._scored, "runs of score"),
+            )
+            if wrong
+        ]
+        reasons += self._errors
         if reasons:
             raise NightFailed("; ".join(reasons), report)
         return report
@@ -195,13 +249,20 @@ def _kept(models: Sequence[ModelOfNight]) -> list[NightRecord]:
         return records
 
 
-def _show(models: Sequence[ModelOfNight], steps: Sequence[StageEntry], *, seconds: float) -> None:
+def _show(
+    models: Sequence[ModelOfNight],
+    scored: Sequence[ModelOfNight],
+    steps: Sequence[StageEntry],
+    *,
+    seconds: float,
+) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     records = _kept(models)
     headline = night_headline(models, [one.why for one in steps if one.state == "failed"])
     report = night_report(models, steps, seconds=seconds, nights=by_model(records))
+    report = "\n".join(filter(None, [report, answers_part(scored)]))
     tonight = [one for one in records if one.model in {model.name for model in models}]
     rows = night_table(models)
     try:

@@ -23,6 +23,7 @@ from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.pipeline import PipelineSettings
 from nightloom.settings.report import ReportSettings, Texts
 from nightloom.settings.steps import StepsSettings
 from nightloom.stages.examples import check_examples
@@ -30,9 +31,12 @@ from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
 from nightloom.tasks.runtime.days import named_by_hour, night_of_run
 from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.forecasting import Forecast
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
+from nightloom.tasks.runtime.measuring import measure_answers, measure_run
 from nightloom.tasks.runtime.observer import Observer, observers, watched_by
+from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.patience import wait_for_server
@@ -85,7 +89,7 @@ class Run:
                 "night": self.night.isoformat(),
                 "home": str(self.home.root),
                 "flow": self.flow,
-                "model": self.given["register"]["name"] or self.flow,
+                "model": self.given.get("register", {}).get("name") or self.flow,
             },
             afterwards=UNKNOWN,
             plan=self.plan,
@@ -93,6 +97,7 @@ class Run:
             enter=self.enter,
             tag=TAG,
         )
+        self.forecast = Forecast(self.home, self.flow)
 
     @property
     def observer(self) -> Observer:
@@ -151,6 +156,7 @@ class Run:
         if not self.plan:
             wait_for_server(self.observer)
             reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
+            self._measure(report)
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
@@ -162,6 +168,17 @@ class Run:
             report = self._report("failed")
             uri = self.home.tracking_uri
             reporting.show_failure(report, self._built(), uri, error, self._texts)
+            self._measure(report)
+
+    def _measure(self, report: RunReport) -> None:
+        settings = self.facts.get("settings", {})
+        if omitted("register"):  # a day of a backfill is not how the model stands
+            return
+        if "register" not in settings:
+            measure_answers(self.home, report, name=settings.get("name") or settings["model"])
+            return
+        name = settings["register"].get("name") or self.flow
+        measure_run(self.home, report, name=name, data=self.artifacts.get("download_dataset"))
 
     @property
     def _texts(self) -> Texts:
@@ -222,7 +239,9 @@ def current_run() -> Run:
 
 
 @contextlib.contextmanager
-def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()) -> Iterator[Run]:
+def pipeline(
+    flow: str, settings: PipelineSettings, *, refresh: tuple[str, ...] = ()
+) -> Iterator[Run]:
     """A run of the stages called inside; releases the worker and the lease at the end."""
     from prefect.runtime import flow_run
 
@@ -240,12 +259,12 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
         frozenset(refresh),
         plan,
         given=settings.on(gpu).dated(night).model_dump(mode="json"),
-        own=settings.steps,
+        own=settings.own_steps,
         gpu=gpu,
-        keep_programs=settings.train.keep_programs,
+        keep_programs=settings.keeps_programs,
         night=night,
     )
-    if run.gpu is None and "auto" in settings.train.devices and (why := idle_gpu()):
+    if run.gpu is None and settings.seeks_gpu and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
     if not plan:
         run.facts = {
@@ -263,9 +282,10 @@ def pipeline(flow: str, settings: FlowSettings, *, refresh: tuple[str, ...] = ()
         with (
             contextlib.nullcontext() if plan else cancellable(),
             watched_by(live) if live else contextlib.nullcontext(),
-            telling(settings.report.texts),
+            telling(settings.texts_shown),
         ):
-            check_examples(settings)
+            if isinstance(settings, FlowSettings):
+                check_examples(settings)
             yield run
     except Exception as error:
         run.failed(error)

@@ -14,7 +14,7 @@ from nightloom.cache.lookup import LookUp, look_up, span
 from nightloom.errors import InputError
 from nightloom.plugins import load
 from nightloom.reporting.entry import StageEntry
-from nightloom.settings.flows import FlowSettings
+from nightloom.settings.pipeline import PipelineSettings
 from nightloom.stages.declaration import StageDeclaration
 from nightloom.tasks.runtime.build import Waiting, build
 from nightloom.tasks.runtime.call import Order, StageCall
@@ -36,7 +36,7 @@ class Stage:
         declaration: StageDeclaration,
         *,
         limit: str | None = None,
-        lease: Callable[[FlowSettings, str], str] | None = None,
+        lease: Callable[[Any, str], str] | None = None,
         gpu: bool = False,
     ) -> None:
         """`limit`: a global concurrency limit; building takes a slot of it.
@@ -57,7 +57,7 @@ class Stage:
         name = self.declaration.name
         return load, (f"nightloom.tasks.{name}:{name}",)  # one file per stage
 
-    def __call__(self, settings: FlowSettings, **inputs: Artifact | Planned) -> Artifact:
+    def __call__(self, settings: Any, **inputs: Any) -> Artifact:
         """The stage's artifact: from the cache, or built now.
 
         Uses those of `inputs` that it reads for these settings and ignores the others. In a plan, a
@@ -73,7 +73,10 @@ class Stage:
         pending = [name for name, given in inputs.items() if isinstance(given, Planned)]
         if pending:
             names = ", ".join(sorted({cast("Planned", inputs[name]).stage for name in pending}))
-            run.enter(StageEntry(self.declaration.name, "depends", why=f"on {names}"))
+            expected = run.forecast.seconds(self.declaration, settings)
+            run.enter(
+                StageEntry(self.declaration.name, "depends", why=f"on {names}", expected=expected)
+            )
             return cast("Artifact", Planned(self.declaration.name))
         given = cast("dict[str, Artifact]", inputs)
         try:
@@ -95,7 +98,7 @@ class Stage:
         """What its build depends on beside settings and inputs, and is told of, by content."""
         return {}
 
-    def _look_up(self, run: Run, settings: FlowSettings, inputs: dict[str, Artifact]) -> LookUp:
+    def _look_up(self, run: Run, settings: PipelineSettings, inputs: dict[str, Artifact]) -> LookUp:
         name = self.declaration.name
         key = self.declaration.key(settings, inputs, self.known(run))
         refresh = name in run.refresh
@@ -113,14 +116,16 @@ class Stage:
                 return replace(found, artifact=None, why=broken, rebuild=True)
         return found
 
-    def _plan(self, run: Run, settings: FlowSettings, found: LookUp) -> Artifact:
+    def _plan(self, run: Run, settings: PipelineSettings, found: LookUp) -> Artifact:
+        entry = self._entry(found, "hit" if found.hit else "miss", 0.0)
         if not found.hit:
             self.declaration.check_planned(settings)
-        run.enter(self._entry(found, "hit" if found.hit else "miss", 0.0))
+            entry.expected = run.forecast.seconds(self.declaration, settings)
+        run.enter(entry)
         return found.artifact or cast("Artifact", Planned(found.stage))
 
     def _call(
-        self, run: Run, settings: FlowSettings, inputs: dict[str, Artifact], found: LookUp
+        self, run: Run, settings: PipelineSettings, inputs: dict[str, Artifact], found: LookUp
     ) -> Artifact:
         began = time.monotonic()
         mirror(run.home.results, found.key, found.artifact)

@@ -10,7 +10,7 @@ from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import ModelOfNight
 from nightloom.reporting.report import RunJson, RunReport
-from nightloom.settings.flows import FlowSettings
+from nightloom.settings.pipeline import PipelineSettings
 from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import engine
 from nightloom.tasks.runtime.links import flow_run_url
@@ -27,7 +27,7 @@ MODEL_TAG = "nightloom-model"
 def as_subflow(
     flow: "Flow[..., Any] | Recorded",
     title: str,
-    settings: Callable[[], FlowSettings],
+    settings: Callable[[], PipelineSettings],
     *,
     flow_name: str,
     refresh: tuple[str, ...] = (),
@@ -57,13 +57,14 @@ def as_subflow(
         metrics=report.metrics if report else None,
         model=report.model if report else None,
         error=error,
+        answers=report.answers if report else None,
     )
 
 
 def _call(
     flow: "Flow[..., Any] | Recorded",
     title: str,
-    settings: FlowSettings,
+    settings: PipelineSettings,
     refresh: tuple[str, ...],
 ) -> RunJson:
     from prefect import tags

@@ -13,7 +13,10 @@ from nightloom.deployments.wanted import NAMES
 from tests.deployments.asking import ask
 from tests.flows.conftest import Done, Nightloom
 
-FLOWS = ("classify-transformer", "classify-hub", "classify-bert", "ner-bert", "nightly", "tidy")
+FLOWS = (
+    "classify-transformer", "classify-hub", "classify-bert", "ner-bert", "score", "nightly",
+    "tidy",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

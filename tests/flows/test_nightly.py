@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prometheus_client.parser import text_string_to_metric_families
 
 from nightloom.settings.nightly import NightlyModel
 from nightloom.tasks.runtime.night import Night, NightFailed, retrain
@@ -33,8 +35,11 @@ MODELS = [
 ]
 
 
-def config(path: Path, models: list[dict[str, object]]) -> Path:
-    path.write_text(json.dumps({"models": models}))  # JSON is YAML
+ANSWERED = {"model": "seed-2", "name": "answers", "data.source": "sample"}
+
+
+def config(path: Path, models: list[dict[str, object]], score: Sequence[object] = ()) -> Path:
+    path.write_text(json.dumps({"models": models, "score": score}))  # JSON is YAML
     return path
 
 
@@ -49,7 +54,7 @@ def first(nightloom: Nightloom, home: Path) -> Done:
 
 
 def night(home: Path) -> Path:
-    return config(home.parent / "nightly.yaml", MODELS)
+    return config(home.parent / "nightly.yaml", MODELS, [ANSWERED])
 
 
 def test_a_night_is_called_after_its_hour_and_its_runs_after_their_models(first, prefect_api):
@@ -109,6 +114,40 @@ def test_prefect_shows_the_night_as_failed_with_its_summary(first, prefect_api):
     assert "seed-2-report" in artifacts(prefect_api, child["id"])
 
 
+def test_after_the_models_rows_are_answered_and_the_report_says_so(first, prefect_api, home):
+    [scored] = first.report["scored"]
+    assert scored["state"] == "completed" and scored["built"] == ["read_rows", "score"]
+    assert scored["model"]["name"] == "seed-2" and scored["model"]["aliases"] == ["champion"]
+    assert Path(scored["answers"]["path"]).is_relative_to(home)
+    report = artifacts(prefect_api, first.report["flow_run_id"])["nightly-report"]["data"]
+    assert f"{scored['answers']['rows']:,} rows answered" in report.partition("## Answers")[2]
+
+
+def test_the_home_has_measures_of_the_night_for_prometheus(first, home):
+    families = text_string_to_metric_families((home / "metrics.prom").read_text("utf-8"))
+    found = {
+        (one.name, *one.labels.values()): one.value for each in families for one in each.samples
+    }
+    assert found["nightloom_last_run_succeeded", "classify-transformer"] == 1
+    assert found["nightloom_last_run_succeeded", "broken"] == 0
+    assert found["nightloom_champion_version", "seed-2"] == 1
+    assert ("nightloom_last_success_timestamp_seconds", "broken") not in found
+    assert found["nightloom_metric", "accuracy", "seed-2"] > 0
+    assert (
+        found["nightloom_answers_rows", "answers"] == first.report["scored"][0]["answers"]["rows"]
+    )
+    assert found["nightloom_night_failures", "nightly"] == 1
+
+
+def test_a_plan_of_a_first_night_waits_for_the_model_that_answers(quick, tmp_path):
+    named = {**MODELS[0], "name": "news"}
+    path = config(tmp_path / "night.yaml", [named], [{**ANSWERED, "model": "news"}])
+    plan = quick(tmp_path / "home", "run", "nightly", "--config", str(path), "--plan", "--json")
+    assert plan.code == 0, plan.err
+    [scored] = plan.report["scored"]
+    assert [one["why"] for one in scored["stages"]] == ["on a version of news"]
+
+
 def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home):
     good = config(home.parent / "good.yaml", [MODELS[0], MODELS[2]])
     done = nightloom(home, "run", "nightly", "--config", str(good))
@@ -151,6 +190,11 @@ def test_a_plan_of_a_night_runs_nothing(first, quick, home):
     assert set(states[0].values()) == {"hit"}
     assert states[1]["train"] == "miss"
     assert states[1]["register"] == "depends"
+    took = {one["stage"]: one["seconds"] for one in first.report["models"][2]["stages"]}
+    expected = {one["stage"]: one["expected"] for one in plan.report["models"][1]["stages"]}
+    assert 0 < expected["train"] <= took["train"] and expected["encode"] is None
+    assert plan.report["forecast"]["seconds"] > expected["train"]
+    assert plan.report["forecast"]["unknown"] == []
 
 
 @pytest.mark.parametrize(
@@ -167,10 +211,15 @@ def test_a_plan_of_a_night_runs_nothing(first, quick, home):
         ([{"flow": "ner-bert", "settings": {"train": 3}}], "settings in group train"),
         ([{"flow": "ner-bert", "name": "a b"}], "models.0.name"),
         ([{"flow": "ner-bert", "model": "x"}], "models.0: unknown setting model"),
+        ([{"flow": "ner-bert"}, {"model": "x"}], "data.source: expected where the rows come from"),
+        ([{"flow": "ner-bert"}, {**ANSWERED, "data.sorce": 1}], "did you mean data.source?"),
+        ([{"flow": "ner-bert"}, {**ANSWERED, "name": "ner-bert"}], "give each a name of its own"),
     ],
+    ids=range(11),
 )
 def test_a_wrong_night_is_refused_in_one_line(models, expected, quick, tmp_path):
-    path = config(tmp_path / "night.yaml", models)
+    score = [one for one in models if "flow" not in one]
+    path = config(tmp_path / "night.yaml", [one for one in models if "flow" in one], score)
     done = quick(tmp_path / "home", "run", "nightly", "--config", str(path))
     assert done.code == 2
     [line] = done.err.strip().splitlines()

@@ -72,11 +72,15 @@ class Console:
         self.say(f"warning: {message}")
 
     def summary(self, report: Mapping[str, Any]) -> None:
-        """The end of a run: metrics, the gate's decision, time saved."""
+        """The end of a run: metrics, the gate's decision, time saved; of a plan, its forecast."""
+        from nightloom.reporting.forecast import forecast_lines
         from nightloom.reporting.summary import summary
 
         if report["state"] != "planned":
             print("\n".join(summary(report)))
+        else:
+            for line in forecast_lines(report):
+                self.say(line)
 
     def _close(self) -> None:
         if self._bar is not None:

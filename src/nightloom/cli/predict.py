@@ -15,8 +15,8 @@ from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 
 if TYPE_CHECKING:
-    from nightloom.cli.answers import Writer
     from nightloom.data.inputs.texts import Given
+    from nightloom.serving.writing import Kinds, Writer
 
 FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
 
@@ -42,7 +42,13 @@ FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
     type=click.Choice(FORMATS),
     help="The input's format; by default by extension.",
 )
-@click.option("--id", "id_name", metavar="COLUMN", help="Column to carry through; by default id.")
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column to carry through; by default id. May be repeated.",
+)
 @click.option(
     "--set",
     "settings",
@@ -56,15 +62,22 @@ FORMATS = ("lines", "csv", "tsv", "jsonl", "json", "parquet", "conll")
     metavar="FILE",
     help="Output file, written completely or not at all: .csv, .tsv, .parquet, else JSON lines.",
 )
+@click.option(
+    "--precision",
+    type=float,
+    metavar="0.95|0.98|0.99",
+    help="Answer only where the version is right that often; other texts have no answer.",
+)
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
 def predict(
     model: str,
     texts: tuple[str, ...],
     sources: tuple[str, ...],
     form: str | None,
-    id_name: str | None,
+    ids: tuple[str, ...],
     settings: tuple[str, ...],
     output: str | None,
+    precision: float | None,
     batch_size: int,
 ) -> None:
     """Predict each TEXT with MODEL: name, name@alias or name/version.
@@ -73,12 +86,13 @@ def predict(
     version was trained on; `-` is standard input, one text per line. There is one answer per
     text, in order.
     """
-    from nightloom.cli.answers import format_of
     from nightloom.cli.asked import Asked
     from nightloom.cli.inputs import open_inputs
     from nightloom.registry.fetching import model_files
     from nightloom.registry.moving import settle
     from nightloom.registry.names import resolve_model
+    from nightloom.registry.thresholds import threshold_of
+    from nightloom.serving.writing import format_of
 
     if not texts and not sources:
         raise InputError("expected a text, - or --input FILE; got nothing to predict on")
@@ -86,32 +100,39 @@ def predict(
     if output is not None:
         output = str(Path(output).expanduser())
         _check_output(Path(output), sources)
-    asked = Asked.of(settings, id_name)
+    asked = Asked.of(settings, ids)
     home = Home.current()
     if moved := settle(home):
         say(f"note: {moved}")
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")
+    threshold = None if precision is None else threshold_of(home, resolved.version, precision)
     with open_inputs(
         texts, sources, form, asked.reading(home, resolved.version), say=say
     ) as inputs:
         asked.check([one.format for one in inputs])
         count = _count(chain.from_iterable(one.read() for one in inputs))
-        from nightloom.serving.predictor import load_predictor
+        from nightloom.serving.scoring import open_version
 
-        predictor = load_predictor(model_files(home, resolved.version))
-        with _writer(output, written, count, id_name) as writer:
-            done = 0
+        answer = open_version(model_files(home, resolved.version), threshold=threshold)
+        with _writer(output, written, count) as writer:
+            done = answered = 0
             for given in chain.from_iterable(one.read() for one in inputs):
-                answers = list(predictor.predict(given.texts, batch_size=batch_size))
-                done += len(answers)
-                writer.write(answers, given.ids)
+                answers = answer(given.texts, batch_size=batch_size)
+                done += len(given.texts)
+                answered += answers.answered
+                writer.write(answers, given.carried)
             if done != count.texts:
                 raise RunError(
                     f"expected {count.texts} answers, got {done}; a file changed while it was "
                     "being read: run again"
                 )
+    if threshold is not None:
+        say(
+            f"answered {answered:,} of {done:,} texts; the others are less probable than "
+            f"{threshold:.4f}, from which on answers were right {precision:.0%} of the time"
+        )
 
 
 def _check_output(output: Path, sources: Iterable[str]) -> None:
@@ -132,41 +153,35 @@ class _Count:
     """What a first pass over the inputs found: all of them can be read."""
 
     texts: int = 0
-    has_ids: bool = False
-    id_kinds: set[type] = field(default_factory=set)
+    kinds: "Kinds" = field(default_factory=lambda: _kinds())
 
-    @property
-    def id_kind(self) -> type:
-        """The type of all ids; text if they differ, or are neither numbers nor booleans."""
-        kinds = self.id_kinds
-        return next(iter(kinds)) if len(kinds) == 1 and kinds <= {int, float, bool} else str
+
+def _kinds() -> "Kinds":
+    from nightloom.serving.writing import Kinds
+
+    return Kinds()
 
 
 def _count(inputs: Iterable["Given"]) -> _Count:
     count = _Count()
     for given in inputs:
         count.texts += len(given.texts)
-        count.has_ids |= bool(given.ids)
-        count.id_kinds |= {type(value) for value in given.ids if value is not None}
+        count.kinds.add(given.carried)
     return count
 
 
 @contextlib.contextmanager
-def _writer(
-    output: str | None, form: str, count: _Count, id_name: str | None
-) -> Iterator["Writer"]:
-    from nightloom.cli.answers import open_writer
+def _writer(output: str | None, form: str, count: _Count) -> Iterator["Writer"]:
     from nightloom.cli.whole_file import whole_file
-    from nightloom.data.inputs.columns import ID
+    from nightloom.serving.writing import open_writer
 
-    named = (id_name or ID) if count.has_ids else None
     with contextlib.ExitStack() as stack:
         if output is None:
             stack.enter_context(_standard_output())
             stream: Any = sys.stdout.buffer
         else:
             stream = stack.enter_context(whole_file(Path(output)))
-        writer = open_writer(form, stream, id_name=named, id_type=count.id_kind)
+        writer = open_writer(form, stream, carried=count.kinds.by_name())
         yield writer
         writer.close()
 

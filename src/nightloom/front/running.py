@@ -110,6 +110,8 @@ def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
     for model in getattr(settings, "models", ()) if refresh else ():
         with contextlib.suppress(NightloomError):  # the night itself reports a broken flow
             find_flow(model.flow).load()
+    if refresh and getattr(settings, "score", None):
+        find_flow("score").load()
     known = [*STAGES, *_own_steps(settings)] if refresh else []
     for name in refresh:
         if name in known:

@@ -30,7 +30,7 @@ def found() -> Found[Family]:
         Family,
         _ours(),
         names=lambda family: (family.flow.name, f"family {family.name}"),
-        reserved=(_nightly().name, DEPLOY, TIDY),
+        reserved=(*(flow.name for flow in _others()), DEPLOY, TIDY),
     )
 
 
@@ -40,10 +40,10 @@ def families() -> dict[str, Family]:
 
 
 def flows() -> dict[str, Flow]:
-    """All flows by name: one a family, and `nightly`, which is made of them."""
+    """All flows by name: one a family, `score`, and `nightly`, which is made of them."""
     return {
         **{name: family.flow for name, family in families().items()},
-        _nightly().name: _nightly(),
+        **{flow.name: flow for flow in _others()},
     }
 
 
@@ -86,7 +86,7 @@ def find_flow(name: str) -> Flow:
     Raises:
         InputError: There is none.
     """
-    for flow in (*(family.flow for family in _ours()), _nightly()):
+    for flow in (*(family.flow for family in _ours()), *_others()):
         if flow.name == name:  # whatever is wrong with what others add
             return flow
     known = flows()
@@ -129,6 +129,6 @@ def _ours() -> tuple[Family, ...]:
 
 
 @by_declaration
-def _nightly() -> Flow:
-    flow: Flow = load("nightloom.records.ours:NIGHTLY")
-    return flow
+def _others() -> tuple[Flow, ...]:
+    names = ("SCORE", "NIGHTLY")
+    return tuple(load(f"nightloom.records.ours:{name}") for name in names)

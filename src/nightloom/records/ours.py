@@ -124,6 +124,13 @@ FORMATS = (
 
 FAMILIES = (TRANSFORMER, BERT, HUB, TAGGER)
 
+SCORE = Flow(
+    name="score",
+    function="nightloom.flows.score:score",
+    settings="nightloom.settings.score:ScoreSettings",
+    summary="rows of any source → answers of a registered model, in Parquet",
+)
+
 NIGHTLY = Flow(
     name="nightly",
     function="nightloom.flows.nightly:nightly",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nightloom.cache.lookup import span
+
 
 @dataclass
 class StageEntry:
@@ -20,6 +22,8 @@ class StageEntry:
     """Seconds that building it took, if it was a hit."""
     verdict: str = ""
     """Of a check: `fine`, `warned` or `refused`."""
+    expected: float | None = None
+    """In a plan: seconds that building it will probably take; None if that is unknown."""
 
     def __str__(self) -> str:
         """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""
@@ -30,4 +34,5 @@ class StageEntry:
             return f"{name} in {self.seconds:.1f} s"
         if self.state in ("built", "failed"):
             return f"{name} {self.key[:8]} in {self.seconds:.1f} s"
-        return f"{name}: {self.why}"
+        about = f" (about {span(self.expected)})" if self.expected is not None else ""
+        return f"{name}: {self.why}{about}"

@@ -9,6 +9,7 @@ from nightloom.facts import ModelFacts
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.advice import advice
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.forecast import ForecastJson
 from nightloom.reporting.markdown import code, escape, escape_long, table
 from nightloom.reporting.run_report import decision, short_standing, standing
 from nightloom.reporting.trend import last_line, since_last
@@ -30,6 +31,8 @@ class ModelOfNight:
     model: ModelFacts | None = None
     error: str = ""
     """Why it failed."""
+    answers: Mapping[str, Any] | None = None
+    """Of a run of `score`: rows, answered, labels, path …"""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "ModelOfNight":
@@ -45,6 +48,7 @@ class ModelOfNight:
             stages=[StageEntry(**entry) for entry in given["stages"]],
             model=ModelFacts.of(given["model"]) if given.get("model") else None,
             error=given.get("error", ""),
+            answers=given.get("answers"),
         )
 
     def in_state(self, state: str) -> list[str]:
@@ -81,6 +85,7 @@ class ModelOfNight:
             "stages": [asdict(entry) for entry in self.stages],
             "metrics": self.metrics,
             "model": self.model.to_json() if self.model else None,
+            **({"answers": self.answers} if self.answers is not None else {}),
             **({"error": self.error} if self.error else {}),
         }
 
@@ -112,11 +117,15 @@ class NightJson(TypedDict):
     seconds: float
     seconds_saved: float
     failed: list[str]
-    """Names of the models that failed."""
+    """Names of the models that failed, and of the answers that there are none of."""
     models: list[Mapping[str, Any]]
     """`ModelOfNight.to_json` of each."""
     steps: NotRequired[list[Mapping[str, Any]]]
     """The fields of the `StageEntry` of each own step, if there are any."""
+    scored: NotRequired[list[Mapping[str, Any]]]
+    """The same of each run of `score`."""
+    forecast: NotRequired[ForecastJson]
+    """Of a plan: its models one after the other."""
 
 
 def _decision(one: ModelOfNight) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Required, TypedDict
 
 from nightloom.facts import ModelFacts
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.forecast import ForecastJson, forecast
 
 
 class RunJson(TypedDict, total=False):
@@ -22,6 +23,10 @@ class RunJson(TypedDict, total=False):
     notes: Sequence[str]
     metrics: Mapping[str, Any] | None
     model: Mapping[str, Any] | None
+    answers: Mapping[str, Any]
+    """Of a run of `score`: rows, answered, labels, path …"""
+    forecast: ForecastJson
+    """Of a plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,8 @@ class RunReport:
     """The registered version, if known."""
     notes: Sequence[str] = ()
     """Remarks for the user besides its stages."""
+    answers: Mapping[str, Any] | None = None
+    """Of a run of `score`: rows, answered, labels, path …"""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "RunReport":
@@ -53,6 +60,7 @@ class RunReport:
             metrics=given.get("metrics"),
             model=ModelFacts.of(given["model"]) if given.get("model") else None,
             notes=given.get("notes", ()),
+            answers=given.get("answers"),
         )
 
     @property
@@ -79,9 +87,13 @@ class RunReport:
             "seconds_saved": self.seconds_saved,
             "stages": [asdict(entry) for entry in self.stages],
         }
+        if self.state == "planned":
+            found["forecast"] = forecast(found["stages"])
         if self.notes:
             found["notes"] = list(self.notes)
         if self.failed:
             return found
+        if self.answers is not None:
+            found["answers"] = self.answers
         model = self.model.to_json() if self.model else None
         return {**found, "metrics": self.metrics, "model": model}

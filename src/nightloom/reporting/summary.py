@@ -4,21 +4,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.reporting.answers_report import answers_lines, answers_of_night
 from nightloom.reporting.backfill_report import backfill_lines
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.forecast import forecast_lines
 from nightloom.reporting.night_report import ModelOfNight, night_rows
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines for the JSON of a run, a night, a backfill or a plan."""
     if report["state"] == "planned":
-        for part in report.get("models", [report]):
+        for part in [*report.get("models", [report]), *report.get("scored", ())]:
             if "models" in report:
-                yield f"model {part['name']}"
+                yield part["name"] if part.get("flow") == "score" else f"model {part['name']}"
             yield from (str(StageEntry(**entry)) for entry in part["stages"])
+        yield from forecast_lines(report)
         return
     if "models" in report:
         yield from _night(report)
+        yield from answers_of_night(report.get("scored", ()))
+    elif "answers" in report:
+        yield from answers_lines(report)
     elif "days" in report:
         yield from backfill_lines(report)
     else:

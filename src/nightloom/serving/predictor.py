@@ -25,17 +25,28 @@ def load_predictor(folder: Path) -> Predictor:
     Raises:
         InputError: They were not written by nightloom.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    with quiet_start():
-        predictor = _open(folder)
-        # native libraries also print on their first run
-        list(predictor.predict(["a"], batch_size=1))
+    predictor: Predictor = load_both(folder)[1]
     return predictor
 
 
-def _open(folder: Path) -> Predictor:
+def load_both(folder: Path) -> tuple[Any, Any]:
+    """The SavedModel of the version whose files are in `folder`, and its predictor.
+
+    Raises:
+        InputError: They were not written by nightloom.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with quiet_start():
+        saved, predictor = _open(folder)
+        # native libraries also print on their first run
+        list(predictor.predict(["a"], batch_size=1))
+    return saved, predictor
+
+
+def _open(folder: Path) -> tuple[Any, Any]:
     from nightloom.serving.answers.loading import SAVED_MODEL, predictor_of
     from nightloom.serving.saved import open_saved
 
-    return predictor_of(open_saved(folder / SAVED_MODEL), folder)
+    saved = open_saved(folder / SAVED_MODEL)
+    return saved, predictor_of(saved, folder)

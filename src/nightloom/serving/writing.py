@@ -3,28 +3,53 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from nightloom.errors import InputError
-from nightloom.serving.predictor import Answer
+from nightloom.serving.scoring import ENTITIES, NUMBER, TEXT, TRUTH, WHOLE, Answers, Column
 from nightloom.settings.spelling import quoted
 
 JSON_LINES, PARQUET = "jsonl", "parquet"
 _BY_ENDING = {".csv": "csv", ".tsv": "tsv", ".parquet": PARQUET}
 _NOT_WRITTEN = (".xlsx", ".xls", ".ods", ".gz", ".bz2", ".xz", ".zst", ".zip", ".feather", ".arrow")
-_ENTITY = ("entity_group", "score", "word", "start", "end")
+_ENTITY = {"entity_group": TEXT, "score": NUMBER, "word": TEXT, "start": WHOLE, "end": WHOLE}
+_KIND_OF = {int: WHOLE, float: NUMBER, bool: TRUTH}
+
+Carried = Mapping[str, Sequence[Any]]
+"""Columns carried through, by name: a value for each answer."""
 
 
 class Writer(Protocol):
     """Writes answers in one format."""
 
-    def write(self, answers: Sequence[Answer], ids: Sequence[Any]) -> None:
-        """Append answers; `ids` has one for each, or is empty."""
+    def write(self, answers: Answers, carried: Carried) -> None:
+        """Append answers, after the columns carried through."""
 
     def close(self) -> None:
         """Write what is left."""
+
+
+@dataclass
+class Kinds:
+    """What a pass over the values carried through found: their type by column."""
+
+    found: dict[str, set[type]] = field(default_factory=dict)
+
+    def add(self, carried: Carried) -> None:
+        """Note more values."""
+        for name, values in carried.items():
+            types = self.found.setdefault(name, set())
+            types |= {type(value) for value in values if value is not None}
+
+    def by_name(self) -> dict[str, str]:
+        """The kind of each column; text if its types differ, or are no numbers or booleans."""
+        return {
+            name: _KIND_OF.get(next(iter(types)), TEXT) if len(types) == 1 else TEXT
+            for name, types in self.found.items()
+        }
 
 
 def format_of(output: str | None) -> str:
@@ -41,28 +66,22 @@ def format_of(output: str | None) -> str:
     return _BY_ENDING.get(ending, JSON_LINES)
 
 
-def open_writer(form: str, stream: BinaryIO, *, id_name: str | None, id_type: type) -> Writer:
-    """The writer of a format; `id_name`: the id column to carry through, of `id_type`."""
+def open_writer(form: str, stream: BinaryIO, *, carried: Mapping[str, str]) -> Writer:
+    """The writer of a format; `carried`: the kinds of the columns to carry through."""
     if form == PARQUET:
-        return _Parquet(stream, id_name, id_type)
+        return _Parquet(stream, carried)
     if form == JSON_LINES:
-        return _JsonLines(stream, id_name)
-    return _Table(stream, id_name, "," if form == "csv" else "\t")
-
-
-def taken_names() -> tuple[str, ...]:
-    """Column names that answers already use."""
-    return ("text", "label", "probability", "probabilities", "entities")
+        return _JsonLines(stream)
+    return _Table(stream, carried, "," if form == "csv" else "\t")
 
 
 class _JsonLines:
-    def __init__(self, stream: BinaryIO, id_name: str | None) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._id_name = id_name
 
-    def write(self, answers: Sequence[Answer], ids: Sequence[Any]) -> None:
-        for number, answer in enumerate(answers):
-            known = {self._id_name: _plain(ids[number])} if ids and self._id_name else {}
+    def write(self, answers: Answers, carried: Carried) -> None:
+        for number, answer in enumerate(answers.rows()):
+            known = {name: plain(values[number]) for name, values in carried.items()}
             line = json.dumps({**known, **answer}, ensure_ascii=False)
             self._stream.write(f"{line}\n".encode())
         self._stream.flush()
@@ -74,9 +93,9 @@ class _JsonLines:
 class _Table:
     """CSV or TSV: one line per text, one column per class; entities as JSON."""
 
-    def __init__(self, stream: BinaryIO, id_name: str | None, delimiter: str) -> None:
+    def __init__(self, stream: BinaryIO, carried: Mapping[str, str], delimiter: str) -> None:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-        self._id_name = id_name
+        self._carried = carried
         self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
         # Python does not quote a lone carriage return, which readers take for a row's end
         self._quoting = csv.writer(
@@ -84,13 +103,14 @@ class _Table:
         )
         self._has_header = False
 
-    def write(self, answers: Sequence[Answer], ids: Sequence[Any]) -> None:
-        for number, answer in enumerate(answers):
-            row = _flat(answer, self._id_name, _plain(ids[number]) if ids else None)
-            if not self._has_header:
-                self._row(list(row))
-                self._has_header = True
-            self._row(list(row.values()))
+    def write(self, answers: Answers, carried: Carried) -> None:
+        columns = all_columns(answers, self._carried, carried)
+        rows = list(zip(*(column.values for column in columns), strict=True))
+        if rows and not self._has_header:
+            self._row([column.name for column in columns])
+            self._has_header = True
+        for row in rows:
+            self._row([plain(value) if not isinstance(value, list) else value for value in row])
 
     def _row(self, values: list[Any]) -> None:
         cells = [
@@ -105,53 +125,18 @@ class _Table:
 
 
 class _Parquet:
-    def __init__(self, stream: BinaryIO, id_name: str | None, id_type: type) -> None:
+    def __init__(self, stream: BinaryIO, carried: Mapping[str, str]) -> None:
         self._stream = stream
-        self._id_name = id_name
-        self._id_type = id_type
+        self._carried = carried
         self._writer: Any = None
 
-    def write(self, answers: Sequence[Answer], ids: Sequence[Any]) -> None:
-        import pyarrow as pa
+    def write(self, answers: Answers, carried: Carried) -> None:
         import pyarrow.parquet as pq
 
-        given = [self._id(value) for value in ids] or [None] * len(answers)
-        rows = [
-            _flat(answer, self._id_name, value)
-            for answer, value in zip(answers, given, strict=True)
-        ]
-        if not rows:
-            return
+        table = as_table(answers, self._carried, carried)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._stream, self._schema(rows[0]))
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=self._writer.schema))
-
-    def _id(self, value: Any) -> Any:
-        return str(_plain(value)) if self._id_type is str and value is not None else value
-
-    def _schema(self, row: Answer) -> Any:
-        import pyarrow as pa
-
-        ids = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-        entity = pa.struct(
-            [
-                (name, kind)
-                for name, kind in zip(
-                    _ENTITY,
-                    (pa.string(), pa.float64(), pa.string(), pa.int64(), pa.int64()),
-                    strict=True,
-                )
-            ]
-        )
-
-        def kind(name: str, value: Any) -> Any:
-            if name == self._id_name:
-                return ids.get(self._id_type, pa.string())
-            if isinstance(value, list):
-                return pa.list_(entity)
-            return pa.float64() if isinstance(value, float) else pa.string()
-
-        return pa.schema([(name, kind(name, value)) for name, value in row.items()])
+            self._writer = pq.ParquetWriter(self._stream, table.schema)
+        self._writer.write_table(table)
 
     def close(self) -> None:
         import pyarrow as pa
@@ -163,25 +148,39 @@ class _Parquet:
         self._writer.close()
 
 
-def _flat(answer: Answer, id_name: str | None, id_value: Any) -> Answer:
-    """An answer as a row: the label's probability, then that of each class."""
-    known = {} if id_name is None else {id_name: id_value}
-    if "probabilities" not in answer:
-        return {**known, **answer}
-    classes = answer["probabilities"]
-    row = {
-        **known,
-        "text": answer["text"],
-        "label": answer["label"],
-        "probability": classes[answer["label"]],
-    }
-    for name, value in classes.items():
-        while name in row:
-            name = f"{name} (class)"
-        row[name] = value
-    return row
+def as_table(answers: Answers, kinds: Mapping[str, str], carried: Carried) -> Any:
+    """Answers as an Arrow table; kinds: of the columns carried through."""
+    import pyarrow as pa
+
+    columns = all_columns(answers, kinds, carried)
+    fields = [(column.name, _arrow(column.kind)) for column in columns]
+    arrays = [
+        pa.array(_texts(column) if column.kind == TEXT else column.values, kind)
+        for column, (_, kind) in zip(columns, fields, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _plain(value: Any) -> Any:
-    """An id as a JSON value: dates, decimals and bytes as text."""
+def all_columns(answers: Answers, kinds: Mapping[str, str], carried: Carried) -> list[Column]:
+    """The columns carried through, null where an input lacks one, then those of the answers."""
+    own = answers.columns(tuple(kinds))
+    nothing = [None] * len(own[0].values)
+    first = [Column(name, kind, list(carried.get(name, nothing))) for name, kind in kinds.items()]
+    return [*first, *own]
+
+
+def _texts(column: Column) -> list[str | None]:
+    return [None if value is None else str(plain(value)) for value in column.values]
+
+
+def _arrow(kind: str) -> Any:
+    import pyarrow as pa
+
+    if kind == ENTITIES:
+        return pa.list_(pa.struct([(name, _arrow(of)) for name, of in _ENTITY.items()]))
+    return {TEXT: pa.string(), NUMBER: pa.float64(), WHOLE: pa.int64(), TRUTH: pa.bool_()}[kind]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dates, decimals and bytes as text."""
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

@@ -1,12 +1,13 @@
 """The settings of each flow: one tree of groups, with its model's defaults."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from nightloom.accelerators import Accelerator
-from nightloom.records import Family, Learner, Task
+from nightloom.records import Family, Learner, Part, Task
 from nightloom.records.known import formats_of
 from nightloom.records.ours import BERT, HUB, TAGGER, TRANSFORMER
 from nightloom.settings.base import Settings, as_given
@@ -20,8 +21,9 @@ from nightloom.settings.model import (
     TransformerSettings,
     WordVocabularySettings,
 )
+from nightloom.settings.pipeline import PipelineSettings
 from nightloom.settings.register import SLICES, RegisterSettings
-from nightloom.settings.report import ReportSettings
+from nightloom.settings.report import ReportSettings, Texts
 from nightloom.settings.steps import StepsSettings
 from nightloom.settings.train import TrainSettings
 
@@ -29,8 +31,8 @@ FINE_TUNING_RATE = 3e-5
 HEAD_RATE = 1e-3
 
 
-class FlowSettings(Settings):
-    """Settings that every flow has."""
+class FlowSettings(PipelineSettings):
+    """Settings that every flow of a family has."""
 
     family: ClassVar[Family]
     """The record of the models it trains."""
@@ -102,6 +104,34 @@ class FlowSettings(Settings):
         """With every day that counts back from the night as a date."""
         data = self.data.dated(night)
         return self if data is self.data else self.model_copy(update={"data": data})
+
+    def part(self, stage: str) -> Part:
+        """What a stage reads for this family, learner and task."""
+        return self.family.part(stage, self.learner)
+
+    def modules(self) -> Mapping[str, str]:
+        """The family's code, by hook name."""
+        return self.family.modules(self.learner)
+
+    @property
+    def keeps_programs(self) -> bool:
+        """See PipelineSettings."""
+        return self.train.keep_programs
+
+    @property
+    def texts_shown(self) -> Texts:
+        """See PipelineSettings."""
+        return self.report.texts
+
+    @property
+    def own_steps(self) -> StepsSettings:
+        """See PipelineSettings."""
+        return self.steps
+
+    @property
+    def seeks_gpu(self) -> bool:
+        """See PipelineSettings."""
+        return "auto" in self.train.devices
 
     @property
     def task(self) -> Task:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nightloom.settings.data import is_local
 from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings
 
 CHECKPOINTS = ("checkpoint", "encoder", "preprocess")
@@ -53,16 +54,33 @@ def _is_installed(module: str) -> bool:
     return spec is not None and Path(spec.origin or "").parent != Path.cwd()
 
 
+def relative_in_score(score: ScoreSettings) -> dict[str, str]:
+    """The settings of a run of `score` that are relative paths, by dotted name."""
+    found = {}
+    source, output = score.data.source or "", score.score.output
+    if is_local(source) and _is_relative(source):
+        found["data.source"] = source
+    if output and _is_relative(output):
+        found["score.output"] = output
+    return found
+
+
 def notes_on_paths(night: NightlySettings) -> list[str]:
     """One line for each relative path in a night: what it means here, and when deployed."""
     found = [("", name, value) for name, value in own_paths(night.steps).items()]
     for model in night.models:
         for name, value in relative_paths(model.parsed()).items():
             found.append((f"model {model.title}: ", name, value))
-    return [
+    of_models = [
         f"{whose}{name}={value} is {'meant in' if name.startswith('steps.') else 'read from'} this "
         f"folder, as {Path(value).absolute()}; `nightloom deploy` needs absolute paths"
         for whose, name, value in found
+    ]
+    return of_models + [
+        f"{score.title}: {name}={value} is a path in this folder, {Path(value).absolute()}; "
+        "`nightloom deploy` needs absolute paths"
+        for score in night.score
+        for name, value in relative_in_score(score).items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Settings of `nightly`: which models are retrained, each with its own settings, and where."""
+"""Settings of `nightly`: which models are retrained, where, and what they answer then."""
 
 from typing import Any, Literal, Self
 
@@ -10,6 +10,7 @@ from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.parse import tree_of, validate
 from nightloom.settings.report import ReportSettings
+from nightloom.settings.score import ScoreSettings
 from nightloom.settings.spelling import listed
 from nightloom.settings.steps import StepsSettings
 
@@ -103,6 +104,9 @@ class NightlySettings(Settings):
     report: ReportSettings = ReportSettings()
     steps: StepsSettings = StepsSettings()
     """The user's own steps, before and after the models."""
+    score: tuple[ScoreSettings, ...] = ()
+    """What is answered after the models, in this order: each a registered model and its rows, with
+    the settings of the flow score. If one fails, the others still run."""
 
     @model_validator(mode="after")
     def _pass_on_texts(self) -> Self:
@@ -115,7 +119,27 @@ class NightlySettings(Settings):
                 else model
                 for model in self.models
             )
+            self.__dict__["score"] = tuple(
+                one.model_copy(update={"report": self.report})
+                if "report" not in one.model_fields_set
+                else one
+                for one in self.score
+            )
         return self
+
+    @field_validator("score", mode="before")
+    @classmethod
+    def _score_as_trees(cls, value: Any) -> Any:
+        """Dotted names become groups, as in a model's settings."""
+        if not isinstance(value, list | tuple):
+            return value
+        try:
+            return [
+                tree_of(ScoreSettings, one, "score") if isinstance(one, dict) else one
+                for one in value
+            ]
+        except InputError as error:
+            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
@@ -127,4 +151,10 @@ class NightlySettings(Settings):
             raise ValueError(f"{', '.join(twice)} is listed more than once; give each a name")
         for model in self.models:
             model.parsed()
+        titles += [one.title for one in self.score]
+        twice = sorted({title for title in titles if titles.count(title) > 1})
+        if twice:
+            raise ValueError(
+                f"score: {', '.join(twice)} is listed more than once; give each a name of its own"
+            )
         return self

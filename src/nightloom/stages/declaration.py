@@ -14,7 +14,7 @@ from nightloom.home import Home
 from nightloom.plugins import load, package_of
 from nightloom.records import Part
 from nightloom.settings.base import flat, nested
-from nightloom.settings.flows import FlowSettings
+from nightloom.settings.pipeline import PipelineSettings
 
 SAID = (
     "nightloom.discretion",
@@ -69,7 +69,7 @@ class StageDeclaration:
 
     def key(
         self,
-        settings: FlowSettings,
+        settings: PipelineSettings,
         inputs: Mapping[str, Artifact],
         known: Mapping[str, Any] | None = None,
     ) -> StageKey:
@@ -81,84 +81,89 @@ class StageDeclaration:
             InputError: An external input cannot be read, or a record names missing code.
         """
         self._check_inputs(settings, inputs)
-        neutral = set(self._uses(settings))
+        variant, read = self.likeness(settings)
         return StageKey.of(
             stage=self.name,
-            variant=getattr(settings, self.by).name if self.by else "",
-            settings={
-                name: value
-                for name, value in flat(settings, self._reads(settings)).items()
-                if name not in neutral
-            },
+            variant=variant,
+            settings=read,
             inputs={name: artifact.digest for name, artifact in sorted(inputs.items())},
             fingerprint=self._code(settings),
             python=platform.python_version().rpartition(".")[0],
             external={**(self._outside(settings) if self._outside else {}), **(known or {})},
         )
 
-    def _code(self, settings: FlowSettings) -> Fingerprint:
+    def likeness(self, settings: PipelineSettings) -> tuple[str, dict[str, Any]]:
+        """Its variant and the settings in its key, which need no inputs."""
+        neutral = set(self._uses(settings))
+        read = flat(settings, self._reads(settings))
+        variant = getattr(settings, self.by).name if self.by else ""
+        return variant, {name: value for name, value in read.items() if name not in neutral}
+
+    def _code(self, settings: PipelineSettings) -> Fingerprint:
         called = sorted(self.hooks(settings).values())
         try:
             return fingerprint([self.builder, *called, *self._found(settings)], without=SAID)
         except (AttributeError, ModuleNotFoundError) as error:
-            family = settings.family
+            family = getattr(settings, "family", None)
+            if family is None:
+                raise
             raise InputError(
                 f"{self.name}: family {family.name} of package "
                 f"{package_of(family.flow.function)} names missing code, {error}; fix it"
             ) from error
 
-    def view(self, settings: FlowSettings) -> dict[str, Any]:
+    def view(self, settings: PipelineSettings) -> dict[str, Any]:
         """The builder's settings, as a tree."""
         return nested(flat(settings, (*self._reads(settings), *self._uses(settings))))
 
-    def takes(self, settings: FlowSettings) -> tuple[str, ...]:
+    def takes(self, settings: PipelineSettings) -> tuple[str, ...]:
         """Names of the artifacts it reads, for these settings."""
         return (*self.inputs, *self._part(settings).inputs, *self.optional)
 
-    def hooks(self, settings: FlowSettings) -> dict[str, str]:
+    def hooks(self, settings: PipelineSettings) -> dict[str, str]:
         """`module:name` of each hook it calls, for these settings."""
-        modules = settings.family.modules(settings.learner)
+        modules = settings.modules()
         found = {}
         for call in self.calls:
             part, _, name = call.partition(".")
             found[call] = f"{modules[part]}:{name}" if name else modules[part]
         return found | (load(self.finds)(settings) if self.finds else {})
 
-    def _part(self, settings: FlowSettings) -> Part:
-        return settings.family.part(self.name, settings.learner)
+    def _part(self, settings: PipelineSettings) -> Part:
+        return settings.part(self.name)
 
-    def _found(self, settings: FlowSettings) -> tuple[str, ...]:
+    def _found(self, settings: PipelineSettings) -> tuple[str, ...]:
         return tuple(load(self.code)(settings)) if self.code else ()
 
-    def _reads(self, settings: FlowSettings) -> tuple[str, ...]:
+    def _reads(self, settings: PipelineSettings) -> tuple[str, ...]:
         return (*self.reads, *self._part(settings).reads)
 
-    def _uses(self, settings: FlowSettings) -> tuple[str, ...]:
+    def _uses(self, settings: PipelineSettings) -> tuple[str, ...]:
         return (*self.uses, *self._part(settings).uses)
 
-    def _check_inputs(self, settings: FlowSettings, given: Mapping[str, object]) -> None:
+    def _check_inputs(self, settings: PipelineSettings, given: Mapping[str, object]) -> None:
         missing = set(self.takes(settings)) - set(given) - set(self.optional)
         if missing:
             names = ", ".join(sorted(missing))
-            raise TypeError(f"{self.name} needs {names} for {settings.family.name}")
+            raise TypeError(f"{self.name} needs {names} for {type(settings).__name__}")
 
     @cached_property
-    def _outside(self) -> Callable[[FlowSettings], dict[str, Any]] | None:
+    def _outside(self) -> Callable[[PipelineSettings], dict[str, Any]] | None:
         return load(self.external) if self.external else None
 
     @cached_property
-    def _broken(self) -> Callable[[Home, dict[str, Any], FlowSettings], str] | None:
+    def _broken(self) -> Callable[[Home, dict[str, Any], Any], str] | None:
         return load(self.still_holds) if self.still_holds else None
 
-    def broken(self, home: Home, artifact: Artifact, settings: FlowSettings) -> str:
+    def broken(self, home: Home, artifact: Artifact, settings: PipelineSettings) -> str:
         """Why a verified artifact is still not a hit; empty if it is one."""
         return self._broken(home, artifact.facts, settings) if self._broken else ""
 
-    def told_change(self, settings: FlowSettings, home: Home, parts: dict[str, Any]) -> str:
+    def told_change(self, settings: PipelineSettings, home: Home, parts: dict[str, Any]) -> str:
         """What changed, according to the stage itself; empty if it does not say."""
         return str(load(self.changed)(settings, home, parts)) if self.changed else ""
 
-    def check_planned(self, settings: FlowSettings) -> None:
+    def check_planned(self, settings: PipelineSettings) -> None:
         """Check what a build would read, as far as that is cheap.
 
         Raises:

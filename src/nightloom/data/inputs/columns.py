@@ -24,7 +24,7 @@ class Reading:
     """How files are read: `text` are the columns of a text, `options` those of a table.
 
     `chosen`: the user named these columns; else they are those of the training rows, and a file
-    that has none of them may have a column `text`. `id` is a column to carry through; None: one
+    that has none of them may have a column `text`. `ids` are columns to carry through; none: one
     called `id`, if any. `words`: sentences split into words are texts too. Not `known`: the version
     does not say how its training rows were read. `headless`: the user said that there is no header.
     """
@@ -32,7 +32,7 @@ class Reading:
     text: tuple[str, ...] = (TEXT,)
     chosen: bool = False
     options: TableOptions = field(default_factory=TableOptions)
-    id: str | None = None
+    ids: tuple[str, ...] = ()
     words: bool = False
     known: bool = True
     headless: bool = False
@@ -90,8 +90,8 @@ def _parquet_columns(file: SourceFile) -> Sequence[str]:
 
 def choose_columns(
     place: str, names: Sequence[str], reading: Reading, say: Say
-) -> tuple[tuple[str, ...], str | None]:
-    """The text columns, and the one that identifies a row, if any.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The text columns, and those that identify a row, if any.
 
     `say` gets a note if they are not the requested ones. Raises InputError if one is missing.
     """
@@ -123,11 +123,12 @@ def choose_columns(
                 f"{listed(names)}{hint}; --set data.text=COLUMN,COLUMN names others, "
                 "--set data.columns=... names all in a file without a header"
             )
-    id_name = reading.id or (ID if ID in names and ID not in text else None)
-    if id_name is not None and id_name not in names:
-        hint = meant(id_name, names)
-        raise InputError(
-            f"{place}: no column {quoted(id_name, 40)} (--id); the columns are: "
-            f"{listed(names)}{hint}"
-        )
-    return text, id_name
+    ids = reading.ids or ((ID,) if ID in names and ID not in text else ())
+    for name in ids:
+        if name not in names:
+            hint = meant(name, names)
+            raise InputError(
+                f"{place}: no column {quoted(name, 40)} (--id); the columns are: "
+                f"{listed(names)}{hint}"
+            )
+    return text, ids

@@ -10,28 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.data import ROWS_PER_BATCH
+from nightloom.data.formats.conll import CONLL as TAGGED_WORDS
 from nightloom.data.formats.content import check_text, head_of
 from nightloom.data.formats.delimited import Tally, missing_column
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.json_objects import read_objects
-from nightloom.data.formats.known import DELIMITED, TABLE_FORMATS
+from nightloom.data.formats.known import DELIMITED, TABLE_FORMATS, TAGGED
+from nightloom.data.formats.known import LINES as PLAIN_LINES
 from nightloom.data.formats.tables import read_records, texts_of
 from nightloom.data.inputs.columns import PARQUET, Reading, Say, choose_columns, columns_of
 from nightloom.errors import InputError
 from nightloom.settings.spelling import shown
 
-LINES, CONLL = "lines", "conll"
-TAGGED_ENDINGS = dict.fromkeys((".conll", ".iob", ".iob2", ".bio"), CONLL)
+LINES, CONLL = PLAIN_LINES.name, TAGGED_WORDS.name
 
 
 @dataclass(slots=True)
 class Given:
-    """Some texts in order, with their ids (empty without any) and places."""
+    """Some texts in order, the columns carried through beside them, and the texts' places."""
 
     texts: list[str]
-    ids: list[Any] = field(default_factory=list)
+    carried: dict[str, list[Any]] = field(default_factory=dict)
+    """Values by column."""
     places: list[str] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[Any]:
+        """The values of the first column that is carried through; empty without one."""
+        return next(iter(self.carried.values()), [])
 
 
 def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
@@ -53,7 +60,7 @@ def as_input(path: Path, form: str | None, *, name: str = "") -> SourceFile:
     called = Path(name) if name else path
     gzipped = called.suffix.lower() == ".gz"
     ending = (called.with_suffix("") if gzipped else called).suffix.lower()
-    form = form or {**TABLE_FORMATS, **TAGGED_ENDINGS}.get(ending, LINES)
+    form = form or {**TABLE_FORMATS, **TAGGED}.get(ending, LINES)
     if gzipped and form == PARQUET:
         raise InputError(f"{given}: Parquet is not read from gzip; unpack it first (gunzip)")
     return SourceFile("input", path, form, gzipped)
@@ -128,14 +135,14 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     reading, names = columns_of(file, reading)
     if names is None:
         return
-    text, id_name = choose_columns(str(file.path), names, reading, say)
-    wanted = tuple(dict.fromkeys((*text, *([id_name] if id_name else []))))
+    text, ids = choose_columns(str(file.path), names, reading, say)
+    wanted = tuple(dict.fromkeys((*text, *ids)))
     tally = Tally()
-    for records in _records(file, wanted, reading, id_name, tally):
-        ids = [row[wanted.index(id_name)] for row in records.rows] if id_name else []
+    for records in _records(file, wanted, reading, ids, tally):
         unit = ": row " if file.format == PARQUET else ":"
         places = [f"{file.path}{unit}{number}" for number in records.numbers]
-        yield Given(_texts(records, text, file, reading), ids, places)
+        texts = texts_in(records, text, str(file.path), reading)
+        yield Given(texts, carried_in(records, wanted, ids), places)
     for note in tally.notes(str(file.path)):
         say(f"note: {note}")
     if tally.blank and len(names) == 1:
@@ -143,9 +150,9 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
 
 
 def _records(
-    file: SourceFile, wanted: Sequence[str], reading: Reading, id_name: str | None, tally: Tally
+    file: SourceFile, wanted: Sequence[str], reading: Reading, ids: Sequence[str], tally: Tally
 ) -> Iterator[Records]:
-    if file.format in DELIMITED or file.format == PARQUET or reading.id or not id_name:
+    if file.format in DELIMITED or file.format == PARQUET or reading.ids or not ids:
         yield from read_records(file, wanted, reading.options, tally=tally)
         return
     # objects, some of which may lack an `id` that was not requested
@@ -154,21 +161,26 @@ def _records(
         found = Records()
         for number, value in some:
             for name in wanted:
-                if name not in value and name != id_name:
+                if name not in value and name not in ids:
                     raise missing_column(f"{file.path}:{number}", name, list(value))
             found.rows.append(tuple(value.get(name) for name in wanted))
             found.numbers.append(number)
         yield found
 
 
-def _texts(
-    records: Records, columns: Sequence[str], file: SourceFile, reading: Reading
-) -> list[str]:
+def carried_in(records: Records, wanted: Sequence[str], ids: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of the columns that identify rows, of records of the `wanted` columns."""
+    places = {name: wanted.index(name) for name in ids}
+    return {name: [row[at] for row in records.rows] for name, at in places.items()}
+
+
+def texts_in(records: Records, columns: Sequence[str], place: str, reading: Reading) -> list[str]:
+    """The text of each record, whose first values are those of `columns`."""
     if reading.words:
         records = Records(
             [tuple(_joined(value) for value in row) for row in records.rows], records.numbers
         )
-    return texts_of(records, columns, str(file.path))
+    return texts_of(records, columns, place)
 
 
 def _joined(value: Any) -> Any:

@@ -1,0 +1,38 @@
+"""How long a plan will take, in a line."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+from nightloom.cache.lookup import span
+
+TO_BUILD = ("miss", "depends")
+
+
+class ForecastJson(TypedDict):
+    """How long what a plan would build will probably take."""
+
+    seconds: float
+    """Of all stages of which it is known."""
+    unknown: list[str]
+    """Stages that nothing like was built before."""
+
+
+def forecast(stages: Iterable[Mapping[str, Any]]) -> ForecastJson:
+    """Of planned stages, the fields of each `StageEntry`."""
+    waiting = [one for one in stages if one["state"] in TO_BUILD]
+    known = [one["expected"] for one in waiting if one.get("expected") is not None]
+    unknown = [one["stage"] for one in waiting if one.get("expected") is None]
+    return {"seconds": round(sum(known), 3), "unknown": list(dict.fromkeys(unknown))}
+
+
+def forecast_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """A line for the JSON of a plan, if anything would be built."""
+    told = report.get("forecast")
+    if not told:
+        return
+    unknown = ", ".join(told["unknown"])
+    if told["seconds"]:
+        more = f", without {unknown}: nothing like it was built before" if unknown else ""
+        yield f"forecast about {span(told['seconds'])}, as long as it took before{more}"
+    elif unknown:
+        yield f"forecast unknown: nothing like it was built before ({unknown})"

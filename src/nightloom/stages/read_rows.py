@@ -1,0 +1,90 @@
+"""`read_rows`: the rows of a source that are to be answered, as texts in Arrow."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from nightloom.context import BuildContext, Built
+from nightloom.data.arrow import StreamWriter
+from nightloom.data.inputs.columns import Reading
+from nightloom.data.inputs.source_rows import NO_FILE, located, open_rows, read_source, unread
+from nightloom.data.inputs.texts import LINES, Given
+from nightloom.errors import RunError
+from nightloom.facts import RowsFacts
+from nightloom.registry.as_trained import lines_reading, table_reading
+from nightloom.serving.writing import Kinds, plain
+from nightloom.settings.inputs import InputDataSettings
+from nightloom.settings.score import RowsSettings
+
+ROWS = "rows.arrow"
+TEXT, CARRIED = "text", "carried"
+SCHEMA = pa.schema([(TEXT, pa.string()), (CARRIED, pa.string())])
+"""The columns carried through are one object of JSON."""
+_VOLATILE = frozenset({"notes"})
+
+
+def build(context: BuildContext) -> Built:
+    """Write the rows in order; report what is not read, or read otherwise than in training."""
+    settings, report = context.group("data", RowsSettings), context.report
+    at, notes = located(settings), _Once(context)
+    found = open_rows(at, report)
+    expected = context.outside.get("data.source")
+    if found.identity is not None and expected is not None:
+        known = {name: value for name, value in expected.items() if name != "kind"}
+        if dict(found.identity) != known:
+            raise RunError(f"{settings.source} changed while it was being read; run again")
+    for line in unread(found):
+        notes(line)
+    how = reading_of(settings, context.outside.get("reading"))
+    kinds = Kinds()
+    with StreamWriter(context.out / ROWS, SCHEMA) as writer:
+        for given in read_source(found, at.source, how, notes):
+            kinds.add(given.carried)
+            writer.write(_batch(given))
+            report.progress(what="read rows", done=writer.rows, total=None, unit="rows")
+    facts = RowsFacts(rows=writer.rows, carried=kinds.by_name(), notes=notes.lines)
+    return Built(facts.to_json(), volatile=_VOLATILE)
+
+
+def reading_of(settings: RowsSettings, known: Any) -> Any:
+    """Maps a format to how its files are read; known: how the version's training rows were."""
+    data = InputDataSettings(
+        **{name: getattr(settings, name) for name in InputDataSettings.model_fields}
+    )
+    tables = table_reading(data, known, settings.id or ())
+    lines = lines_reading(data)
+
+    def how(form: str) -> Reading:
+        return lines if form == LINES and form != NO_FILE else tables
+
+    return how
+
+
+class _Once:
+    """Says each line once, and keeps it."""
+
+    def __init__(self, context: BuildContext) -> None:
+        self._report = context.report
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        line = line.removeprefix("note: ")
+        if line not in self.lines:
+            self.lines.append(line)
+            self._report.log(line)
+
+
+def _batch(given: Given) -> pa.RecordBatch:
+    names, columns = list(given.carried), list(given.carried.values())
+    carried: list[str | None] = [
+        json.dumps(dict(zip(names, map(plain, values), strict=True)), ensure_ascii=False)
+        for values in zip(*columns, strict=True)
+    ]
+    carried = carried or [None] * len(given.texts)
+    arrays = [pa.array([*map(_valid, given.texts)], pa.string()), pa.array(carried, pa.string())]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,74 @@
+"""Writes `metrics.prom` at the end of each run and night; nothing here may fail one."""
+
+import time
+from collections.abc import Sequence
+
+from nightloom.cache.artifact import Artifact
+from nightloom.errors import NightloomError
+from nightloom.home import Home
+from nightloom.registry.aliases import champion_of
+from nightloom.reporting.measures import ANSWERS, MODEL, NIGHT, Measured, measure
+from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.report import RunReport
+from nightloom.tasks.runtime.observer import observers
+
+
+def measure_run(home: Home, report: RunReport, *, name: str, data: Artifact | None) -> None:
+    """A model's run; data: the rows that it read."""
+    model = report.model
+    done = Measured(
+        kind=MODEL,
+        name=name,
+        ended=time.time(),
+        succeeded=not report.failed,
+        seconds=report.seconds,
+        metric=model.metric if model else None,
+        value=model.value if model else None,
+        champion=_champion(home, name),
+        data=data.built_at if data else None,
+    )
+    _safely(home, done)
+
+
+def measure_answers(home: Home, report: RunReport, *, name: str) -> None:
+    """A run of `score`."""
+    told = report.answers or {}
+    done = Measured(
+        kind=ANSWERS,
+        name=name,
+        ended=time.time(),
+        succeeded=not report.failed,
+        seconds=report.seconds,
+        rows=told.get("rows"),
+    )
+    _safely(home, done)
+
+
+def measure_night(outcomes: Sequence[ModelOfNight], *, seconds: float) -> None:
+    """A night of models and answers."""
+    failed = sum(one.failed for one in outcomes)
+    done = Measured(
+        kind=NIGHT,
+        name="nightly",
+        ended=time.time(),
+        succeeded=not failed,
+        seconds=seconds,
+        failed=failed,
+    )
+    _safely(Home.current(), done)
+
+
+def _champion(home: Home, name: str) -> int | None:
+    """The champion's version; 0 if there is none, None if the registry does not say."""
+    try:
+        found = champion_of(home.tracking_uri, name)
+    except NightloomError:
+        return None
+    return found.version if found else 0
+
+
+def _safely(home: Home, done: Measured) -> None:
+    try:
+        measure(home, done)
+    except Exception as error:
+        observers().warn(f"metrics.prom was not written: {type(error).__name__}: {error}")
