@@ -49,7 +49,7 @@ def alarmed(settings: "NightlySettings") -> Iterator[None]:
         return
     over = threading.Event()
     with _nothing_fails():
-        _tell_of_hands(settings)
+        _tell_of_hands({model.parsed().registry.name or model.title for model in settings.models})
         _tell_of_disk(settings.run.min_free_gb)
         run = contextvars.copy_context().run
         slack = settings.run.overrun_minutes * 60.0
@@ -107,12 +107,17 @@ def _tell_of_disk(least: float) -> None:
     alarm(DISK_LOW, str(home.root), told, advice=advice, kind="home")
 
 
-def _tell_of_hands(settings: "NightlySettings") -> None:
-    """Tell of champions that somebody changed in MLflow itself, and enter it in their history."""
+def tell_of_hands() -> None:
+    """Tell of champions that somebody changed in MLflow itself, of whatever model."""
+    with _nothing_fails():
+        _tell_of_hands(None)
+
+
+def _tell_of_hands(names: set[str] | None) -> None:
+    """The same, of some models or all; enter it in their history."""
     home = Home.current()
-    names = {model.parsed().registry.name or model.title for model in settings.models}
     for name, (old, new) in changed_by_hand(home.tracking_uri).items():
-        if name not in names:
+        if names is not None and name not in names:
             continue
         url = model_url(home.tracking_uri, name, new) if new else None
         was = f"version {old}" if old else "none"

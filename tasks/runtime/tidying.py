@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from nightloom.reporting.tidy_report import TidyJson, tidy_headline, tidy_markdown
+from nightloom.tasks.runtime.alarms import tell_of_hands
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 
@@ -22,6 +23,7 @@ def show(tidied: Callable[[Callable[[str], None]], TidyJson]) -> TidyJson:
     """Tidy up, and show what went in Prefect's UI."""
     from prefect.artifacts import create_markdown_artifact
 
+    tell_of_hands()  # a tidying reads the history of models, which enters what it lacks
     report = tidied(observers().warn)
     headline = tidy_headline(report)
     observers().log(headline)

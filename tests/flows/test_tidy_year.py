@@ -110,11 +110,6 @@ def night(place: Place, number: int) -> None:
     make_version(place.home, place.registry, "news", number, size=50_000)
     if number % 10 == 1:
         place.registry.title("news").move(number, by="a run", why="better")
-    record = NightRecord(
-        night=f"run-{number}", called="nightly", when=time.time(), model="news", flow="ner-bert",
-        verdict="promoted", version=number, metric="f1", value=0.9,
-    )  # fmt: skip
-    keep_night(place.home.tracking_uri, place.home.model_files, [record])
     noise = random.Random(number)
     flow = place.client.request("POST", "/flows/", json={"name": "nightly"}).json()["id"]
     run = place.client.request(
@@ -164,6 +159,11 @@ def test_sizes_are_flat_after_the_first_quarter(place: Place, long_form: bool):
     other = place.client.request("POST", "/flows/", json={"name": "of others"}).json()["id"]
     theirs = {"flow_id": other, "state": {"type": "COMPLETED"}}
     place.client.request("POST", "/flow_runs/", json=theirs)
+    record = NightRecord(
+        night="run-1", called="nightly", when=time.time(), model="news", flow="ner-bert",
+        verdict="promoted", version=1, metric="f1", value=0.9,
+    )  # fmt: skip
+    keep_night(place.home.tracking_uri, place.home.model_files, [record])
     sizes: list[dict[str, int]] = []
     number = 0
     for week in range(weeks):
@@ -181,7 +181,7 @@ def test_sizes_are_flat_after_the_first_quarter(place: Place, long_form: bool):
     assert report["prefect"]["runs"] >= nights
     assert count(place, "flow_run", "end_time < datetime('now', '-100 days')") == int(long_form)
     assert count(place, "artifact", "key = 'nightly-report'") <= count(place, "flow_run")
-    assert len(nights_of(place.home.tracking_uri)) == number, "records of nights outlive versions"
+    assert nights_of(place.home.tracking_uri) == [record], "records of nights outlive versions"
     assert not place.registry.damage(place.registry.champion("news"), full=True)
     shown = place.client.request("POST", "/artifacts/filter", json={
         "artifacts": {"key": {"any_": ["tidy-report"]}}, "sort": "CREATED_DESC", "limit": 1,
