@@ -30,7 +30,7 @@ NIGHT = {
         for name, train in (("sample-news", {}), ("sample-news-slow", {"learning_rate": 0.0005}))
     ]
 }
-WIDTH = 1400
+WIDTH = 1280
 COLOURS = 128
 """Of a picture's palette: text and charts need no more, and the files stay small."""
 
@@ -57,16 +57,19 @@ def main() -> None:
 
 def _pictures(prefect: str, report: dict[str, Any]) -> None:
     model = report["models"][0]
+    night = _artifact(prefect, report["flow_run_id"], "nightly-report")
     pages = {
+        "night-first-ui": night.replace("/v2/", "/"),
+        "trend": _artifact(prefect, report["flow_run_id"], "nightly-trend"),
         "night-run": _run_page(prefect, report),
-        "night": _artifact(prefect, report["flow_run_id"], "nightly-report"),
+        "night": night,
         "run": _run_page(prefect, model),
         "report": _artifact(prefect, model["flow_run_id"], "-report"),
         "plot": _artifact(prefect, model["flow_run_id"], "plot-history"),
         "deployments": f"{prefect}/v2/deployments",
     }
     drawn = {
-        "report": "return document.querySelectorAll('svg[id^=mermaid]').length > 2",
+        "report": "return document.querySelectorAll('table').length > 3",
         "plot": "return [...document.images].some(image => image.naturalWidth > 300)",
     }
     with browser(width=WIDTH) as page:

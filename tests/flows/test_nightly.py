@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from nightloom.registry.nights import nights_of
 from nightloom.settings.nightly import NightlyModel
 from nightloom.tasks.runtime.night import Night, NightFailed, retrain
 from tests.flows.conftest import Done, Nightloom
@@ -108,6 +109,7 @@ def test_prefect_shows_the_night_as_failed_with_its_summary(first, prefect_api):
     rows = json.loads(found["nightly-models"]["data"])
     assert [row["model"] for row in rows] == ["classify-transformer", "broken", "seed-2"]
     assert rows[1]["built"] == "nothing; failed in train"
+    assert "## broken, 1 night" in found["nightly-trend"]["data"]
     child = httpx.get(f"{prefect_api}/flow_runs/{first.report['models'][2]['flow_run_id']}").json()
     assert child["name"] == "seed-2"
     assert {"nightloom-model", "model:seed-2"} <= set(child["tags"])
@@ -146,6 +148,17 @@ def test_a_plan_of_a_first_night_waits_for_the_model_that_answers(quick, tmp_pat
     assert plan.code == 0, plan.err
     [scored] = plan.report["scored"]
     assert [one["why"] for one in scored["stages"]] == ["on a version of news"]
+
+
+def test_a_night_leaves_a_record_of_each_model(first, home):
+    records = {one.model: one for one in nights_of(f"sqlite:///{home / 'mlflow.db'}")}
+    assert set(records) == {"classify-transformer", "broken", "seed-2"}
+    assert records["broken"].verdict == "failed" and "gpu:7" in records["broken"].reason
+    good = records["seed-2"]
+    assert good.verdict == first.report["models"][2]["model"]["decision"]
+    assert good.value == first.report["models"][2]["model"]["value"]
+    assert good.rows == records["classify-transformer"].rows and good.rows >= 400
+    assert good.minutes > 0
 
 
 def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home):

@@ -20,15 +20,17 @@ NEWS = NightRecord(
 MAIL = replace(NEWS, model="mail", verdict="failed", reason="x" * 2000, metric=None, value=None)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+@pytest.fixture(scope="module", params=["file", "server"])
+def store(request: pytest.FixtureRequest, tmp_path_factory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("nights")
+    if request.param == "server":
+        return request.getfixturevalue("server"), folder
     return f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
 
 
 def test_a_night_is_a_run_with_its_models_below(store):
     uri, root = store
-    assert nights_of(uri) == [], "a store that is not there yet holds none"
+    assert nights_of(uri) == [], "a store without any holds none"
     keep_night(uri, root, [NEWS, MAIL])
     assert nights_of(uri, "news") == [NEWS]
     assert [one.model for one in nights_of(uri)] == ["mail", "news"]

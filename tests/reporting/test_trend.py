@@ -62,5 +62,5 @@ def test_a_terminal_has_the_last_nights_and_says_how_to_see_the_others():
     assert lines[0].split() == ["night", "verdict", "accuracy", "change", "rows", "minutes"]
     assert [line.split()[0] for line in lines[1:4]] == ["2026-11-03", "2026-11-04", "2026-11-05"]
     assert "+0.0010" in lines[1]
-    assert lines[4] == "2 earlier nights: --nights 5"
+    assert lines[4] == "earlier nights (2): --nights 5"
     assert lines[5].split()[:2] == ["accuracy", "▁▃▅▇█"]

@@ -82,7 +82,7 @@ def trend_lines(nights: Sequence[NightRecord], *, most: int) -> Iterator[str]:
             f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)
         ).rstrip()
     if len(nights) > most:
-        yield f"{len(nights) - most:,} earlier nights: --nights {len(nights)}"
+        yield f"earlier nights ({len(nights) - most:,}): --nights {len(nights)}"
     for row in _lines(nights):
         yield f"{row['of']:<10}  {row['nights']}  {row['lowest']} to {row['highest']}"
 
