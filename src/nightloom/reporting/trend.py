@@ -46,7 +46,7 @@ def trend_rows(nights: Sequence[NightRecord]) -> list[dict[str, Any]]:
             one.metric or "metric": one.value,
             "change": since_last(nights[: at + 1]),
             "rows": one.rows,
-            "minutes": round(one.minutes, 1),
+            "minutes": f"{one.minutes:,.1f}",
         }
         for at, one in enumerate(nights)
     ]
@@ -63,11 +63,7 @@ def trend_markdown(records: Sequence[NightRecord]) -> str:
         parts.append(table(_lines(nights)))
         parts.append(table(trend_rows(nights[-FORTNIGHT:])))
         told = [one for one in nights[-FORTNIGHT:] if one.verdict in ("failed", "promoted")]
-        parts.append(
-            "\n".join(
-                f"- {one.day}, {one.verdict}: {escape_long(one.reason)}" for one in reversed(told)
-            )
-        )
+        parts.append("\n".join(f"- {one.day}, {escape_long(_told(one))}" for one in reversed(told)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -108,6 +104,10 @@ def _lines(nights: Sequence[NightRecord]) -> list[dict[str, str]]:
             line = blocks(thinned(values))
             found.append({"of": name, "nights": line, "lowest": low, "highest": high})
     return found
+
+
+def _told(one: NightRecord) -> str:
+    return one.reason if one.reason.startswith(one.verdict) else f"{one.verdict}: {one.reason}"
 
 
 def _text(value: Any) -> str:
