@@ -79,6 +79,15 @@ def deadline_step(
     return Step(KIND, DEADLINE, tuple(changes), bring_in_line, note=note)
 
 
+def time_given(client: "SyncPrefectClient") -> tuple[str, float] | None:
+    """The deadline on the server, and the seconds from the night's start to it; None: none."""
+    for one in client.read_automations_by_name(DEADLINE):
+        told, within = _told(one), getattr(one.trigger, "within", None)
+        if told and within:
+            return told, within.total_seconds()
+    return None
+
+
 def _begins(wanted: Wanted, night: Any) -> str:
     """The cron schedule of the night as it will be."""
     schedules = getattr(night, "schedules", None) or []

@@ -6,7 +6,7 @@ from typing import Any
 from nightloom.cache.forecast import expected_seconds, seconds_of
 from nightloom.cache.store import MANIFEST, ArtifactStore
 from nightloom.home import Home
-from nightloom.reporting.forecast import forecast, forecast_lines
+from nightloom.reporting.forecast import forecast, forecast_lines, too_late
 
 
 def publish(store: ArtifactStore, key: str, seconds: float, variant: str, **settings: Any) -> None:
@@ -51,3 +51,15 @@ def test_what_a_plan_would_build_is_summed_and_what_nobody_knows_is_named() -> N
     [line] = forecast_lines({"forecast": forecast([register])})
     assert line == "forecast unknown: nothing like it was built before (register)"
     assert not [*forecast_lines({"forecast": forecast([hit])})]
+
+
+def test_a_night_that_takes_longer_than_it_has_is_told_to_be_late() -> None:
+    stages = [{"stage": "train", "state": "miss", "expected": 5 * 3600.0}]
+    told = forecast(stages)
+    assert too_late(told, "07:00", 5 * 3600.0) == ""
+    late = too_late(told, "06:00", 4 * 3600.0)
+    assert late.startswith("the night will not meet nightly.deadline=06:00: that is 4 hours after")
+    assert "it will take about 5 hours" in late
+    unknown = forecast([*stages, {"stage": "register", "state": "depends", "expected": None}])
+    assert "at least about 5 hours" in too_late(unknown, "06:00", 4 * 3600.0)
+    assert [*forecast_lines({"forecast": {**told, "late": late}})][-1] == f"warning: {late}"

@@ -16,6 +16,7 @@ from prefect.settings import PREFECT_UI_URL, temporary_settings
 from prefect.states import Completed, Pending, Running, Scheduled, State
 
 from nightloom.deployments.automations import DEADLINE
+from nightloom.deployments.deadline import time_given
 from nightloom.errors import DataRefused, InputError
 from nightloom.facts import ModelFacts
 from nightloom.home import Home
@@ -88,6 +89,7 @@ def test_the_deadline_is_a_setting_of_the_night(deployed, client):
     with pytest.raises(InputError, match="begins at one time of the day"):
         deployed("nightly.deadline=06:00", "nightly.cron=*/5 * * * *")
     deployed("nightly.deadline=06:00", "nightly.cron=0 2 * * *")
+    assert time_given(client) == ("06:00", 4 * 3600.0)
 
 
 def test_what_the_server_tells_of_where_no_process_is_left(deployed, client, hook):

@@ -1,12 +1,16 @@
 """`nightloom run`: runs a flow from the terminal."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nightloom.cli.carrying import carry_out, quiet, stoppable, use_home_stack
 from nightloom.cli.main import say
 from nightloom.records.known import find_flow
+
+if TYPE_CHECKING:
+    from nightloom.front.running import Told
 
 
 @click.command(
@@ -50,11 +54,14 @@ def run(
         use_home_stack()
     from nightloom.front.running import carried_out
 
-    carry_out(
-        lambda: carried_out(
+    def carried() -> "Told":
+        told = carried_out(
             entry.load(), parsed, refresh, plan=plan, call=stoppable, where="after --refresh"
-        ),
-        flow=flow,
-        plan=plan,
-        as_json=as_json,
-    )
+        )
+        if plan and entry.name == "nightly":
+            from nightloom.cli.deadline import add_deadline
+
+            add_deadline(told)
+        return told
+
+    carry_out(carried, flow=flow, plan=plan, as_json=as_json)

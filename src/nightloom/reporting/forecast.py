@@ -1,7 +1,7 @@
 """How long a plan will take, in a line."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from nightloom.cache.lookup import span
 
@@ -15,6 +15,8 @@ class ForecastJson(TypedDict):
     """Of all stages of which it is known."""
     unknown: list[str]
     """Stages that nothing like was built before."""
+    late: NotRequired[str]
+    """Why the night will not meet its deadline, if it will not."""
 
 
 def forecast(stages: Iterable[Mapping[str, Any]]) -> ForecastJson:
@@ -36,3 +38,17 @@ def forecast_lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"forecast about {span(told['seconds'])}, as long as it took before{more}"
     elif unknown:
         yield f"forecast unknown: nothing like it was built before ({unknown})"
+    if told.get("late"):
+        yield f"warning: {told['late']}"
+
+
+def too_late(told: ForecastJson, deadline: str, given: float) -> str:
+    """Why a night misses its deadline, `given` seconds after its start; empty if it does not."""
+    if told["seconds"] <= given:
+        return ""
+    least = "at least " if told["unknown"] else ""
+    return (
+        f"the night will not meet nightly.deadline={deadline}: that is {span(given)} after its "
+        f"start, and it will take {least}about {span(told['seconds'])}; start it earlier "
+        "(nightly.cron), or train less"
+    )
