@@ -3,20 +3,24 @@
 In no key: it decides what is printed, never what is built.
 """
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
-from nightloom.scoped import scoped
 from nightloom.settings import spelling
 from nightloom.settings.report import Texts
 
 _texts: ContextVar[Texts] = ContextVar("nightloom_texts", default="full")
 
 
-def telling(texts: Texts) -> AbstractContextManager[Texts]:
+@contextmanager
+def telling(texts: Texts) -> Iterator[None]:
     """Inside, messages say so much of the data."""
-    return scoped(_texts, texts)
+    token = _texts.set(texts)
+    try:
+        yield
+    finally:
+        _texts.reset(token)
 
 
 def is_silent() -> bool:

@@ -110,6 +110,7 @@ NEVER = {
         "nightloom.settings.": "declares settings",
         "nightloom.stages.examples": "reads examples that must hold, which are not asked for",
         "nightloom.stages.newer": "nobody has put a version back",
+        "nightloom.stages.other_texts": "no version shows other texts than it should",
         "nightloom.stages.slicing": "the rows are too few to be compared with the champion",
         "nightloom.stages.tested": "the rows are too few to be compared with the champion",
         "nightloom.text.": "other kinds of tokenizers",
