@@ -26,6 +26,7 @@ def drill(drill: Drill) -> list[Outcome]:
 
 def artifacts(drill: Drill) -> list[Outcome]:
     """Every file of every artifact, harmed alone: the look-up must miss, say so, put it aside."""
+    _ = drill.calm
     home = Home(drill.home("scratch"))
     home.create()
     store, calm = ArtifactStore(home), ArtifactStore(Home(drill.home("calm")))
