@@ -101,8 +101,10 @@ def test_a_night_names_it_and_prefect_shows_what_is_odd(
     tests = json.loads(shown["classify-transformer-data-check"]["data"])
     assert {one["test"]: one["verdict"] for one in tests}["relabelled"] == "refused"
     assert "Nothing was trained" in shown["classify-transformer-report"]["data"]
-    rows = json.loads(artifacts(prefect_api, done.report["flow_run_id"])["nightly-models"]["data"])
-    assert (rows[0]["data"], rows[0]["built"]) == ("refused", "nothing; failed in check_data")
+    of_the_night = artifacts(prefect_api, done.report["flow_run_id"])
+    [row] = json.loads(of_the_night["nightly-models"]["data"])
+    assert (row["verdict"], row["built"]) == ("failed", "nothing; failed in check_data")
+    assert "tonight's data are refused" in of_the_night["nightly-report"]["data"]
 
 
 def test_a_person_lets_them_in(refused, nightloom, home, command):
