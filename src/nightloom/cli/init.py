@@ -86,7 +86,6 @@ def _plan(folder: Path, home: Path) -> None:
     assert run.callback is not None
     with at_home(home):
         run.callback("nightly", (), folder / NIGHT, plan=True, refresh=(), as_json=False)
-    say("(how long it takes is not known before the first night; its report says it)")
 
 
 def _then(place: "Place") -> None:
