@@ -47,7 +47,9 @@ def test_what_a_plan_would_build_is_summed_and_what_nobody_knows_is_named() -> N
     told = forecast([hit, train, evaluate, register])
     assert told == {"seconds": 120.0, "unknown": ["register"]}
     [line] = forecast_lines({"forecast": told})
-    assert line.startswith("forecast about 2 min, by the most similar stages built before, without register: ")
+    assert line.startswith(
+        "forecast about 2 min, by the most similar stages built before, without register: "
+    )
     [line] = forecast_lines({"forecast": forecast([register])})
     assert line == "forecast unknown: nothing like it was built before (register)"
     assert not [*forecast_lines({"forecast": forecast([hit])})]

@@ -18,6 +18,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from nightloom.errors import InputError
+from nightloom.own import code as own_code
 from nightloom.own.code import code_of
 from nightloom.own.kept import gone_since, key_of
 from nightloom.reporting.entry import StageEntry
@@ -83,6 +84,17 @@ SMALL = {
     "register": {"name": "tickets"},
 }
 COUNT = {"run": "steps.py:count", "inputs": []}
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No module of a step, and no folder where it lies, is known to other tests."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(own_code, "_looked", set())
+    before = set(sys.modules)
+    yield
+    for name in {"my_steps", "steps", "helper", "their_flow", "mine"} - before:
+        sys.modules.pop(name, None)
 
 
 def night(folder: Path, name: str, **steps: Any) -> tuple[str, ...]:
@@ -274,6 +286,19 @@ def test_wrong_settings_are_refused_in_one_line(steps, told):
 def test_code_that_is_missing_is_named(run, told):
     with pytest.raises(InputError, match=told):
         code_of(run)
+
+
+def test_a_module_of_another_folder_is_not_taken_for_that_of_this_one(tmp_path, monkeypatch):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(f"def said():\n    return {folder!r}\n")
+    monkeypatch.chdir(tmp_path / "one")
+    assert code_of("mine:said").called() == "one"
+    monkeypatch.chdir(tmp_path)
+    assert code_of("mine:said").called() == "one"
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(InputError, match=r"has imported mine from .*/one already.* rename one"):
+        code_of("mine:said")
 
 
 def test_the_key_follows_the_code_of_the_step_and_what_it_uses(folder, monkeypatch):

@@ -16,6 +16,8 @@ from nightloom.plugins import LONGEST
 
 _read_at: dict[str, float] = {}
 """When this process read each module of a step."""
+_looked: set[Path] = set()
+"""Folders in which this process looks for modules of steps."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def _imported(name: str, run: str) -> ModuleType:
     here = Path.cwd()
     try:
         try:
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name != top or not any(here.glob(f"{top}.py")) | (here / top).is_dir():
+            if error.name != top or not _has_module(here, top):
                 raise
             _look_also(here)
             return importlib.import_module(name)
@@ -130,10 +132,23 @@ def _imported(name: str, run: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name == top:
             hint = "; install it, or name its file, as in /path/my_steps.py:function"
         raise InputError(f"{run}: {name} cannot be imported ({what}){hint}") from error
+    file = Path(getattr(sys.modules[top], "__file__", None) or here)
+    folder = file.parent.parent if file.name == "__init__.py" else file.parent
+    if folder in _looked - {here} and _has_module(here, top):
+        raise InputError(
+            f"{run}: this process has imported {top} from {folder} already, for another step; "
+            f"rename one of the two, or run them in processes of their own"
+        )
+    return module
+
+
+def _has_module(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
 
 
 def _look_also(folder: Path) -> None:
     """Python looks for modules there too, last."""
+    _looked.add(folder)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
         importlib.invalidate_caches()

@@ -35,7 +35,8 @@ def forecast_lines(report: Mapping[str, Any]) -> Iterator[str]:
     unknown = ", ".join(told["unknown"])
     if told["seconds"]:
         more = f", without {unknown}: nothing like it was built before" if unknown else ""
-        yield f"forecast about {span(told['seconds'])}, by the most similar stages built before{more}"
+        about = span(told["seconds"])
+        yield f"forecast about {about}, by the most similar stages built before{more}"
     elif unknown:
         yield f"forecast unknown: nothing like it was built before ({unknown})"
     if told.get("late"):
