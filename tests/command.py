@@ -24,7 +24,7 @@ SMALL = (
     "model.length=24",
     "train.epochs=1",
     "train.jit_compile=false",
-    "check.least=1000",
+    "check.least=5000",
 )
 """A full run of `classify-transformer` in some ten seconds; no rows are sought that are labelled
 wrongly, for which scikit-learn would be imported."""

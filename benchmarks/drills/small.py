@@ -12,7 +12,7 @@ ROWS = [
     f"train.epochs={EPOCHS}",
     "train.batch_size=8",
     "train.jit_compile=false",
-    "check.least=1000",
+    "check.least=5000",
 ]
 FLOWS = ("classify-transformer", "classify-bert", "ner-bert")
 _RATE = "train.learning_rate=0.01"

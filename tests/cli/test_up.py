@@ -25,7 +25,7 @@ SETTINGS = {
     "data": {"source": "sample", "limit": 400},
     "model": {"length": 24},
     "train": {"epochs": 1, "jit_compile": False},
-    "check": {"least": 1000},
+    "check": {"least": 5000},
 }
 
 

@@ -23,7 +23,7 @@ MODEL = {
     "data": {"limit": 400},
     "model.length": 24,
     "train": {"epochs": 1, "jit_compile": False},
-    "check.least": 1000,
+    "check.least": 5000,
 }
 MODELS = [
     {"flow": "classify-transformer", "settings": MODEL},

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 MODEL = {
     "data": {"source": "sample", "limit": 400},
-    "check": {"least": 1000},
+    "check": {"least": 5000},
     "model": {"length": 24},
     "train": {"epochs": 12, "batch_size": 4, "checkpoint_seconds": 0, "jit_compile": False},
 }

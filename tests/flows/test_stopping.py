@@ -24,7 +24,7 @@ SETTINGS = (
     "data.limit=400",
     "model.length=24",
     "train.jit_compile=false",
-    "check.least=1000",
+    "check.least=5000",
 )
 ENDLESS = ("train.epochs=9000", "train.checkpoint_seconds=3600", "train.batch_size=4")
 RUN = ("run", "classify-transformer", *SETTINGS, *ENDLESS)
