@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from dataclasses import replace
@@ -19,6 +20,7 @@ from nightloom.registry.thresholds import threshold_of
 from nightloom.registry.versions import Version
 from nightloom.reporting.answers_report import answers_report
 from nightloom.reporting.report import RunJson, RunReport
+from nightloom.settings.outputs import clash, real
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.spelling import shown
 from nightloom.tasks.runtime.announcing import slug
@@ -52,7 +54,7 @@ def version_named(settings: ScoreSettings) -> Version:
     """
     run = current_run()
     if settings.score.output:
-        _check_output(Path(settings.score.output).expanduser())
+        _check_output(settings, settings.score.output)
     found = resolve_model(run.home.tracking_uri, settings.model)
     version, precision = found.version, settings.score.precision
     if found.note:
@@ -115,20 +117,36 @@ def _told(run: Run, settings: ScoreSettings, facts: AnswerFacts, path: Path) -> 
     return told
 
 
-def _check_output(path: Path) -> None:
-    given = f"score.output={shown(str(path), 300)}"
+def _check_output(settings: ScoreSettings, output: str) -> None:
+    """Raise InputError if no answers can be written there, or rows would be lost."""
+    path, target = Path(output).expanduser(), real(output)
+    given = f"score.output={shown(output, 300)}"
     if path.is_dir():
         raise InputError(f"{given} is a folder; name a file, such as {path / ANSWERS}")
-    if not path.absolute().parent.is_dir():
-        folder = shown(str(path.absolute().parent), 300)
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise InputError(f"{given} is no file that can be written; name another file")
+    folder = shown(str(target.parent), 300)
+    if not target.parent.is_dir():
         raise InputError(f"{given}: there is no folder {folder}; make it, or name another file")
+    try:
+        tempfile.TemporaryFile(dir=target.parent).close()  # what may be written is not what can be
+    except OSError as error:
+        raise InputError(
+            f"{given}: no file can be written in {folder} ({error.strerror}); name a file elsewhere"
+        ) from error
+    if wrong := clash(output, settings.data.source or ""):
+        raise InputError(wrong)
 
 
-def _deliver(source: Path, target: Path, run: Run) -> Path:
-    """Copy the answers, whole or not at all; a file that has them already stays as it is."""
+def _deliver(source: Path, path: Path, run: Run) -> Path:
+    """Copy the answers, whole or not at all; a file that has them already stays as it is.
+
+    A link is followed, and stays.
+    """
+    target = real(str(path))
     try:
         if target.is_file() and digest_of_file(target) == digest_of_file(source):
-            return target
+            return path
         new = target.with_name(f".{target.name[:200]}.{uuid.uuid4().hex[:12]}")
         try:
             with source.open("rb") as given, new.open("wb") as stream:
@@ -140,10 +158,10 @@ def _deliver(source: Path, target: Path, run: Run) -> Path:
             new.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(
-            f"the answers cannot be written to {target} ({error.strerror}); they are in {source}"
+            f"the answers cannot be written to {path} ({error.strerror}); they are in {source}"
         ) from error
-    run.observer.log(f"answers written to {target}")
-    return target
+    run.observer.log(f"answers written to {path}")
+    return path
 
 
 def _show(settings: ScoreSettings, report: RunReport) -> None:

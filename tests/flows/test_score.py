@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -105,11 +106,12 @@ def test_the_same_rows_are_a_hit_and_the_file_is_written_again(first, quick, hom
         ((*COMMAND[2:], "score.precision=0.98"), "tickets/1 carries no thresholds"),
         ((*COMMAND[2:], "score.output=out.csv"), "a file name that ends in .parquet"),
         ((*COMMAND[2:], "score.output=no/out.parquet"), "there is no folder"),
+        ((*COMMAND[2:], "score.output=/proc/out.parquet"), "no file can be written in /proc"),
         ((*COMMAND[2:], "data.id=label"), "the answers already have a column 'label'"),
         ((*COMMAND[2:], "data.query=SELECT 1"), "is for sql: sources"),
         ((*COMMAND[2:], "data.split=test"), "is for hubs' data sets"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_wrong_is_said_in_a_line(given, expected, quick, home):
     done = quick(home, "run", "score", *given)
@@ -117,6 +119,40 @@ def test_what_is_wrong_is_said_in_a_line(given, expected, quick, home):
     errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and expected in errors[0]
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "source, output, expected",
+    [
+        ("in.parquet", "in.parquet", "is also data.source=in.parquet; name another file"),
+        ("in.parquet", "link.parquet", "is also data.source=in.parquet; name another file"),
+        ("new", "new/answers.parquet", "lies in the folder data.source=new"),
+    ],
+    ids=["itself", "hard link", "folder"],
+)
+def test_no_row_is_overwritten_by_its_answer(source, output, expected, quick, home, tmp_path):
+    (tmp_path / "new").mkdir()
+    rows = pa.table({"ticket": ["T-1"], "subject": ["a"], "body": ["b"]})
+    for name in ("in.parquet", "new/rows.parquet"):
+        pq.write_table(rows, tmp_path / name)
+    (tmp_path / "link.parquet").hardlink_to(tmp_path / "in.parquet")
+    given = (f"data.source={tmp_path / source}", f"score.output={tmp_path / output}")
+    for how in ((), ("--plan",)):
+        done = quick(home, "run", "score", "model=tickets/1", *given, *how)
+        assert done.code == 2 and "Traceback" not in done.err, done.err
+        [error] = [line for line in done.err.splitlines() if line.startswith("error: ")]
+        assert expected in error.replace(f"{tmp_path}/", "")
+    assert pq.read_table(tmp_path / "in.parquet").equals(rows)
+    assert not (tmp_path / "new" / "answers.parquet").exists()
+
+
+def test_a_link_that_leads_nowhere_yet_is_written_through(first, quick, home, tmp_path):
+    (tmp_path / "link.parquet").symlink_to("answers.parquet")
+    done = quick(home, *COMMAND[:2], "model=tickets/1", *COMMAND[3:],
+                 f"score.output={tmp_path / 'link.parquet'}")  # fmt: skip
+    assert done.code == 0, done.err
+    assert (tmp_path / "link.parquet").is_symlink()
+    assert pq.read_metadata(tmp_path / "answers.parquet").num_rows == len(ROWS)
 
 
 def test_a_new_champion_answers_anew_and_abstains_where_it_can(first, quick, home, tmp_path):
