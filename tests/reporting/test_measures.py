@@ -59,6 +59,7 @@ def test_models_answers_and_nights_stand_beside_each_other_under_any_name(home):
     found = read(home.root)
     assert found["last_run_succeeded", ODD] == 1
     assert found["answers_rows", ODD] == 7
+    assert "answers_rows Rows of the last run, answered or not\n" in (home.root / FILE).read_text()
     assert found["night_failures", "nightly"] == 2
     assert ("night_last_success_timestamp_seconds", "nightly") not in found
 

@@ -1,10 +1,14 @@
 """Answers never take the place of rows, nor become rows of the next run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nightloom.errors import InputError
+from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.outputs import clash
+from nightloom.settings.parse import validate
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +64,32 @@ def test_where_no_answers_may_go(source: str, output: str, expected: str, folder
 )
 def test_other_places_are_free(source: str, output: str) -> None:
     assert clash(output, source) == ""
+
+
+def night(*entries: tuple[str, str]) -> NightlySettings:
+    """A night of a model, and of entries by their sources and outputs."""
+    told: list[dict[str, Any]] = [
+        {"name": f"entry-{number}", "model": "news", "data.source": source, "score.output": output}
+        for number, (source, output) in enumerate(entries, start=1)
+    ]
+    model = {"flow": "classify-bert", "name": "news", "settings": {"data.source": "in.parquet"}}
+    return validate(NightlySettings, {"models": [model], "score": told})
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (("sample", "out/../one.parquet"), "entry-1 and entry-2 both write score.output="),
+        (("sample", "in.parquet"), "entry-2: .* is also data.source=in.parquet of model news"),
+        (("one.parquet", "two.parquet"), "entry-1: .* data.source=one.parquet of entry-2"),
+        (("new", "new/two.parquet"), "entry-2: .* lies in the folder data.source=new of entry-2"),
+    ],
+)
+def test_the_entries_of_a_night_leave_each_other_s_files_alone(
+    second: tuple[str, str], expected: str
+) -> None:
+    first = ("sample", "one.parquet")
+    with pytest.raises(InputError, match=expected) as error:
+        night(first, second)
+    assert "\n" not in str(error.value)
+    assert night(first, ("in.parquet", "two.parquet"))

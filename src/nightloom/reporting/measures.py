@@ -41,7 +41,7 @@ class Measured:
     data: float | None = None
     """When its rows were last found to have changed."""
     rows: int | None = None
-    """Rows answered."""
+    """Of answers: rows, answered or not."""
     failed: int | None = None
     """Of a night: models and answers that failed."""
 
@@ -125,7 +125,7 @@ GAUGES: tuple[tuple[str, str, Callable[[Measured], float | None]], ...] = (
         "How old that was when the last run ended",
         lambda one: None if one.data is None else max(one.ended - one.data, 0.0),
     ),
-    ("rows", "Rows that were answered", lambda one: one.rows),
+    ("rows", "Rows of the last run, answered or not", lambda one: one.rows),
     ("failures", "Models and answers that failed", lambda one: one.failed),
 )
 """Name, help, and value of a run; None where it has none."""

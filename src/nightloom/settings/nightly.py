@@ -1,5 +1,6 @@
 """Settings of `nightly`: which models are retrained, where, and what they answer then."""
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -8,6 +9,7 @@ from nightloom.errors import InputError
 from nightloom.records.known import families, family_of, settings_of
 from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.outputs import clash, real
 from nightloom.settings.parse import tree_of, validate
 from nightloom.settings.report import ReportSettings
 from nightloom.settings.score import ScoreSettings
@@ -157,4 +159,26 @@ class NightlySettings(Settings):
             raise ValueError(
                 f"score: {', '.join(twice)} is listed more than once; give each a name of its own"
             )
+        self._check_outputs()
         return self
+
+    def _check_outputs(self) -> None:
+        """No answers overwrite others, nor rows that the night reads."""
+        writing = [(one, one.score.output) for one in self.score if one.score.output]
+        if not writing:
+            return
+        read = {
+            f"model {one.title}": getattr(one.parsed().data, "source", "") for one in self.models
+        }
+        read |= {one.title: one.data.source or "" for one in self.score}
+        taken: dict[Path, str] = {}
+        for one, output in writing:
+            other = taken.setdefault(real(output), one.title)
+            if other != one.title:
+                raise ValueError(
+                    f"{other} and {one.title} both write score.output={output}; give each a file "
+                    "of its own"
+                )
+            for whose, source in read.items():
+                if wrong := clash(output, source, of=f" of {whose}"):
+                    raise ValueError(f"{one.title}: {wrong}")
