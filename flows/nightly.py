@@ -35,7 +35,7 @@ def nightly(
     """
 
     def one(model: NightlyModel) -> ModelOfNight:
-        return retrain(find_flow(model.flow), model, refresh=refresh)
+        return retrain(find_flow(model.flow), model, night=night, refresh=refresh)
 
     def scored(score: ScoreSettings) -> ModelOfNight:
         return answer(find_flow("score"), score, night, refresh=refresh)

@@ -33,7 +33,7 @@ from nightloom.tasks.runtime.noted import note_read, rows_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
-from nightloom.tasks.runtime.planning import is_planning
+from nightloom.tasks.runtime.planning import awaiting, is_planning
 from nightloom.tasks.runtime.run import TAG
 from nightloom.tasks.runtime.subflow import as_subflow
 
@@ -68,14 +68,20 @@ def engine_of(settings: RunSettings) -> Iterator[Engine]:
 
 
 def retrain(
-    flow: "Flow[..., Any] | Recorded", model: NightlyModel, *, refresh: tuple[str, ...] = ()
+    flow: "Flow[..., Any] | Recorded",
+    model: NightlyModel,
+    *,
+    night: "Night | None" = None,
+    refresh: tuple[str, ...] = (),
 ) -> ModelOfNight:
     """Run a model's flow as a subflow; returns the outcome, even if it failed.
 
     flow: the flow, or its record, whose package may turn out to be broken when loaded.
+    night: whose own steps a plan waits for.
     """
     observers().log(f"model {model.title}")
-    done = as_subflow(flow, model.title, model.parsed, flow_name=model.flow, refresh=refresh)
+    with awaiting(night.waiting if night else ()):
+        done = as_subflow(flow, model.title, model.parsed, flow_name=model.flow, refresh=refresh)
     if not is_planning():
         note_read(model.title, done.stages)
     if done.error:
@@ -96,7 +102,8 @@ def answer(
     for.
     """
     observers().log(f"answers of {score.title}")
-    done = as_subflow(flow, score.title, lambda: score, flow_name="score", refresh=refresh)
+    with awaiting(night.waiting):
+        done = as_subflow(flow, score.title, lambda: score, flow_name="score", refresh=refresh)
     if done.failed and is_planning() and night.makes(score.registered):
         waits = StageEntry("score", "depends", why=f"on a version of {score.registered}")
         observers().stage(waits)
@@ -150,11 +157,17 @@ class Night:
             self._errors.append(f"{error}; no model was trained")
         return not self._errors
 
+    @property
+    def waiting(self) -> Sequence[str]:
+        """In a plan: the own steps before the models that would run."""
+        return tuple(self._own.waiting)
+
     def after(self) -> None:
         """Run the own steps after the models, whether or not these completed."""
         failed = [one.name for one in self._models if one.failed]
         models = [one.to_json() for one in self._models]
-        error = "; ".join([*self._errors, *(f"model {name} failed" for name in failed)])
+        why = (f"model {one.name} failed: {one.error}" for one in self._models if one.failed)
+        error = "; ".join([*self._errors, *why])
         if wrong := self._own.after({"models": models, "failed": failed}, error):
             self._errors.append(wrong)
 

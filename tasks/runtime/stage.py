@@ -20,7 +20,7 @@ from nightloom.tasks.runtime.build import Waiting, build
 from nightloom.tasks.runtime.call import Order, StageCall
 from nightloom.tasks.runtime.engine import LOCAL, engine
 from nightloom.tasks.runtime.omitting import omitted
-from nightloom.tasks.runtime.planning import Planned
+from nightloom.tasks.runtime.planning import Planned, awaited
 from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
 from nightloom.tasks.runtime.run import TAG, Run, current_run
 
@@ -82,11 +82,10 @@ class Stage:
         try:
             found = self._look_up(run, settings, given)
         except InputError:
-            if not run.steps.waiting:  # else a plan cannot tell what own steps would leave to read
+            waiting = [*awaited(), *run.steps.waiting]
+            if not waiting:  # else a plan cannot tell what own steps would leave to read
                 raise
-            run.enter(
-                StageEntry(self.declaration.name, "depends", why=f"on {run.steps.waiting[-1]}")
-            )
+            run.enter(StageEntry(self.declaration.name, "depends", why=f"on {waiting[-1]}"))
             return cast("Artifact", Planned(self.declaration.name))
         if run.plan:
             return self._plan(run, settings, found)

@@ -22,9 +22,11 @@ from nightloom.own import code as own_code
 from nightloom.own.code import code_of
 from nightloom.own.kept import gone_since, key_of
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.night_report import ModelOfNight
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import settings_of
 from nightloom.settings.steps import OwnStep, StepsSettings
+from nightloom.tasks.runtime.night import Night
 from nightloom.tasks.runtime.omitting import omitting
 from nightloom.tasks.runtime.own_steps import OWN, OwnSteps
 from tests.conftest import REPOSITORY
@@ -251,6 +253,29 @@ def test_a_plan_before_the_export_says_what_depends_on_it(folder, quick: Callabl
     assert plan.states["roll_out"] == "depends"
 
 
+def test_a_plan_of_a_first_night_says_that_its_models_depend_on_the_export(
+    folder, quick: Callable[..., Done]
+):
+    step = {**EXPORT, "arguments": {"database": "warehouse.db", "target": "none.csv"}}
+    step |= {"outputs": ["none.csv"]}
+    given = {"steps": {"before": [step]}, "models": [
+        {"flow": "classify-transformer", "settings": {"data": {"source": "none.csv"}}}
+    ]}  # fmt: skip
+    path = folder / "first-night.yaml"
+    path.write_text(json.dumps(given))
+    run = ("run", "nightly", "--config", str(path), "--plan", "--json")
+    plan = quick(folder / "plan", *run)
+    assert plan.code == 0, plan.err
+    [model] = plan.report["models"]
+    assert model["state"] == "planned"
+    assert (model["stages"][0]["state"], model["stages"][0]["why"]) == (
+        "depends", "on export_tickets",
+    )  # fmt: skip
+    path.write_text(json.dumps({"models": given["models"]}))
+    plan = quick(folder / "plan", *run)
+    assert plan.code == 1 and "none.csv: no such file" in plan.err
+
+
 @pytest.mark.parametrize(
     "steps, told",
     [
@@ -334,6 +359,28 @@ def test_a_step_after_is_told_what_failed_before_it(folder, prefect_api, monkeyp
     assert error == "step broken failed: ValueError: the warehouse is shut"
     assert [(one.stage, one.state) for one in entered] == [("broken", "failed"), ("told", "ran")]
     assert (folder / "told.txt").read_text() == error
+
+
+def test_a_step_after_a_night_is_told_why_each_model_failed(folder, prefect_api, monkeypatch):
+    monkeypatch.chdir(folder)
+    told = [{"run": "steps.py:told", "when": "failed"}]
+    models = [{"flow": "classify-bert", "name": "broken"}]
+    given = settings_of(NightlySettings, {"models": models, "steps": {"after": told}})
+    why = "broken.csv: all training rows have the label 'x'; give it two"
+
+    @flow
+    def theirs() -> None:
+        night = Night(given)
+        night.before()
+        night.add(
+            ModelOfNight(name="broken", flow="classify-bert", state="failed", error=why),
+            ModelOfNight(name="news", flow="classify-bert", state="completed"),
+        )
+        night.after()
+
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        theirs()
+    assert (folder / "told.txt").read_text() == f"model broken failed: {why}"
 
 
 def test_a_backfill_and_a_proof_leave_them_out_and_say_so():
