@@ -25,6 +25,7 @@ from nightloom.settings.score import ScoreSettings
 from nightloom.settings.spelling import shown
 from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.days import named_by_hour
+from nightloom.tasks.runtime.deployed import check_outputs
 from nightloom.tasks.runtime.measuring import measure_answers
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.patience import wait_for_server
@@ -53,6 +54,7 @@ def version_named(settings: ScoreSettings) -> Version:
             written where they are to go.
     """
     run = current_run()
+    check_outputs(settings)
     if settings.score.output:
         _check_output(settings, settings.score.output)
     found = resolve_model(run.home.tracking_uri, settings.model)

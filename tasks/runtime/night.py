@@ -27,6 +27,7 @@ from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSetting
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings
 from nightloom.tasks.runtime.days import begins_at, named_by_hour, night_of_run
+from nightloom.tasks.runtime.deployed import check_outputs
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
 from nightloom.tasks.runtime.measuring import measure_night
 from nightloom.tasks.runtime.noted import note_read, rows_read
@@ -126,6 +127,7 @@ class Night:
     ) -> None:
         """`settings`: with own steps; none: there are none."""
         self._began = time.monotonic()
+        self._scores = settings.score if settings else ()
         self._models: list[ModelOfNight] = []
         self._scored: list[ModelOfNight] = []
         self._ran: list[StageEntry] = []
@@ -149,8 +151,10 @@ class Night:
         """Run the own steps before the models; whether the models may be trained.
 
         Raises:
-            InputError: The code of a step is missing, or does not take what it is given.
+            InputError: The code of a step is missing, or does not take what it is given; or answers
+                would be lost with the directory of a deployed run.
         """
+        check_outputs(*self._scores)
         try:
             self._own.before()
         except RunError as error:
