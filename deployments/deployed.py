@@ -10,18 +10,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from nightloom.deployments.declared import NIGHTLY, Declared
-from nightloom.deployments.difference import Change, Step, differing
+from nightloom.deployments.difference import Change, Step
+from nightloom.deployments.night import MODELS, night_changes
 from nightloom.deployments.schedule import new_schedules, schedule_changes
 from nightloom.deployments.wanted import Wanted
-from nightloom.errors import InputError
-from nightloom.records.known import settings_of
-from nightloom.settings.parse import tree_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 KIND = "deployment"
-MODELS = "nightly.models"
 
 
 def read_deployment(client: "SyncPrefectClient", one: Declared) -> Any:
@@ -50,7 +47,7 @@ def deployment_step(
         return _made(client, wanted, one, name, pool)
     update, changes = follows_from_code(wanted, one, there, pool=pool)
     if one.name == NIGHTLY and wanted.has(MODELS):
-        models = _model_changes(there.parameters, one.parameters)
+        models = night_changes(there.parameters, one.parameters)
         if models:
             update["parameters"] = {**there.parameters, **one.parameters}
             changes += models
@@ -132,7 +129,7 @@ def _made(client: "SyncPrefectClient", wanted: Wanted, one: Declared, name: str,
             Change.of("nightly.cron", None, one.cron),
             Change.of("nightly.timezone", None, one.timezone),
             Change.of("nightly.active", None, wanted.get("nightly.active")),
-            *_model_changes({}, one.parameters),
+            *night_changes({}, one.parameters),
         ]
     return Step(KIND, name, tuple(changes), make, is_new=True)
 
@@ -171,43 +168,3 @@ def _form(schema: Mapping[str, Any]) -> set[str]:
         for group, part in schema.get("definitions", {}).items()
         for field in part.get("properties", {})
     }
-
-
-def _model_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """The differences between two sets of a night's parameters, model by model."""
-    before, after = _night(old), _night(new)
-    titles = [list(night["models"]) for night in (before, after)]
-    changes = [Change.of(MODELS, *(", ".join(one) or None for one in titles))]
-    if titles[0] == titles[1]:
-        changes = []
-    for title, model in after["models"].items():
-        if title in before["models"]:
-            changes += differing(before["models"][title], model, f"{MODELS}.{title}")
-    changes += differing(before["run"], after["run"], f"{MODELS}.run")
-    return changes + differing(before["score"], after["score"], f"{MODELS}.score")
-
-
-def _night(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The models by title, with settings in groups, however they were written."""
-    settings = parameters.get("settings")
-    settings = settings if isinstance(settings, Mapping) else {}
-    models: dict[str, Any] = {}
-    for model in settings.get("models") or ():
-        if not isinstance(model, Mapping):
-            continue
-        title = str(model.get("name") or model.get("flow"))
-        while title in models:
-            title += "+"
-        models[title] = {**model, "settings": _grouped(model)}
-    scored = [one for one in settings.get("score") or () if isinstance(one, Mapping)]
-    by_title = {str(one.get("name") or f"score {one.get('model')}"): one for one in scored}
-    return {"models": models, "run": settings.get("run") or {}, "score": by_title}
-
-
-def _grouped(model: Mapping[str, Any]) -> Any:
-    settings = model.get("settings") or {}
-    try:
-        kind = settings_of(str(model.get("flow")))
-        return tree_of(kind, settings, "settings")
-    except (InputError, AttributeError):
-        return settings

@@ -4,7 +4,7 @@ import copy
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from nightloom.deployments.difference import Change, Step, differing
+from nightloom.deployments.difference import MISSING, UNSET, Change, Step, differing
 from nightloom.deployments.templates import Template, base_job_template, fill_in
 from nightloom.deployments.wanted import Wanted
 from nightloom.errors import InputError
@@ -155,10 +155,16 @@ def _process_template() -> Template:
 
 def _by_settings(changes: list[Change]) -> list[Change]:
     """By the names of settings, if there are any."""
-    found = [Change(SETTINGS.get(one.what, one.what), one.old, one.new) for one in changes]
+    found = [_by_setting(one) if one.what in SETTINGS else one for one in changes]
     if any(one.what == "pool.home" for one in found):
         found = [one for one in found if one.what != FOLLOWS_HOME]
     return found
+
+
+def _by_setting(one: Change) -> Change:
+    """Without a default in the template the setting is none."""
+    old, new = (MISSING if said == UNSET else said for said in (one.old, one.new))
+    return Change(SETTINGS[one.what], old, new)
 
 
 def _default(template: Template, variable: str) -> Any:

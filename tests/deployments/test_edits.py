@@ -92,6 +92,24 @@ def test_models_are_compared_one_by_one_however_they_are_spelled(deployed, clien
     }
 
 
+def test_steps_of_the_night_are_deployed(deployed, client, tmp_path):
+    night = tmp_path / "night.yaml"
+    for old, new in (("(unset)", "/own/2.py:weigh"), ("/own/2.py:weigh", "/own/3.py:weigh")):
+        night.write_text(
+            "models: [{flow: ner-bert, name: mine}, {flow: classify-bert, name: third}]\n"
+            f"steps: {{before: [{{run: '{new}'}}]}}\n"
+        )
+        said = deployed(f"nightly.models={night}")
+        assert said["nightly.models.steps.before.weigh.run"] == (old, new)
+        assert night_of(client).parameters["settings"]["steps"] == {"before": [{"run": new}]}
+    assert deployed(f"nightly.models={night}", dry=True) == {}
+    night.write_text(night.read_text().partition("steps")[0])
+    assert deployed(f"nightly.models={night}") == {
+        "nightly.models.steps.before.weigh.run": ("/own/3.py:weigh", "(unset)")
+    }
+    assert "steps" not in night_of(client).parameters["settings"]
+
+
 def test_a_schedule_that_was_deleted_stays_so_until_its_hours_are_named(deployed, client):
     night = night_of(client)
     client.delete_deployment_schedule(night.id, night.schedules[0].id)
