@@ -5,10 +5,11 @@ nightloom wrote, is kept in `more` and written again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Self
 
 MORE = "more"
+DECIDED = "decided"
 MOST_TOLD = 5
 """Findings that stand on one line."""
 
@@ -180,6 +181,16 @@ class ModelFacts(Facts):
     high: float | None = None
     same_weights_as: int | None = None
     run_id: str | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether its registration judged it; not if files of a version were written again, or the
+        version was the champion already: what was decided stands."""
+        return bool(self.more.get(DECIDED, True))
+
+    def standing(self) -> Self:
+        """The same, of a registration that decided nothing."""
+        return replace(self, more={**self.more, DECIDED: False})
 
     @property
     def promoted(self) -> bool:

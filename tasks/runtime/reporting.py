@@ -48,7 +48,7 @@ def show_result(
     _safely(lambda: _show(report, built, tracking_uri, None, texts))
     _safely(lambda: _announce(report, tracking_uri))
     model = report.model
-    if model is not None and report.has("register", "built"):
+    if model is not None and report.decided:
         _safely(lambda: judged(model))
 
 
@@ -194,7 +194,7 @@ def _announce(report: RunReport, tracking_uri: str) -> None:
     """Emit `nightloom.champion.changed` if this run made another version champion, and `.released`
     if that ended a rollback."""
     model = report.model
-    if model is None or not report.has("register", "built"):
+    if model is None or not report.decided:
         return
     facts = {
         name: getattr(model, name)

@@ -19,6 +19,7 @@ from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
+from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
@@ -137,7 +138,7 @@ class Run:
         if isinstance(scores, Artifact):
             found["metrics"] = ScoreFacts.of(scores.facts).metrics
         if model:
-            is_new = any(one.stage == "register" and one.state == "built" for one in self.entries)
+            is_new = decided_here(model, self.entries)
             found |= {"version": model.to_json(), "decision": model.decision, "is_new": is_new}
         if error := self.steps.after(found):
             raise RunError(error)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -252,3 +253,23 @@ def test_a_night_in_which_nothing_was_built_decided_nothing():
     built = {**hit, "state": "built"}
     [row] = night_rows([night_model("x", stages=[built])])
     assert row["decision"] == "promoted"
+
+
+def test_a_version_whose_files_were_written_again_is_no_new_champion():
+    built = {**HIT, "stage": "register", "state": "built"}
+    one = night_model("x", stages=[built], model=ModelFacts.of(MODEL).standing().to_json())
+    assert night_headline([one]) == "1 model done, no new champion"
+    [row] = night_rows([one])
+    assert row["decision"] == "unchanged, version 3 is the champion"
+    assert "| x | unchanged |" in night_report([one], seconds=1.0)
+    told = record_of(one, night="n", called="nightly 2026-11-26 01:30", when=1.0, rows=10)
+    assert (told.verdict, told.version, told.value) == ("unchanged", 3, 0.91)
+    run = RunReport(
+        flow="f", flow_run_id=None, state="completed", seconds=1.0, stages=one.stages,
+        metrics=METRICS, model=one.model,
+    )  # fmt: skip
+    assert not run.decided
+    text = run_report(RunFacts(run))
+    assert text.startswith("# f: unchanged, version 3 is the champion, built register\n")
+    assert any(line.startswith("gate     unchanged since: ") for line in summary(run.to_json()))
+    assert replace(run, model=ModelFacts.of(MODEL)).decided

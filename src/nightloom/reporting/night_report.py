@@ -8,6 +8,7 @@ from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.advice import advice
+from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import ForecastJson
 from nightloom.reporting.markdown import code, escape, escape_long, table
@@ -61,9 +62,15 @@ class ModelOfNight:
         return self.state == "failed"
 
     @property
+    def decided(self) -> bool:
+        """Whether this night decided about its version."""
+        return decided_here(self.model, self.stages)
+
+    @property
     def promoted(self) -> bool:
-        """Whether a new version became champion."""
-        return bool(self.model and self.model.promoted and "register" in self.in_state("built"))
+        """Whether a version became champion in this night."""
+        built = "register" in self.in_state("built")
+        return bool(self.model and self.model.promoted and self.decided and built)
 
     @property
     def seconds_saved(self) -> float:
@@ -129,7 +136,7 @@ class NightJson(TypedDict):
 
 
 def _decision(one: ModelOfNight) -> str:
-    return decision(one.model, built="register" not in one.in_state("hit")) if one.model else ""
+    return decision(one.model, built=one.decided) if one.model else ""
 
 
 def record_of(
@@ -141,8 +148,9 @@ def record_of(
     rows: of the data set.
     """
     model = one.model
-    unchanged = "register" in one.in_state("hit")
-    verdict = "unchanged" if unchanged else (model.decision if model else one.state)
+    verdict = one.state
+    if model:
+        verdict = model.decision if one.decided else "unchanged"
     return NightRecord(
         night=night,
         called=called,
@@ -262,7 +270,7 @@ def _verdict(one: ModelOfNight) -> str:
     """`promoted`, `challenger`, `unchanged`, or that it failed."""
     if one.failed:
         return f"failed in {one.in_state('failed')[-1]}" if one.in_state("failed") else "failed"
-    return "unchanged" if "register" in one.in_state("hit") else _decision(one)
+    return "unchanged" if one.model and not one.decided else _decision(one)
 
 
 def _beside(one: ModelOfNight, nights: Sequence[NightRecord]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Required, TypedDict
 
 from nightloom.facts import ModelFacts
+from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import ForecastJson, forecast
 
@@ -72,6 +73,11 @@ class RunReport:
     def failed(self) -> bool:
         """Whether it failed."""
         return self.state == "failed"
+
+    @property
+    def decided(self) -> bool:
+        """Whether it decided about its version."""
+        return decided_here(self.model, self.stages)
 
     def has(self, stage: str, state: str) -> bool:
         """Whether a stage reached a state."""

@@ -92,12 +92,12 @@ def headline(facts: RunFacts) -> str:
     built = [entry.stage for entry in facts.run.stages if entry.state == "built"]
     what = "everything cached" if not built else f"built {', '.join(built)}"
     model = facts.run.model
-    said = decision(model, built=not facts.run.has("register", "hit")) if model else "done"
+    said = decision(model, built=facts.run.decided) if model else "done"
     return f"{said}, {what}"
 
 
 def decision(model: ModelFacts, *, built: bool) -> str:
-    """The decision about a model; if nothing was built for it, its status."""
+    """The decision about a model; if nothing was decided, its status."""
     if built:
         return model.decision
     who = "is the champion" if CHAMPION in model.aliases else "is not the champion"

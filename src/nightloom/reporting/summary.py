@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.facts import ModelFacts
 from nightloom.reporting.answers_report import answers_lines, answers_of_night
 from nightloom.reporting.backfill_report import backfill_lines
+from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast_lines
 from nightloom.reporting.night_report import ModelOfNight, night_rows
@@ -33,9 +35,9 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         yield "metrics  " + ", ".join(shown)
         aliases = "".join(f" @{alias}" for alias in model.get("aliases", ()))
         yield f"model    {model.get('name')}/{model.get('version')}{aliases}"
-        judged = {"stage": "register", "state": "hit"}
-        hit = any(judged.items() <= entry.items() for entry in report["stages"])
-        yield f"gate     {'unchanged since: ' if hit else ''}{model.get('reason')}"
+        entries = [StageEntry(**entry) for entry in report["stages"]]
+        stands = model and not decided_here(ModelFacts.of(model), entries)
+        yield f"gate     {'unchanged since: ' if stands else ''}{model.get('reason')}"
     saved = report["seconds_saved"]
     yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
 

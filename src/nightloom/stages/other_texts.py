@@ -56,7 +56,7 @@ def write_otherwise(
     )
     store(context, registry, version.name, digest, weights, anew=WITH_TEXTS)
     facts = RegisteredFacts.of(earlier.artifact.facts)
-    model = _told(context, facts.version)
+    model = _told(context, facts.version).standing()
     with tempfile.TemporaryDirectory(dir=context.out.parent) as scratch:
         table = earlier.path / f"{REGRESSIONS}.parquet"
         files = {f"{FOLDER}/{table.name}": table} if table.exists() else {}

@@ -24,6 +24,7 @@ from nightloom.registry.versions import (
 )
 from nightloom.registry.whole import told
 from nightloom.settings.register import PROVED, RegisterSettings
+from nightloom.stages.begun import Begun
 from nightloom.stages.export import changed, written
 from nightloom.stages.found import facts_of, keep_difference, keep_found
 from nightloom.stages.held import Since, held, waiting
@@ -58,15 +59,19 @@ def build(context: BuildContext) -> Built:
     if twin is not None and version.is_new:
         context.report.log(_mended(context, twin))
     check = ServedCheck(context, settings)
-    if damaged and DECISION_TAG in version.tags:
+    begun = Begun.of(context, version)
+    stands = bool(damaged) and DECISION_TAG in version.tags
+    if stands:
         decided = Decided(version, _as_decided(context, settings, version), registry.champion(name))
     else:
-        judge = partial(_judged, context, settings, registry, version, twin, check)
+        judge = partial(_judged, context, settings, registry, version, twin, check, begun)
         with alone(registry, name, say=context.report.log):
             decided = decide(registry, version, judge, by=_by(context), say=context.report.log)
     version, verdict, champion = decided.version, decided.verdict, decided.champion
+    is_champion = champion is not None and champion.version == version.version
+    against = begun.champion if begun and is_champion else (champion.version if champion else None)
     keep_difference(context, champion, version)
-    model = ModelFacts(
+    made = ModelFacts(
         name=name,
         version=version.version,
         aliases=list(version.aliases),
@@ -74,7 +79,7 @@ def build(context: BuildContext) -> Built:
         reason=verdict.reason,
         metric=verdict.metric,
         value=verdict.value,
-        champion_version=champion.version if champion else None,
+        champion_version=against,
         champion_value=verdict.champion_value,
         anchor_version=registry.anchor(champion or version).version,
         difference=verdict.difference,
@@ -83,7 +88,10 @@ def build(context: BuildContext) -> Built:
         same_weights_as=twin.version if twin else None,
         run_id=version.run_id,
         more={**({"served": check.facts} if check.facts else {}), **facts_of(verdict)},
-    ).to_json()
+    )
+    if stands or (is_champion and begun is None):
+        made = made.standing()
+    model = made.to_json()
     text = json.dumps(model, indent=1, ensure_ascii=False)
     (context.out / "version.json").write_text(text + "\n", encoding="utf-8")
     return Built(RegisteredFacts(model=model, lineage=lineage_of(context)).to_json())
@@ -114,11 +122,15 @@ def _judged(
     version: Version,
     twin: Version | None,
     check: ServedCheck,
+    begun: Begun | None,
     champion: Version | None,
 ) -> Verdict:
     """Whether a version is to be the champion, where now another one is, or none."""
     if champion is not None and champion.version == version.version:
+        if begun and DECISION_TAG in champion.tags:
+            return _as_decided(context, settings, champion)
         return _already_champion(context, settings, champion, check)
+    Begun(version.version, champion.version if champion else None).keep(context)
     takes_over = champion is not None and champion.weights == version.weights
     if champion is not None and takes_over:
         verdict = _takes_over(context, settings, champion)
@@ -177,7 +189,8 @@ def _already_champion(
 
 
 def _as_decided(context: BuildContext, settings: RegisterSettings, version: Version) -> Verdict:
-    """Of a version whose files alone were put back: what was decided stands."""
+    """Of a version whose files alone were put back, or whose build was killed after it had decided:
+    what was decided stands."""
     metric, value = _metric(context, settings)
     return Verdict(
         decision="promoted" if version.tags[DECISION_TAG] == "promoted" else "challenger",
