@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from nightloom.settings import spelling
 from nightloom.settings.report import Texts
 
+WITHHELD = "its message is withheld by report.texts=none"
+
 _texts: ContextVar[Texts] = ContextVar("nightloom_texts", default="full")
 
 

@@ -145,6 +145,7 @@ class Night:
             refresh=frozenset(refresh),
             enter=self._enter,
             tag=TAG,
+            texts=settings.report.texts if settings else "full",
         )
 
     def before(self) -> bool:

@@ -1,14 +1,21 @@
 """The bodies of own steps' tasks: a function or flow called here, or a deployment run elsewhere."""
 
 import asyncio
+import copy
+import functools
 import inspect
 import time
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from prefect import Flow
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
+from nightloom.discretion import WITHHELD, is_silent
 from nightloom.errors import InputError, NightloomError, RunError, said
 from nightloom.home import Home
 from nightloom.own.code import Parameters, code_of, parameters_of
@@ -36,14 +43,70 @@ class Kept:
 
 
 def run_code(run: str, given: dict[str, Any]) -> Any:
-    """Call a function or a flow, async or not; what it returns, as plain JSON."""
+    """Call a function or a flow, async or not; what it returns, as plain JSON.
+
+    Raises:
+        RunError: It failed, and nothing may be said of the data: its type and where it happened.
+    """
+    called = code_of(run).called
+    if isinstance(called, Flow) and is_silent():
+        called = _discreet(called)
+    wrong: RunError | None = None
     try:
-        returned = code_of(run).called(**given)
+        returned = called(**given)
         if inspect.isawaitable(returned):
             returned = asyncio.run(_awaited(returned))
     except SystemExit as error:
-        raise RunError(f"it exited with {error.code!r}") from error
+        if not is_silent() or isinstance(error.code, int | None):
+            raise RunError(f"it exited with {error.code!r}") from error
+        wrong = RunError(f"it exited: {WITHHELD}")
+    except Exception as error:
+        wrong = _withheld(error)
+        if wrong is None:
+            raise
+    if wrong is not None:  # raised here: Prefect's log has the error that one was raised from
+        raise wrong
     return plain(returned, run)
+
+
+def _withheld(error: Exception) -> RunError | None:
+    """What is said in place of an error that may quote the data; None: the error itself."""
+    if isinstance(error, NightloomError) or not is_silent():
+        return None
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return RunError(f"{type(error).__name__}: {WITHHELD} ({place})")
+
+
+def _discreet(flow: "Flow[..., Any]") -> "Flow[..., Any]":
+    """The flow, whose own state and log say as little of an error."""
+    own = flow.fn
+
+    @functools.wraps(own)
+    def called(*args: Any, **given: Any) -> Any:
+        wrong = None
+        try:
+            return own(*args, **given)
+        except Exception as error:
+            wrong = _withheld(error)
+            if wrong is None:
+                raise
+        raise wrong
+
+    @functools.wraps(own)
+    async def awaited(*args: Any, **given: Any) -> Any:
+        wrong = None
+        try:
+            return await own(*args, **given)
+        except Exception as error:
+            wrong = _withheld(error)
+            if wrong is None:
+                raise
+        raise wrong
+
+    discreet = copy.copy(flow)
+    discreet.fn = awaited if inspect.iscoroutinefunction(own) else called
+    return discreet
 
 
 async def _awaited(returned: Any) -> Any:
@@ -107,6 +170,6 @@ def run_on_server(name: str, given: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:
         raise RunError(f"{name} could not be run: {type(error).__name__}: {said(error)}") from error
     if not run.state.is_completed():
-        message = " ".join((run.state.message or "").split())
+        message = WITHHELD if is_silent() else " ".join((run.state.message or "").split())
         raise RunError(f"run {run.name} of {name} ended as {run.state.name}: {message}")
     return {"flow_run_id": str(run.id), "flow_run_name": run.name}

@@ -11,11 +11,13 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.lookup import LookUp, look_up
 from nightloom.cache.store import ArtifactStore
+from nightloom.discretion import telling
 from nightloom.errors import InputError, RunError, said
 from nightloom.home import Home
 from nightloom.own.code import Code, Parameters, code_of
 from nightloom.own.kept import RETURNED, gone_since, key_of
 from nightloom.reporting.entry import StageEntry
+from nightloom.settings.report import Texts
 from nightloom.settings.steps import OwnStep, StepsSettings
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.omitting import omitted
@@ -56,9 +58,11 @@ class OwnSteps:
         refresh: frozenset[str],
         enter: Callable[[StageEntry], None],
         tag: str,
+        texts: Texts = "full",
     ) -> None:
         """`offered`: what every step may take; `afterwards`: what those after may take besides, as
-        far as it is known before. `enter`: told the outcome of each.
+        far as it is known before. `enter`: told the outcome of each. `texts`: how much of the data
+        errors may say.
         """
         self._settings = settings
         self._offered = {**offered, "previous": None}
@@ -67,6 +71,7 @@ class OwnSteps:
         self._refresh = refresh
         self._enter = enter
         self._tag = tag
+        self._texts = texts
         self._previous: Any = None
         self._ready: dict[str, _Ready] = {}
         self.waiting: list[str] = []
@@ -215,7 +220,8 @@ class OwnSteps:
         """
         began = time.monotonic()
         wait_for_server(observers())
-        state = call()
+        with telling(self._texts):
+            state = call()
         entry = replace(entry, seconds=round(time.monotonic() - began, 3))
         if state.is_completed():
             result = state.result()

@@ -97,6 +97,7 @@ class Run:
             refresh=self.refresh,
             enter=self.enter,
             tag=TAG,
+            texts=ReportSettings(**self.given.get("report", {})).texts,
         )
         self.forecast = Forecast(self.home, self.flow)
 

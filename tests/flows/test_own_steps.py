@@ -15,6 +15,7 @@ import httpx
 import pytest
 import yaml
 from prefect import flow
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from nightloom.errors import InputError
@@ -25,6 +26,7 @@ from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night_report import ModelOfNight
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import settings_of
+from nightloom.settings.report import Texts
 from nightloom.settings.steps import OwnStep, StepsSettings
 from nightloom.tasks.runtime.night import Night
 from nightloom.tasks.runtime.omitting import omitting
@@ -40,6 +42,7 @@ STEPS = '''
 from pathlib import Path
 
 from helper import added
+from prefect import flow
 
 
 async def count(previous):
@@ -53,6 +56,19 @@ def told(error):
 
 def broken():
     raise ValueError("the warehouse is shut")
+
+
+def leaky():
+    raise ValueError("SECRETWORD in a row")
+
+
+def leaving():
+    raise SystemExit("SECRETWORD in a row")
+
+
+@flow
+def leaky_flow():
+    raise ValueError("SECRETWORD in a row")
 '''
 FLOW = '''
 from prefect import flow
@@ -337,11 +353,42 @@ def test_the_key_follows_the_code_of_the_step_and_what_it_uses(folder, monkeypat
     assert gone_since({"written": {"gone.csv": "0"}}) == "gone.csv, which it wrote, is gone"
 
 
-def own(entered: list[StageEntry], **given: Any) -> OwnSteps:
+def own(entered: list[StageEntry], *, texts: Texts = "full", **given: Any) -> OwnSteps:
     return OwnSteps(
         StepsSettings.model_validate(given), offered={}, afterwards={}, plan=False,
-        refresh=frozenset(), enter=entered.append, tag="test",
+        refresh=frozenset(), enter=entered.append, tag="test", texts=texts,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", ["full", "short", "none"])
+def test_the_error_of_a_step_says_nothing_of_the_data_where_that_is_asked(
+    texts, folder, prefect_api, monkeypatch, caplog, capfd
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(folder / "discreet" / texts))
+    entered: list[StageEntry] = []
+    runs = [{"run": f"steps.py:{name}", "on_failure": "warn"}
+            for name in ("leaving", "leaky_flow", "leaky")]  # fmt: skip
+    kept = {"run": "steps.py:leaky", "name": "kept", "inputs": []}
+    steps = own(entered, texts=texts, after=[*runs, kept])
+
+    @flow
+    def theirs() -> tuple[str, str]:
+        steps.before()
+        return str(flow_run.id), steps.after({})
+
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        run, error = theirs()
+    wanted = {"flow_runs": {"id": {"any_": [run]}}}
+    tasks = httpx.post(f"{prefect_api}/task_runs/filter", json=wanted).json()
+    said = f"{error} {entered} {tasks} {caplog.text} {capfd.readouterr()}"
+    assert [one.state for one in entered] == ["failed"] * 4
+    if texts == "none":
+        assert "SECRETWORD" not in said
+        told = r"step kept failed: ValueError: its message is withheld by report.texts=none "
+        assert re.fullmatch(told + r"\(steps.py:\d+\)", error)
+    else:
+        assert error == "step kept failed: ValueError: SECRETWORD in a row"
 
 
 def test_a_step_after_is_told_what_failed_before_it(folder, prefect_api, monkeypatch):

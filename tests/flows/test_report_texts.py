@@ -59,6 +59,7 @@ def test_a_planted_word_is_in_no_store_until_texts_are_full(
     assert "were written with report.texts=none" in full.entry("register")["why"]
     same = ("version", "decision", "reason", "value")
     assert all(full.report["model"][one] == silent.report["model"][one] for one in same)
+    assert full.report["model"]["decided"] is False and "decided" not in silent.report["model"]
     found = " ".join(places(home, prefect))
     for name in ("prefect.db", "worst.json", "worst.parquet", "input_example.json"):
         assert name in found

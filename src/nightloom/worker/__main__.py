@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nightloom import interruption
-from nightloom.discretion import telling
+from nightloom.discretion import WITHHELD, telling
 from nightloom.ending import kill_below
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
@@ -29,7 +29,6 @@ from nightloom.settings.report import Texts
 from nightloom.worker.lean import import_leanly
 from nightloom.worker.protocol import STOP
 
-WITHHELD = "its message is withheld by report.texts=none"
 PROGRESS_SECONDS = 0.2
 """Minimum time between two progress messages."""
 
