@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from nightloom.deployments.automation_steps import automation_steps, there_already
 from nightloom.deployments.automations import DEADLINE
+from nightloom.deployments.companion import companion_step
+from nightloom.deployments.companions import COMPANIONS
 from nightloom.deployments.deadline import deadline_step
 from nightloom.deployments.declared import NIGHTLY, declared
 from nightloom.deployments.deployed import deployment_step, read_deployment
 from nightloom.deployments.difference import Step
 from nightloom.deployments.limit import limit_step
 from nightloom.deployments.notification import telling
-from nightloom.deployments.tidying import tidy_step
 from nightloom.deployments.wanted import Wanted
-from nightloom.deployments.watch import watch_step
 from nightloom.deployments.work_pool import pool_step
 from nightloom.settings.base import nested
 from nightloom.settings.deploy import DeploySettings
@@ -45,10 +45,10 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
         yield told.step
     for one in ours:
         yield deployment_step(client, wanted, one, there[one.name], pool=pool)
-    yield tidy_step(client, wanted, there[NIGHTLY], pool=pool)
-    watch = watch_step(client, wanted, pool=pool)
-    if watch:
-        yield watch
+    for companion in COMPANIONS:
+        step = companion_step(client, wanted, companion, there[NIGHTLY], pool=pool)
+        if step:
+            yield step
     yield from automation_steps(client, wanted, automations, told)
     deadline = deadline_step(client, wanted, automations[DEADLINE], there[NIGHTLY], told)
     if deadline:
