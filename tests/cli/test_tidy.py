@@ -86,7 +86,7 @@ def test_it_says_what_would_go_then_removes_it(quick: Nightloom, home: Home, tem
 def test_killed_between_its_steps_the_next_one_goes_on(quick: Nightloom, home: Home):
     registry = Registry(f"sqlite:///{home.root / 'mlflow.db'}", home.model_files)
     first = registry.version("news", 1)
-    registry.delete(first)  # and there it was killed
+    registry.client.delete_model_version(first.name, "1")  # and there it was killed
     done = quick(home.root, "tidy", "--yes", "--json").report
     assert [one["run_id"] for one in done["runs"]] == [first.run_id]
     assert done["artifacts"]["stages"] == {"register": 1, "train": 1}

@@ -313,13 +313,13 @@ def test_of_two_versions_that_two_machines_made_at_once_the_later_is_withdrawn(
     """The faster machine registers while this one is about to create its version."""
     registry = Registry(server, tmp_path / "here")
     faster = Registry(server, tmp_path / "there")
-    ensure = registry._ensure_model
+    create = registry.client.create_registered_model
 
     def meanwhile(name: str) -> None:
         faster.register(name, model_digest="d", saved_model_dir=folder, card=CARD)
-        ensure(name)
+        create(name)
 
-    monkeypatch.setattr(registry, "_ensure_model", meanwhile)
+    monkeypatch.setattr(registry.client, "create_registered_model", meanwhile)
     made = registry.register("twice", model_digest="d", saved_model_dir=folder, card=CARD)
     assert (made.version, made.is_new) == (1, False)
     assert [one.version for one in versions(registry, "twice")] == [1]

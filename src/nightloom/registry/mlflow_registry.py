@@ -5,7 +5,6 @@ that was killed leaves at most a run and a logged model without a version, which
 removes; there are no half-registered versions.
 """
 
-import json
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.gate.judging import Verdict
 from nightloom.gate.past import Past
-from nightloom.registry import entries, leftovers, whole
-from nightloom.registry.datasets import DataCard, dataset_input
-from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
+from nightloom.registry import entries, leftovers, making
+from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
 from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.store import is_http, lock, open_client, plain, sqlite_path
@@ -42,9 +40,6 @@ from nightloom.registry.versions import (
 if TYPE_CHECKING:
     import pandas
     from mlflow import MlflowClient
-
-MADE_BY = "prefect."
-"""Begins the tags that name the run which made a version."""
 
 
 class Registry:
@@ -167,12 +162,8 @@ class Registry:
             self._files.tidy()
             found = self.find_version(name, model_digest)
             if found is None:
-                experiment_id = self._experiment(experiment or name)
-                query = f"tags.`{DIGEST_TAG}` = '{model_digest}' and tags.`{NAME_TAG}` = '{name}'"
-                leftovers.remove(self._client, experiment_id, query, origin=self._origin)
-                found = self._register(
-                    name,
-                    experiment_id,
+                candidate = making.Candidate(
+                    name=name,
                     folders=folders,
                     card=card,
                     numbers=entries.numbers(metrics or {}),
@@ -187,10 +178,11 @@ class Registry:
                     data=data,
                     run_name=run_name,
                 )
+                found = self._make(candidate, experiment or name)
             elif MODEL_ID_TAG in found.tags and (anew or self.damage(found, full=True)):
                 self._files.put_back(found, folders, card, anew=anew)
                 self._files.log_files(found.run_id, files or {})
-            self._complete(found, entries.texts(tags or {}))
+            making.complete(self._client, found, entries.texts(tags or {}))
         fresh = self._client.get_model_version(name, str(found.version))
         return replace(version_of(fresh), is_new=found.is_new)
 
@@ -200,10 +192,6 @@ class Registry:
             self._files.log_files(version.run_id, files)
             for key, value in tags.items():
                 self._client.set_model_version_tag(version.name, str(version.version), key, value)
-
-    def delete(self, version: Version) -> None:
-        """Delete a version; its files stay, and what MLflow keeps of its run."""
-        self._client.delete_model_version(version.name, str(version.version))
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Point an alias at a version; it leaves the version that had it."""
@@ -280,64 +268,17 @@ class Registry:
             if not token:
                 return found
 
-    def _experiment(self, name: str) -> str:
-        known = self._client.get_experiment_by_name(name)
-        if known is not None:
-            if known.lifecycle_stage == "deleted":
-                self._client.restore_experiment(known.experiment_id)
-            return known.experiment_id
-        if is_http(self.tracking_uri):
-            return self._client.create_experiment(name)
-        folder = self.artifact_root / entries.file_name(name)
-        return self._client.create_experiment(name, artifact_location=folder.as_uri())
-
-    def _register(
-        self,
-        name: str,
-        experiment_id: str,
-        *,
-        folders: Mapping[str, Path],
-        card: ModelCard,
-        numbers: Mapping[str, float],
-        history: "pandas.DataFrame | None",
-        params: Mapping[str, str],
-        tags: Mapping[str, str],
-        files: Mapping[str, Path],
-        data: DataCard | None,
-        run_name: str | None,
-    ) -> Version:
-        client = self._client
-        run = client.create_run(
-            experiment_id,
-            tags=entries.cut({**tags, ORIGIN_TAG: self._origin}, 8000),
-            run_name=run_name,
+    def _make(self, candidate: making.Candidate, experiment: str) -> Version:
+        """A version for a model that has none, once what a killed attempt left is removed."""
+        client, name = self._client, candidate.name
+        root = None if is_http(self.tracking_uri) else self.artifact_root
+        experiment_id = making.experiment_id(client, experiment, root)
+        digest = candidate.tags[DIGEST_TAG]
+        query = f"tags.`{DIGEST_TAG}` = '{digest}' and tags.`{NAME_TAG}` = '{name}'"
+        leftovers.remove(client, experiment_id, query, origin=self._origin)
+        return self._first(
+            making.make_version(client, self._files, experiment_id, candidate, origin=self._origin)
         )
-        run_id = run.info.run_id
-        model = client.create_logged_model(
-            experiment_id,
-            name=entries.model_name(name),
-            source_run_id=run_id,
-            tags=entries.cut(tags, 8000),
-            params=entries.cut(params, 500),
-        )
-        for batch in entries.batches(run_id, model.model_id, numbers, history, params):
-            client.log_batch(run_id, **batch)
-        if data is not None:
-            client.log_inputs(run_id, [dataset_input(data)])
-        self._files.log_files(run_id, files)
-        sealed = self._files.upload(run_id, model.model_id, folders, card)
-        client.finalize_logged_model(model.model_id, "READY")
-        client.set_terminated(run_id, "FINISHED")
-        self._ensure_model(name)
-        made = client.create_model_version(
-            name,
-            model.artifact_location,
-            run_id=run_id,
-            model_id=model.model_id,
-            tags={**tags, MODEL_ID_TAG: model.model_id, whole.FILES_TAG: sealed},
-            await_creation_for=0,
-        )
-        return self._first(version_of(made))
 
     def _first(self, made: Version) -> Version:
         """The oldest version of the same model: another machine may have been faster."""
@@ -347,28 +288,3 @@ class Registry:
         self._client.delete_model_version(made.name, str(made.version))
         leftovers.discard(self._client, made.run_id, [made.tags[MODEL_ID_TAG]])
         return first
-
-    def _ensure_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-
-    def _complete(self, found: Version, tags: Mapping[str, str]) -> None:
-        """Add what a version lacks: tags, and the link from the logged model to it.
-
-        But for the tags of the run that made it: a later one is another.
-        """
-        made_by = any(key.startswith(MADE_BY) for key in found.tags)
-        for key, value in tags.items():
-            if key not in found.tags and not (made_by and key.startswith(MADE_BY)):
-                self._client.set_model_version_tag(found.name, str(found.version), key, value)
-        model_id = found.tags.get(MODEL_ID_TAG)
-        if model_id:
-            model = self._client.get_logged_model(model_id)
-            if VERSIONS_TAG not in model.tags:
-                link = json.dumps([{"name": found.name, "version": found.version}])
-                self._client.set_logged_model_tags(model_id, {VERSIONS_TAG: link})

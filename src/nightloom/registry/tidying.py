@@ -61,7 +61,7 @@ def sort_out(
                 found.going.extend(going)
                 found.kept.extend((name, version, why) for version, why in one.kept.items())
                 for version in going if removes else ():
-                    registry.delete(version)
+                    registry.client.delete_model_version(name, str(version.version))
     return found
 
 
