@@ -9,7 +9,7 @@ from typing import Annotated
 from prefect import flow
 
 from nightloom.records.known import find_flow
-from nightloom.reporting.night_report import ModelOfNight, NightJson
+from nightloom.reporting.night import ModelOfNight, NightJson
 from nightloom.settings.nightly import NightlyModel, NightlySettings
 from nightloom.settings.one_line import InOneLine
 from nightloom.settings.score import ScoreSettings

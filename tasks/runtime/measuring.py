@@ -8,7 +8,7 @@ from nightloom.errors import NightloomError
 from nightloom.home import Home
 from nightloom.registry.aliases import champion_of
 from nightloom.reporting.measures import ANSWERS, MODEL, NIGHT, Measured, measure
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunReport
 from nightloom.tasks.runtime.observer import observers
 

@@ -14,14 +14,9 @@ from nightloom.registry.nights import keep_night, nights_of
 from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast
-from nightloom.reporting.night_report import (
-    ModelOfNight,
-    NightJson,
-    night_headline,
-    night_report,
-    night_table,
-    record_of,
-)
+from nightloom.reporting.night import ModelOfNight, NightJson, night_headline, record_of
+from nightloom.reporting.night_report import night_report
+from nightloom.reporting.night_rows import night_table
 from nightloom.reporting.trend import by_model, trend_markdown
 from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSettings
 from nightloom.settings.score import ScoreSettings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nightloom.errors import said
 from nightloom.records.flow import Flow as Recorded
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.pipeline import PipelineSettings
 from nightloom.tasks.runtime.days import night_of_run

@@ -23,7 +23,7 @@ from nightloom.own import code as own_code
 from nightloom.own.code import code_of
 from nightloom.own.kept import gone_since, key_of
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import settings_of
 from nightloom.settings.report import Texts

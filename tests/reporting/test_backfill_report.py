@@ -9,7 +9,7 @@ from nightloom.reporting.backfill_report import (
     backfill_rows,
 )
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 
 
 def day(name: str, value: float | None, error: str = "") -> dict[str, Any]:

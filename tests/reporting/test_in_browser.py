@@ -11,7 +11,9 @@ from docs.browser import Browser, browser, is_available
 from nightloom.facts import ModelFacts
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.night_report import ModelOfNight, night_report, night_table
+from nightloom.reporting.night import ModelOfNight
+from nightloom.reporting.night_report import night_report
+from nightloom.reporting.night_rows import night_table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.run_report import RunFacts, run_report
 from nightloom.reporting.trend import trend_markdown

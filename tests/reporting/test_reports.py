@@ -6,13 +6,9 @@ import pytest
 from nightloom.facts import DataFacts, ModelFacts
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import table
-from nightloom.reporting.night_report import (
-    ModelOfNight,
-    night_headline,
-    night_report,
-    night_rows,
-    record_of,
-)
+from nightloom.reporting.night import ModelOfNight, night_headline, record_of
+from nightloom.reporting.night_report import night_report
+from nightloom.reporting.night_rows import NightRow, night_table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report, standing
@@ -195,9 +191,15 @@ def test_a_night_names_its_failures_and_its_champions():
     assert night_headline(models) == "1 of 2 models failed: bad_one"
     assert night_headline(models[:1]) == "1 model done, new champions: good"
     assert night_headline([night_model("x", stages=[HIT])]) == "1 model done, no new champion"
-    rows = night_rows(models)
-    assert rows[0]["against the champion"].startswith("accuracy 0.9100 (+0.0100 against version 2")
-    assert rows[1]["built"] == "nothing; failed in train"
+    good, bad = map(NightRow.of, models)
+    assert good.standing.startswith("accuracy 0.9100 (+0.0100 against version 2")
+    assert good.line().endswith("promoted, took 2 min, saved 41 s")
+    assert "failed, built nothing; failed in train, took" in bad.line()
+    assert night_table(models) == [
+        {"model": "good", "verdict": "promoted", "metric": "accuracy 0.9100", "built": "2 stages"},
+        {"model": "bad_one", "verdict": "failed in train", "metric": "",
+         "built": "nothing; failed in train"},
+    ]  # fmt: skip
     text = night_report(models, seconds=190.0)
     assert "# Night: 1 of 2 models failed: bad\\_one" in text
     assert "> no \\| space left" in text
@@ -248,19 +250,19 @@ def test_a_summary_of_a_run_a_night_and_their_plans():
 
 def test_a_night_in_which_nothing_was_built_decided_nothing():
     hit = {**HIT, "stage": "register", "state": "hit"}
-    [row] = night_rows([night_model("x", stages=[hit])])
-    assert row["decision"] == "unchanged, version 3 is the champion"
+    row = NightRow.of(night_model("x", stages=[hit]))
+    assert row.decision == "unchanged, version 3 is the champion"
     built = {**hit, "state": "built"}
-    [row] = night_rows([night_model("x", stages=[built])])
-    assert row["decision"] == "promoted"
+    row = NightRow.of(night_model("x", stages=[built]))
+    assert row.decision == "promoted"
 
 
 def test_a_version_whose_files_were_written_again_is_no_new_champion():
     built = {**HIT, "stage": "register", "state": "built"}
     one = night_model("x", stages=[built], model=ModelFacts.of(MODEL).standing().to_json())
     assert night_headline([one]) == "1 model done, no new champion"
-    [row] = night_rows([one])
-    assert row["decision"] == "unchanged, version 3 is the champion"
+    row = NightRow.of(one)
+    assert row.decision == "unchanged, version 3 is the champion"
     assert "| x | unchanged |" in night_report([one], seconds=1.0)
     told = record_of(one, night="n", called="nightly 2026-11-26 01:30", when=1.0, rows=10)
     assert (told.verdict, told.version, told.value) == ("unchanged", 3, 0.91)

@@ -14,7 +14,7 @@ from nightloom.exhaustion import exhausted
 from nightloom.front.report import Report
 from nightloom.home import Home, at_home
 from nightloom.reporting.backfill_report import BackfillJson
-from nightloom.reporting.night_report import NightJson
+from nightloom.reporting.night import NightJson
 from nightloom.reporting.report import RunJson
 
 if TYPE_CHECKING:

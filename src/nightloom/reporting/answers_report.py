@@ -5,7 +5,7 @@ from typing import Any
 
 from nightloom.cache.lookup import span
 from nightloom.reporting.markdown import code, escape, escape_long, table
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunReport
 
 MOST = 20

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from nightloom.cache.lookup import span
 from nightloom.reporting.charts import over_days
 from nightloom.reporting.markdown import escape_long, table
-from nightloom.reporting.night_report import ModelOfNight
+from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.run_report import decision
 
 BAR = 24

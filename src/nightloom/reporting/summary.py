@@ -10,7 +10,8 @@ from nightloom.reporting.backfill_report import backfill_lines
 from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast_lines
-from nightloom.reporting.night_report import ModelOfNight, night_rows
+from nightloom.reporting.night import ModelOfNight
+from nightloom.reporting.night_rows import night_lines
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
@@ -23,7 +24,7 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         yield from forecast_lines(report)
         return
     if "models" in report:
-        yield from _night(report)
+        yield from night_lines([ModelOfNight.of(one) for one in report["models"]])
         yield from answers_of_night(report.get("scored", ()))
     elif "answers" in report:
         yield from answers_lines(report)
@@ -40,18 +41,3 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"gate     {'unchanged since: ' if stands else ''}{model.get('reason')}"
     saved = report["seconds_saved"]
     yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"
-
-
-def _night(report: Mapping[str, Any]) -> Iterator[str]:
-    rows = night_rows([ModelOfNight.of(one) for one in report["models"]])
-    width = max(len(row["model"]) for row in rows)
-    for row in rows:
-        told = [
-            row["state"],
-            f"built {row['built']}",
-            f"data {row['data']}" if row["data"] not in ("", "fine") else "",
-            row["against the champion"],
-            row["decision"],
-        ]
-        time = f"took {row['took']}, saved {row['saved']}"
-        yield f"{row['model']:<{width}}  " + ", ".join([*filter(None, told), time])
