@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ VACUUM = {
 }
 """Prefect's own services remove events after a week, logs and artifacts whose run was removed every
 day, and runs after two years: `nightloom tidy` removes nightloom's after keep.days."""
+MLFLOW_APP = "nightloom"
+"""MLflow's plugin `nightloom.deployments.mlflow_app`, declared in pyproject.toml."""
 EARLIER_NAMES = Path(__file__).parent / "earlier_names"
 """Where runs find the entry points that deployments from another version name."""
 
@@ -82,19 +85,25 @@ def prefect_server(home: Home, at: Addresses) -> Service:
 def mlflow_server(home: Home, at: Addresses) -> Service:
     """The registry, over the same store that runs without a server use.
 
-    Files keep plain paths in the home, so a store written through the server can be read without
-    it, and vice versa.
+    Files keep paths of the home in the store, so it can be read without the server, and vice versa;
+    clients of the server get them from it.
     """
+    files = plain(home.model_files).as_uri()
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(at.mlflow_port)),
         *("--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}"),
-        *("--default-artifact-root", plain(home.model_files).as_uri()),
-        *("--workers", "1"),
+        *("--serve-artifacts", "--default-artifact-root", files, "--artifacts-destination", files),
+        *("--workers", "1", *(("--app-name", MLFLOW_APP) if has_mlflow_app() else ())),
     )
     environment = _environment(home)
     environment.pop("MLFLOW_TRACKING_URI", None)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     return Service("mlflow", command, environment, lambda: answers(f"{at.mlflow}/health"))
+
+
+def has_mlflow_app() -> bool:
+    """Whether this installation of nightloom tells MLflow of its app; one of before does not."""
+    return any(one.name == MLFLOW_APP for one in entry_points(group="mlflow.app"))
 
 
 def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:

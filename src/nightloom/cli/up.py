@@ -99,7 +99,7 @@ def _check_same(found: "Stack", context: click.Context) -> None:
 
 
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:
-    from nightloom.deployments.services import mlflow_server, prefect_server, worker
+    from nightloom.deployments.services import has_mlflow_app, mlflow_server, prefect_server, worker
     from nightloom.deployments.stack import Stack, forget_state, write_state
     from nightloom.deployments.supervisor import Asked, Supervisor
 
@@ -107,6 +107,11 @@ def _foreground(home: Home, at: "Addresses", pool: str) -> None:
     stack = Stack(os.getpid(), at.prefect, at.mlflow, time.time(), pool=pool, logs=str(logs))
     write_state(home, stack)
     supervisor = Supervisor(logs, say)
+    if not has_mlflow_app():
+        say(
+            "other machines get no files from MLflow: this nightloom was installed before it could "
+            "give them; install it again (pip install)"
+        )
     say("starting Prefect and MLflow")
     try:
         _make_store(home)

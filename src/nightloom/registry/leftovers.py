@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightloom.registry.store import local_path
@@ -16,12 +17,15 @@ VERSIONS_TAG = "mlflow.modelVersions"
 GRACE = 3600  # seconds in which a run of another machine may still be at work
 
 
-def remove(client: "MlflowClient", experiment_id: str, query: str, *, origin: str) -> None:
+def remove(
+    client: "MlflowClient", experiment_id: str, query: str, *, origin: str, root: Path
+) -> None:
     """Remove the runs that `query` finds, with their logged models and their files on this machine.
 
-    origin: what this machine writes in `ORIGIN_TAG`. The caller holds this machine's lock, so its
-    own runs are dead; those of another machine are left alone while they are young, and those that
-    had a version, which somebody deleted since, for good.
+    root: where this machine keeps models. origin: what this machine writes in `ORIGIN_TAG`. The
+    caller holds this machine's lock, so its own runs are dead; those of another machine are left
+    alone while they are young, and those that had a version, which somebody deleted since, for
+    good.
     """
     models: dict[str, list[str]] = {}
     finished = set()
@@ -34,22 +38,27 @@ def remove(client: "MlflowClient", experiment_id: str, query: str, *, origin: st
             continue
         age = time.time() - run.info.start_time / 1000
         if run.data.tags.get(ORIGIN_TAG) == origin or age > GRACE:
-            discard(client, run.info.run_id, models.get(run.info.run_id, []))
+            discard(client, run.info.run_id, models.get(run.info.run_id, []), root)
 
 
-def discard(client: "MlflowClient", run_id: str, model_ids: Sequence[str]) -> None:
-    """Delete a run, its logged models and their files, where these lie on this machine."""
+def discard(
+    client: "MlflowClient", run_id: str, model_ids: Sequence[str], root: Path | None = None
+) -> None:
+    """Delete a run, its logged models and their files, where these lie on this machine.
+
+    root: where this machine keeps models; of a server's files, those below it are removed.
+    """
     for model_id in model_ids:
         location = client.get_logged_model(model_id).artifact_location
         client.delete_logged_model(model_id)
-        remove_files(location)
+        remove_files(location, root)
     location = client.get_run(run_id).info.artifact_uri
     client.delete_run(run_id)
-    remove_files(location)
+    remove_files(location, root)
 
 
-def remove_files(location: str) -> None:
+def remove_files(location: str, root: Path | None = None) -> None:
     """Remove the files of a run or a logged model, where they lie on this machine."""
-    here = local_path(location)
+    here = local_path(location, root)
     if here is not None and here.name == "artifacts":
         shutil.rmtree(here.parent, ignore_errors=True)

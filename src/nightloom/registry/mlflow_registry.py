@@ -275,7 +275,7 @@ class Registry:
         experiment_id = making.experiment_id(client, experiment, root)
         digest = candidate.tags[DIGEST_TAG]
         query = f"tags.`{DIGEST_TAG}` = '{digest}' and tags.`{NAME_TAG}` = '{name}'"
-        leftovers.remove(client, experiment_id, query, origin=self._origin)
+        leftovers.remove(client, experiment_id, query, origin=self._origin, root=self.artifact_root)
         return self._first(
             making.make_version(client, self._files, experiment_id, candidate, origin=self._origin)
         )
@@ -286,5 +286,5 @@ class Registry:
         if first is None or first.version >= made.version:
             return replace(made, is_new=True)
         self._client.delete_model_version(made.name, str(made.version))
-        leftovers.discard(self._client, made.run_id, [made.tags[MODEL_ID_TAG]])
+        leftovers.discard(self._client, made.run_id, [made.tags[MODEL_ID_TAG]], self.artifact_root)
         return first

@@ -103,7 +103,7 @@ def _earlier(database: sqlite3.Connection, home: Home, root: Path) -> list[Path]
     experiment's files lie below is one if it is gone, or if the files are here as well.
     """
     found: list[Path] = []
-    recorded = _recorded(home)
+    recorded = recorded_root(home.root)
     for (location,) in database.execute("SELECT DISTINCT artifact_location FROM experiments"):
         path = local_path(location or "")
         if path is None or home.model_files.name not in path.parts[1:]:
@@ -176,16 +176,17 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _recorded(home: Home) -> Path | None:
+def recorded_root(root: Path) -> Path | None:
+    """The path that a home wrote down as its own, None where it did not."""
     try:
-        return Path(json.loads((home.root / RECORD).read_text("utf-8"))["root"])
+        return Path(json.loads((root / RECORD).read_text("utf-8"))["root"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _record(home: Home, root: Path) -> None:
     """Write down under which path this home is opened; not where that is the same folder."""
-    recorded = _recorded(home)
+    recorded = recorded_root(home.root)
     if recorded is not None and (recorded == root or _is_same(recorded, root)):
         return
     path = home.root / RECORD
