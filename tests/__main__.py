@@ -16,7 +16,9 @@ from tests import long_forms, naming
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",), ("tests.imports",))
 
-SIDE_BY_SIDE = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+WORKERS = 1 + min(os.cpu_count() or 1, 8)
+"""One more than cores: tests that wait for servers and clocks leave their core to others."""
+SIDE_BY_SIDE = ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
 """All tests: most of their time is one core's, starting processes. A file's share fixtures."""
 COVERAGE = ["--cov=nightloom", "--cov-report=", "--cov-fail-under=30"]
 """What share of the library's lines the tests run in their own processes, but for tests that trace

@@ -5,6 +5,7 @@ The fixtures are those of all tests (`tests/conftest.py`): one server serves the
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+TIMEOUT = 900
+"""Seconds that a command may take."""
 PREFECT = (sys.executable, "-m", "prefect")
 SMALL = (
     "data.source=sample",
@@ -68,14 +71,15 @@ for line in lines:
     os.environ["NIGHTLOOM_HOME"] = given["home"]
     os.chdir(given["folder"])
     sys.stdin = io.TextIOWrapper(io.BytesIO(given["stdin"].encode()), "utf-8")
-    written, err, code = io.BytesIO(), io.StringIO(), 0
-    out = io.TextIOWrapper(written, "utf-8", write_through=True)
+    written, told, code = io.BytesIO(), io.BytesIO(), 0
+    out, err = (io.TextIOWrapper(to, "utf-8", write_through=True) for to in (written, told))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main()
         except SystemExit as ended:
             code = ended.code or 0
-    sys.__stdout__.write(json.dumps([code, written.getvalue().decode(), err.getvalue()]) + "\\n")
+    texts = [one.getvalue().decode() for one in (written, told)]
+    sys.__stdout__.write(json.dumps([code, *texts]) + "\\n")
     sys.__stdout__.flush()
 """
 
@@ -130,7 +134,7 @@ def environment(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> d
 def nightloom(environment: dict[str, str]) -> Nightloom:
     """Run `nightloom ARGUMENTS` with a home."""
 
-    def call(home: Path, *arguments: str, stdin: str = "", timeout: float = 900) -> Done:
+    def call(home: Path, *arguments: str, stdin: str = "") -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "nightloom", *arguments],
             env={**environment, "NIGHTLOOM_HOME": str(home)},
@@ -138,7 +142,7 @@ def nightloom(environment: dict[str, str]) -> Nightloom:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=timeout,
+            timeout=TIMEOUT,
             cwd=home.parent,
             check=False,
         )
@@ -150,7 +154,7 @@ def nightloom(environment: dict[str, str]) -> Nightloom:
 @pytest.fixture(scope="session")
 def quick(environment: dict[str, str]) -> Iterator[Nightloom]:
     """As `nightloom`, but all in one process, to which libraries are new once: for commands that
-    build nothing."""
+    are not about processes."""
     child = subprocess.Popen(
         [sys.executable, "-c", SEVERAL],
         env=environment,
@@ -168,6 +172,8 @@ def quick(environment: dict[str, str]) -> Iterator[Nightloom]:
         asked = {"arguments": arguments, "stdin": stdin, **places}
         given.write(json.dumps(asked) + "\n")
         given.flush()
+        ready, _, _ = select.select([answers], [], [], TIMEOUT)
+        assert ready, f"no answer within {TIMEOUT} s: nightloom {' '.join(arguments)}"
         return Done(*json.loads(answers.readline()))
 
     yield call

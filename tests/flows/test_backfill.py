@@ -34,7 +34,7 @@ def write(path: Path, days: int) -> Path:
 
 
 def test_five_days_are_built_once_and_one_that_fails_stops_none(
-    nightloom: Nightloom, quick: Nightloom, prefect_api: str, tmp_path: Path
+    quick: Nightloom, prefect_api: str, tmp_path: Path
 ) -> None:
     home, source = tmp_path / "home", write(tmp_path / "stories.jsonl", 12)
     good = 3
@@ -43,7 +43,7 @@ def test_five_days_are_built_once_and_one_that_fails_stops_none(
     days = [(FIRST + timedelta(days=2 + n)).isoformat() for n in range(good)]
     empty = [failing.isoformat(), (FIRST + timedelta(days=1)).isoformat()]
     model = ("backfill", "classify-transformer", f"data.source={source}", *SMALL)
-    done = nightloom(home, *model, "--from", str(failing), "--to", str(last), "--json")
+    done = quick(home, *model, "--from", str(failing), "--to", str(last), "--json")
     assert done.code == 1, done.err
     report = done.report
     assert report["failed"] == empty and report["state"] == "failed"

@@ -44,21 +44,21 @@ def command(source: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def first(nightloom: Nightloom, source: Path, home: Path, command: tuple[str, ...]) -> Done:
+def first(quick: Nightloom, source: Path, home: Path, command: tuple[str, ...]) -> Done:
     """A first night, which makes the champion."""
     write(source, made(900, seed=1))
-    done = nightloom(home, *command, "--json")
+    done = quick(home, *command, "--json")
     assert done.code == 0, done.err
     return done
 
 
 @pytest.fixture(scope="module")
 def refused(
-    first: Done, nightloom: Nightloom, source: Path, home: Path, command: tuple[str, ...]
+    first: Done, quick: Nightloom, source: Path, home: Path, command: tuple[str, ...]
 ) -> Done:
     """The next one: half of the rows are gone, and a third of the labels is wrong."""
     write(source, flipped(made(900, seed=1), 0.3)[:450])
-    return nightloom(home, *command, "--json")
+    return quick(home, *command, "--json")
 
 
 def test_what_was_found_lies_at_the_version(first, home):
@@ -83,14 +83,12 @@ def test_odd_rows_end_the_run_before_the_tokenizer(refused):
     assert refused.entry("check_data")["verdict"] == "refused"
 
 
-def test_a_night_names_it_and_prefect_shows_what_is_odd(
-    refused, nightloom, home, source, prefect_api
-):
+def test_a_night_names_it_and_prefect_shows_what_is_odd(refused, quick, home, source, prefect_api):
     night = source.parent / "night.yaml"
     settings = dict(one.split("=") for one in RUN[1:])
     models = [{"flow": RUN[0], "settings": {**settings, "data.source": str(source)}}]
     night.write_text(json.dumps({"models": models}))
-    done = nightloom(home, "run", "nightly", "--config", str(night), "--json")
+    done = quick(home, "run", "nightly", "--config", str(night), "--json")
     assert done.code == 1
     [model] = done.report["models"]
     assert done.report["failed"] == ["classify-transformer"]
@@ -107,24 +105,22 @@ def test_a_night_names_it_and_prefect_shows_what_is_odd(
     assert "tonight's data are refused" in of_the_night["nightly-report"]["data"]
 
 
-def test_a_person_lets_them_in(refused, nightloom, home, command):
-    warned = nightloom(home, *command, "check.refuse=false", "--plan", "--json")
+def test_a_person_lets_them_in(refused, quick, home, command):
+    warned = quick(home, *command, "check.refuse=false", "--plan", "--json")
     assert "the run goes on: check.refuse=false" in warned.err
     assert warned.states["adapt_tokenizer"] == "miss"
-    held = nightloom(home, *command, "--plan")
+    held = quick(home, *command, "--plan")
     assert "the run ends here" in held.err
-    none = nightloom(home, "accept-data", "classify-transformer")
+    none = quick(home, "accept-data", "classify-transformer")
     assert (none.code, "--why" in none.err) == (2, True)
-    done = nightloom(
-        home, "accept-data", "classify-transformer", "--why", "new desk", "--by", "Ann"
-    )
+    done = quick(home, "accept-data", "classify-transformer", "--why", "new desk", "--by", "Ann")
     assert done.code == 0, done.err
     assert "are let in (refused: " in done.out
-    plan = nightloom(home, *command, "--plan", "--json")
+    plan = quick(home, *command, "--plan", "--json")
     assert plan.states["check_data"] == "hit"
     assert "the run goes on: let in by Ann on " in plan.err
     assert "(new desk)" in plan.err
-    swept = nightloom(home, "cache", "gc", "--older-than", "0s", "--json").report
+    swept = quick(home, "cache", "gc", "--older-than", "0s", "--json").report
     assert "download_dataset" not in {one["stage"] for one in swept["artifacts"]}
 
 

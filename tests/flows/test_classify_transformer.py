@@ -92,9 +92,9 @@ def test_a_second_run_only_hits_and_imports_nothing_heavy(first, environment):
     assert {entry["stage"]: entry["digest"] for entry in again.report["stages"]} == digests
 
 
-def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom, first, home):
+def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(quick, first, home):
     of_the_original = {path: path.stat().st_mtime_ns for path in first[0].rglob("*")}
-    changed = nightloom(home, *RUN, "train.learning_rate=0.004", "--json")
+    changed = quick(home, *RUN, "train.learning_rate=0.004", "--json")
     assert changed.code == 0, changed.err
     assert changed.states == {
         "download_dataset": "hit",
@@ -114,9 +114,9 @@ def test_a_changed_setting_rebuilds_only_what_it_touches_and_is_named(nightloom,
     assert len(list((home / "mlartifacts").glob("*/models/*/artifacts/MLmodel"))) == 2
 
 
-def test_a_champion_whose_evaluation_is_gone_is_scored_anew(nightloom, first, home):
+def test_a_champion_whose_evaluation_is_gone_is_scored_anew(quick, first, home):
     shutil.rmtree(home / "artifacts" / "evaluate")
-    changed = nightloom(home, *RUN, "train.learning_rate=0.0045", "--json")
+    changed = quick(home, *RUN, "train.learning_rate=0.0045", "--json")
     assert changed.code == 0, changed.err
     assert "scoring the champion, version 1, on the same rows" in changed.err
     accuracy = first[1].report["metrics"]["accuracy"]
@@ -148,13 +148,13 @@ def test_a_plan_of_a_home_that_is_not_there_leaves_none(quick, tmp_path):
     assert not home.exists()
 
 
-def test_a_damaged_artifact_is_rebuilt_alone_and_said(nightloom, first, home):
+def test_a_damaged_artifact_is_rebuilt_alone_and_said(quick, first, home):
     key = first[1].entry("encode")["key"]
     path = home / "artifacts" / "encode" / key / "train.arrow"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    done = nightloom(home, *RUN, "--json")
+    done = quick(home, *RUN, "--json")
     assert done.code == 0, done.err
     assert done.states == {**dict.fromkeys(STAGES, "hit"), "encode": "built"}
     why = done.entry("encode")["why"]
@@ -163,8 +163,8 @@ def test_a_damaged_artifact_is_rebuilt_alone_and_said(nightloom, first, home):
     assert len(list((home / "quarantine").iterdir())) == 1
 
 
-def test_refresh_gives_the_same_model_the_same_version(nightloom, first, home):
-    again = nightloom(home, *RUN, "--refresh", "train", "--refresh", "register", "--json")
+def test_refresh_gives_the_same_model_the_same_version(quick, first, home):
+    again = quick(home, *RUN, "--refresh", "train", "--refresh", "register", "--json")
     assert again.code == 0, again.err
     assert again.states["train"] == again.states["register"] == "built"
     assert again.states["evaluate"] == "hit", "an identical result leaves what follows cached"
@@ -173,27 +173,27 @@ def test_refresh_gives_the_same_model_the_same_version(nightloom, first, home):
     assert again.report["model"]["aliases"] == ["champion"]
 
 
-def test_lost_model_files_come_back_by_the_command_that_is_named(nightloom, home, tmp_path):
+def test_lost_model_files_come_back_by_the_command_that_is_named(quick, home, tmp_path):
     """In a copy of the home, which is told that it was moved, under a name that is hard to quote;
     then with the artifacts gone as well."""
     now = tmp_path / "moved here #1 %41"
     home.rename(now)
-    again = nightloom(now, *RUN, "--json")
+    again = quick(now, *RUN, "--json")
     assert set(again.states.values()) == {"hit"}
     assert "this home was moved or copied" in again.err
     source = Path(read_version(f"sqlite:///{now / 'mlflow.db'}", "classify-transformer", 1).source)
     [model] = (now / "mlartifacts").glob("*/models/*/artifacts")
     assert str(source).endswith(f"{model.parent.name}/artifacts")
     weights = model / "saved_model" / "variables" / "variables.data-00000-of-00001"
-    answer = nightloom(now, "predict", "classify-transformer", "The team won the cup")
+    answer = quick(now, "predict", "classify-transformer", "The team won the cup")
     assert answer.code == 0, answer.err
     os.truncate(weights, 100)
-    lost = nightloom(now, "predict", "classify-transformer", "x")
+    lost = quick(now, "predict", "classify-transformer", "x")
     assert lost.code == 2
     assert "variables.data-00000-of-00001 has 100 bytes" in lost.err
     command = shlex.split(lost.err.partition("run: ")[2])
     assert command[:3] == ["nightloom", "run", "classify-transformer"]
-    back = nightloom(now, *command[1:], "--json")
+    back = quick(now, *command[1:], "--json")
     assert back.code == 0, back.err
     assert back.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
     assert "has 100 bytes" in back.entry("register")["why"]
@@ -201,14 +201,14 @@ def test_lost_model_files_come_back_by_the_command_that_is_named(nightloom, home
     assert {k: back.report["model"][k] for k in same} == {k: again.report["model"][k] for k in same}
     shutil.rmtree(now / "mlartifacts")
     shutil.rmtree(now / "artifacts" / "train")
-    back = nightloom(now, *RUN, "--json")
+    back = quick(now, *RUN, "--json")
     assert back.states["train"] == back.states["register"] == "built"
     assert (back.report["model"]["version"], back.report["model"]["aliases"]) == (1, ["champion"])
-    told = nightloom(now, "predict", "classify-transformer", "The team won the cup")
+    told = quick(now, "predict", "classify-transformer", "The team won the cup")
     assert (told.out, told.err) == (answer.out, "")
 
 
-def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
+def test_a_version_that_was_deleted_is_registered_again(quick, home):
     code = (
         "from nightloom.registry.store import open_client\n"
         "from nightloom.home import Home\n"
@@ -216,7 +216,7 @@ def test_a_version_that_was_deleted_is_registered_again(nightloom, home):
         "client.delete_model_version('classify-transformer', '1')\n"
     )
     subprocess.run([sys.executable, "-c", code], env={"NIGHTLOOM_HOME": str(home)}, check=True)
-    done = nightloom(home, *RUN, "--json")
+    done = quick(home, *RUN, "--json")
     assert done.states == {**dict.fromkeys(STAGES, "hit"), "register": "built"}
     assert "is not in the registry any more" in done.entry("register")["why"]
 
@@ -242,10 +242,10 @@ def test_a_mended_export_is_a_new_version_with_the_same_weights(environment, hom
     assert model["same_weights_as"] == 1
 
 
-def test_predict_from_arguments_a_file_and_standard_input(nightloom, quick, first, tmp_path):
+def test_predict_from_arguments_a_file_and_standard_input(quick, first, tmp_path):
     home, _ = first
     texts = ["The team won the cup", "", "Ünïcode 👍  shares  fell"]
-    given = nightloom(home, "predict", "classify-transformer", *texts)
+    given = quick(home, "predict", "classify-transformer", *texts)
     assert given.code == 0, given.err
     assert given.err == ""
     answers = [json.loads(line) for line in given.out.splitlines()]

@@ -24,13 +24,13 @@ def write(path: Path, days: int) -> date:
 
 
 def test_days_before_the_night_are_dates_in_key_and_report(
-    nightloom: Nightloom, quick: Nightloom, tmp_path: Path
+    quick: Nightloom, tmp_path: Path
 ) -> None:
     home, source = tmp_path / "home", tmp_path / "stories.jsonl"
     last = write(source, 90)
     command = ("run", "classify-transformer", f"data.source={source}", "data.time=day")
     small = ("model.length=16", "train.epochs=1", "train.jit_compile=false", "train.batch_size=64")
-    done = nightloom(home, *command, *small, "data.since=-30d", "--json")
+    done = quick(home, *command, *small, "data.since=-30d", "--json")
     assert done.code == 0, done.err
     key = str(done.entry("download_dataset")["key"])
     facts = json.loads((home / "artifacts" / "download_dataset" / key / "dataset.json").read_text())

@@ -66,21 +66,21 @@ def write(folder: Path, size: Size) -> Path:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_transformer_reads_learns_and_answers_them(nightloom: Nightloom, tmp_path, size):
+def test_a_transformer_reads_learns_and_answers_them(quick: Nightloom, tmp_path, size):
     source, home = write(tmp_path / "posts", size), tmp_path / "home"
     run = ("run", "classify-transformer", f"data.source={source}", *TRAINING)
-    done = nightloom(home, *run, "--json")
+    done = quick(home, *run, "--json")
     assert done.code == 0, done.err
     metrics = done.report["metrics"]
     assert metrics["accuracy"] > 0.5
     for _ in range(size.again):
-        again = nightloom(home, *run, "--refresh", "evaluate", "--json")
+        again = quick(home, *run, "--refresh", "evaluate", "--json")
         assert again.code == 0, again.err
         assert again.states["evaluate"] == "built"
         assert again.report["metrics"] == metrics
     output = tmp_path / "answers.jsonl"
     asked = ("predict", "classify-transformer", "--input", str(source / "test.csv"))
-    done = nightloom(home, *asked, "--output", str(output))
+    done = quick(home, *asked, "--output", str(output))
     assert done.code == 0, done.err
     answers = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
     right = [
@@ -91,7 +91,7 @@ def test_a_transformer_reads_learns_and_answers_them(nightloom: Nightloom, tmp_p
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_frozen_encoder_does(nightloom: Nightloom, tmp_path, size):
+def test_a_frozen_encoder_does(quick: Nightloom, tmp_path, size):
     source, home = write(tmp_path / "posts", size), tmp_path / "home"
     save_checkpoint(tmp_path / "checkpoint", "bert")
     run = (
@@ -103,10 +103,10 @@ def test_a_frozen_encoder_does(nightloom: Nightloom, tmp_path, size):
         "model.pooling=cls",
         "model.length=64",
     )
-    done = nightloom(home, *run, "--json")
+    done = quick(home, *run, "--json")
     assert done.code == 0, done.err
     first = done.report["metrics"]
     assert first["accuracy"] >= 0
-    done = nightloom(home, *run, "--refresh", "evaluate", "--refresh", "extract_features", "--json")
+    done = quick(home, *run, "--refresh", "evaluate", "--refresh", "extract_features", "--json")
     assert done.code == 0, done.err
     assert done.report["metrics"] == first

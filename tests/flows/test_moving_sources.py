@@ -40,34 +40,32 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_rows_of_a_database_to_a_model_that_answers(
-    nightloom: Nightloom, database: Path, tmp_path: Path
+    quick: Nightloom, database: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     given = (f"data.source=sql:sqlite:///{database}", f"data.query={SELECT}", "data.time=day")
     run = ("run", "classify-transformer", *given, "data.since=-20d", *SMALL, "--json")
-    done = nightloom(home, *run, "register.name=stories")
+    done = quick(home, *run, "register.name=stories")
     assert done.code == 0, done.err
     assert done.report["model"]["version"] == 1
     key = str(done.entry("download_dataset")["key"])
     facts = json.loads((home / "artifacts" / "download_dataset" / key / "dataset.json").read_text())
     assert sum(facts["rows"].values()) == 4 * 21 - 1, "the row without a day is left out"
-    answer = nightloom(home, "predict", "stories", "a story of a red thing")
+    answer = quick(home, "predict", "stories", "a story of a red thing")
     assert answer.code == 0, answer.err
     assert set(json.loads(answer.out)["probabilities"]) == {"red", "blue"}
 
 
 @pytest.mark.long("sources")
-def test_a_file_of_a_web_server_to_a_model_that_answers(
-    nightloom: Nightloom, tmp_path: Path
-) -> None:
+def test_a_file_of_a_web_server_to_a_model_that_answers(quick: Nightloom, tmp_path: Path) -> None:
     home = tmp_path / "home"
     rows = "text,label\n" + "".join(f"row number {n},{'ab'[n % 2]}\n" for n in range(90))
     with serve() as web:
         web.pages["/news.csv"] = Page(rows.encode(), {"ETag": '"1"', "Content-Type": "text/csv"})
         source = f"data.source={web.url}/news.csv"
-        done = nightloom(home, "run", "classify-transformer", source, *SMALL, "--json")
+        done = quick(home, "run", "classify-transformer", source, *SMALL, "--json")
     assert done.code == 0, done.err
-    answer = nightloom(home, "predict", "classify-transformer", "row number 5")
+    answer = quick(home, "predict", "classify-transformer", "row number 5")
     assert answer.code == 0, answer.err
     assert set(json.loads(answer.out)["probabilities"]) == {"a", "b"}
 

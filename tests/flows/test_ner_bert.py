@@ -71,11 +71,11 @@ def run(checkpoint: Path, *more: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def first(
-    nightloom: Nightloom, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+    quick: Nightloom, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Done]:
     """A home after the first run, and what that run said."""
     home = tmp_path_factory.mktemp("ner") / "home"
-    done = nightloom(home, *run(checkpoint))
+    done = quick(home, *run(checkpoint))
     assert done.code == 0, done.err
     return home, done
 
@@ -141,11 +141,11 @@ def test_predictions_say_the_same_as_the_metrics(first):
     assert facts["valid_f1"] == pytest.approx(history["valid_f1"].max())
 
 
-def test_a_second_run_only_hits_and_another_seed_trains_anew(nightloom, first, home, checkpoint):
-    again = nightloom(home, *run(checkpoint))
+def test_a_second_run_only_hits_and_another_seed_trains_anew(quick, first, home, checkpoint):
+    again = quick(home, *run(checkpoint))
     assert set(again.states.values()) == {"hit"}
     assert again.report["metrics"] == first[1].report["metrics"]
-    changed = nightloom(home, *run(checkpoint, "train.seed=2"))
+    changed = quick(home, *run(checkpoint, "train.seed=2"))
     assert changed.code == 0, changed.err
     built = [stage for stage, state in changed.states.items() if state == "built"]
     assert built == ["train", "evaluate", "register"]
@@ -158,10 +158,10 @@ def test_a_second_run_only_hits_and_another_seed_trains_anew(nightloom, first, h
     assert model["difference"] == pytest.approx(changed.report["metrics"]["f1"] - champion)
 
 
-def test_windows_lose_no_entity(nightloom, first, home, checkpoint):
+def test_windows_lose_no_entity(quick, first, home, checkpoint):
     evaluation = artifact(home, first[1], "evaluate")
     aside = evaluation.rename(home / "evaluation-of-the-champion")
-    narrow = nightloom(home, *run(checkpoint, "model.length=8", "model.overlap=3"))
+    narrow = quick(home, *run(checkpoint, "model.length=8", "model.overlap=3"))
     aside.rename(evaluation)
     assert narrow.code == 0, narrow.err
     assert "scoring the champion, version" in narrow.err, "through its SavedModel"
@@ -175,10 +175,8 @@ def test_windows_lose_no_entity(nightloom, first, home, checkpoint):
     )
 
 
-def test_a_frozen_encoder_trains_its_head_alone(nightloom, first, home, checkpoint):
-    frozen = nightloom(
-        home, *run(checkpoint, "model.trainable=head", "register.formats=saved_model")
-    )
+def test_a_frozen_encoder_trains_its_head_alone(quick, first, home, checkpoint):
+    frozen = quick(home, *run(checkpoint, "model.trainable=head", "register.formats=saved_model"))
     assert frozen.code == 0, frozen.err
     assert frozen.states["align_labels"] == "hit"
     manifest = artifact(home, frozen, "train") / "manifest.json"
@@ -203,13 +201,13 @@ def test_a_version_holds_each_weight_once_a_format(first):
     assert sum(found.values()) < 2 * 1.1 * weights
 
 
-def test_other_types_of_entities_cannot_be_compared(nightloom, home, checkpoint, tmp_path):
+def test_other_types_of_entities_cannot_be_compared(quick, home, checkpoint, tmp_path):
     source = tmp_path / "plants"
     source.mkdir()
     rows = "the O\nold B-PLANT\ncat I-PLANT\n\na O\ndog B-TOOL\n\n"
     (source / "train.txt").write_text(rows * 30)
     (source / "test.txt").write_text(rows * 3)
-    done = nightloom(home, *run(checkpoint, f"data.source={source}"))
+    done = quick(home, *run(checkpoint, f"data.source={source}"))
     assert done.code == 0, done.err
     assert set(done.report["metrics"]["by_type"]) == {"PLANT", "TOOL"}
     model = done.report["model"]
@@ -217,9 +215,9 @@ def test_other_types_of_entities_cannot_be_compared(nightloom, home, checkpoint,
     assert "knows entities of type LOC, MISC, ORG, PER; the data has PLANT, TOOL" in model["reason"]
 
 
-def test_predict_gives_the_entities_of_the_pipeline_of_transformers(nightloom, first):
+def test_predict_gives_the_entities_of_the_pipeline_of_transformers(quick, first):
     home, _ = first
-    done = nightloom(home, "predict", "ner-bert", *TEXTS)
+    done = quick(home, "predict", "ner-bert", *TEXTS)
     assert (done.code, done.err) == (0, "")
     answers: list[dict[str, Any]] = [json.loads(line) for line in done.out.splitlines()]
     assert [answer["text"] for answer in answers] == TEXTS
@@ -267,8 +265,8 @@ def test_predict_reads_a_text_longer_than_the_model_takes(quick, first, tmp_path
         ("data.source=tfds:conll", "expected hf:NAME, https://HOST/FILE"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_status_2(nightloom, home, checkpoint, setting, expected):
-    done = nightloom(home, *run(checkpoint, setting))
+def test_wrong_input_is_one_line_and_exit_status_2(quick, home, checkpoint, setting, expected):
+    done = quick(home, *run(checkpoint, setting))
     assert done.code == 2
     [line] = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert expected in line

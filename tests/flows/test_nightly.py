@@ -50,8 +50,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(nightloom: Nightloom, home: Path) -> Done:
-    return nightloom(home, "run", "nightly", "--config", str(night(home)), "--json")
+def first(quick: Nightloom, home: Path) -> Done:
+    return quick(home, "run", "nightly", "--config", str(night(home)), "--json")
 
 
 def night(home: Path) -> Path:
@@ -161,9 +161,9 @@ def test_a_night_leaves_a_record_of_each_model(first, home):
     assert good.minutes > 0
 
 
-def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home):
+def test_a_cached_night_builds_nothing_and_still_compares(first, quick, home):
     good = config(home.parent / "good.yaml", [MODELS[0], MODELS[2]])
-    done = nightloom(home, "run", "nightly", "--config", str(good))
+    done = quick(home, "run", "nightly", "--config", str(good))
     assert done.code == 0, done.err
     assert "MISS" not in done.err
     lines = done.out.splitlines()
@@ -173,9 +173,9 @@ def test_a_cached_night_builds_nothing_and_still_compares(first, nightloom, home
     assert lines[2].startswith("time ")
 
 
-def test_only_runs_with_work_to_do_send_heartbeats(first, nightloom, home, prefect_api):
+def test_only_runs_with_work_to_do_send_heartbeats(first, quick, home, prefect_api):
     good = config(home.parent / "good.yaml", [MODELS[0], MODELS[2]])
-    cached = nightloom(home, "run", "nightly", "--config", str(good), "--json").report
+    cached = quick(home, "run", "nightly", "--config", str(good), "--json").report
     assert "heartbeat" in events(prefect_api, cached["flow_run_id"])
     assert "heartbeat" in events(prefect_api, first.report["models"][2]["flow_run_id"])
     for model in cached["models"]:

@@ -161,9 +161,9 @@ def states(done: Done) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, nightloom: Nightloom) -> Done:
+def first(folder: Path, quick: Nightloom) -> Done:
     after = [TICKET, "their_flow.py:compare"]
-    return nightloom(folder / "home", *night(folder, "first", before=[EXPORT, COUNT], after=after))
+    return quick(folder / "home", *night(folder, "first", before=[EXPORT, COUNT], after=after))
 
 
 def test_a_night_runs_own_steps_before_and_after(first, folder):

@@ -33,11 +33,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def frozen(
-    nightloom: Nightloom, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+    quick: Nightloom, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Done]:
     """A home after a run with a frozen encoder, and what it said."""
     home = tmp_path_factory.mktemp("bert") / "home"
-    done = nightloom(home, *bert(checkpoint, "model.trainable=head"))
+    done = quick(home, *bert(checkpoint, "model.trainable=head"))
     assert done.code == 0, done.err
     return home, done
 
@@ -57,10 +57,10 @@ def probabilities(done: Done) -> list[dict[str, float]]:
     return [json.loads(line)["probabilities"] for line in done.out.splitlines()]
 
 
-def test_a_frozen_encoder_runs_once_for_any_number_of_heads(frozen, nightloom, checkpoint):
+def test_a_frozen_encoder_runs_once_for_any_number_of_heads(frozen, quick, checkpoint):
     home, first = frozen
     assert first.states["extract_features"] == "built"
-    again = nightloom(home, *bert(checkpoint, "model.trainable=head", "train.epochs=4"))
+    again = quick(home, *bert(checkpoint, "model.trainable=head", "train.epochs=4"))
     assert again.code == 0, again.err
     assert again.states == {
         "download_dataset": "hit",
@@ -76,13 +76,11 @@ def test_a_frozen_encoder_runs_once_for_any_number_of_heads(frozen, nightloom, c
     assert again.entry("train")["why"] == "settings train.epochs 2 → 4"
 
 
-def test_a_checkpoint_counts_by_its_files_wherever_it_lies(
-    frozen, nightloom, quick, checkpoint, tmp_path
-):
+def test_a_checkpoint_counts_by_its_files_wherever_it_lies(frozen, quick, checkpoint, tmp_path):
     copy = tmp_path / "moved"
     shutil.copytree(checkpoint, copy)
     home, _ = frozen
-    moved = nightloom(home, *bert(copy, "model.trainable=head"))
+    moved = quick(home, *bert(copy, "model.trainable=head"))
     assert set(moved.states.values()) == {"hit"}
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
@@ -99,12 +97,12 @@ def electra(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(
-    nightloom: Nightloom, electra: Path, tmp_path_factory: pytest.TempPathFactory
+    quick: Nightloom, electra: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Done]:
     """A home after fine-tuning the upper layer, with attention maps."""
     home = tmp_path_factory.mktemp("tuned") / "home"
     more = ("model.trainable=top:1", "train.learning_rate=0.01", 'model.attentions=["One, two"]')
-    done = nightloom(home, *bert(electra, *more))
+    done = quick(home, *bert(electra, *more))
     assert done.code == 0, done.err
     return home, done
 
@@ -156,22 +154,22 @@ def test_the_hugging_face_export_answers_as_predict_does(which, request, quick):
 
 
 def test_hub_modules_of_the_same_checkpoint_give_the_same_model(
-    frozen, nightloom, quick, checkpoint, tmp_path
+    frozen, quick, checkpoint, tmp_path
 ):
     pair = tmp_path / "pair"
-    exported = nightloom(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
+    exported = quick(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
     assert exported.code == 0, exported.err
     again = quick(tmp_path / "home", "export-hub", str(checkpoint), str(pair))
     assert again.code == 2
     assert "pair" in again.err
     modules = (f"model.encoder={pair / 'encoder'}", f"model.preprocess={pair / 'preprocess'}")
     home = tmp_path / "home"
-    head = nightloom(home, "run", "classify-hub", *modules, *TINY, "model.trainable=head", "--json")
+    head = quick(home, "run", "classify-hub", *modules, *TINY, "model.trainable=head", "--json")
     assert head.code == 0, head.err
     bert_metrics = frozen[1].report["metrics"]
     assert head.report["metrics"]["accuracy"] == bert_metrics["accuracy"]
     assert head.report["metrics"]["log_loss"] == pytest.approx(bert_metrics["log_loss"], abs=1e-5)
-    whole = nightloom(home, "run", "classify-hub", *modules, *TINY, "train.epochs=1", "--json")
+    whole = quick(home, "run", "classify-hub", *modules, *TINY, "train.epochs=1", "--json")
     assert whole.code == 0, whole.err
     assert whole.states["encode"] == "hit"
     answers = probabilities(quick(home, "predict", "classify-hub/2", *TEXTS))
@@ -187,12 +185,12 @@ def test_hub_modules_of_the_same_checkpoint_give_the_same_model(
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_one_line(
-    nightloom, checkpoint, tmp_path, settings, expected
+    quick, checkpoint, tmp_path, settings, expected
 ):
     bare = tmp_path / "bare"
     save_checkpoint(bare, "bert", "ForTokenClassification")
     save_tokenizer(bare, "bert")
-    done = nightloom(tmp_path / "home", *bert(bare, *settings))
+    done = quick(tmp_path / "home", *bert(bare, *settings))
     assert done.code == 2, done.err
     assert expected in done.err.strip().splitlines()[-1]
     assert "Traceback" not in done.err

@@ -52,14 +52,14 @@ def contents(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def first(nightloom: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(quick: Nightloom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `rows.csv` and a home with a version that was made of it."""
     folder = tmp_path_factory.mktemp("prove")
     write_rows(folder / "rows.csv")
     (folder / "hold.csv").write_text("text,label\nA goal in the last minute,Sports\n")
     more = (f"register.name={NAME}", "register.examples=hold.csv")
     settings = ("data.source=rows.csv", *SMALL, *more)
-    done = nightloom(folder / "home", "run", "classify-transformer", *settings, "--json")
+    done = quick(folder / "home", "run", "classify-transformer", *settings, "--json")
     assert done.code == 0, done.err
     return folder
 
@@ -232,7 +232,7 @@ TINY = (
 )  # fmt: skip
 
 
-def settings_for(flow: str, nightloom: Nightloom, folder: Path) -> tuple[str, ...]:
+def settings_for(flow: str, quick: Nightloom, folder: Path) -> tuple[str, ...]:
     if flow == "classify-transformer":
         return ("data.source=sample", "data.limit=300", *SMALL)
     checkpoint = folder / "bert"
@@ -241,7 +241,7 @@ def settings_for(flow: str, nightloom: Nightloom, folder: Path) -> tuple[str, ..
     if flow != "classify-hub":
         return (*TINY, "model.length=24", f"model.checkpoint={checkpoint}")
     pair = folder / "pair"
-    exported = nightloom(folder / "home", "export-hub", str(checkpoint), str(pair))
+    exported = quick(folder / "home", "export-hub", str(checkpoint), str(pair))
     assert exported.code == 0, exported.err
     modules = (f"model.encoder={pair / 'encoder'}", f"model.preprocess={pair / 'preprocess'}")
     return (*TINY, *modules, "model.length=24")
@@ -259,20 +259,20 @@ def settings_for(flow: str, nightloom: Nightloom, folder: Path) -> tuple[str, ..
     ],
 )
 def test_versions_of_all_families_are_proved_and_one_of_another_seed_differs(
-    flow, more, nightloom, tmp_path
+    flow, more, quick, tmp_path
 ):
     home = tmp_path / "home"
-    settings = settings_for(flow, nightloom, tmp_path)
-    made = nightloom(home, "run", flow, *settings, *more, "--json")
+    settings = settings_for(flow, quick, tmp_path)
+    made = quick(home, "run", flow, *settings, *more, "--json")
     assert made.code == 0, made.err
-    proved = nightloom(home, "prove", flow, "--json")
+    proved = quick(home, "prove", flow, "--json")
     assert proved.code == 0, proved.out + proved.err
     print(flow, *more, "made in", round(sum(one["seconds"] for one in made.report["stages"])),
           "s, proved in", round(proved.report["seconds"]), "s,",
           len(proved.report["compared"]), "files equal")  # fmt: skip
     [path] = (home / "mlartifacts").rglob(FILE)
     alter(path, lambda told: told["settings"]["train"].update(seed=77))
-    differs = nightloom(home, "prove", flow, "--json")
+    differs = quick(home, "prove", flow, "--json")
     assert differs.code == 1, differs.out + differs.err
     assert differs.report["verdict"] == "differs"
     assert not differs.report["compared"][0]["equal"]

@@ -41,7 +41,7 @@ def places(home: Path, prefect: Path) -> list[str]:
 
 
 def test_a_planted_word_is_in_no_store_until_texts_are_full(
-    nightloom: Nightloom,
+    quick: Nightloom,
     prefect_api: str,
     tmp_path_factory: pytest.TempPathFactory,
     tmp_path: Path,
@@ -49,11 +49,11 @@ def test_a_planted_word_is_in_no_store_until_texts_are_full(
     [prefect] = tmp_path_factory.getbasetemp().glob("prefect[0-9]*/prefect.db")
     home, data = tmp_path / "home", rows(tmp_path / "rows.csv")
     run = ("run", "classify-transformer", *SMALL[1:], f"data.source={data}", "--json")
-    silent = nightloom(home, *run, "report.texts=none")
+    silent = quick(home, *run, "report.texts=none")
     assert silent.code == 0, silent.err
     assert places(home, prefect) == []
     assert WORD not in silent.out + silent.err
-    full = nightloom(home, *run)
+    full = quick(home, *run)
     assert full.code == 0, full.err
     assert full.states == {**dict.fromkeys(full.states, "hit"), "register": "built"}
     assert "were written with report.texts=none" in full.entry("register")["why"]

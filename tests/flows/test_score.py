@@ -42,8 +42,8 @@ COMMAND = ("run", "score", "model=tickets@champion", "data.source=rows.csv", "da
 
 
 @pytest.fixture(scope="module")
-def first(nightloom: Nightloom, home: Path) -> Done:
-    done = nightloom(home, *COMMAND, "score.output=out.parquet", "--json")
+def first(quick: Nightloom, home: Path) -> Done:
+    done = quick(home, *COMMAND, "score.output=out.parquet", "--json")
     assert done.code == 0, done.err
     return done
 

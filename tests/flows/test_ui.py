@@ -32,15 +32,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(nightloom: Nightloom, home: Path) -> Done:
-    done = nightloom(home, *RUN, "--json")
+def built(quick: Nightloom, home: Path) -> Done:
+    done = quick(home, *RUN, "--json")
     assert done.code == 0, done.err
     return done
 
 
 @pytest.fixture(scope="module")
-def cached(nightloom: Nightloom, home: Path, built: Done) -> Done:
-    done = nightloom(home, *RUN, "--json")
+def cached(quick: Nightloom, home: Path, built: Done) -> Done:
+    done = quick(home, *RUN, "--json")
     assert set(done.states.values()) == {"hit"}
     return done
 
@@ -82,8 +82,8 @@ def test_task_runs_have_names_tags_and_the_state_cached(cached, prefect_api):
         assert run["tags"] == ["nightloom"]
 
 
-def test_a_failed_run_shows_how_far_it_came(built, nightloom, home, prefect_api):
-    failed = nightloom(home, *RUN, "train.devices=gpu:7", "--json")
+def test_a_failed_run_shows_how_far_it_came(built, quick, home, prefect_api):
+    failed = quick(home, *RUN, "train.devices=gpu:7", "--json")
     assert failed.report["state"] == "failed"
     wanted = {"sort": "START_TIME_DESC", "limit": 1}
     [run] = httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()
