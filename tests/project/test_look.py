@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,26 @@ def test_nearly_a_time_is_said(tmp_path: Path) -> None:
     assert "time" not in seen.data
     told = next(one.what for one in seen.said if one.subject == "not read")
     assert "not all of them are times ('soon')" in told
+
+
+@pytest.mark.parametrize(
+    "form", ["%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%y", "%b %d, %Y", "%d %B %Y"]
+)
+def test_dates_in_a_form_that_is_not_read_are_said(form: str, tmp_path: Path) -> None:
+    when = datetime(2026, 1, 5, 9, 30)
+    values = ((r.body, r.queue, f"{when + timedelta(days=r.number // 60):{form}}") for r in rows())
+    seen = table(tmp_path, "text,label,created on", values)
+    assert seen.data == {"text": ["text"], "label": "label"} and alternatives(seen) == {}
+    [note] = [one for one in seen.said if one.subject == "note"]
+    assert note.what.startswith("'created on' holds dates in a form that is not read")
+    assert "write them as 2026-11-26" in note.what and note.example == f"{when:{form}}"
+
+
+@pytest.mark.parametrize("value", ["1.10.12", "10.0.0.1", "555-123-4567", "version 2026"])
+def test_what_only_looks_a_little_like_a_date_is_none(value: str, tmp_path: Path) -> None:
+    values = ((r.body, r.queue, value) for r in rows())
+    seen = table(tmp_path, "text,label,version", values)
+    assert not [one for one in seen.said if one.subject == "note"]
 
 
 def test_a_source_with_a_test_split_is_not_cut_by_time(tmp_path: Path) -> None:

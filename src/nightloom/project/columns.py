@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from nightloom.data.formats.instants import UNDATED, instant
+from nightloom.data.formats.instants import UNDATED, instant, is_dated
 from nightloom.data.labels.names import USUAL_MISSING
 from nightloom.data.labels.vocabulary import MOST_CLASSES
 from nightloom.project.words import CLASSES, is_among, means_time
@@ -47,6 +47,8 @@ class Column:
     of_texts: bool = False
     """Whether its values, if they are lists, are lists of strings."""
     numeric: bool = False
+    unread_dates: bool = False
+    """Whether they look like dates, in a form in which times are not read."""
 
     @property
     def distinct(self) -> int:
@@ -85,6 +87,7 @@ class Values:
         self._counts: Counter[str] = Counter()
         self._first: list[Any] = []
         self._dates = 0
+        self._unread_dates = False
         self._example: Any = None
 
     def add(self, values: Iterable[Any]) -> None:
@@ -135,6 +138,7 @@ class Values:
             doubt=doubt,
             of_texts=bool(self._lists) and self._of_texts == self._lists,
             numeric=self._numeric,
+            unread_dates=self._unread_dates,
         )
 
     @property
@@ -150,6 +154,8 @@ class Values:
         timed, doubt = self._times(numeric)
         if timed:
             return "time", ""
+        if self._unread_dates:
+            return "words", doubt
         distinct, filled = len(self._counts), self._filled
         if self._is_class():
             return "class", doubt
@@ -171,7 +177,11 @@ class Values:
             return True, ""
         if len(wrong) < 0.2 * len(self._first):
             return False, f"not all of them are times ('{shown(str(wrong[0]), 30)}')"
-        return False, ""
+        short = means_time(self._name)
+        texts = (value for value in wrong if isinstance(value, str))
+        dated = sum(is_dated(text, short_years=short) for text in texts)
+        self._unread_dates = dated >= 0.8 * len(wrong)
+        return False, "dates in a form that is not read" if self._unread_dates else ""
 
     def _is_class(self) -> bool:
         distinct = len(self._counts)

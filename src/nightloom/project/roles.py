@@ -87,6 +87,7 @@ def roles_of_columns(columns: Sequence[Column], place: str) -> Roles:
         *_other_classes(classes),
     ]
     time = _time(columns, said, others)
+    said += [Said("note", _told_dates(one), one.example) for one in columns if one.unread_dates]
     group = _group(columns, taken=(*text, label.name))
     if group is not None:
         instead = f"; in place of data.time={shown(time)}" if time else ""
@@ -166,6 +167,14 @@ def _time(columns: Sequence[Column], said: list[Said], others: list[Other]) -> s
         if one is not chosen:
             others.append(Other("time", one.name, "holds times as well"))
     return chosen.name if chosen else None
+
+
+def _told_dates(one: Column) -> str:
+    return (
+        f"{quoted(one.name, 40)} holds dates in a form that is not read; write them as 2026-11-26 "
+        f"or 2026-11-26T08:30:00, then data.time={shown(one.name)} makes the newest rows the test "
+        "split"
+    )
 
 
 def _group(columns: Sequence[Column], taken: Sequence[str]) -> Column | None:

@@ -3,6 +3,7 @@
 An instant is a number of microseconds since 1970 in UTC. Times without a zone are UTC.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,14 @@ from nightloom.settings.spelling import quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_DATE = re.compile(
+    r"""(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})  # 26.11.2026, 11/26/2026, 2026-1-5
+    | \d{1,2}[.]?[ -][^\W\d_]{3,9}[.,]?[ -]\d{4}  # 26 November 2026
+    | [^\W\d_]{3,9}[.]?[ ]\d{1,2}(st|nd|rd|th)?,?[ ]\d{4}  # November 26, 2026
+    """,
+    re.VERBOSE,
+)
+_CLOCK = re.compile(r"(,?\s+|T)\d{1,2}[:.h]\d{2}\D?.*")
 UNDATED = -(2**63)
 """The instant of a row without a time, older than all others."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,6 +52,23 @@ def instant(value: Any) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _of_number(value)
     raise ValueError(f"{type(value).__name__} {value}")
+
+
+def is_dated(text: str, *, short_years: bool = False) -> bool:
+    """Whether a text that is no instant looks like a date all the same, with or without a time.
+
+    short_years: 26.11.26 does, too.
+    """
+    found = _DATE.match(text := text.strip())
+    rest = text[found.end() :] if found else ""
+    if found is None or (rest and not _CLOCK.fullmatch(rest)):
+        return False
+    if found[1] is None:
+        return True
+    first, middle, last = int(found[1]), int(found[3]), int(found[4])
+    year, day = (first, last) if len(found[1]) == 4 else (last, first)
+    is_year = 1900 <= year <= 2100 or (short_years and len(found[4]) == len(found[1]) == 2)
+    return is_year and 1 <= min(middle, day) <= 12 and max(middle, day) <= 31
 
 
 def of_datetime(moment: datetime) -> int:
