@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightloom.settings.spelling import listed, on_one_line, quoted, shown
+from nightloom.settings.spelling import listed, near_file, on_one_line, quoted, shown
 
 PLAIN = [
     "label",
@@ -54,3 +54,23 @@ def test_long_values_and_lists_are_cut() -> None:
 
 def test_a_message_on_one_line_shows_what_cannot_be_seen() -> None:
     assert on_one_line("a \n  b\u00a0c\x1b[1m\n") == "a b\\xa0c\\x1b[1m"
+
+
+FILES = ["none.csv", "tickets.csv", "rows.parquet", "b.csv", "day-2.csv", "Full", "trian.csv.gz"]
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("ticket.csv", "tickets.csv"),
+        ("TICKETS.CSV", "tickets.csv"),
+        ("rows.csv", "rows.parquet"),
+        ("train.csv", "trian.csv.gz"),
+        ("full", "Full"),
+        ("nowhere.csv", None),  # what they share is the extension
+        ("a.csv", None),
+        ("day-1.csv", None),  # another day is another file
+    ],
+)
+def test_a_file_is_suggested_where_a_name_is_near(name: str, meant: str | None) -> None:
+    assert near_file(name, FILES) == meant

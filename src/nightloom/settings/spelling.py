@@ -4,7 +4,8 @@ import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 _REPR = reprlib.Repr()
@@ -14,6 +15,9 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z]")
 _ALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f]")
 """Greek, Cyrillic and Armenian: within a Latin word they pass for Latin letters."""
+
+_NEAR = 0.75
+"""How alike the names of files are, as difflib has it, of which one is a slip for the other."""
 
 
 def spelled(value: Any) -> str:
@@ -60,6 +64,31 @@ def meant(name: str, names: Iterable[str], length: int = 40) -> str:
     """`; did you mean 'NAME'?` for the nearest of `names`; empty if none is near."""
     close = get_close_matches(name, list(names), n=1)
     return f"; did you mean {quoted(close[0], length)}?" if close else ""
+
+
+def near_file(name: str, names: Iterable[str]) -> str | None:
+    """The one of some files' names that a name was probably meant to be, None if none is near.
+
+    What comes before the extension is compared, whatever its case; names that differ in numbers
+    alone, as those of two days, are two names.
+    """
+    wanted = _stem(name)
+    near = [
+        (SequenceMatcher(None, _stem(other), wanted).ratio(), other)
+        for other in names
+        if _stem(other) == wanted or _numberless(_stem(other)) != _numberless(wanted)
+    ]
+    same_ending = name.rpartition(".")[2].lower()
+    ranked = sorted(near, key=lambda one: (-one[0], not one[1].lower().endswith(same_ending)))
+    return ranked[0][1] if ranked and ranked[0][0] >= _NEAR else None
+
+
+def _stem(name: str) -> str:
+    return PurePath(name.lower().removesuffix(".gz")).stem
+
+
+def _numberless(stem: str) -> str:
+    return re.sub(r"\d+", "0", stem)
 
 
 def _cut(letters: Iterable[str], length: int) -> str:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from nightloom.data.formats.known import LINES as PLAIN_LINES
 from nightloom.data.formats.tables import read_records, texts_of
 from nightloom.data.inputs.columns import PARQUET, Reading, Say, choose_columns, columns_of
 from nightloom.errors import InputError
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import near_file, shown
 
 LINES, CONLL = PLAIN_LINES.name, TAGGED_WORDS.name
 
@@ -76,9 +75,8 @@ def _nearby(path: Path) -> str:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return "; name an existing file in --input"
-    close = get_close_matches(path.name, names, n=1)
-    if close:
-        return f"; did you mean {shown(str(path.parent / close[0]), 300)}?"
+    if close := near_file(path.name, sorted(names)):
+        return f"; did you mean {shown(str(path.parent / close), 300)}?"
     return "; name an existing file in --input"
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 from nightloom.data.formats.files import SourceFile
@@ -19,7 +18,7 @@ from nightloom.data.sources.patterns import base_of, in_pattern, is_partitioned,
 from nightloom.data.sources.roles import Part, assign, roles_of
 from nightloom.data.sources.shards import Shards, in_groups, natural
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import listed, near_file, quoted, shown
 from nightloom.sources import forms
 
 _PREFIX = re.compile(r"[A-Za-z][\w.+-]+:")
@@ -65,11 +64,8 @@ def _nearby(path: Path) -> str:
         folder = shown(str(path.parent), 300)
         return f" (its folder {folder} does not exist either); expected {forms()}"
     names = sorted(entry.name for entry in path.parent.iterdir())
-    spelled = {name.lower(): name for name in [*names, "sample"]}
-    close = get_close_matches(path.name.lower(), spelled, n=1)
-    if close:
-        name = spelled[close[0]]
-        meant = "sample" if name == "sample" else shown(str(path.parent / name), 300)
+    if close := near_file(path.name, names if path.suffix else [*names, "sample"]):
+        meant = close if close == "sample" else shown(str(path.parent / close), 300)
         return f"; did you mean {meant}?"
     if _PREFIX.match(path.name):
         return f", and no such prefix; expected {forms()}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nightloom.data import SPLITS
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, meant, quoted, shown
+from nightloom.settings.spelling import listed, meant, near_file, quoted, shown
 
 EITHER = "eval"
 """The role of anything called evaluation: valid, or test if there is another valid."""
@@ -116,9 +116,13 @@ def _asked(parts: Sequence[Part], split: str, name: str, source: str, kind: str)
     if found:
         raise InputError(f"{setting} may be {listed([p.name for p in found])}; give the whole name")
     also = "" if split == "train" else ", or train to cut a part of it"
+    if kind == "file":
+        near = near_file(name, names)
+        hint = f"; did you mean {quoted(near, 60)}?" if near else ""
+    else:
+        hint = meant(name, names, 60)
     raise InputError(
-        f"{setting}: no such {kind} in {source}; expected one of: {listed(names)}{also}"
-        f"{meant(name, names, 60)}"
+        f"{setting}: no such {kind} in {source}; expected one of: {listed(names)}{also}{hint}"
     )
 
 
