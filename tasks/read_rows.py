@@ -25,13 +25,14 @@ class ReadRows(Stage):
 
 def source(settings: ScoreSettings) -> dict[str, Any]:
     """The content of the source, for the key."""
-    from nightloom.data.inputs.source_rows import located
+    from nightloom.data.inputs.source_rows import located, said_in_settings
     from nightloom.data.sources.opened import source_identity
     from nightloom.sources import source_named
 
     at: Any = located(settings.data)
     provide_login(at.source)
-    identity = source_identity(at)
+    with said_in_settings():
+        identity = source_identity(at)
     if told := source_named(at.source).told(at):
         observers().warn(told)
         if run := run_here():
@@ -48,7 +49,12 @@ def code(settings: ScoreSettings) -> tuple[str, ...]:
 
 def check(settings: ScoreSettings) -> None:
     """Check, for a plan, that the first rows of files can be read, and a hub's settings."""
-    from nightloom.data.inputs.source_rows import located, open_rows, read_source
+    from nightloom.data.inputs.source_rows import (
+        located,
+        open_rows,
+        read_source,
+        said_in_settings,
+    )
     from nightloom.progress import SILENT
     from nightloom.sources import source_named
     from nightloom.stages.read_rows import reading_of
@@ -57,7 +63,8 @@ def check(settings: ScoreSettings) -> None:
     provide_login(at.source)
     kind = source_named(at.source)
     if kind.prefix:
-        kind.check(at)
+        with said_in_settings():
+            kind.check(at)
         return
     how = reading_of(settings.data, current_run().facts[READING])
     next(read_source(open_rows(at, SILENT), at.source, how, lambda line: None), None)

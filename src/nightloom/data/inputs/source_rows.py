@@ -1,6 +1,7 @@
 """Texts to be answered, from any source that training reads; labels are not looked at."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +27,13 @@ _AS_SETTINGS = {
     "--set data.": "data.",
     " (--id)": " (data.id)",
     "data.train_split": "data.split",
+    " for the train split": "",
+    "; keep those of one type": "; name those of one type by a pattern such as rows/*.csv",
     ", or name its format in --format": "",
     "--format conll reads a word and its tag per line": "a .conll file has a word and its tag per "
     "line",
 }
-"""What readers say of the options of `nightloom predict`, in terms of settings."""
+"""What readers say of the options of `nightloom predict` and of splits, in terms of settings."""
 
 
 def located(settings: RowsSettings) -> RowsAt:
@@ -45,7 +48,8 @@ def open_rows(at: RowsAt, report: Report) -> Files | Tables | Opened[Any]:
 
     Raises InputError and RunError like the source.
     """
-    found: Files | Tables | Opened[Any] = source_named(at.source).open(at, report)
+    with said_in_settings():
+        found: Files | Tables | Opened[Any] = source_named(at.source).open(at, report)
     return found
 
 
@@ -57,22 +61,26 @@ def read_source(
     Raises InputError with file or split, line or row, and value for what cannot be read, RunError
     for a file that changed meanwhile.
     """
-    try:
+    with said_in_settings():
         if isinstance(found, Files):
             yield from _of_files(found, how, say)
         elif isinstance(found, Tables):
             yield from _of_tables(found, source, how(NO_FILE), say)
         else:
             yield from _of_opened(found, source, how(NO_FILE))
+
+
+@contextmanager
+def said_in_settings() -> Iterator[None]:
+    """Inside, readers speak of the settings of `score`: of no options of `nightloom predict`, and
+    of no splits."""
+    try:
+        yield
     except InputError as error:
-        raise InputError(in_settings(str(error))) from error
-
-
-def in_settings(message: str) -> str:
-    """A reader's message in terms of settings, rather than of `nightloom predict`'s options."""
-    for option, setting in _AS_SETTINGS.items():
-        message = message.replace(option, setting)
-    return message
+        message = str(error)
+        for told, instead in _AS_SETTINGS.items():
+            message = message.replace(told, instead)
+        raise InputError(message) from error
 
 
 def unread(found: Files | Tables | Opened[Any]) -> list[str]:
