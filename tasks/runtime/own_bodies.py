@@ -8,8 +8,9 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from httpx import HTTPError
 from prefect import Flow
 
 from nightloom.cache.artifact import Artifact
@@ -22,8 +23,13 @@ from nightloom.own.code import Parameters, code_of, parameters_of
 from nightloom.own.kept import RETURNED, WRITTEN, gone_since, plain, written_by
 from nightloom.settings.steps import OwnStep
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
 POLL_SECONDS = 2.0
 """Time between two looks at a deployment's run."""
+PLAN_SECONDS = 5.0
+"""How long a plan waits for a server's answer."""
 
 
 @dataclass(frozen=True)
@@ -142,16 +148,40 @@ def parameters_on_server(name: str) -> Parameters:
         InputError: The server has no such deployment.
     """
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
+        return _parameters(client, name)
+
+
+def parameters_in_plan(name: str) -> Parameters | None:
+    """The same for a plan, which starts no server: None where none is configured, or answers.
+
+    Raises:
+        InputError: The server has no such deployment.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        return None
+    settings = {"timeout": PLAN_SECONDS}
+    with get_client(httpx_settings=settings, sync_client=True) as client:
         try:
-            found = client.read_deployment_by_name(name)
-        except (ObjectNotFound, ValueError) as error:
-            raise InputError(
-                f"{name}: the Prefect server at {client.api_url} has no such deployment; "
-                "`prefect deployment ls` lists them"
-            ) from error
+            return _parameters(client, name)
+        except (HTTPError, OSError):
+            return None
+
+
+def _parameters(client: "SyncPrefectClient", name: str) -> Parameters:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        found = client.read_deployment_by_name(name)
+    except (ObjectNotFound, ValueError) as error:
+        raise InputError(
+            f"{name}: the Prefect server at {client.api_url} has no such deployment; "
+            "`prefect deployment ls` lists them"
+        ) from error
     return parameters_of(found.parameter_openapi_schema or {})
 
 

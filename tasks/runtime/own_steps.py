@@ -24,6 +24,7 @@ from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.own_bodies import (
     Kept,
     build_step,
+    parameters_in_plan,
     parameters_on_server,
     run_code,
     run_on_server,
@@ -41,7 +42,7 @@ class _Ready:
 
     step: OwnStep
     parameters: Parameters | None
-    """Of a deployment in a plan, which asks no server: not known."""
+    """Of a deployment in a plan for which no server answers: not known."""
     code: Code | None
 
 
@@ -135,7 +136,8 @@ class OwnSteps:
 
     def _found(self, step: OwnStep, offered: Mapping[str, Any]) -> _Ready:
         if step.is_deployment:
-            takes, code = None if self._plan else parameters_on_server(step.run), None
+            asked = parameters_in_plan if self._plan else parameters_on_server
+            takes, code = asked(step.run), None
         else:
             code = code_of(step.run)
             takes = code.parameters
@@ -160,6 +162,9 @@ class OwnSteps:
 
     def _planned(self, step: OwnStep, why: str, *, state: str = "miss") -> None:
         self.waiting.append(step.title)
+        ready = self._ready.get(step.title)
+        if ready and ready.parameters is None:
+            why += f"; no Prefect server answers, so it is not known whether {step.run} is there"
         self._enter(StageEntry(step.title, state, why=why))
 
     def _run(self, step: OwnStep, given: dict[str, Any]) -> None:

@@ -353,9 +353,11 @@ def test_the_key_follows_the_code_of_the_step_and_what_it_uses(folder, monkeypat
     assert gone_since({"written": {"gone.csv": "0"}}) == "gone.csv, which it wrote, is gone"
 
 
-def own(entered: list[StageEntry], *, texts: Texts = "full", **given: Any) -> OwnSteps:
+def own(
+    entered: list[StageEntry], *, texts: Texts = "full", plan: bool = False, **given: Any
+) -> OwnSteps:
     return OwnSteps(
-        StepsSettings.model_validate(given), offered={}, afterwards={}, plan=False,
+        StepsSettings.model_validate(given), offered={}, afterwards={}, plan=plan,
         refresh=frozenset(), enter=entered.append, tag="test", texts=texts,
     )  # fmt: skip
 
@@ -441,6 +443,27 @@ def test_a_backfill_and_a_proof_leave_them_out_and_say_so():
     ]  # fmt: skip
 
 
+def test_a_plan_asks_the_server_for_deployments_where_there_is_one(prefect_api, folder):
+    entered: list[StageEntry] = []
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        with pytest.raises(InputError, match="nobody/theirs: the Prefect server at .* has no such"):
+            own(entered, plan=True, before=["nobody/theirs"]).before()
+        with pytest.raises(InputError, match="nobody/theirs"):
+            own(entered, plan=True, after=["nobody/theirs"]).before()
+    assert entered == []
+    for url in (None, "http://127.0.0.1:9/api"):
+        with temporary_settings(updates={PREFECT_API_URL: url}):
+            steps = own(entered, plan=True, before=["a/before"], after=["a/after"])
+            steps.before()
+            assert steps.after({}) == ""
+        said = "; no Prefect server answers, so it is not known whether a/{} is there"
+        assert [(one.stage, one.state, one.why) for one in entered] == [
+            ("before", "miss", f"runs every time{said.format('before')}"),
+            ("after", "depends", f"on how the run ends{said.format('after')}"),
+        ]
+        entered.clear()
+
+
 @pytest.fixture
 def served(folder: Path, environment: dict[str, str], prefect_api: str) -> Iterator[str]:
     """A deployment of somebody else, with the process that runs it."""
@@ -470,8 +493,9 @@ def test_a_deployment_is_run_by_its_name(folder, served, prefect_api):
         assert theirs() == ""
         with pytest.raises(InputError, match="has no such deployment"):
             own(entered, before=["nobody/theirs"]).before()
-        with pytest.raises(InputError, match="notify/ours needs channel, night"):
-            own(entered, before=[served]).before()
+        for plan in (False, True):
+            with pytest.raises(InputError, match="notify/ours needs channel, night"):
+                own(entered, plan=plan, before=[served]).before()
     assert [(one.stage, one.state) for one in entered] == [("ours", "ran")]
     wanted = {"flows": {"name": {"any_": ["notify"]}}}
     [notify] = httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()

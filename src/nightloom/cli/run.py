@@ -1,5 +1,6 @@
 """`nightloom run`: runs a flow from the terminal."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +53,15 @@ def run(
     quiet()
     if not plan:
         use_home_stack()
-    from nightloom.front.running import carried_out
+    from nightloom.front.running import at_stack, carried_out
+    from nightloom.home import Home
 
     def carried() -> "Told":
-        told = carried_out(
-            entry.load(), parsed, refresh, plan=plan, call=stoppable, where="after --refresh"
-        )
+        # a plan asks the stack's server alone, and does without where there is none
+        with at_stack(Home.current()) if plan else nullcontext():
+            told = carried_out(
+                entry.load(), parsed, refresh, plan=plan, call=stoppable, where="after --refresh"
+            )
         if plan and entry.name == "nightly":
             from nightloom.cli.deadline import add_deadline
 

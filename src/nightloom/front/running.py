@@ -63,7 +63,7 @@ def run(
     entry = find_flow(flow)
     parsed = settings_of(entry.load_settings(), settings)
     stages = (refresh,) if isinstance(refresh, str) else tuple(refresh)
-    with at_home(home) as chosen, _at_stack(chosen):
+    with at_home(home) as chosen, at_stack(chosen):
         report = carried_out(entry.load(), parsed, stages, plan=plan, call=_beside_loop)
     return Report(report)
 
@@ -183,7 +183,7 @@ def _beside_loop(flow: Call) -> Told:
 
 
 @contextlib.contextmanager
-def _at_stack(home: Home) -> Iterator[None]:
+def at_stack(home: Home) -> Iterator[None]:
     """Inside, this home's stack records runs, if it is up and no server is configured."""
     from nightloom.deployments.services import answers
     from nightloom.deployments.stack import running_stack
