@@ -8,9 +8,11 @@ Loading is not counted. The least of three rounds for a thousand texts, of twent
 import argparse
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from typing import Any
 WORDS = "shares fell after the minister said the final of the cup goes to extra time".split()
 TEXTS = [" ".join(WORDS[(n * k) % len(WORDS)] for k in range(1, 16)) for n in range(1000)]
 BATCH = 64
+STARTS_WITHIN = 300
+"""Seconds for the server to load TensorFlow and the model."""
 Ask = Callable[[Sequence[str]], Any]
 
 
@@ -63,7 +67,11 @@ def loaded(name: str) -> Iterator[tuple[str, Ask]]:
 
 @contextmanager
 def over_http(name: str) -> Iterator[Ask]:
-    """`mlflow models serve`."""
+    """`mlflow models serve`; the time of its start is told.
+
+    Raises:
+        RuntimeError: It ended, or did not answer in time; with what it said.
+    """
     import httpx
 
     with socket.socket() as free:
@@ -71,21 +79,41 @@ def over_http(name: str) -> Iterator[Ask]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["--model-uri", f"models:/{name}@champion", "--host", "127.0.0.1"]
-    server = subprocess.Popen([*command, "--port", str(port)], start_new_session=True)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
-    try:
-        while True:
-            try:
-                if client.get("/ping").is_success:
-                    break
-            except httpx.HTTPError:
+    scripts = Path(sys.executable).parent  # where MLflow's `uvicorn` is, without an activated one
+    path = os.pathsep.join([str(scripts), os.environ.get("PATH", os.defpath)])
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(
+            [*command, "--port", str(port)], start_new_session=True, stdout=log, stderr=log,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
+        try:
+            began = time.monotonic()
+            while not _answers(client):
+                ended = server.poll() is not None
+                if ended or time.monotonic() - began > STARTS_WITHIN:
+                    log.seek(0)
+                    what = "ended" if ended else f"did not answer within {STARTS_WITHIN} s"
+                    raise RuntimeError(f"mlflow models serve {what}:\n{log.read()}")
                 time.sleep(0.5)
-        yield lambda texts: client.post(
-            "/invocations", json={"inputs": {"text": list(texts)}}
-        ).raise_for_status()
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(30)
+            print(f"mlflow models serve answers after {time.monotonic() - began:.0f} s", flush=True)
+            yield lambda texts: client.post(
+                "/invocations", json={"inputs": {"text": list(texts)}}
+            ).raise_for_status()
+        finally:
+            client.close()
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+def _answers(client: Any) -> bool:
+    import httpx
+
+    try:
+        return bool(client.get("/ping").is_success)
+    except httpx.HTTPError:
+        return False
 
 
 def told(way: str, ask: Ask) -> None:
