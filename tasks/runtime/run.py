@@ -19,8 +19,8 @@ from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
-from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.outcome import decided_here
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings

@@ -4,73 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NotRequired, TypedDict
 
-from nightloom.facts import ModelFacts
 from nightloom.registry.night_record import NightRecord
-from nightloom.reporting.decided import decided_here
-from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import ForecastJson
+from nightloom.reporting.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelOfNight:
+class ModelOfNight(Outcome):
     """The outcome of one model of a night."""
 
     name: str
-    flow: str
-    state: str
-    """`completed`, `planned` or `failed`."""
-    flow_run_id: str | None = None
     flow_run_url: str | None = None
-    seconds: float = 0.0
-    stages: Sequence[StageEntry] = ()
-    metrics: Mapping[str, Any] | None = None
-    model: ModelFacts | None = None
     error: str = ""
     """Why it failed."""
-    answers: Mapping[str, Any] | None = None
-    """Of a run of `score`: rows, answered, labels, path …"""
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "ModelOfNight":
-        """The inverse of `to_json`."""
-        return cls(
-            name=given["name"],
-            flow=given["flow"],
-            state=given["state"],
-            flow_run_id=given.get("flow_run_id"),
-            flow_run_url=given.get("flow_run_url"),
-            seconds=given["seconds"],
-            metrics=given.get("metrics"),
-            stages=[StageEntry(**entry) for entry in given["stages"]],
-            model=ModelFacts.of(given["model"]) if given.get("model") else None,
-            error=given.get("error", ""),
-            answers=given.get("answers"),
-        )
-
-    def in_state(self, state: str) -> list[str]:
-        """The stages that reached a state."""
-        return [entry.stage for entry in self.stages if entry.state == state]
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed."""
-        return self.state == "failed"
-
-    @property
-    def decided(self) -> bool:
-        """Whether this night decided about its version."""
-        return decided_here(self.model, self.stages)
 
     @property
     def promoted(self) -> bool:
         """Whether a version became champion in this night."""
         built = "register" in self.in_state("built")
         return bool(self.model and self.model.promoted and self.decided and built)
-
-    @property
-    def seconds_saved(self) -> float:
-        """Seconds saved by the cache."""
-        return round(sum(entry.saved for entry in self.stages), 3)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""

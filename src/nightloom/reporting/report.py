@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Required, TypedDict
 
-from nightloom.facts import ModelFacts
-from nightloom.reporting.decided import decided_here
-from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import ForecastJson, forecast
+from nightloom.reporting.outcome import Outcome
 
 
 class RunJson(TypedDict, total=False):
@@ -31,57 +29,11 @@ class RunJson(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunReport:
+class RunReport(Outcome):
     """A run of one flow."""
 
-    flow: str
-    flow_run_id: str | None
-    state: str
-    """`completed`, `planned` or `failed`."""
-    seconds: float
-    stages: Sequence[StageEntry]
-    metrics: Mapping[str, Any] | None = None
-    """Scores on the test rows, if known."""
-    model: ModelFacts | None = None
-    """The registered version, if known."""
     notes: Sequence[str] = ()
     """Remarks for the user besides its stages."""
-    answers: Mapping[str, Any] | None = None
-    """Of a run of `score`: rows, answered, labels, path …"""
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "RunReport":
-        """The inverse of `to_json`."""
-        return cls(
-            flow=given["flow"],
-            flow_run_id=given["flow_run_id"],
-            state=given["state"],
-            seconds=given["seconds"],
-            stages=[StageEntry(**entry) for entry in given["stages"]],
-            metrics=given.get("metrics"),
-            model=ModelFacts.of(given["model"]) if given.get("model") else None,
-            notes=given.get("notes", ()),
-            answers=given.get("answers"),
-        )
-
-    @property
-    def seconds_saved(self) -> float:
-        """Seconds saved by the cache."""
-        return round(sum(entry.saved for entry in self.stages), 3)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed."""
-        return self.state == "failed"
-
-    @property
-    def decided(self) -> bool:
-        """Whether it decided about its version."""
-        return decided_here(self.model, self.stages)
-
-    def has(self, stage: str, state: str) -> bool:
-        """Whether a stage reached a state."""
-        return any((entry.stage, entry.state) == (stage, state) for entry in self.stages)
 
     def to_json(self) -> RunJson:
         """As plain JSON."""

@@ -7,11 +7,11 @@ from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
 from nightloom.reporting.answers_report import answers_lines, answers_of_night
 from nightloom.reporting.backfill_report import backfill_lines
-from nightloom.reporting.decided import decided_here
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast_lines
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.night_rows import night_lines
+from nightloom.reporting.outcome import decided_here
 
 
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
