@@ -121,9 +121,7 @@ def _is_json(content_type: bytes) -> bool:
 
 
 def _with_length(headers: Any, body: bytes) -> list[tuple[bytes, bytes]]:
-    kept = [
-        (k, v) for k, v in headers if k.lower() not in (b"content-length", b"transfer-encoding")
-    ]
+    kept = [(k, v) for k, v in headers if k.lower() not in _LENGTHS]
     return [*kept, (b"content-length", str(len(body)).encode())]
 
 

@@ -72,6 +72,9 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
         coverage.check_known(here)
         print(f"{flow}: {len(coverage.known)} pairs are refused as written down", flush=True)
         cover(coverage, attempt, seed=given.seed, enough=enough)
+    if not enough():
+        for pair in sorted(coverage.open, key=sorted):
+            print(f"OPEN {' '.join(_spelled(dict(sorted(pair))))}: every row with both is refused")
     for pair, what in coverage.refused.items():
         print(f"REFUSED {' '.join(_spelled(dict(sorted(pair))))}: {what}", flush=True)
     print(coverage.line, flush=True)
