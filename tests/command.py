@@ -6,7 +6,6 @@ The fixtures are those of all tests (`tests/conftest.py`): one server serves the
 import json
 import os
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tests.ports import free_port
 
 TIMEOUT = 900
 """Seconds that a command may take."""
@@ -87,9 +88,7 @@ for line in lines:
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server for all tests of flows: an ephemeral one a run would cost more."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     home = tmp_path_factory.mktemp("prefect")
     environment = {
         **os.environ,

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from docs.browser import browser, is_available
 from tests.flows.conftest import SMALL, Done
 from tests.hook import Hook
+from tests.ports import free_port
 
 SETTINGS = {
     "data": {"source": "sample", "limit": 400},
@@ -27,12 +27,6 @@ SETTINGS = {
     "train": {"epochs": 1, "jit_compile": False},
     "check": {"least": 5000},
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -8,6 +8,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from nightloom.tasks.runtime.observer import LogObserver
 from nightloom.tasks.runtime.patience import wait_for_server
+from tests.ports import free_port
 
 
 class Said(LogObserver):
@@ -21,9 +22,7 @@ class Said(LogObserver):
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def test_it_waits_until_somebody_listens(port: int) -> None:

@@ -7,7 +7,6 @@ short form is a few small weeks. `python -m tests --long year -s` prints the siz
 import contextlib
 import os
 import random
-import socket
 import sqlite3
 import subprocess
 import time
@@ -30,6 +29,7 @@ from nightloom.registry.nights import keep_night, nights_of
 from nightloom.registry.purging import size_of
 from nightloom.settings.tidy import TidySettings
 from tests.made_versions import make_version
+from tests.ports import free_port
 
 WEEK = 7 * 86_400
 DATES = {
@@ -77,9 +77,7 @@ def _used(database: Path) -> int:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = Home(tmp_path_factory.mktemp("year") / "home")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        at = Addresses(free.getsockname()[1], 1)
+    at = Addresses(free_port(), 1)
     service = prefect_server(home, at)
     often = ("LOOP_SECONDS", "ORPHAN_CLEANUP_LOOP_SECONDS")
     vacuum = {f"PREFECT_SERVER_SERVICES_DB_VACUUM_{name}": "2" for name in often}

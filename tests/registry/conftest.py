@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.registry.store import open_client
 from nightloom.registry.versions import Version
+from tests.ports import free_port
 
 
 def download(registry: Registry, version: Version, cache: Path) -> Path:
@@ -111,9 +111,7 @@ def server(server_folder: Path) -> Iterator[str]:
     root = server_folder
     store = f"sqlite:///{root / 'mlflow.db'}"
     open_client(store)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--backend-store-uri", store]
     command += ["--artifacts-destination", str(root / "files")]

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -22,6 +21,7 @@ from nightloom.registry.leftovers import ORIGIN_TAG
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.moving import RECORD, settle
 from nightloom.registry.store import open_client
+from tests.ports import free_port
 from tests.registry.conftest import CARD
 
 
@@ -182,9 +182,7 @@ def test_a_store_that_cannot_be_written_is_named(home, tmp_path):
 @contextmanager
 def serving(home: Home) -> Iterator[str]:
     """The MLflow server of `nightloom up`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     service = mlflow_server(home, Addresses(1, port))
     process = subprocess.Popen(
         service.command, env=dict(service.environment), cwd=home.root, start_new_session=True,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.answers.texts import WrongInput, texts_of
+from tests.ports import free_port
 from tests.serving.registered import CLASSES, Registered
 
 COLUMNS = ["label", "probability", "no", "label (class)", "probability (class)", *CLASSES[3:]]
@@ -189,9 +189,7 @@ def test_a_column_called_text_among_others_stands_for_itself():
 
 @pytest.fixture(scope="module")
 def served(registered: Registered) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--host", "127.0.0.1"]
     command += ["--model-uri", str(registered.files["classes"]), "--port", str(port)]
     log = registered.home / "serve.log"

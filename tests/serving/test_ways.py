@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import ENTITIES, Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from tests.conftest import REPOSITORY
+from tests.ports import free_port
 from tests.serving.registered import CLASSES, Registered
 
 PAGE = (REPOSITORY / "docs" / "serving.md").read_text("utf-8")
@@ -170,9 +170,7 @@ def test_who_loaded_a_champion_keeps_it_and_can_tell_that_it_is_outdated(ways):
 @pytest.mark.long("serving")
 def test_mlflow_serves_the_champion_of_its_start(ways, registered, tmp_path):
     serve, curl = re.split(r"\n(?=curl)", blocks("mlflow models serve", "sh")[0])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     environment = {
         **registered.environment,
         "MLFLOW_TRACKING_URI": f"sqlite:///{ways.home / 'mlflow.db'}",

@@ -12,6 +12,7 @@ import pytest
 from nightloom.downloads import transfer
 from nightloom.errors import InputError, RunError
 from nightloom.tfhub.download import is_offline, resolve_handle
+from tests.ports import free_port
 from tests.tfhub.conftest import ENCODER_PATH, PREPROCESS_PATH
 from tests.tfhub.tfhub_server import Hub, Listener
 
@@ -92,9 +93,7 @@ def test_a_model_that_is_not_there_is_said_at_once(hub: Hub, tmp_path: Path) -> 
 
 
 def test_without_network_the_error_names_the_cache_and_the_ways_out(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(InputError) as error:
         resolve_handle(url + ENCODER_PATH, cache=tmp_path / "cache")
     message = str(error.value)
