@@ -89,6 +89,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def usage(self) -> Path:
+        """What building each artifact used: one small JSON file per stage key."""
+        return self.root / "usage"
+
+    @property
     def programs(self) -> Path:
         """Programs compiled by XLA, one folder per machine: the only place with machine code."""
         return self.root / "programs"

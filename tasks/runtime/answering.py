@@ -19,6 +19,7 @@ from nightloom.registry.reading import reading_of
 from nightloom.registry.thresholds import threshold_of
 from nightloom.registry.versions import Version
 from nightloom.reporting.answers_report import answers_report
+from nightloom.reporting.cost import cost_of
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.outputs import clash, real
 from nightloom.settings.score import ScoreSettings
@@ -93,7 +94,9 @@ def answered(settings: ScoreSettings, *, version: Version, answers: Artifact | P
         if output:
             given = _deliver(given, Path(output).expanduser(), run)
         report = replace(report, answers=_told(run, settings, AnswerFacts.of(answers.facts), given))
-    report = replace(report, seconds=round(time.monotonic() - run.began, 3))
+    seconds = round(time.monotonic() - run.began, 3)
+    cost = None if run.plan else cost_of(seconds, run.price)
+    report = replace(report, seconds=seconds, cost=cost)
     if not run.plan:
         wait_for_server(run.observer)
         _show(settings, report)

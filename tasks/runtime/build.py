@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from nightloom.accelerators import accelerator
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
-from nightloom.cache.store import ArtifactStore
+from nightloom.cache.store import ArtifactStore, building_name
 from nightloom.context import BuildContext
 from nightloom.tasks.runtime.call import StageCall
 from nightloom.tasks.runtime.live import LiveProgress
@@ -20,6 +20,7 @@ from nightloom.tasks.runtime.logins import provide_login
 from nightloom.tasks.runtime.observer import observers, watched_by
 from nightloom.tasks.runtime.run import run_here
 from nightloom.tasks.runtime.slots import alone, slot
+from nightloom.usage import Usage
 from nightloom.worker.client import Worker
 
 SAID_SECONDS = 30.0
@@ -66,7 +67,7 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             outside=call.parts["external"],
         )
         with slot(call.limit, observers()), alone(call.lease, observers()):
-            built = worker.build(call.builder, context, report=observers())
+            built = worker.build(call.builder, context, report=observers(), limits=call.limits)
         artifact = store.publish(
             folder,
             stage=call.stage,
@@ -76,8 +77,18 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             volatile=built.volatile,
             seconds=time.monotonic() - began,
         )
+        if worker.usage is not None:
+            _keep(worker.usage, call)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return artifact
+
+
+def _keep(usage: Usage, call: StageCall) -> None:
+    """For reports, which may be made on another machine; without it there is still the artifact."""
+    try:
+        usage.keep(call.home, building_name(call.stage, call.key))
+    except OSError as error:
+        observers().warn(f"what {call.stage} used is not kept: {error}")
 
 
 @contextmanager

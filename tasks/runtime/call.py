@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.cache.artifact import Artifact
 from nightloom.home import Home
+from nightloom.limits import NO_LIMITS, StageLimits
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -31,6 +32,7 @@ class StageCall:
     home: Home = field(repr=False)
     run: dict[str, Any] = field(repr=False)
     """Facts about the run."""
+    limits: StageLimits = field(default=NO_LIMITS, repr=False)
     keep_programs: bool = field(default=True, repr=False)
     """Whether programs compiled by XLA are kept for the next run."""
 

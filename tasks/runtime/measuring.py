@@ -1,16 +1,21 @@
-"""Writes `metrics.prom` at the end of each run and night; nothing here may fail one."""
+"""Writes `metrics.prom` at the end of each run and night, and the system metrics of a version;
+nothing here may fail one."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nightloom.cache.artifact import Artifact
+from nightloom.cache.store import building_name
 from nightloom.errors import NightloomError
+from nightloom.facts import ModelFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import champion_of
+from nightloom.registry.system_metrics import keep_usage
 from nightloom.reporting.measures import ANSWERS, MODEL, NIGHT, Measured, measure
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunReport
 from nightloom.tasks.runtime.observer import observers
+from nightloom.usage import Usage
 
 
 def measure_run(home: Home, report: RunReport, *, name: str, data: Artifact | None) -> None:
@@ -56,6 +61,20 @@ def measure_night(outcomes: Sequence[ModelOfNight], *, seconds: float) -> None:
         failed=failed,
     )
     _safely(Home.current(), done)
+
+
+def log_usage(home: Home, model: ModelFacts, artifacts: Mapping[str, Artifact]) -> None:
+    """Log what a version's stages used with its run in MLflow, those of earlier runs too."""
+    found = (
+        (one.seconds, Usage.read(home, building_name(one.stage, one.key)))
+        for one in artifacts.values()
+    )
+    known = [(seconds, used) for seconds, used in found if used]
+    try:
+        if known and model.run_id:
+            keep_usage(home.tracking_uri, model.run_id, known)
+    except NightloomError as error:
+        observers().warn(str(error))
 
 
 def _champion(home: Home, name: str) -> int | None:

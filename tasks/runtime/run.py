@@ -12,18 +12,20 @@ from nightloom.accelerators import Accelerator, idle_gpu
 from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.cache.leases import Lease
 from nightloom.cache.locks import FileLocks
-from nightloom.cache.store import ArtifactStore
+from nightloom.cache.store import ArtifactStore, building_name
 from nightloom.discretion import telling
 from nightloom.errors import RunError, said
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
 from nightloom.registry.moving import settle
+from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.outcome import decided_here
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.command import run_command
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.limits import without_unset
 from nightloom.settings.pipeline import PipelineSettings
 from nightloom.settings.report import ReportSettings, Texts
 from nightloom.settings.steps import StepsSettings
@@ -35,13 +37,14 @@ from nightloom.tasks.runtime.engine import engine
 from nightloom.tasks.runtime.forecasting import Forecast
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
-from nightloom.tasks.runtime.measuring import measure_answers, measure_run
+from nightloom.tasks.runtime.measuring import log_usage, measure_answers, measure_run
 from nightloom.tasks.runtime.observer import Observer, observers, watched_by
 from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.patience import wait_for_server
 from nightloom.tasks.runtime.planning import Planned, is_planning
+from nightloom.usage import Usage
 from nightloom.worker.client import Worker
 
 keep_to_one_line()
@@ -67,6 +70,8 @@ class Run:
     """The GPUs for its stages that use them; defaults depend on this."""
     keep_programs: bool = True
     """Whether programs compiled by XLA are kept for the next run."""
+    price: float | None = None
+    """What an hour costs."""
     night: date = field(default_factory=night_of_run)
     """The day it runs for, from which settings count back."""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +110,10 @@ class Run:
     def observer(self) -> Observer:
         """The observers: the terminal, Prefect's logs."""
         return observers()
+
+    def used(self, stage: str, key: str) -> Usage | None:
+        """What building an artifact used, if that is known."""
+        return Usage.read(self.home, building_name(stage, key))
 
     def enter(self, entry: StageEntry) -> None:
         """Record the outcome of a stage."""
@@ -159,6 +168,8 @@ class Run:
             wait_for_server(self.observer)
             reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
             self._measure(report)
+            if report.model and "register" in report.in_state("built"):
+                log_usage(self.home, report.model, self.artifacts)
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
@@ -198,13 +209,15 @@ class Run:
         return current_aliases(self.home.tracking_uri, model)
 
     def _report(self, state: str) -> RunReport:
+        seconds = round(time.monotonic() - self.began, 3)
         return RunReport(
             flow=self.flow,
             flow_run_id=self.facts.get("flow_run_id"),
             state=state,
-            seconds=round(time.monotonic() - self.began, 3),
+            seconds=seconds,
             stages=self.entries,
             notes=self.notes,
+            cost=None if self.plan else cost_of(seconds, self.price),
         )
 
 
@@ -260,7 +273,8 @@ def pipeline(
         home,
         frozenset(refresh),
         plan,
-        given=settings.on(gpu).dated(night).model_dump(mode="json"),
+        given=without_unset(settings.on(gpu).dated(night).model_dump(mode="json")),
+        price=settings.stages_run.price_per_hour,
         own=settings.own_steps,
         gpu=gpu,
         keep_programs=settings.keeps_programs,

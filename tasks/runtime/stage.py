@@ -148,6 +148,7 @@ class Stage:
             parts=found.parts,
             home=run.home,
             run=run.facts,
+            limits=settings.stages_run.limits.of_stage(found.stage),
             keep_programs=run.keep_programs,
         )
         where = LOCAL if found.hit else engine()
@@ -157,7 +158,10 @@ class Stage:
             state = where.call(Order(task, call, inputs, self.gpu))
         seconds = time.monotonic() - began
         if not state.is_completed():
-            run.enter(self._entry(found, "failed", seconds))
+            entry = self._entry(found, "failed", seconds)
+            if where is LOCAL and run.worker.usage:
+                entry.usage = run.worker.usage.summary
+            run.enter(entry)
         artifact = state.result()
         run.artifacts[found.stage] = artifact
         if not found.hit and state.name == "Cached":
@@ -165,6 +169,8 @@ class Stage:
             found = replace(found, artifact=artifact, why=why)
         entry = self._entry(found, "hit" if found.hit else "built", seconds)
         entry.digest = artifact.digest
+        if entry.state == "built" and (used := run.used(found.stage, found.key)):
+            entry.usage = used.summary
         run.enter(entry)
         return artifact
 

@@ -14,6 +14,7 @@ from nightloom.cache.housekeeping import (
 from nightloom.cache.leases import Lease, held
 from nightloom.cache.locks import FileLocks
 from nightloom.cache.store import MANIFEST
+from nightloom.usage import Usage
 
 
 def sweep_all(store, **options):
@@ -102,7 +103,13 @@ def test_gc_removes_leftovers_of_killed_runs(store, publish):
     worker.touch()
     for old in (stack / "prefect.log", stack, worker):
         os.utime(old, (1, 1))
+    used = Usage({"cpu": 1.0}, {"cpu": 2.0}, [(3.0, {"cpu": 1.0})])
+    for name in (done.name, "encode-gone"):
+        used.keep(store.home, name)
+        os.utime(store.home.usage / f"{name}.json", (1, 1))
     sweep_all(store, older_than=None)
+    assert Usage.read(store.home, done.name) == used
+    assert Usage.read(store.home, "encode-gone") is None
     assert (stack / "prefect.log").exists()
     assert not worker.exists()
     assert not half.exists()

@@ -8,6 +8,7 @@ from nightloom.records import ENTITIES
 from nightloom.records.known import find_flow
 from nightloom.settings.check import EntityCheckSettings
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.parse import names
 from tests.every_setting.values import Table
 
 COLOURS = ("red", "green", "blue")
@@ -51,6 +52,8 @@ def table_for(flow: str, folder: Path) -> Table:
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "steps.before": ["", "tests.every_setting.own:before"],
         "steps.after": ["", "tests.every_setting.own:after"],
+        "run.limits.memory_gb": ["none", "64"],
+        **{name: ["none", "1h"] for name in names(kind) if is_span(name)},
         "data.query": ["none"],  # for sql: sources alone
         "data.version_query": ["none"],
         "data.encoding": ["utf-8", "cp1252"],
@@ -66,6 +69,11 @@ def table_for(flow: str, folder: Path) -> Table:
     }
     length = 256 if flow == "classify-transformer" else POSITIONS
     return Table(texts, {**AFFORDABLE, "model.length": length, "model.overlap": 20})
+
+
+def is_span(name: str) -> bool:
+    """Whether a setting is the longest time of a stage."""
+    return name.startswith("run.limits.") and not name.endswith("_gb")
 
 
 def _examples(folder: Path) -> Path:

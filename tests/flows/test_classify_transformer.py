@@ -20,6 +20,7 @@ STAGES = [
 RUN = ("run", "classify-transformer", *SMALL)
 MENDED = {"serving/classifier.py": "export_classifier", "gate/judging.py": "judge"}
 """What the package is given anew: a function that writes the SavedModel, and one that judges."""
+MEMORY = "system_memory_usage_megabytes"
 ANSWER = {"text", "label", "probabilities"}
 
 
@@ -51,6 +52,8 @@ def test_a_first_run_builds_every_stage_and_promotes_the_first_model(first):
         assert len(entry["key"]) == len(entry["digest"]) == 64
         assert entry["why"]
         assert entry["seconds"] >= 0
+        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 10
+    assert "cost" not in report
     assert 0.25 < report["metrics"]["accuracy"] <= 1
     assert 0 < report["metrics"]["macro_f1"] <= 1
     model = report["model"]
@@ -301,8 +304,26 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
     run = client.get_run(version.run_id)
     assert run.data.params["train.epochs"] == "1"
     assert run.data.metrics["accuracy"] == pytest.approx(done.report["metrics"]["accuracy"])
+    peak = max(entry["usage"][MEMORY]["peak"] for entry in done.report["stages"])
+    assert run.data.metrics[f"system/peak/{MEMORY}"] == peak
+    assert len(client.get_metric_history(version.run_id, f"system/{MEMORY}")) >= len(STAGES)
+    assert not [name for name in run.data.params if name.startswith("run.")]
     description = Path(version.source.removeprefix("file://")) / "MLmodel"
     assert "signature" in description.read_text()
+
+
+def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):
+    given = ("run.limits.train=1s", "run.price_per_hour=3600", "train.seed=5")
+    done = nightloom(home, *RUN, *given, "--json")
+    assert done.code == 1
+    assert done.states["encode"] == "hit" and done.states["train"] == "failed"
+    [error] = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert "train exceeded run.limits.train=1s: it was ended after" in error
+    assert "run the same again" in error or "it would begin anew" in error
+    assert done.report["cost"] == pytest.approx(done.report["seconds"])
+    assert not list((home / "artifacts" / ".building").iterdir())
+    longer = nightloom(home, *RUN, "run.limits.train=1h", "train.seed=5", "--plan", "--json")
+    assert longer.entry("train")["why"] == "settings train.seed 1 → 5", "a limit is in no key"
 
 
 def test_models_and_cache_commands(quick, home):

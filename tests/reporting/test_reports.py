@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from nightloom.facts import DataFacts, ModelFacts
+from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import table
 from nightloom.reporting.night import ModelOfNight, night_headline, record_of
@@ -56,6 +57,29 @@ def test_a_report_has_stages_scores_gate_and_link():
     assert "mermaid" not in text
     heads = [line for line in text.splitlines() if line.startswith(("#", ">"))]
     assert heads[1].startswith("> promoted") and heads[-1] == "## Stages"
+
+
+def test_a_report_says_what_stages_used_and_what_the_run_cost():
+    used = {
+        "cpu_utilization_percentage": {"mean": 61.6, "peak": 98.2},
+        "system_memory_usage_megabytes": {"mean": 1500.0, "peak": 2345.0},
+        "gpu_0_utilization_percentage": {"mean": 80.0, "peak": 100.0},
+        "gpu_0_memory_usage_megabytes": {"mean": 40_000.0, "peak": 41_000.0},
+    }
+    plain = {name: one for name, one in used.items() if not name.startswith("gpu")}
+    stages = [{**BUILT, "stage": "encode", "usage": plain}, {**BUILT, "usage": used}, HIT]
+    text = report(stages=stages)
+    assert "| stage | processor (peak) | memory (peak) | GPU (peak) | GPU memory (peak) |" in text
+    assert "| encode | 62 % (98) | 1.5 GB (2.3) |  |  |" in text
+    assert "| train | 62 % (98) | 1.5 GB (2.3) | 80 % (100) | 40.0 GB (41.0) |" in text
+    assert "it cost" not in text
+    run = RunReport(
+        flow="f", flow_run_id=None, state="completed", seconds=95.0,
+        stages=[StageEntry(**BUILT)], cost=1234.5,
+    )  # fmt: skip
+    assert "saved 0.0 s; it cost 1,234.50 (run.price_per_hour)." in run_report(RunFacts(run))
+    assert RunReport.of(run.to_json()).cost == run.to_json()["cost"] == 1234.5
+    assert cost_of(5400, 2.0) == 3.0 and cost_of(5400, None) is None
 
 
 def test_a_report_of_a_failure_says_why_and_how_to_go_on():

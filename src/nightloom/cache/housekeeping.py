@@ -194,13 +194,14 @@ def _remove(store: ArtifactStore, one: Listed) -> None:
     path.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
     (store.home.results / one.key).unlink(missing_ok=True)
+    (store.home.usage / f"{building_name(one.stage, one.key)}.json").unlink(missing_ok=True)
 
 
 def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool) -> tuple[int, int]:
     """Remove leftovers of killed runs: half-built folders, checkpoints of finished builds,
-    quarantine, lock files, workers' logs; and what was not touched for `older_than` seconds: source
-    files, and checkpoints, whose settings, data or code are gone. Builds in progress are left
-    alone, however long they take."""
+    quarantine, lock files, workers' logs, what builds used whose artifacts are gone; and what was
+    not touched for `older_than` seconds: source files, and checkpoints, whose settings, data or
+    code are gone. Builds in progress are left alone, however long they take."""
     home, locks = store.home, FileLocks(store.home.locks)
     built = {building_name(one.stage, one.key) for one in listing(store)}
     old: list[Path] = []
@@ -217,6 +218,9 @@ def _leftovers(store: ArtifactStore, *, older_than: float | None, dry_run: bool)
         old += [path for path in logs if _age(path) > STALE_SECONDS]
     if home.results.is_dir():
         old += [path for path in home.results.glob(".*") if _age(path) > STALE_SECONDS]
+    if home.usage.is_dir():
+        known = home.usage.iterdir()
+        old += [path for path in known if path.stem not in built and _age(path) > STALE_SECONDS]
     if home.checkpoints.is_dir():
         old += [
             path

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.markdown import code, escape, escape_long, table
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunReport
@@ -26,7 +27,9 @@ def answers_report(report: RunReport) -> str:
         f"Answers: {code(str(told.get('path', '')))}",
         _labels(told),
         f"## Stages\n\n{table(stages)}",
-        f"{span(report.seconds)} in total; the cache saved {span(report.seconds_saved)}.",
+        used_table(report.stages),
+        f"{span(report.seconds)} in total; the cache saved {span(report.seconds_saved)}"
+        f"{cost_text(report.cost)}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

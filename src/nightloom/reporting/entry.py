@@ -1,5 +1,6 @@
 """The outcome of a stage in a run, and the line that reports it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nightloom.cache.lookup import span
@@ -24,6 +25,8 @@ class StageEntry:
     """Of a check: `fine`, `warned` or `refused`."""
     expected: float | None = None
     """In a plan: seconds that building it will probably take; None if that is unknown."""
+    usage: Mapping[str, Mapping[str, float]] | None = None
+    """What building it used, `mean` and `peak` by MLflow's names of system metrics."""
 
     def __str__(self) -> str:
         """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""

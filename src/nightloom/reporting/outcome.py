@@ -24,6 +24,8 @@ class Outcome:
     """The registered version, if known."""
     answers: Mapping[str, Any] | None = None
     """Of a run of `score`: rows, answered, labels, path …"""
+    cost: float | None = None
+    """Its time by `run.price_per_hour`, in that currency; None without a price."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:

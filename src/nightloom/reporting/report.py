@@ -24,6 +24,8 @@ class RunJson(TypedDict, total=False):
     model: Mapping[str, Any] | None
     answers: Mapping[str, Any]
     """Of a run of `score`: rows, answered, labels, path …"""
+    cost: float
+    """Of a run with `run.price_per_hour`: its time by that."""
     forecast: ForecastJson
     """Of a plan."""
 
@@ -47,6 +49,8 @@ class RunReport(Outcome):
         }
         if self.state == "planned":
             found["forecast"] = forecast(found["stages"])
+        if self.cost is not None:
+            found["cost"] = self.cost
         if self.notes:
             found["notes"] = list(self.notes)
         if self.failed:

@@ -14,6 +14,7 @@ from nightloom.reporting.beside import (
     slices_part,
 )
 from nightloom.reporting.charts import confusion_table, learning_curves
+from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row, score_rows
@@ -191,8 +192,12 @@ def _stages(facts: RunFacts) -> str:
         }
         for entry in run.stages
     ]
-    total = f"{span(run.seconds)} in total; the cache saved {span(run.seconds_saved)}."
-    return f"## Stages\n\n{table(rows)}\n\n{total}" if rows else ""
+    total = (
+        f"{span(run.seconds)} in total; the cache saved {span(run.seconds_saved)}"
+        f"{cost_text(run.cost)}."
+    )
+    parts = ["## Stages", table(rows), used_table(run.stages), total]
+    return "\n\n".join(part for part in parts if part) if rows else ""
 
 
 def _metrics(facts: RunFacts) -> str:

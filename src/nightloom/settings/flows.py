@@ -14,6 +14,14 @@ from nightloom.settings.base import Settings, as_given
 from nightloom.settings.check import CheckSettings, EntityCheckSettings
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.settings.evaluate import EvaluateSettings
+from nightloom.settings.limits import (
+    EncoderRun,
+    PairRun,
+    StagesSettings,
+    TaggerRun,
+    TrainingRun,
+    WordRun,
+)
 from nightloom.settings.model import (
     HubSettings,
     PretrainedSettings,
@@ -47,6 +55,7 @@ class FlowSettings(PipelineSettings):
     report: ReportSettings = ReportSettings()
     steps: StepsSettings = StepsSettings()
     """The user's own steps, before and after the stages."""
+    run: TrainingRun = TrainingRun()
 
     @model_validator(mode="before")
     @classmethod
@@ -129,6 +138,11 @@ class FlowSettings(PipelineSettings):
         return self.steps
 
     @property
+    def stages_run(self) -> StagesSettings:
+        """See PipelineSettings."""
+        return self.run
+
+    @property
     def seeks_gpu(self) -> bool:
         """See PipelineSettings."""
         return "auto" in self.train.devices
@@ -181,6 +195,7 @@ class ClassifyTransformer(FlowSettings):
     """Linear decay and slight label smoothing: without them the third epoch overfits. Batches of
     512 score better on the validation part of AG News than 128, in fewer updates; a small data set
     gets smaller ones."""
+    run: WordRun = WordRun()
 
 
 class ClassifyBert(FlowSettings):
@@ -191,6 +206,7 @@ class ClassifyBert(FlowSettings):
     data: TextDataSettings = TextDataSettings()
     model: PretrainedSettings = PretrainedSettings()
     train: TrainSettings = FINE_TUNING
+    run: EncoderRun = EncoderRun()
 
 
 class ClassifyHub(FlowSettings):
@@ -201,6 +217,7 @@ class ClassifyHub(FlowSettings):
     data: TextDataSettings = TextDataSettings()
     model: HubSettings = HubSettings()
     train: TrainSettings = FINE_TUNING
+    run: PairRun = PairRun()
 
 
 class NerBert(FlowSettings):
@@ -214,3 +231,4 @@ class NerBert(FlowSettings):
     train: TrainSettings = FINE_TUNING.model_copy(
         update={"batch_size": 16, "learning_rate": 2e-5, "warmup": 0.0}
     )
+    run: TaggerRun = TaggerRun()

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _WRITTEN = re.compile(r"(\d{1,5})\s*([mhd])")
+_SPAN = re.compile(r"(\d{1,6})\s*([smhd])")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+LONGEST = timedelta(days=100)
 LEAST, MOST = timedelta(minutes=1), timedelta(days=7)
 
 
@@ -37,3 +39,24 @@ def _read(value: Any) -> Any:
 
 Interval = Annotated[str, BeforeValidator(_read)]
 """Always in the greatest unit: 60m is 1h."""
+
+
+def seconds_of(written: str) -> float:
+    """The seconds of a span of time; raises ValueError for anything that is none."""
+    match = _SPAN.fullmatch(written.strip().lower())
+    unit = _UNITS.get(match[2], timedelta(seconds=1)) if match else None
+    found = int(match[1]) * unit if match and unit else None
+    if found is None or not timedelta(seconds=1) <= found <= LONGEST:
+        raise ValueError(
+            "expected seconds, minutes, hours or days such as 90s, 15m, 2h or 1d, from 1s to "
+            f"{interval_text(LONGEST)}"
+        )
+    return found.total_seconds()
+
+
+def _read_span(value: Any) -> Any:
+    return interval_text(timedelta(seconds=seconds_of(value))) if isinstance(value, str) else value
+
+
+Span = Annotated[str, BeforeValidator(_read_span)]
+"""The same with seconds, and longer: how long something may take."""

@@ -7,6 +7,7 @@ from typing import Self
 from nightloom.accelerators import Accelerator
 from nightloom.records import Part
 from nightloom.settings.base import Settings
+from nightloom.settings.limits import StagesSettings
 from nightloom.settings.report import Texts
 from nightloom.settings.steps import StepsSettings
 
@@ -47,6 +48,11 @@ class PipelineSettings(Settings):
     def own_steps(self) -> StepsSettings:
         """The user's own steps."""
         return StepsSettings()
+
+    @property
+    def stages_run(self) -> StagesSettings:
+        """The limits of its stages, and what an hour costs."""
+        return StagesSettings()
 
     @property
     def seeks_gpu(self) -> bool:

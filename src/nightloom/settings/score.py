@@ -10,6 +10,7 @@ from nightloom.settings.base import Settings
 from nightloom.settings.data import is_local
 from nightloom.settings.data_values import Names, SplitName
 from nightloom.settings.inputs import InputDataSettings
+from nightloom.settings.limits import ScoreRun, StagesSettings
 from nightloom.settings.pipeline import PipelineSettings
 from nightloom.settings.report import ReportSettings, Texts
 from nightloom.settings.spelling import listed
@@ -160,6 +161,7 @@ class ScoreSettings(PipelineSettings):
     data: RowsSettings = RowsSettings()
     score: AnswerSettings = AnswerSettings()
     report: ReportSettings = ReportSettings()
+    run: ScoreRun = ScoreRun()
 
     @model_validator(mode="before")
     @classmethod
@@ -178,6 +180,11 @@ class ScoreSettings(PipelineSettings):
                 "got none"
             )
         return self
+
+    @property
+    def stages_run(self) -> StagesSettings:
+        """See PipelineSettings."""
+        return self.run
 
     @property
     def texts_shown(self) -> Texts:

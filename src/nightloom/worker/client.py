@@ -21,9 +21,13 @@ from nightloom.ending import hold, kill_tree
 from nightloom.errors import NightloomError, RunError
 from nightloom.home import VARIABLE, Home
 from nightloom.interruption import Interrupted
+from nightloom.limits import NO_LIMITS, StageLimits
 from nightloom.progress import SILENT, Report
+from nightloom.usage import Usage
 from nightloom.worker.programs import Programs
 from nightloom.worker.protocol import SAVING, STOP
+from nightloom.worker.shortage import ends_without_memory, out_of_memory
+from nightloom.worker.watch import Watch, goes_on
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -37,16 +41,12 @@ ENVIRONMENT = {
 }
 """Set for the child unless the user set them."""
 
-
-SMALLER = {
-    "train": "set train.batch_size lower, or train.accumulate=2 for the same step in parts, or ",
-    "evaluate": "set evaluate.batch_size lower, or ",
-}
-"""What needs less memory, by stage."""
 STEP_SECONDS = 2.0
 """How long the current step may take before a child asked to stop is killed."""
 SAVE_SECONDS = 1.8
 """How long the following checkpoint may take."""
+PATIENCE = 60.0
+"""How long both may take where nobody waits: for a build that exceeded its time."""
 LOOK_SECONDS = 0.25
 """Interval at which the child's pipe is polled; stop requests are noticed in between."""
 
@@ -63,6 +63,10 @@ def interrupt_all() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+class _Died(RunError):
+    """The child ended without a reply."""
 
 
 class Worker:
@@ -83,31 +87,68 @@ class Worker:
         self._unread = b""
         self._asked = False
         self._saving = False
+        self.usage: Usage | None = None
+        """What the last build used, also if it failed; None if that is not known."""
         _live.add(self)
 
-    def build(self, builder: str, context: BuildContext, *, report: Report = SILENT) -> Built:
+    def build(
+        self,
+        builder: str,
+        context: BuildContext,
+        *,
+        report: Report = SILENT,
+        limits: StageLimits = NO_LIMITS,
+    ) -> Built:
         """Run `builder` (`module:function`) in the child.
 
         Raises:
             InputError: The builder found wrong input.
-            RunError: The builder failed, or the child died; the message says how.
+            RunError: The builder failed, or the child died or was ended for exceeding a limit; the
+                message says how.
             Interrupted: `interrupt` was called.
         """
         with self._lock:
+            self.usage = None
             process = self._running()
-            request = {"builder": builder, "context": context.to_json()}
+            watch = Watch(
+                process.pid,
+                stage=context.stage,
+                limits=limits,
+                gpu=self._gpu is not None,
+                ask=lambda: self._end_soon(process, PATIENCE, PATIENCE),
+                kill=lambda: self._end_now(process),
+            )
             try:
-                assert process.stdin
-                process.stdin.write(json.dumps(request).encode() + b"\n")
-                process.stdin.flush()
-                return self._replies(process, context.stage, report)
-            except BrokenPipeError:
-                raise self._death(context.stage) from None
-            except Exception:
-                raise
-            except BaseException:  # Ctrl-C, a signal, a cancelled task: each ends this run
-                self.interrupt()
-                raise
+                with watch:
+                    return self._built(process, builder, context, report)
+            except _Died as error:
+                if not watch.exceeded:
+                    raise
+                told = f"{watch.exceeded}; {goes_on(context.checkpoints)}"
+                raise RunError(told) from error
+            finally:
+                self.usage = watch.usage
+
+    def _built(
+        self,
+        process: "subprocess.Popen[bytes]",
+        builder: str,
+        context: BuildContext,
+        report: Report,
+    ) -> Built:
+        request = {"builder": builder, "context": context.to_json()}
+        try:
+            assert process.stdin
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            return self._replies(process, context.stage, report)
+        except BrokenPipeError:
+            raise self._death(context.stage) from None
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, a signal, a cancelled task: each ends this run
+            self.interrupt()
+            raise
 
     def close(self) -> None:
         """End the child."""
@@ -120,27 +161,31 @@ class Worker:
         Callable from any thread; a build in another thread ends with `Interrupted`.
         """
         self._asked = True
-        process = self._process
-        if process is None:
-            return
+        if (process := self._process) is not None:
+            self._end_soon(process, STEP_SECONDS, SAVE_SECONDS)
+
+    def kill(self) -> None:
+        """End the child and its children at once."""
+        self._asked = True
+        if (process := self._process) is not None:
+            self._end_now(process)
+
+    def _end_soon(self, process: "subprocess.Popen[bytes]", step: float, save: float) -> None:
+        """Let training end its step and write a checkpoint in these seconds, then end the child."""
         began = time.monotonic()
         with contextlib.suppress(OSError, ValueError):
             assert process.stdin
             os.write(process.stdin.fileno(), STOP.encode())
         while process.poll() is None:
-            limit = STEP_SECONDS + (SAVE_SECONDS if self._saving else 0)
-            if time.monotonic() - began > limit:
+            if time.monotonic() - began > step + (save if self._saving else 0):
                 break
             self._look(process)
-        self.kill()
+        self._end_now(process)
 
-    def kill(self) -> None:
-        """End the child and its children at once."""
-        self._asked = True
-        process = self._process
-        if process is not None:
-            kill_tree(process.pid)
-            process.wait()
+    @staticmethod
+    def _end_now(process: "subprocess.Popen[bytes]") -> None:
+        kill_tree(process.pid)
+        process.wait()
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._asked:
@@ -191,7 +236,7 @@ class Worker:
                     raise kind(message["message"])
                 case "memory":
                     self._stop(kill=True)
-                    raise RunError(_out_of_memory(stage, message["message"]))
+                    raise RunError(out_of_memory(stage, message["message"]))
                 case "exhausted":
                     raise RunError(f"{stage} failed: {message['message']}")
                 case "crash":
@@ -242,11 +287,11 @@ class Worker:
         self._process = None
         self._give_back(keep=False)
         if code == -signal.SIGKILL:
-            return RunError(_out_of_memory(stage, "its process was killed (SIGKILL)"))
-        if code == -signal.SIGABRT and self._log and _ends_without_memory(self._log):
-            return RunError(_out_of_memory(stage, f"an allocation failed; details in {self._log}"))
+            return _Died(out_of_memory(stage, "its process was killed (SIGKILL)"))
+        if code == -signal.SIGABRT and self._log and ends_without_memory(self._log):
+            return _Died(out_of_memory(stage, f"an allocation failed; details in {self._log}"))
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return RunError(f"{stage} failed: its process ended with {how}; details in {self._log}")
+        return _Died(f"{stage} failed: its process ended with {how}; details in {self._log}")
 
     def _stop(self, *, kill: bool) -> None:
         process, self._process = self._process, None
@@ -276,22 +321,3 @@ class Worker:
 def _home() -> dict[str, str]:
     """The environment for a home given to this call, which the child cannot know."""
     return {VARIABLE: str(Home.current().root)}
-
-
-def _ends_without_memory(log: Path) -> bool:
-    """Whether native code ran out of memory, according to the end of the log."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            end = file.read()
-    except OSError:
-        return False
-    return any(words in end for words in (b"bad_alloc", b"out of memory", b"Cannot allocate"))
-
-
-def _out_of_memory(stage: str, detail: str) -> str:
-    hint = SMALLER.get(stage, "")
-    return (
-        f"{stage} probably ran out of memory{': ' + detail if detail else ''}; "
-        f"{hint}run where more memory is free"
-    )

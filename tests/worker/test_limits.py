@@ -1,0 +1,131 @@
+"""Limits of a build, and what it used: real processes, builders made for it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nightloom.context import BuildContext
+from nightloom.errors import RunError
+from nightloom.home import Home
+from nightloom.limits import StageLimits
+from nightloom.usage import CPU, MEMORY, Usage
+from nightloom.worker import client
+from nightloom.worker.sampling import MOST_POINTS, Course, Sample
+
+BUILDERS = """
+import time
+from nightloom import interruption
+from nightloom.context import Built
+
+HELD = []
+
+def endless(context):
+    context.checkpoints.mkdir(exist_ok=True)
+    with interruption.heeded():
+        while True:
+            time.sleep(0.01)
+            if interruption.is_asked():
+                interruption.end_after(lambda: (context.checkpoints / "saved").touch())
+
+def stuck(context):
+    time.sleep(600)
+
+def growing(context):
+    while True:
+        HELD.append(b"x" * 20_000_000)
+        time.sleep(0.02)
+
+def busy(context):
+    held = b"x" * 300_000_000
+    until = time.process_time() + 1.2
+    while time.process_time() < until:
+        pass
+    return Built({"size": len(held)})
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[client.Worker]:
+    (tmp_path / "limited_builders.py").write_text(BUILDERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    one = client.Worker(tmp_path / "logs")
+    yield one
+    one.kill()
+
+
+def context(folder: Path) -> BuildContext:
+    out = folder / "build" / "out"
+    out.mkdir(parents=True)
+    return BuildContext(
+        stage="train", key="key", variant="", settings={}, inputs={}, out=out,
+        checkpoints=folder / "checkpoints", home=Home(folder),
+    )  # fmt: skip
+
+
+SECOND = StageLimits(seconds=1.0, time_setting="run.limits.train=1s")
+
+
+def children() -> list[psutil.Process]:
+    ours = psutil.Process().children()
+    return [one for one in ours if "nightloom.worker" in " ".join(one.cmdline())]
+
+
+def test_a_build_over_its_time_saves_and_is_gone_and_the_next_one_is_built(worker, tmp_path):
+    with pytest.raises(RunError) as caught:
+        worker.build("limited_builders:endless", context(tmp_path), limits=SECOND)
+    assert "\n" not in str(caught.value)
+    assert "train exceeded run.limits.train=1s: it was ended after 1." in str(caught.value)
+    assert "what it had done is kept: run the same again" in str(caught.value)
+    assert (tmp_path / "checkpoints" / "saved").exists()
+    assert not children()
+    built = worker.build("limited_builders:busy", context(tmp_path / "next"))
+    assert built.facts == {"size": 300_000_000}
+
+
+def test_a_build_that_does_not_heed_its_limit_is_killed(worker, tmp_path, monkeypatch):
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    with pytest.raises(RunError, match="nothing was kept of it: it would begin anew"):
+        worker.build("limited_builders:stuck", context(tmp_path), limits=SECOND)
+    assert not children()
+
+
+def test_a_build_over_its_memory_is_ended_by_name(worker, tmp_path):
+    limit = StageLimits(memory=400e6, memory_setting="run.limits.memory_gb=0.4")
+    with pytest.raises(RunError) as caught:
+        worker.build("limited_builders:growing", context(tmp_path), limits=limit)
+    said = str(caught.value)
+    assert said.startswith("train exceeded run.limits.memory_gb=0.4: its process had 0.")
+    assert "set train.batch_size lower" in said
+    assert not children()
+    assert worker.usage and worker.usage.peak[MEMORY] > 400
+
+
+def test_what_a_build_used_is_known(worker, tmp_path):
+    began = time.time()
+    worker.build("limited_builders:busy", context(tmp_path), limits=StageLimits(seconds=600))
+    found = worker.usage
+    assert found is not None
+    assert 300 < found.peak[MEMORY] < 3000
+    assert 0 < found.mean[MEMORY] <= found.peak[MEMORY]
+    assert 0 < found.mean[CPU] <= found.peak[CPU]
+    assert all(began - 1 <= at <= time.time() + 1 for at, _ in found.points)
+    found.keep(Home(tmp_path), "train-key")
+    assert Usage.read(Home(tmp_path), "train-key") == found
+    assert Usage.read(Home(tmp_path), "another") is None
+
+
+def test_a_long_course_has_few_points_and_keeps_its_peak():
+    course = Course(Sample(0.0, 0.0, 0.0, 1e6, {}))
+    for second in range(1, 1000):
+        memory = 9e6 if second == 500 else 1e6
+        last = Sample(float(second), float(second), 0.5 * second, memory, {"gpu_0_x": second % 7})
+        course.add(last)
+    found = course.usage(last)
+    assert len(found.points) <= MOST_POINTS
+    assert [at for at, _ in found.points] == sorted({at for at, _ in found.points})
+    assert found.peak[MEMORY] == max(values[MEMORY] for _, values in found.points) == 9.0
+    assert found.peak["gpu_0_x"] == 6
+    assert round(found.mean[MEMORY], 1) == 1.0
