@@ -56,11 +56,12 @@ class WorkerHere:
 
     built: ClassVar[list[str]] = []
     """Stages whose building has begun, in the last run."""
+    usage = None
 
     def __init__(self, logs: Path, **how_it_is_started: Any) -> None:
         pass
 
-    def build(self, builder: str, context: Any, *, report: Any) -> Any:
+    def build(self, builder: str, context: Any, *, report: Any, limits: Any) -> Any:
         from nightloom.context import Built
         from nightloom.worker.__main__ import _build
 

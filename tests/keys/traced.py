@@ -106,11 +106,11 @@ def main(folder: Path, tell: Callable[[dict[str, Any]], None]) -> None:
         return keys[roots[0]]
 
     class Traced(WorkerHere):
-        def build(self, builder: str, context: Any, *, report: Any) -> Any:
+        def build(self, builder: str, context: Any, *, report: Any, limits: Any) -> Any:
             ran: Ran = {}
             began = time.monotonic()
             with traced(ran):
-                built = super().build(builder, context, report=report)
+                built = super().build(builder, context, report=report, limits=limits)
             tell(
                 {
                     "stage": context.stage,

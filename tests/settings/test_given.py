@@ -39,7 +39,10 @@ def test_every_setting_of_every_group(flow: str, tmp_path: Path) -> None:
             assert kind(**{public_fields(kind)[group]: its(**{attribute: value})}) == as_dict
             text = json.dumps(value) if isinstance(value, list) else value
             typed = "none" if value is None else str(text)
-            assert parse_settings(kind, [f"{group}.{name}={typed}"]) == as_dict
+            given = [f"{group}.{name}={typed}"]
+            if isinstance(value, dict):  # a group within a group
+                given = [f"{group}.{name}.{inside}=none" for inside in value]
+            assert parse_settings(kind, given) == as_dict
             file = tmp_path / "settings.yaml"
             file.write_text(yaml.safe_dump({group: {name: value}}))
             assert parse_settings(kind, config=file) == as_dict
