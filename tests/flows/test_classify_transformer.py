@@ -313,14 +313,13 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
 
 
 def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):
-    given = ("run.limits.train=1s", "run.price_per_hour=3600", "train.seed=5")
+    given = ("run.limits.train=1s", "train.seed=5")
     done = nightloom(home, *RUN, *given, "--json")
     assert done.code == 1
     assert done.states["encode"] == "hit" and done.states["train"] == "failed"
     [error] = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert "train exceeded run.limits.train=1s: it was ended after" in error
     assert "run the same again" in error or "it would begin anew" in error
-    assert done.report["cost"] == pytest.approx(done.report["seconds"])
     assert not list((home / "artifacts" / ".building").iterdir())
     longer = nightloom(home, *RUN, "run.limits.train=1h", "train.seed=5", "--plan", "--json")
     assert longer.entry("train")["why"] == "settings train.seed 1 → 5", "a limit is in no key"
