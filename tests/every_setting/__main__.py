@@ -13,7 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
-FLOWS = ("classify-transformer", "classify-bert", "classify-hub", "ner-bert")
+from pydantic import BaseModel
+
+from tests.every_setting import untrained
+from tests.every_setting.drive import Try
+from tests.every_setting.values import Table
+
+TRAINED = ("classify-transformer", "classify-bert", "classify-hub", "ner-bert")
+FLOWS = (*TRAINED, *untrained.FLOWS)
 
 
 def main() -> int:
@@ -36,31 +43,22 @@ def main() -> int:
 def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> int:
     os.environ["NIGHTLOOM_HOME"] = str(folder / f"home-{flow}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each model traced anew
-    from nightloom.records.known import find_flow
-    from tests.every_setting.alone import run_alone
     from tests.every_setting.drive import Coverage, cover
     from tests.every_setting.refused import refused_pairs
-    from tests.every_setting.runner import in_this_process, parse, run_to_an_answer
-    from tests.every_setting.tables import table_for
+    from tests.every_setting.runner import in_this_process
     from tests.every_setting.values import values_of
 
-    function, kind = find_flow(flow).load(), find_flow(flow).load_settings()
-    values = values_of(kind, table_for(flow, folder))
+    kind, table, here = _trained(flow, folder) if flow in TRAINED else _untrained(flow, folder)
+    values = values_of(kind, table)
     coverage = Coverage(flow, values, known=refused_pairs(flow, values), tell=_tell)
     until, tried = time.monotonic() + 60 * given.minutes, 0
-
-    def here(row: dict[str, str]) -> None:
-        run_to_an_answer(function, parse(kind, row))
 
     def attempt(row: dict[str, str]) -> None:
         nonlocal tried
         tried += 1
         began = time.monotonic()
         try:
-            if "," in row["train.devices"]:
-                run_alone(flow, row)
-            else:
-                here(row)
+            here(row)
         finally:
             took = time.monotonic() - began
             print(f"{flow} {tried}: {took:.1f} s, {len(coverage.open)} open", flush=True)
@@ -69,8 +67,11 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
         return time.monotonic() > until or tried >= runs
 
     with in_this_process():
-        coverage.check_known(here)
-        print(f"{flow}: {len(coverage.known)} pairs are refused as written down", flush=True)
+        if flow not in TRAINED and runs:
+            untrained.prepare(flow, folder)
+        if flow in TRAINED or runs:  # without a model, all that `score` is asked is refused
+            coverage.check_known(here)
+            print(f"{flow}: {len(coverage.known)} pairs are refused as written down", flush=True)
         cover(coverage, attempt, seed=given.seed, enough=enough)
     if not enough():
         for pair in sorted(coverage.open, key=sorted):
@@ -79,6 +80,28 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
         print(f"REFUSED {' '.join(_spelled(dict(sorted(pair))))}: {what}", flush=True)
     print(coverage.line, flush=True)
     return int(bool(coverage.faults or coverage.refused))
+
+
+def _trained(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
+    from nightloom.records.known import find_flow
+    from tests.every_setting.alone import run_alone
+    from tests.every_setting.runner import parse, run_to_an_answer
+    from tests.every_setting.tables import table_for
+
+    function, kind = find_flow(flow).load(), find_flow(flow).load_settings()
+
+    def here(row: dict[str, str]) -> None:
+        if "," in row["train.devices"]:
+            run_alone(flow, row)
+        else:
+            run_to_an_answer(function, parse(kind, row))
+
+    return kind, table_for(flow, folder), here
+
+
+def _untrained(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
+    table = untrained.table_for(flow, folder)
+    return untrained.kind_of(flow), table, lambda row: untrained.run(flow, row, folder)
 
 
 def _tell(flow: str, row: dict[str, str], what: str) -> None:

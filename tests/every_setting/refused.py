@@ -73,7 +73,7 @@ def refused_pairs(flow: str, values: Values) -> set[Pair]:
     """The pairs that the rules refuse, spelled as the values are."""
     return {
         frozenset(((one, a), (other, b)))
-        for one, ones, other, others in RULES[flow]
+        for one, ones, other, others in RULES.get(flow, ())
         if one in values and other in values
         for a, b in product(_meant(values[one], ones), _meant(values[other], others))
     }

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from unittest import mock
+
+from pydantic import BaseModel
 
 from nightloom.cache.artifact import Artifact
 from nightloom.errors import InputError
@@ -23,6 +25,7 @@ from nightloom.settings.parse import parse_settings
 from nightloom.tasks.runtime.engine import Engine
 from tests.every_setting.array import Row
 
+Kind = TypeVar("Kind", bound=BaseModel)
 TEXTS = ["the red apple fell on the mat", ""]
 
 
@@ -90,7 +93,7 @@ def in_this_process() -> Iterator[None]:
         yield
 
 
-def parse(kind: type[FlowSettings], row: Row) -> FlowSettings:
+def parse(kind: type[Kind], row: Row) -> Kind:
     """Settings as a command line gives them.
 
     Raises:

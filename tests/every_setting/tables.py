@@ -13,6 +13,7 @@ from tests.every_setting.values import Table
 
 COLOURS = ("red", "green", "blue")
 THINGS = "apple mat cup hat home dog cat box".split()
+COLUMNS = ["text", "title", "label", "zero", "one", "thread", "day"]
 LEVELS = tuple(
     f"check.{name}"
     for name, field in EntityCheckSettings.model_fields.items()
@@ -115,22 +116,26 @@ def _checkpoint(folder: Path, family: str) -> Path:
     return folder
 
 
-def _text_data(folder: Path) -> dict[str, list[str]]:
-    columns = ["text", "title", "label", "zero", "one", "thread", "day"]
+def write_texts(folder: Path) -> tuple[Path, ...]:
+    """Ninety rows in files of each kind: with a header, in splits, without one, JSONL, Parquet."""
     alone, split = folder / "alone.csv", folder / "split"
     if not split.exists():
         split.mkdir(parents=True)
-        _write_csv(alone, _rows(90), columns)
-        _write_csv(folder / "bare.csv", _rows(90), columns, header=False)
+        _write_csv(alone, _rows(90), COLUMNS)
+        _write_csv(folder / "bare.csv", _rows(90), COLUMNS, header=False)
         for name, number in (("train", 60), ("valid", 15), ("test", 30)):
-            _write_csv(split / f"{name}.csv", _rows(number), columns)
+            _write_csv(split / f"{name}.csv", _rows(number), COLUMNS)
         lines = "".join(json.dumps(row) + "\n" for row in _rows(90))
         (folder / "rows.jsonl").write_text(lines)
         _write_parquet(folder / "rows.parquet", _rows(90))
-    files = (alone, split, folder / "bare.csv", folder / "rows.jsonl", folder / "rows.parquet")
+    return (alone, split, folder / "bare.csv", folder / "rows.jsonl", folder / "rows.parquet")
+
+
+def _text_data(folder: Path) -> dict[str, list[str]]:
+    files = write_texts(folder)
     return {
         "data.source": [*map(str, files), "sample"],
-        "data.columns": ["none", ",".join(columns)],
+        "data.columns": ["none", ",".join(COLUMNS)],
         "data.group": ["none", "thread"],
         "data.text": ["none", "title,text"],
         "data.label": ["none", "zero", "one"],

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nightloom.errors import InputError
 from nightloom.records.known import families, settings_of
 from nightloom.settings.base import Settings
-from nightloom.settings.parse import parse_settings
+from nightloom.settings.parse import names, parse_settings
+from tests.every_setting import untrained
+from tests.every_setting.__main__ import TRAINED
 from tests.every_setting.array import all_pairs, allowed, pairs_of, row_with, rows_over
 from tests.every_setting.drive import Coverage, cover, named_pair
 from tests.every_setting.values import Table, outside, values_of
@@ -36,12 +39,23 @@ def test_a_later_setting_enters_by_itself_or_says_what_is_missing() -> None:
     }
 
 
-@pytest.mark.parametrize("flow", families())
+@pytest.mark.parametrize("flow", untrained.FLOWS)
+def test_the_flows_that_train_nothing_have_values_for_all_settings(flow: str, tmp_path: Path):
+    kind = untrained.kind_of(flow)
+    assert values_of(kind, untrained.table_for(flow, tmp_path)).keys() == set(names(kind))
+
+
+KINDS = {**{flow: settings_of(flow) for flow in families()},
+         **{flow: untrained.kind_of(flow) for flow in untrained.FLOWS}}  # fmt: skip
+NEEDED = {"score": ["model=news", "data.source=rows.csv"]}
+
+
+@pytest.mark.parametrize("flow", KINDS)
 def test_what_lies_outside_an_edge_is_refused_by_name(flow: str) -> None:
-    for path, values in outside(settings_of(flow)).items():
+    for path, values in outside(KINDS[flow]).items():
         for value in values:
             with pytest.raises(InputError) as error:
-                parse_settings(settings_of(flow), [f"{path}={value}"])
+                parse_settings(KINDS[flow], [*NEEDED.get(flow, ()), f"{path}={value}"])
             said = str(error.value)
             assert "\n" not in said
             assert path in said, f"{path}={value}: {said}"
@@ -86,7 +100,7 @@ def test_a_refusal_that_does_not_name_the_pair_covers_nothing() -> None:
 @pytest.mark.long("settings", short=True)
 def test_every_pair_of_settings_answers_or_is_refused_by_name(long_form: bool) -> None:
     """The short form: the rules of what is refused, and a row of each of two flows."""
-    few = [] if long_form else ["--runs", "1", "--draw", "2", "--seed", "2"]
+    few = [] if long_form else [*TRAINED, "--runs", "1", "--draw", "2", "--seed", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.every_setting", *few],
         cwd=ROOT,

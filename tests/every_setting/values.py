@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from nightloom.settings.base import at_path
-from nightloom.settings.parse import names
+from nightloom.settings.parse import names, parse_settings
 
 NUDGE = 1e-6
 """How far from an edge that a number must not be."""
@@ -28,6 +28,8 @@ class Table:
     """Values of settings that are texts or lists."""
     affordable: Mapping[str, float] = field(default_factory=dict)
     """The most that a test can pay for, where that is less than what is allowed."""
+    needed: Mapping[str, str] = field(default_factory=dict)
+    """Values of settings without a default."""
 
 
 def values_of(kind: type[BaseModel], table: Table) -> Values:
@@ -37,13 +39,15 @@ def values_of(kind: type[BaseModel], table: Table) -> Values:
         LookupError: A text or list of which the table knows no values.
     """
     schema = kind.model_json_schema()
+    defaults = parse_settings(kind, [f"{name}={value}" for name, value in table.needed.items()])
     found: Values = {}
     for path in names(kind):
         if path in table.texts:
             found[path] = list(table.texts[path])
             continue
         options = list(_options(_property(schema, path)))
-        tried = [value for option in options for value in _tried(path, option, kind, table)]
+        default = at_path(defaults, path)
+        tried = [value for option in options for value in _tried(path, option, default, table)]
         if not tried:
             raise LookupError(
                 f"{path} is a text or a list, and nothing says what to try; "
@@ -76,7 +80,7 @@ def _options(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from node.get("anyOf", [node])
 
 
-def _tried(path: str, option: dict[str, Any], kind: type[BaseModel], table: Table) -> list[str]:
+def _tried(path: str, option: dict[str, Any], default: Any, table: Table) -> list[str]:
     match option.get("type"):
         case "null":
             return ["none"]
@@ -84,7 +88,7 @@ def _tried(path: str, option: dict[str, Any], kind: type[BaseModel], table: Tabl
             return ["true", "false"]
         case "integer" | "number" if "enum" not in option:
             most = table.affordable.get(path)
-            edges = [_low(option), at_path(kind(), path), _high(option)]
+            edges = [_low(option), default, _high(option)]
             numbers = [one for one in edges if one is not None and (most is None or one <= most)]
             numbers += [most] if most is not None else []
             return [_spelled(one, option) for one in numbers]
