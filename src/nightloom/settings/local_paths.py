@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nightloom.settings.data import is_local
+from nightloom.settings.data_source import is_local
 from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings

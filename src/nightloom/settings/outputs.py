@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from nightloom.settings.data import is_local
+from nightloom.settings.data_source import is_local
 from nightloom.settings.spelling import shown
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from nightloom.settings.base import Settings
-from nightloom.settings.data import is_local
+from nightloom.settings.data_source import is_local
 from nightloom.settings.data_values import Names, SplitName
 from nightloom.settings.inputs import InputDataSettings
 from nightloom.settings.limits import ScoreRun, StagesSettings
