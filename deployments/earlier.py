@@ -5,6 +5,7 @@ import urllib.request
 from typing import Any
 
 from nightloom.deployments.declared import in_file
+from nightloom.deployments.passwords import prefect_header
 
 
 def of_other_versions(api_url: str) -> list[str]:
@@ -22,9 +23,10 @@ def of_other_versions(api_url: str) -> list[str]:
 def _read(api_url: str, name: str) -> dict[str, Any] | None:
     """A deployment, None if the server has none or does not answer."""
     try:
-        with urllib.request.urlopen(
-            f"{api_url}/deployments/name/{name}/{name}", timeout=5
-        ) as answer:
+        request = urllib.request.Request(
+            f"{api_url}/deployments/name/{name}/{name}", headers=prefect_header()
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except (OSError, ValueError):

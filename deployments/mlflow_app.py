@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from nightloom.deployments import passwords
 from nightloom.registry.locations import PROXIED, Locations
 from nightloom.registry.moving import recorded_root
 from nightloom.registry.store import local_path
@@ -19,8 +20,6 @@ from nightloom.registry.store import local_path
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"
-"""MLflow's variable with the first user's password; where it is set, MLflow asks for one."""
 _MESSAGES = re.compile(r"/(?:api|ajax-api)/\d+\.\d+/mlflow/(?!.*get-trace-artifact)|/graphql$")
 _FILES = re.compile(r"/artifacts/files$")
 _LENGTHS = (b"content-length", b"transfer-encoding")
@@ -30,7 +29,7 @@ def create() -> "ASGIApp":
     """MLflow's app, with passwords where they are asked for."""
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    if os.environ.get(PASSWORD) is not None:
+    if passwords.MLFLOW_SERVER in os.environ:
         from mlflow.server.auth import create_app
 
         app: ASGIApp = create_app()

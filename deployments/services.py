@@ -5,12 +5,13 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from nightloom.deployments import passwords
 from nightloom.home import Home
 from nightloom.registry.store import plain
 from nightloom.settings.tidy import MOST_DAYS
@@ -64,14 +65,19 @@ class Addresses:
 def prefect_server(home: Home, at: Addresses) -> Service:
     """The orchestrator, with its database in the home."""
     environment = {
-        **_environment(home, database=True),
-        "PREFECT_UI_API_URL": f"{at.prefect}/api",
+        **_environment(
+            home,
+            without=(passwords.PREFECT_CLIENT, *passwords.OF_MLFLOW, *passwords.LOGIN_OF_MLFLOW),
+            database=True,
+        ),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "nightloom.deployments.ordering",
     }
     environment.pop("PREFECT_API_URL", None)
     for name, value in VACUUM.items():
         environment.setdefault(name, value)
+    # both are other addresses where a proxy stands before the server
+    environment.setdefault("PREFECT_UI_API_URL", f"{at.prefect}/api")
     environment.setdefault("PREFECT_UI_URL", at.prefect)  # links in notifications
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
     return Service(
@@ -95,7 +101,8 @@ def mlflow_server(home: Home, at: Addresses) -> Service:
         *("--serve-artifacts", "--default-artifact-root", files, "--artifacts-destination", files),
         *("--workers", "1", *(("--app-name", MLFLOW_APP) if has_mlflow_app() else ())),
     )
-    environment = _environment(home)
+    without = (*passwords.OF_PREFECT, *passwords.LOGIN_OF_MLFLOW)
+    environment = _environment(home, without=without) | passwords.of_mlflow(home)
     environment.pop("MLFLOW_TRACKING_URI", None)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     return Service("mlflow", command, environment, lambda: answers(f"{at.mlflow}/health"))
@@ -108,9 +115,10 @@ def has_mlflow_app() -> bool:
 
 def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
     """The worker, which runs each due flow run in its own process."""
-    given = _environment(home)
+    given = _environment(home, without=(passwords.PREFECT_SERVER, *passwords.OF_MLFLOW))
     environment = {
         **given,
+        **passwords.of_clients(),
         "PREFECT_API_URL": f"{at.prefect}/api",
         "MLFLOW_TRACKING_URI": at.mlflow,
         "PYTHONPATH": os.pathsep.join(filter(None, [given.get("PYTHONPATH"), str(EARLIER_NAMES)])),
@@ -142,12 +150,15 @@ _DATABASE = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_")
 """Location and password of Prefect's database, which flow runs must not inherit."""
 
 
-def _environment(home: Home, *, database: bool = False) -> dict[str, str]:
-    """The environment of every service, with the home as an absolute path."""
+def _environment(home: Home, *, without: Collection[str], database: bool = False) -> dict[str, str]:
+    """The environment of a service, with the home as an absolute path.
+
+    without: variables that are not its business.
+    """
     given = {
         name: value
         for name, value in os.environ.items()
-        if database or not name.startswith(_DATABASE)
+        if name not in without and (database or not name.startswith(_DATABASE))
     }
     return {
         **QUIET,
@@ -163,7 +174,7 @@ def _is_online(at: Addresses, pool: str, name: str) -> bool:
     request = urllib.request.Request(
         f"{at.prefect}/api/work_pools/{pool}/workers/filter",
         data=b"{}",
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", **passwords.prefect_header()},
     )
     try:
         with urllib.request.urlopen(request, timeout=2) as answer:

@@ -25,6 +25,13 @@ class RunError(NightloomError):
     """A run that started and then failed: the message says why and how to continue."""
 
 
+class LoginError(InputError, RunError):
+    """A server asks for a login and got none, or another: the message says where to put it.
+
+    What a run does where its server does not answer, it does here as well.
+    """
+
+
 class DataRefused(RunError):
     """The rows are too odd to be trained on: the message says what is odd and what lets them in."""
 

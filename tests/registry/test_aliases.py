@@ -13,6 +13,8 @@ from nightloom.gate.judging import Verdict
 from nightloom.registry import aliases
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
+from nightloom.registry.nights import nights_of
+from nightloom.registry.store import open_client
 from nightloom.registry.versions import version_of
 from tests.registry.conftest import CARD
 
@@ -142,12 +144,26 @@ def test_credentials_are_those_of_mlflow(monkeypatch):
         uri = f"http://127.0.0.1:{guarded.server_port}"
         with pytest.raises(RunError, match="answered 401: who are you"):
             aliases.list_models(uri)
+        for kept_or_read in (
+            lambda: nights_of(uri),
+            lambda: open_client(uri),
+        ):
+            with pytest.raises(InputError, match="MLFLOW_TRACKING_USERNAME .* is not set: .* 401"):
+                kept_or_read()
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "other")
+        with pytest.raises(InputError, match="MLFLOW_TRACKING_TOKEN, which it refuses"):
+            aliases.list_models(uri)
+        assert aliases.file_url(uri, "run", "a.png") is None, "no page shows it"
         monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "word")
         assert aliases.list_models(uri) == {}
         monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "word")
         assert aliases.list_models(uri) == {}
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")
+        with pytest.raises(InputError, match="MLFLOW_TRACKING_PASSWORD, which it refuses") as told:
+            aliases.list_models(uri)
+        assert "another" not in str(told.value)
         guarded.shutdown()
 
 

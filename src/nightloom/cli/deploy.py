@@ -127,9 +127,13 @@ def _server(url: str) -> Iterator[None]:
     import httpx
     from prefect.exceptions import PrefectHTTPStatusError
 
+    from nightloom.deployments.passwords import refused_by_prefect
+
     try:
         yield
     except PrefectHTTPStatusError as error:
+        if refused := refused_by_prefect(error):
+            raise refused from error
         said = " ".join(error.response.text.split())[:300]
         raise RunError(f"{url} answered {error.response.status_code}: {said}") from error
     except httpx.HTTPError as error:

@@ -56,6 +56,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
         say(f"a stack is already running, process {found.pid}; `nightloom up --down` stops it")
         _tell(found)
         return
+    from nightloom.deployments import passwords
     from nightloom.deployments.services import Addresses
     from nightloom.deployments.supervisor import check_port
     from nightloom.registry.moving import settle
@@ -66,6 +67,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
     at = Addresses(prefect_port, mlflow_port)
     if prefect_port == mlflow_port:
         raise InputError(f"expected two different ports, got {prefect_port} for both")
+    passwords.check(home)
     check_port(prefect_port, service="Prefect", option="--prefect-port")
     check_port(mlflow_port, service="MLflow", option="--mlflow-port")
     if detach:
@@ -99,6 +101,7 @@ def _check_same(found: "Stack", context: click.Context) -> None:
 
 
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:
+    from nightloom.deployments import passwords
     from nightloom.deployments.services import has_mlflow_app, mlflow_server, prefect_server, worker
     from nightloom.deployments.stack import Stack, forget_state, write_state
     from nightloom.deployments.supervisor import Asked, Supervisor
@@ -121,6 +124,7 @@ def _foreground(home: Home, at: "Addresses", pool: str) -> None:
     with stopping.ending_by(lambda number: supervisor.ask_to_stop(), seconds=STOP_SECONDS):
         try:
             supervisor.start([prefect_server(home, at), mlflow_server(home, at)])
+            passwords.check_logins(stack.api_url, stack.mlflow_url)
             say("starting the worker")
             supervisor.start([worker(home, at, pool=pool, name=f"{pool}-{os.getpid()}")])
             stack = replace(stack, ready=True, pids=supervisor.pids)

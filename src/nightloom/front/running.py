@@ -149,6 +149,10 @@ def _told(error: Exception) -> NightloomError:
             f"expected a Prefect server at {message.rpartition(' ')[2]}, which does not "
             "answer; start it, or unset PREFECT_API_URL to run without one"
         )
+    from nightloom.deployments.passwords import refused_by_prefect
+
+    if refused := refused_by_prefect(error):
+        return refused
     return RunError(f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
 
 

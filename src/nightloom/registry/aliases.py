@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nightloom.errors import InputError, RunError
+from nightloom.errors import InputError, LoginError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
 from nightloom.registry.versions import CHAMPION, MOVE_TAG, MOVING_TAG, Version
 
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
+UNAUTHORIZED = 401
 
 
 def read_version(tracking_uri: str, name: str, version: int) -> Version | None:
@@ -97,8 +98,15 @@ def model_url(tracking_uri: str, entry_name: str, version: int) -> str | None:
 
 
 def file_url(tracking_uri: str, run_id: str, path: str) -> str | None:
-    """URL under which a server gives a file of a run (a plot, for instance), None without one."""
-    if not tracking_uri.startswith("http"):
+    """URL under which a server gives a file of a run (a plot, for instance), None without one.
+
+    None as well where it asks for a login: a page of another server shows no picture from it.
+    """
+    if (
+        not tracking_uri.startswith("http")
+        or login()
+        or without_login(tracking_uri) != tracking_uri
+    ):
         return None
     base = without_login(tracking_uri).rstrip("/")
     return f"{base}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
@@ -202,6 +210,8 @@ def _server(base: str) -> Iterator[Any]:
             yield http
     except httpx.HTTPStatusError as error:
         answer = error.response
+        if answer.status_code == UNAUTHORIZED:
+            raise no_login(base, answer.text) from error
         raise RunError(
             f"expected an MLflow server at {base}, but it answered {answer.status_code}: "
             f"{' '.join(answer.text.split())[:200]}"
@@ -243,6 +253,19 @@ def login() -> dict[str, Any]:
     if user:
         return {"auth": (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))}
     return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
+
+
+def no_login(tracking_uri: str, said: str = "") -> LoginError:
+    """The error for a server that asks for a login, and got none or another; said: its answer."""
+    names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    if "MLFLOW_TRACKING_TOKEN" in os.environ and not os.environ.get("MLFLOW_TRACKING_USERNAME"):
+        names = "MLFLOW_TRACKING_TOKEN"
+    answer = f": {' '.join(said.split())[:60]}" if said else ""
+    return LoginError(
+        f"expected a login of the MLflow server at {without_login(tracking_uri)} in {names}, which "
+        f"{'it refuses' if login() else 'is not set'}: it answered {UNAUTHORIZED}{answer}; "
+        f"{'correct it' if login() else 'set it'}"
+    )
 
 
 def current_aliases(tracking_uri: str, model: ModelFacts) -> ModelFacts:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nightloom.errors import RunError
-from nightloom.registry.aliases import check_store
+from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights_file import keep_in_file, texts_in_file
 from nightloom.registry.nights_server import keep_on_server, texts_on_server
@@ -54,10 +54,18 @@ def nights_of(tracking_uri: str, model: str | None = None) -> list[NightRecord]:
 @contextmanager
 def _readable(tracking_uri: str) -> Iterator[None]:
     """Inside, what the store says of itself is one line."""
-    from httpx import HTTPError
+    from httpx import HTTPError, HTTPStatusError
 
     try:
         yield
+    except HTTPStatusError as error:
+        if error.response.status_code == UNAUTHORIZED:
+            raise no_login(tracking_uri) from error
+        raise _unread(tracking_uri, error) from error
     except (sqlite3.Error, HTTPError, OSError, ValueError, KeyError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise RunError(f"the records of nights in {tracking_uri}: {said}") from error
+        raise _unread(tracking_uri, error) from error
+
+
+def _unread(tracking_uri: str, error: Exception) -> RunError:
+    said = " ".join(str(error).split())[:200]
+    return RunError(f"the records of nights in {tracking_uri}: {said}")

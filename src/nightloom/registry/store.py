@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from nightloom.cache.locks import open_lock_file
 from nightloom.errors import InputError, RunError
-from nightloom.registry.aliases import check_store
+from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -139,5 +139,7 @@ def unreachable(tracking_uri: str, error: Exception) -> InputError | RunError:
             f"run: mlflow db upgrade {tracking_uri}"
         )
     if is_http(tracking_uri):
+        if getattr(error, "get_http_status_code", int)() == UNAUTHORIZED:
+            return no_login(tracking_uri)
         return RunError(f"expected an MLflow server at {tracking_uri}, got: {line}")
     return RunError(f"the MLflow store {tracking_uri} refused: {line}")

@@ -1,0 +1,91 @@
+"""Which process gets which password, and what is refused before anything is started."""
+
+import pytest
+
+from nightloom.deployments import passwords, services
+from nightloom.deployments.services import Addresses
+from nightloom.errors import InputError
+from nightloom.home import Home
+
+PREFECT, MLFLOW = "night:hush hush 1", "hush hush hush 2"
+AT = Addresses(4200, 5000)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Home:
+    for name in (*passwords.OF_PREFECT, *passwords.OF_MLFLOW, *passwords.LOGIN_OF_MLFLOW):
+        monkeypatch.delenv(name, raising=False)
+    one = Home(tmp_path)
+    one.create()
+    return one
+
+
+def started(home: Home) -> dict[str, services.Service]:
+    every = (
+        services.prefect_server(home, AT),
+        services.mlflow_server(home, AT),
+        services.worker(home, AT, pool="p", name="w"),
+    )
+    return {one.name: one for one in every}
+
+
+def secrets_of(service: services.Service) -> set[str]:
+    return {name for name, value in service.environment.items() if value in (PREFECT, MLFLOW)}
+
+
+def test_without_passwords_no_server_asks(home):
+    passwords.check(home)
+    found = started(home)
+    assert {name: secrets_of(one) for name, one in found.items()} == {
+        "prefect": set(), "mlflow": set(), "worker": set()
+    }  # fmt: skip
+    assert passwords.of_clients() == {}
+    assert passwords.prefect_header() == {}
+
+
+def test_each_process_gets_its_own_password_and_the_worker_logs_in(home, monkeypatch):
+    monkeypatch.setenv(passwords.PREFECT_SERVER, PREFECT)
+    monkeypatch.setenv(passwords.MLFLOW_SERVER, MLFLOW)
+    passwords.check(home)
+    found = started(home)
+    assert {name: secrets_of(one) for name, one in found.items()} == {
+        "prefect": {passwords.PREFECT_SERVER},
+        "mlflow": {passwords.MLFLOW_SERVER},
+        "worker": {passwords.PREFECT_CLIENT, passwords.MLFLOW_PASSWORD},
+    }
+    assert found["worker"].environment[passwords.MLFLOW_USER] == "admin"
+    said = [*(" ".join(one.command) for one in found.values())]
+    said += [path.read_text() for path in home.root.glob("*") if path.is_file()]
+    assert not [one for one in said if "hush" in one]
+
+
+def test_a_client_s_own_login_goes_before(home, monkeypatch):
+    own = {passwords.MLFLOW_USER: "worker", passwords.MLFLOW_PASSWORD: "its own"}
+    for name, value in {passwords.MLFLOW_SERVER: MLFLOW, **own}.items():
+        monkeypatch.setenv(name, value)
+    worker = started(home)["worker"].environment
+    assert {name: worker[name] for name in own} == own
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (passwords.PREFECT_SERVER, "no colon", "USER:PASSWORD in PREFECT_SERVER_API_AUTH_STRING"),
+        (passwords.PREFECT_SERVER, "user:", "USER:PASSWORD in PREFECT_SERVER_API_AUTH_STRING"),
+        (passwords.MLFLOW_SERVER, "", "12 characters in MLFLOW_AUTH_ADMIN_PASSWORD, got 0"),
+        (passwords.MLFLOW_SERVER, "elevensigns", "12 characters .*, got 11"),
+    ],
+)
+def test_what_no_server_would_take_is_refused(home, monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=told) as caught:
+        passwords.check(home)
+    assert not value or value not in str(caught.value)
+
+
+def test_a_home_that_had_a_password_does_not_start_without(home, monkeypatch):
+    monkeypatch.setenv(passwords.MLFLOW_SERVER, MLFLOW)
+    services.mlflow_server(home, AT)
+    monkeypatch.delenv(passwords.MLFLOW_SERVER)
+    with pytest.raises(InputError, match=r"MLFLOW_AUTH_ADMIN_PASSWORD.*mlflow-users\.db"):
+        passwords.check(home)
