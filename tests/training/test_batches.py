@@ -1,5 +1,6 @@
 import gc
 import itertools
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -168,6 +169,19 @@ def test_of_all_epochs_one_plan_is_kept_at_a_time():
     for layout in layouts(rows.lengths):
         feed = ExampleFeed(rows, layout, seed=1)
         assert feed.count() == len(feed.steps(0))
-        plans = [weakref.ref(feed.steps(epoch)[0][0]) for epoch in range(4)]
+        plans = [weakref.ref(feed.steps(epoch)) for epoch in range(4)]
         gc.collect()
         assert [plan() is None for plan in plans] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_a_plan_is_some_numbers_an_example_and_no_object_a_batch(group):
+    rows = examples(np.random.default_rng(0).integers(1, 60, 20_000).tolist())
+    for layout in layouts(rows.lengths):
+        feed = ExampleFeed(rows, layout, seed=1, group=group)
+        tracemalloc.start()
+        plan = feed.steps(0)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert len(plan) > 1000
+        assert held < 25 * len(rows)

@@ -44,7 +44,7 @@ def build(context: BuildContext) -> Built:
     def batches(name: str) -> Iterator[pa.RecordBatch]:
         nonlocal done
         for start in range(0, len(splits[name]), CHUNK):
-            chunk = _rows(splits[name], start, min(start + CHUNK, len(splits[name])))
+            chunk = splits[name].part(start, min(start + CHUNK, len(splits[name])))
             kept = context.checkpoints / f"{name}-{start:09d}.npy"
             features = _kept(kept, (len(chunk), body.size))
             if features is None:
@@ -78,16 +78,6 @@ def _tokens(path: Path) -> TokenExamples:
     examples = read_examples(path)
     assert isinstance(examples, TokenExamples)
     return examples
-
-
-def _rows(examples: TokenExamples, start: int, end: int) -> TokenExamples:
-    offsets = examples.offsets[start : end + 1]
-    return TokenExamples(
-        ids=examples.ids[offsets[0] : offsets[-1]],
-        offsets=offsets - offsets[0],
-        labels=examples.labels[start:end],
-        per_token=False,
-    )
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

@@ -7,7 +7,9 @@ each example (Krell et al. 2021, "Efficient Sequence Packing without Cross-conta
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from nightloom.training.examples import Examples, FeatureExamples
 
 STEP = 8
 """Widths are multiples of this many tokens, unless the model has too few positions."""
+AHEAD = 4096
+"""Examples that are looked at together while rows are packed."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,52 @@ class Place:
     """int64 [n]: row of each example."""
     columns: np.ndarray
     """int64 [n]: column of its first token."""
+
+
+@dataclass(frozen=True)
+class Batches(Sequence[Place]):
+    """All examples divided into batches: some bytes an example, and no object a batch.
+
+    A place is made when it is asked for.
+    """
+
+    examples: np.ndarray
+    """int64 or int32 [examples], batch by batch."""
+    first: np.ndarray
+    """int64 [batches]: where each begins among them."""
+    last: np.ndarray
+    """int64 [batches]: where it ends."""
+    buckets: np.ndarray
+    """uint8 [batches]: indices into the layout's widths."""
+    rows: np.ndarray | None = None
+    """int32 [examples]: the row of each in its batch; None if it has one for itself."""
+    columns: np.ndarray | None = None
+    """int32 [examples]: the column of its first token; None if that is 0."""
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @overload
+    def __getitem__(self, at: int) -> Place: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Place]: ...
+
+    def __getitem__(self, at: int | slice) -> Place | list[Place]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        span = slice(self.first[at], self.last[at])
+        examples = self.examples[span].astype(np.int64, copy=False)
+        if self.rows is None or self.columns is None:
+            row = np.arange(len(examples))
+            return Place(int(self.buckets[at]), examples, row, np.zeros_like(row))
+        rows, columns = self.rows[span].astype(np.int64), self.columns[span].astype(np.int64)
+        return Place(int(self.buckets[at]), examples, rows, columns)
+
+    def shuffled(self, order: np.random.Generator) -> "Batches":
+        """The same batches in another order."""
+        at = order.permutation(len(self))
+        return replace(self, first=self.first[at], last=self.last[at], buckets=self.buckets[at])
 
 
 def bucketed(
@@ -100,17 +150,14 @@ def choose_widths(lengths: np.ndarray, count: int) -> tuple[int, ...]:
     return tuple(reversed(widths))
 
 
-def places(
-    lengths: np.ndarray, layout: Layout, *, order: np.random.Generator | None
-) -> list[Place]:
+def places(lengths: np.ndarray, layout: Layout, *, order: np.random.Generator | None) -> Batches:
     """Divide all examples into batches; shuffled if `order` is given, else by length."""
-    index = np.arange(len(lengths))
+    number = np.int32 if len(lengths) < 2**31 else np.int64
+    index = np.arange(len(lengths), dtype=number)
     if order is not None:
-        index = order.permutation(index)
+        index = order.permutation(len(lengths)).astype(number, copy=False)
     found = (_pack if layout.packed else _fill_buckets)(index, lengths, layout)
-    if order is not None:
-        found = [found[position] for position in order.permutation(len(found))]
-    return found
+    return found if order is None else found.shuffled(order)
 
 
 def count_batches(lengths: np.ndarray, layout: Layout) -> list[int]:
@@ -119,28 +166,34 @@ def count_batches(lengths: np.ndarray, layout: Layout) -> list[int]:
     return [-(-int(size) // rows) for size, rows in zip(sizes, layout.rows, strict=True)]
 
 
-def _fill_buckets(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
-    bucket_of = np.searchsorted(layout.widths, lengths[index])
-    found = []
+def _fill_buckets(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> Batches:
+    bucket_of = np.searchsorted(layout.widths, lengths).astype(np.uint8)[index]
+    examples, first, last, buckets, done = [index[:0]], [], [], [], 0
     for bucket, rows in enumerate(layout.rows):
         members = index[bucket_of == bucket]
-        for start in range(0, len(members), rows):
-            chosen = members[start : start + rows]
-            row = np.arange(len(chosen))
-            found.append(Place(bucket, chosen, row, np.zeros_like(row)))
-    return found
+        starts = np.arange(0, len(members), rows)
+        examples.append(members)
+        first.append(done + starts)
+        last.append(done + np.minimum(starts + rows, len(members)))
+        buckets.append(np.full(len(starts), bucket, np.uint8))
+        done += len(members)
+    return Batches(*(np.concatenate(some) for some in (examples, first, last, buckets)))
 
 
-def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]:
+def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> Batches:
     """First fit over the open rows of each batch in turn."""
     width, rows = layout.widths[0], layout.rows[0]
-    found: list[Place] = []
-    waiting = deque(index.tolist())
-    while waiting:
+    placed = np.empty((3, len(index)), dtype=index.dtype)
+    edges = [0]
+    coming, waiting = 0, deque[int]()
+    while waiting or coming < len(index):
         used = [0] * rows
         chosen: list[tuple[int, int, int]] = []
         left: list[int] = []
-        while waiting:
+        while waiting or coming < len(index):
+            if not waiting:
+                waiting.extend(index[coming : coming + AHEAD].tolist())
+                coming += AHEAD
             example = waiting.popleft()
             length = int(lengths[example])
             row = next((r for r in range(rows) if used[r] + length <= width), None)
@@ -153,9 +206,11 @@ def _pack(index: np.ndarray, lengths: np.ndarray, layout: Layout) -> list[Place]
                 chosen.append((example, row, used[row]))
                 used[row] += length
         waiting.extendleft(reversed(left))
-        table = np.array(chosen, dtype=np.int64)
-        found.append(Place(0, table[:, 0], table[:, 1], table[:, 2]))
-    return found
+        edges.append(edges[-1] + len(chosen))
+        placed[:, edges[-2] : edges[-1]] = np.array(chosen, dtype=index.dtype).T
+    ends = np.array(edges)
+    buckets = np.zeros(len(ends) - 1, np.uint8)
+    return Batches(placed[0], ends[:-1], ends[1:], buckets, placed[1], placed[2])
 
 
 def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, np.ndarray]:
@@ -166,12 +221,11 @@ def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, n
     if isinstance(examples, FeatureExamples):
         return _materialise_features(examples, layout, place)
     width, rows = layout.widths[place.bucket], layout.rows[place.bucket]
-    lengths = examples.lengths[place.examples]
+    lengths = examples.sizes(place.examples)
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    source = np.repeat(examples.offsets[place.examples], lengths) + within
     target = np.repeat(place.rows * width + place.columns, lengths) + within
     ids, segments, positions = np.zeros((3, rows * width), dtype=np.int32)
-    ids[target] = examples.ids[source]
+    ids[target] = examples.ids[np.repeat(examples.begins(place.examples), lengths) + within]
     segments[target] = np.repeat(_ordinals(place.rows), lengths)
     positions[target] = within
     slots = layout.slots if layout.packed else rows
@@ -181,6 +235,7 @@ def materialise(examples: Examples, layout: Layout, place: Place) -> dict[str, n
     labels: np.ndarray
     if examples.per_token:
         labels = np.full((rows, width), IGNORED, dtype=np.int32)
+        source = np.repeat(examples.offsets[place.examples], lengths) + within
         labels.reshape(-1)[target] = examples.labels[source]
     else:
         labels = np.full(slots, IGNORED, dtype=np.int32)
@@ -198,8 +253,8 @@ def _materialise_features(
     examples: FeatureExamples, layout: Layout, place: Place
 ) -> dict[str, np.ndarray]:
     rows, count = layout.rows[0], len(place.examples)
-    features = np.zeros((rows, examples.features.shape[1]), np.float32)
-    features[:count] = examples.features[place.examples]
+    features = np.zeros((rows, examples.size), np.float32)
+    features[:count] = examples.vectors(place.examples)
     labels = np.full(rows, IGNORED, np.int32)
     labels[:count] = examples.labels[place.examples]
     return {"features": features, "labels": labels}
@@ -214,7 +269,7 @@ def _ordinals(rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def places_in_order(examples: Examples, layout: Layout) -> list[Place]:
+def places_in_order(examples: Examples, layout: Layout) -> Batches:
     """All batches, unshuffled, for scoring."""
     return places(examples.lengths, layout, order=None)
 

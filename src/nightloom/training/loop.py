@@ -8,7 +8,7 @@ resumed run performs the same steps as an undisturbed one.
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ CHECKPOINT_SHARE = 0.05
 class Feed(Protocol):
     """The steps of each epoch."""
 
-    def steps(self, epoch: int) -> list[Any]:
+    def steps(self, epoch: int) -> Sequence[Any]:
         """Steps in order; the same in every process."""
 
     def rows(self, step: Any) -> int:
@@ -174,7 +174,7 @@ class Loop:
         """Steps of this epoch whose losses have arrived."""
         return max(1, self.position.step - sum(len(losses) for losses in self._pending))
 
-    def _groups(self, steps: list[Any]) -> Iterator[tuple[int, list[Any]]]:
+    def _groups(self, steps: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
         """The remaining steps, with consecutive ones of one shape grouped.
 
         Each group has the number of its first step, counted from the start of training.
@@ -185,7 +185,7 @@ class Loop:
             last = min(len(steps), start + self.at_once)
             while end < last and self.feed.shape(steps[end]) == shape:
                 end += 1
-            yield before + start, steps[start:end]
+            yield before + start, list(steps[start:end])
             start = end
 
     def _lay_out(self, group: tuple[int, list[Any]]) -> Call:

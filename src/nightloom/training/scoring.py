@@ -10,7 +10,7 @@ import tensorflow as tf
 from nightloom.models.contract import Batch, Scoring
 from nightloom.progress import SILENT, Report
 from nightloom.training.ahead import ahead
-from nightloom.training.batches import Layout, Place, materialise, places_in_order
+from nightloom.training.batches import Batches, Layout, Place, materialise, places_in_order
 from nightloom.training.examples import Examples, FeatureExamples
 from nightloom.training.feed import RARE
 
@@ -111,14 +111,13 @@ class Scorer:
         return scores.stack()
 
 
-def _alike(places: list[Place], at_most: int) -> Iterator[list[Place]]:
+def _alike(places: Batches, at_most: int) -> Iterator[list[Place]]:
     """Consecutive batches of one shape."""
     start = 0
     while start < len(places):
         end = start + 1
-        while (
-            end < min(len(places), start + at_most) and places[end].bucket == places[start].bucket
-        ):
+        last, buckets = min(len(places), start + at_most), places.buckets
+        while end < last and buckets[end] == buckets[start]:
             end += 1
         yield places[start:end]
         start = end
@@ -134,7 +133,7 @@ def _put(found: np.ndarray, logits: np.ndarray, examples: Examples, place: Place
     if isinstance(examples, FeatureExamples) or not examples.per_token:
         found[place.examples] = logits[: len(place.examples)]
         return
-    begins, lengths = examples.offsets[place.examples], examples.lengths[place.examples]
+    begins, lengths = examples.offsets[place.examples], examples.sizes(place.examples)
     within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     source = np.repeat(place.rows * logits.shape[1] + place.columns, lengths) + within
     found[np.repeat(begins, lengths) + within] = logits.reshape(-1, logits.shape[-1])[source]
