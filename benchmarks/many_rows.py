@@ -133,7 +133,7 @@ def with_others(data: Path, other: Path) -> None:
                 writer.write(pa.RecordBatch.from_arrays(columns, schema=writer.schema))
 
 
-def measured(rows: int, folder: Path) -> dict[str, Sampled]:
+def measured(rows: int, folder: Path) -> Iterator[tuple[str, Sampled]]:
     """What each stage took."""
     source = folder / "data"
     source.mkdir()
@@ -149,9 +149,9 @@ def measured(rows: int, folder: Path) -> dict[str, Sampled]:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",  # other work may run
     }
     noted_path = folder / "path.txt"
-    found = sampled([sys.executable, "-c", FLOW, str(source), str(noted_path)], home)
+    yield from sampled([sys.executable, "-c", FLOW, str(source), str(noted_path)], home).items()
     data = noted_path.read_text().strip()
-    return found | sampled([sys.executable, "-c", CHECK, data, str(folder / "other")], home)
+    yield from sampled([sys.executable, "-c", CHECK, data, str(folder / "other")], home).items()
 
 
 def main() -> None:
@@ -164,24 +164,28 @@ def main() -> None:
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     )
-    print(json.dumps({**machine("tensorflow", "pyarrow"), "commit": commit.stdout.strip()}))
+    about = machine("tensorflow", "pyarrow")
+    print(json.dumps({**about, "commit": commit.stdout.strip()}), flush=True)
     first: dict[str, float] = {}
     for rows in map(int, given.rows.split(",")):
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            found = measured(rows, Path(folder))
-        for stage, one in found.items():
-            cost = one.processor / rows
-            told: dict[str, Any] = {
-                "rows": rows,
-                "stage": stage,
-                "s": round(one.seconds, 1),
-                "rows/s": round(rows / one.seconds),
-                "processor us/row": round(1e6 * cost, 1),
-                "of the first": round(cost / first.setdefault(stage, cost), 2),
-                "private MiB": round(one.private),
-                "mapped too MiB": round(one.mapped),
-            }
-            print(json.dumps(told), flush=True)
+            for stage, one in measured(rows, Path(folder)):
+                _show(rows, stage, one, first)
+
+
+def _show(rows: int, stage: str, one: Sampled, first: dict[str, float]) -> None:
+    cost = one.processor / rows
+    told: dict[str, Any] = {
+        "rows": rows,
+        "stage": stage,
+        "s": round(one.seconds, 1),
+        "rows/s": round(rows / one.seconds),
+        "processor us/row": round(1e6 * cost, 1),
+        "of the first": round(cost / first.setdefault(stage, cost), 2),
+        "private MiB": round(one.private),
+        "mapped too MiB": round(one.mapped),
+    }
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":
