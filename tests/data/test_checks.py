@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -207,6 +208,95 @@ def test_types_and_entities_of_sentences():
     bare = tagged(800, seed=2).to_pydict()
     bare["tags"] = [[0, 0, 0, *one[3:]] for one in bare["tags"]]
     assert found(pa.RecordBatch.from_pydict(bare)) == {"entities": "warned"}
+
+
+TAGS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+IN_ENTITIES = {1: "Lane River Hill Town".split(), 3: "Ada Bob Cleo Dan".split()}
+
+
+def named(rows: int, *, seed: int) -> dict[str, list[list[Any]]]:
+    """Sentences with a person and a place of two words each, known by their words."""
+    draw = random.Random(seed)
+    tokens, tags = [], []
+    for _ in range(rows):
+        words = [[(word, 0)] for word in [*draw.choices(COMMON, k=5), f"w{draw.randrange(900)}"]]
+        words += [
+            [(draw.choice(known), begin), (f"{known[0][0]}{draw.randrange(50)}", begin + 1)]
+            for begin, known in IN_ENTITIES.items()
+        ]
+        draw.shuffle(words)
+        tokens.append([word for lot in words for word, _ in lot])
+        tags.append([tag for lot in words for _, tag in lot])
+    return {"tokens": tokens, "tags": tags}
+
+
+def mistagged(rows: dict[str, list[list[Any]]], share: float) -> tuple[dict[str, Any], list[int]]:
+    """Some persons are called places; the sentences in which they are."""
+    draw = random.Random(9)
+    wrong = [at for at in range(len(rows["tags"])) if draw.random() < share]
+    tags = [[*one] for one in rows["tags"]]
+    for at in wrong:
+        tags[at] = [tag - 2 if tag > 2 else tag for tag in tags[at]]
+    return {**rows, "tags": tags}, wrong
+
+
+def seen(rows: dict[str, Any], before: CheckedRows | None = None) -> CheckedRows:
+    batch = pa.RecordBatch.from_pydict(rows)
+    return look_at([[batch], [], []], Sentences(TAGS), sample=5000, before=before)
+
+
+def test_tags_that_look_wrong_are_more_than_those_of_the_champion():
+    old, settings = seen(named(900, seed=1)), EntityCheckSettings()
+    rows = named(900, seed=2)
+    assert told(check(seen(rows, old), old, settings)) == {}
+    few, many = (mistagged(rows, share)[0] for share in (0.08, 0.5))
+    assert told(check(seen(few, old), old, settings)) == {"labels": "warned"}
+    found = check(seen(many, old), old, settings)
+    assert told(found)["labels"] == "refused"
+    [labels] = (one for one in found.findings if one.test == "labels")
+    assert "of the words in entities of all sentences look wrongly tagged" in labels.told
+    off = EntityCheckSettings(labels=None)
+    assert "labels" not in told(check(seen(many, old), old, off))
+
+
+def test_words_whose_tag_is_wrong_are_named_together_with_what_they_may_be():
+    rows = named(900, seed=3)
+    given, wrong = mistagged(rows, 0.05)
+    found, looked_at = suspects_in(seen(given), EntityCheckSettings())
+    assert looked_at == sum(map(len, rows["tokens"]))
+    named_at = {one.row - 1: one for one in found}
+    assert len(set(wrong) & named_at.keys()) >= 0.9 * len(wrong)
+    assert len(named_at.keys() - set(wrong)) <= 0.2 * len(wrong)
+    for at in set(wrong) & named_at.keys():
+        one, words = named_at[at], rows["tokens"][at]
+        first = rows["tags"][at].index(3) + 1
+        last = one.word + len(one.token.split()) - 1
+        assert first <= one.word <= last <= first + 1
+        assert (one.split, one.label, one.suggested) == ("train", "LOC", "PER")
+        assert one.token == " ".join(words[one.word - 1 : last])
+        assert one.text == " ".join(words)
+
+
+def test_sentences_of_another_kind_are_told_apart():
+    old, settings = seen(named(900, seed=1)), EntityCheckSettings()
+    rows = named(900, seed=2)
+    for one in rows["tokens"]:
+        one[:] = [f"{word}s" if word in COMMON else word for word in one]
+    assert told(check(seen(rows, old), old, settings))["apart"] == "refused"
+
+
+def test_new_rows_are_beside_such_of_the_champion_as_nobody_repeats():
+    """Half of the rows recur, and are short: what a fresh draw has not seen is long."""
+    draw = random.Random(3)
+    recurring = [(f"{colour} of the day", 0) for colour in TOPICS[0]]
+
+    def drawn(seed: int) -> list[Row]:
+        rows = made(ROWS, seed=seed)
+        return [draw.choice(recurring) if draw.random() < 0.5 else row for row in rows]
+
+    old = looked(drawn(1))
+    settings = CheckSettings(repeated=None)
+    assert told(check(looked(drawn(2), old), old, settings)) == {}
 
 
 def test_scripts_and_languages():

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from nightloom.cache.artifact import ArtifactFiles
@@ -11,7 +10,7 @@ from nightloom.data.arrow import write_json
 from nightloom.data.checks.check import Checked, check
 from nightloom.data.checks.profile import SUMMARY_FILE, Profile
 from nightloom.data.checks.rows import CheckedRows, Kind, read_rows
-from nightloom.data.checks.suspects import Suspect, suspects_in
+from nightloom.data.checks.suspects import Suspects, suspects_in
 from nightloom.facts import CheckFacts, DataFacts
 
 MOST_ROWS = 100
@@ -46,9 +45,7 @@ def _known(summary: str) -> Profile | None:
         return None
 
 
-def _write(
-    context: BuildContext, checked: Checked, suspects: Sequence[Suspect], looked_at: int
-) -> Built:
+def _write(context: BuildContext, checked: Checked, suspects: Suspects, looked_at: int) -> Built:
     rows = [finding.to_json() for finding in checked.findings]
     summary = checked.profile.to_json()
     write_json(context.out / "findings.json", rows)

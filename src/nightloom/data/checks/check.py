@@ -44,6 +44,16 @@ def check(
         if then is not None and 0 < new < len(tonight):
             some = profile(tonight, is_new)
             findings += by_rules(some, then, settings, among=NEW, unit=unit)
-            findings += against(some, then, settings, among=NEW, unit=unit, counts=counts)
+            single = _single(before, settings.least) or then
+            findings += against(some, single, settings, among=NEW, unit=unit, counts=counts)
         findings += by_texts(tonight, before, is_new, settings)
     return Checked(verdict=worst(findings), findings=tuple(findings), profile=now, new=new)
+
+
+def _single(rows: CheckedRows, least: int) -> Profile | None:
+    """Of the rows that say what no other one says: new rows are such as well, beside these. None if
+    they are too few to be like all."""
+    _, at, times = np.unique(rows.content, return_inverse=True, return_counts=True)
+    single = times[at] == 1
+    sample = rows.sample.at(np.flatnonzero(single[rows.sample.rows]))
+    return profile(rows, single, sample.texts) if len(sample) >= least else None

@@ -10,6 +10,7 @@ from nightloom.data.checks.findings import ALL, NEW, SURE, Finding, judged, perc
 from nightloom.data.checks.learned import WORK, Judged, folds_of, judge_labels, told_apart
 from nightloom.data.checks.rows import CheckedRows
 from nightloom.data.checks.sampling import Sample
+from nightloom.data.checks.tag_labels import tag_labels
 from nightloom.data.checks.unknown import unknown_words
 from nightloom.data.checks.words import Words, features, words_of
 from nightloom.data.splits.drawing import content_ranks
@@ -85,6 +86,11 @@ def by_texts(
             )
     if settings.labels is not None and tonight.kind.by_class:
         yield from _labels(asked, old, settings.labels, least=least, unit=unit)
+    elif settings.labels is not None:
+        lots, names = [(one.among, one.sample) for one in asked], before.kind.names
+        yield from tag_labels(
+            lots, old.sample, settings.labels, names=names, least=least, unit=unit
+        )
 
 
 def _unknown(

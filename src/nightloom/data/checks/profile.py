@@ -1,6 +1,6 @@
 """What a data set is like in a few numbers: enough to be compared with, small enough to be kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -53,12 +53,16 @@ class Profile:
         return cls(**{**known, "lengths": tuple(given["lengths"])})
 
 
-def profile(rows: CheckedRows, among: np.ndarray | None = None) -> Profile:
-    """The numbers of all rows, or of the new ones, a mask of shape [rows]."""
+def profile(
+    rows: CheckedRows, among: np.ndarray | None = None, texts: Sequence[str] | None = None
+) -> Profile:
+    """The numbers of all rows, or of some, a mask of shape [rows]: the new ones, or those of which
+    texts are given."""
     chosen = np.ones(len(rows), dtype=bool) if among is None else among
     content, labels = rows.content[chosen], rows.labels[chosen]
     blocks = _by_block(rows, chosen)
-    texts = rows.sample.texts if among is None else rows.fresh.texts
+    if texts is None:
+        texts = rows.sample.texts if among is None else rows.fresh.texts
     number = int(chosen.sum())
     return Profile(
         rows=number,

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,8 @@ class Looked:
     """Equal where rows are labelled alike, in other data sets too; uint64 of shape [rows]."""
     counted: np.ndarray
     """Numbers of rows and of names (classes, types) that stand in them; int64 of shape [n, 2]."""
+    beside: Sequence[Any] = ()
+    """What else samples keep of each row, if anything."""
 
 
 class Kind(ABC):
@@ -39,7 +41,7 @@ class Kind(ABC):
     """What is counted in them."""
     settings: ClassVar[type[CheckSettings]]
     by_class: ClassVar[bool] = False
-    """Whether a row's label is the one class it is of."""
+    """Whether a row's label is the one class it is of; else samples keep its tagged words."""
     names: tuple[str, ...]
     """Of what is counted."""
     numbers: Mapping[str, int]
@@ -118,11 +120,14 @@ def look_at(
             looked = kind.look(batch)
             numbers = content_numbers(looked.texts)
             at = np.arange(done, done + batch.num_rows)
-            everything.add(looked.texts, numbers, at)
+            everything.add(looked.texts, numbers, at, looked.beside)
             if known is not None:
-                is_new = ~np.isin(numbers, known)
-                texts = [looked.texts[one] for one in np.flatnonzero(is_new).tolist()]
-                fresh.add(texts, numbers[is_new], at[is_new])
+                is_new = ~_is_among(numbers, known)
+                texts, beside = (
+                    [lot[one] for one in np.flatnonzero(is_new).tolist()] if lot else []
+                    for lot in (looked.texts, looked.beside)
+                )
+                fresh.add(texts, numbers[is_new], at[is_new], beside)
             content.append(numbers)
             labels.append(looked.labels)
             lengths.append(np.array([len(text.strip()) for text in looked.texts], np.int32))
@@ -138,3 +143,12 @@ def look_at(
         fresh=fresh.sample(),
         first=(*first, done),
     )
+
+
+def _is_among(some: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Which of some numbers are known, by those in order; NumPy's isin would sort all each time."""
+    if not len(known):
+        return np.zeros(len(some), dtype=bool)
+    at = np.minimum(np.searchsorted(known, some), len(known) - 1)
+    found: np.ndarray = known[at] == some
+    return found

@@ -5,7 +5,8 @@ samples too, and rows that say the same are in it together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Sample:
     content: np.ndarray
     """What they say, uint64 of shape [sampled]."""
     texts: list[str]
+    beside: list[Any] = field(default_factory=list)
+    """What else is kept of each; empty if nothing is."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -33,7 +36,8 @@ class Sample:
     def at(self, places: np.ndarray) -> "Sample":
         """Some of its rows, by their places here."""
         texts = [self.texts[at] for at in places.tolist()]
-        return Sample(self.rows[places], self.content[places], texts)
+        beside = [self.beside[at] for at in places.tolist()] if self.beside else []
+        return Sample(self.rows[places], self.content[places], texts, beside)
 
 
 class Sampler:
@@ -45,13 +49,24 @@ class Sampler:
         self._rows = np.zeros(0, np.int64)
         self._content = np.zeros(0, np.uint64)
         self._texts: list[str] = []
+        self._beside: list[Any] = []
 
-    def add(self, texts: Sequence[str], content: np.ndarray, rows: np.ndarray) -> None:
-        """Take rows, by what they say (uint64) and their numbers, both of shape [rows]."""
+    def add(
+        self,
+        texts: Sequence[str],
+        content: np.ndarray,
+        rows: np.ndarray,
+        beside: Sequence[Any] = (),
+    ) -> None:
+        """Take rows, by what they say (uint64) and their numbers, both of shape [rows].
+
+        beside: what else is kept of each, if anything.
+        """
         kept = np.flatnonzero(_ranks(content) <= self._limit)
         self._rows = np.concatenate([self._rows, rows[kept]])
         self._content = np.concatenate([self._content, content[kept]])
         self._texts += [texts[at] for at in kept.tolist()]
+        self._beside += [beside[at] for at in kept.tolist()] if beside else []
         if len(self._rows) > 2 * self._wanted:
             self._tighten()
 
@@ -59,7 +74,7 @@ class Sampler:
         """The rows that were drawn, in their order."""
         if len(self._rows) > self._wanted:
             self._tighten()
-        return Sample(self._rows, self._content, self._texts)
+        return Sample(self._rows, self._content, self._texts, self._beside)
 
     def _tighten(self) -> None:
         ranks = _ranks(self._content)
@@ -67,6 +82,7 @@ class Sampler:
         below = np.flatnonzero(ranks <= self._limit)[: 2 * self._wanted]
         self._rows, self._content = self._rows[below], self._content[below]
         self._texts = [self._texts[at] for at in below.tolist()]
+        self._beside = [self._beside[at] for at in below.tolist()] if self._beside else []
 
 
 def _ranks(content: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from nightloom.data.checks.rows import Kind, Looked, numbers_of
+from nightloom.data.checks.tagged import OUTSIDE, Tagged
 from nightloom.settings.check import EntityCheckSettings
 
 BEGINS = "B-"
@@ -24,6 +25,7 @@ class Sentences(Kind):
         self.tags = tuple(label_names)
         begun = [tag.removeprefix(BEGINS) for tag in self.tags if tag.startswith(BEGINS)]
         self.names = tuple(sorted(begun))
+        self._type_name = [tag[2:] if tag[2:] in begun else OUTSIDE for tag in self.tags]
         at = {name: number for number, name in enumerate(self.names)}
         self._type = np.array(
             [at[tag.removeprefix(BEGINS)] if tag.startswith(BEGINS) else -1 for tag in self.tags]
@@ -36,5 +38,9 @@ class Sentences(Kind):
         types = self._type[tags.flatten().to_numpy()]
         counted = np.stack([rows, types], axis=1)[types >= 0]
         labels = numbers_of(" ".join(self.tags[tag] for tag in one) for one in tags.to_pylist())
-        texts = [" ".join(words) for words in batch.column("tokens").to_pylist()]
-        return Looked(texts, labels, counted)
+        tokens = batch.column("tokens").to_pylist()
+        beside = [
+            Tagged(words, tuple(self._type_name[tag] for tag in one))
+            for words, one in zip(tokens, tags.to_pylist(), strict=True)
+        ]
+        return Looked([" ".join(words) for words in tokens], labels, counted, beside)

@@ -35,7 +35,7 @@ class Words:
     def bags(self) -> np.ndarray:
         """A number for the words of each text, whatever their order; uint64 of shape [texts]."""
         found = np.zeros(self.rows, np.uint64)
-        np.add.at(found, self.row, _mixed(self.number))
+        np.add.at(found, self.row, mixed(self.number))
         return found
 
 
@@ -67,7 +67,7 @@ def features(words: Words) -> "csr_matrix":
     early = place < PLACED
     placed = number[early] * np.uint64(0x85EBCA77) + place[early].astype(np.uint64) + np.uint64(1)
     at_row = np.concatenate([row, row[1:][beside], row[early]])
-    column = _mixed(np.concatenate([number, pairs, placed])) % np.uint64(COLUMNS)
+    column = mixed(np.concatenate([number, pairs, placed])) % np.uint64(COLUMNS)
     values = np.ones(len(at_row), dtype=np.float32)
     shape = (words.rows, COLUMNS)
     matrix = csr_matrix((values, (at_row, column.astype(np.int64))), shape=shape)
@@ -77,8 +77,8 @@ def features(words: Words) -> "csr_matrix":
     return matrix
 
 
-def _mixed(numbers: np.ndarray) -> np.ndarray:
+def mixed(numbers: np.ndarray) -> np.ndarray:
     """Numbers whose low bits depend on all of theirs."""
-    mixed = (numbers ^ (numbers >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
-    found: np.ndarray = mixed ^ (mixed >> np.uint64(29))
+    spread = (numbers ^ (numbers >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    found: np.ndarray = spread ^ (spread >> np.uint64(29))
     return found
