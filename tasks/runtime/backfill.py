@@ -1,6 +1,8 @@
 """A backfill: one model's flow for each of several days, oldest first, and its metric by day."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 
 from nightloom.errors import RunError
@@ -11,7 +13,10 @@ from nightloom.reporting.backfill_report import (
     backfill_headline,
     backfill_markdown,
     backfill_rows,
+    planned_line,
 )
+from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.forecast import ForecastJson, forecast
 from nightloom.settings.backfill import BackfillSettings, on_day
 from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.days import as_on
@@ -20,6 +25,7 @@ from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.omitting import omitting
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OWN
+from nightloom.tasks.runtime.planning import is_planning
 from nightloom.tasks.runtime.subflow import as_subflow
 
 keep_to_one_line()
@@ -61,10 +67,12 @@ class Backfill:
             )
         if done.error:
             observers().warn(f"day {day} failed: {done.error}")
+        elif is_planning():
+            observers().log(planned_line([asdict(entry) for entry in done.stages]))
         self._days.append(Day(day=day.isoformat(), outcome=done, rows=rows_read(done.stages)))
 
     def over(self) -> BackfillJson:
-        """Show table and chart in Prefect's UI; the backfill as plain JSON.
+        """Show table and chart in Prefect's UI, unless it is a plan; the backfill as plain JSON.
 
         Raises:
             BackfillFailed: A day failed; the message names all that did.
@@ -79,7 +87,7 @@ class Backfill:
             "of": self._settings.model.flow,
             "name": self._settings.title,
             "flow_run_id": flow_run.id,
-            "state": "failed" if failed else "completed",
+            "state": "failed" if failed else "planned" if is_planning() else "completed",
             "seconds": round(time.monotonic() - self._began, 3),
             "seconds_saved": round(saved, 3),
             "metric": metric,
@@ -87,8 +95,11 @@ class Backfill:
             "failed": [one.day for one in failed],
             "days": [one.to_json(metric) for one in self._days],
         }
-        _show(report)
-        observers().log(backfill_headline(report))
+        if is_planning():
+            report["forecast"] = _forecast([one.outcome.stages for one in self._days])
+        else:
+            _show(report)
+            observers().log(backfill_headline(report))
         if failed:
             reasons = "; ".join(f"{one.day}: {one.outcome.error}" for one in failed)
             count = f"{len(failed)} of {len(self._days)} days failed"
@@ -102,6 +113,19 @@ def backfill_name() -> str:
 
     settings: BackfillSettings = flow_run.parameters["settings"]
     return f"backfill {settings.title} {settings.first} to {settings.last}"
+
+
+def _forecast(days: Sequence[Sequence[StageEntry]]) -> ForecastJson:
+    """Of all days; what several of them would build is built once."""
+    seen: set[tuple[str, str]] = set()
+    stages = []
+    for entry in (entry for day in days for entry in day):
+        made = (entry.stage, entry.key)
+        if entry.key and made in seen:
+            continue
+        seen.add(made)
+        stages.append(asdict(entry))
+    return forecast(stages)
 
 
 def _show(report: BackfillJson) -> None:

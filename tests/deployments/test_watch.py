@@ -70,6 +70,13 @@ def test_it_is_deployed_by_its_setting_and_switched_off_by_the_word(watched, cli
     assert not client.read_deployment_by_name(WATCH).paused
 
 
+def test_it_moves_with_the_night_to_another_pool(watched, client):
+    for pool in ("boxes", "nightloom"):
+        watched(f"pool.name={pool}")
+        deployed = [client.read_deployment_by_name(name) for name in (WATCH, NIGHT)]
+        assert [one.work_pool_name for one in deployed] == [pool, pool]
+
+
 def test_the_night_starts_when_the_source_has_changed(watched, client, source, home, prefect_api):
     def look() -> dict[str, Any]:
         states.forget()

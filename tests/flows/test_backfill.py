@@ -60,6 +60,18 @@ def test_five_days_are_built_once_and_one_that_fails_stops_none(
     assert "to resume: nightloom backfill classify-transformer" in done.err
     assert quick(home, "models", "--json").out.strip() in ("[]", ""), "nothing was registered"
 
+    ahead = str(last + timedelta(days=1))
+    for first, planned in ((days[-1], ["hit"]), (ahead, ["hit", "miss", "depends"])):
+        plan = quick(home, *model, "--from", first, "--to", ahead, "--plan", "--json")
+        assert plan.code == 0, plan.err
+        one = plan.report["days"][0]
+        assert plan.report["state"] == one["state"] == "planned"
+        assert set(planned) >= {entry["state"] for entry in one["stages"]} - {"skipped"}
+        assert plan.report["forecast"]["seconds"] > 0, "of the day that is new"
+        assert plan.report["forecast"]["unknown"] == []
+        assert "nothing would be built: all of it is cached" in plan.err or first == ahead
+        assert "would be built: download_dataset, " in plan.err and "; about " in plan.err
+
     again = quick(home, *model, "--from", days[0], "--to", str(last))
     assert again.code == 0, again.err
     assert "MISS" not in again.err

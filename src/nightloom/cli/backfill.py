@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file with settings; those on the command line win.",
 )
+@click.option("--plan", is_flag=True, help="Show what each day would build; run nothing.")
 @click.option("--refresh", multiple=True, metavar="STAGE", help="Rebuild this stage, each day.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def backfill(
@@ -43,6 +44,7 @@ def backfill(
     last: str,
     registers: bool,
     config: Path | None,
+    plan: bool,
     refresh: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -54,17 +56,16 @@ def backfill(
     """
     asked = _asked(flow, settings, first, last, registers, config)
     quiet()
-    use_home_stack()
+    if not plan:
+        use_home_stack()
     from nightloom.flows.backfill import backfill as days
     from nightloom.front.running import carried_out
 
     def run() -> "Told":
         _look(asked, refresh)
-        return carried_out(
-            days, asked, refresh, plan=False, call=stoppable, where="after --refresh"
-        )
+        return carried_out(days, asked, refresh, plan=plan, call=stoppable, where="after --refresh")
 
-    carry_out(run, flow="backfill", as_json=as_json)
+    carry_out(run, flow="backfill", plan=plan, as_json=as_json)
 
 
 def _asked(

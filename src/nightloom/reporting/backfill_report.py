@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from nightloom.cache.lookup import span
 from nightloom.reporting.charts import over_days
+from nightloom.reporting.forecast import TO_BUILD, ForecastJson, forecast
 from nightloom.reporting.markdown import escape_long, table
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.run_report import decision
@@ -43,7 +44,7 @@ class BackfillJson(TypedDict):
     name: str
     flow_run_id: str | None
     state: str
-    """`completed` or `failed`."""
+    """`completed`, `planned` or `failed`."""
     seconds: float
     seconds_saved: float
     metric: str
@@ -52,6 +53,8 @@ class BackfillJson(TypedDict):
     """The days that failed."""
     days: list[Mapping[str, Any]]
     """`Day.to_json` of each."""
+    forecast: NotRequired[ForecastJson]
+    """Of a plan: its days one after the other."""
 
 
 def backfill_headline(report: Mapping[str, Any]) -> str:
@@ -61,6 +64,17 @@ def backfill_headline(report: Mapping[str, Any]) -> str:
     if failed:
         return f"{len(failed)} of {count} failed: {', '.join(failed)}"
     return f"{count} of {report['name']}, {days[0]['day']} to {days[-1]['day']}"
+
+
+def planned_line(stages: Sequence[Mapping[str, Any]]) -> str:
+    """What one day of a plan would build, and how long that takes; stages: fields of entries."""
+    names = [one["stage"] for one in stages if one["state"] in TO_BUILD]
+    if not names:
+        return "nothing would be built: all of it is cached"
+    told = forecast(stages)
+    known = f"about {span(told['seconds'])}" if told["seconds"] else "how long is unknown"
+    more = f", without {', '.join(told['unknown'])}" if told["seconds"] and told["unknown"] else ""
+    return f"would be built: {', '.join(names)}; {known}{more}"
 
 
 def backfill_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,10 @@ from nightloom.reporting.outcome import decided_here
 def summary(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines for the JSON of a run, a night, a backfill or a plan."""
     if report["state"] == "planned":
-        for part in [*report.get("models", [report]), *report.get("scored", ())]:
+        parts = report.get("days") or report.get("models", [report])
+        for part in [*parts, *report.get("scored", ())]:
+            if "days" in report:
+                yield f"day {part['day']}"
             if "models" in report:
                 yield part["name"] if part.get("flow") == "score" else f"model {part['name']}"
             yield from (str(StageEntry(**entry)) for entry in part["stages"])
