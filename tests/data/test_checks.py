@@ -101,6 +101,12 @@ def test_labels_of_the_same_rows_that_changed_are_counted(before):
     assert found["relabelled"] == "warned"
 
 
+def test_of_few_known_rows_one_with_another_label_is_no_finding(before):
+    known = made(ROWS, seed=1)[:8]
+    rows = [*made(ROWS, seed=2), *known[1:], (known[0][0], (known[0][1] + 1) % 3)]
+    assert "relabelled" not in told(check(looked(rows, before), before, CheckSettings()))
+
+
 def test_new_rows_are_looked_at_alone(before):
     """A tenth of the rows is new, of which a third has a wrong label."""
     old = made(ROWS, seed=1)

@@ -56,7 +56,10 @@ def relabelled(
     other = ~np.isin(_mixed(content, labels), _mixed(before.content, before.labels))
     value = float(other.mean())
     told = f"{percent(value)} of {len(content):,} known {tonight.kind.unit} have another label"
-    yield judged("relabelled", ALL, value=value, levels=settings.relabelled, told=told)
+    noise = SURE * float(np.sqrt(value * (1 - value) / len(content)))  # of few, one is many
+    yield judged(
+        "relabelled", ALL, value=value, chance=noise, levels=settings.relabelled, told=told
+    )
 
 
 def by_texts(
