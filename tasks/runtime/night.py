@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nightloom.errors import NightloomError, RunError
@@ -12,12 +13,20 @@ from nightloom.records.flow import Flow as Recorded
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights import keep_night, nights_of
 from nightloom.reporting.answers_report import answers_part
+from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast
-from nightloom.reporting.night import ModelOfNight, NightJson, night_headline, record_of
+from nightloom.reporting.night import (
+    ModelOfNight,
+    NightJson,
+    night_headline,
+    record_of,
+    unanswered,
+)
 from nightloom.reporting.night_report import night_report
 from nightloom.reporting.night_rows import night_table
 from nightloom.reporting.trend import by_model, trend_markdown
+from nightloom.settings.limits import without_unset
 from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSettings
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings
@@ -32,6 +41,7 @@ from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.planning import awaiting, is_planning
 from nightloom.tasks.runtime.run import TAG
 from nightloom.tasks.runtime.subflow import as_subflow
+from nightloom.tasks.runtime.untold import left_to_the_night, told
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -76,8 +86,10 @@ def retrain(
     night: whose own steps a plan waits for.
     """
     observers().log(f"model {model.title}")
-    with awaiting(night.waiting if night else ()):
-        done = as_subflow(flow, model.title, model.parsed, flow_name=model.flow, refresh=refresh)
+    told_by = left_to_the_night() if night else contextlib.nullcontext()
+    with awaiting(night.waiting if night else ()), told_by:
+        settings = partial(model.parsed, night.run if night else None)
+        done = as_subflow(flow, model.title, settings, flow_name=model.flow, refresh=refresh)
     if not is_planning():
         note_read(model.title, done.stages)
     if done.error:
@@ -99,7 +111,8 @@ def answer(
     """
     observers().log(f"answers of {score.title}")
     with awaiting(night.waiting):
-        done = as_subflow(flow, score.title, lambda: score, flow_name="score", refresh=refresh)
+        settings = partial(night.scored, score)
+        done = as_subflow(flow, score.title, settings, flow_name="score", refresh=refresh)
     if done.failed and is_planning() and night.makes(score.registered):
         waits = StageEntry("score", "depends", why=f"on a version of {score.registered}")
         observers().stage(waits)
@@ -122,6 +135,7 @@ class Night:
     ) -> None:
         """`settings`: with own steps; none: there are none."""
         self._began = time.monotonic()
+        self._settings = settings
         self._scores = settings.score if settings else ()
         self._models: list[ModelOfNight] = []
         self._scored: list[ModelOfNight] = []
@@ -131,7 +145,7 @@ class Night:
         self._own = OwnSteps(
             settings.steps if settings else StepsSettings(),
             offered={
-                "settings": settings.model_dump(mode="json") if settings else {},
+                "settings": without_unset(settings.model_dump(mode="json")) if settings else {},
                 "night": night_of_run().isoformat(),
                 "home": str(Home.current().root),
             },
@@ -162,14 +176,28 @@ class Night:
         """In a plan: the own steps before the models that would run."""
         return tuple(self._own.waiting)
 
+    @property
+    def run(self) -> RunSettings | None:
+        """Price and limits for models that set none."""
+        return self._settings.run if self._settings else None
+
+    def scored(self, one: ScoreSettings) -> ScoreSettings:
+        """The settings of a run of `score`, with those of the night where it sets none."""
+        return self._settings.scored(one) if self._settings else one
+
     def after(self) -> None:
-        """Run the own steps after the models, whether or not these completed."""
-        failed = [one.name for one in self._models if one.failed]
+        """Run the own steps after models and answers, whether or not these completed."""
         models = [one.to_json() for one in self._models]
-        why = (f"model {one.name} failed: {one.error}" for one in self._models if one.failed)
-        error = "; ".join([*self._errors, *why])
-        if wrong := self._own.after({"models": models, "failed": failed}, error):
-            self._errors.append(wrong)
+        wrong = [
+            (one.name, f"{what} {one.name} failed: {one.error}")
+            for what, everyone in (("model", self._models), ("answers of", self._scored))
+            for one in everyone
+            if one.failed
+        ]
+        error = "; ".join([*self._errors, *(why for _, why in wrong)])
+        given = {"models": models, "failed": [name for name, _ in wrong]}
+        if said := self._own.after(given, error):
+            self._errors.append(said)
 
     def _enter(self, entry: StageEntry) -> None:
         self._ran.append(entry)
@@ -200,16 +228,16 @@ class Night:
         from prefect.runtime import flow_run
 
         failed = [one for one in self._models if one.failed]
-        unanswered = [one for one in self._scored if one.failed]
+        without = [one for one in self._scored if one.failed]
         everything = [*self._models, *self._scored]
         done = "planned" if is_planning() else "completed"
         report: NightJson = {
             "flow": "nightly",
             "flow_run_id": flow_run.id,
-            "state": "failed" if failed or unanswered or self._errors else done,
+            "state": "failed" if failed or without or self._errors else done,
             "seconds": round(time.monotonic() - self._began, 3),
             "seconds_saved": round(sum(one.seconds_saved for one in everything), 3),
-            "failed": [one.name for one in (*failed, *unanswered)],
+            "failed": [one.name for one in (*failed, *without)],
             "models": [one.to_json() for one in self._models],
         }
         if self._scored:
@@ -221,15 +249,20 @@ class Night:
             report["forecast"] = forecast([asdict(entry) for entry in stages])
         else:
             seconds = time.monotonic() - self._began
-            _show(self._models, self._scored, self._ran, seconds=seconds)
-            observers().log(night_headline(self._models, self._errors))
+            cost = cost_of(seconds, self.run.price_per_hour if self.run else None)
+            if cost is not None:
+                report["cost"] = cost
+            _show(self._models, self._scored, self._ran, seconds=seconds, cost=cost)
+            observers().log(
+                night_headline(self._models, [*unanswered(self._scored), *self._errors])
+            )
             measure_night(everything, seconds=report["seconds"])
         reasons = [
             f"{len(wrong)} of {len(all_of)} {what} failed: "
             + "; ".join(f"{one.name}: {one.error}" for one in wrong)
             for wrong, all_of, what in (
                 (failed, self._models, "models"),
-                (unanswered, self._scored, "runs of score"),
+                (without, self._scored, "runs of score"),
             )
             if wrong
         ]
@@ -256,6 +289,7 @@ def _kept(models: Sequence[ModelOfNight]) -> list[NightRecord]:
     ]
     try:
         keep_night(home.tracking_uri, home.model_files, records)
+        told(home, [e for one in models if not one.failed for e in one.stages], by_night=True)
         return nights_of(home.tracking_uri)
     except NightloomError as error:
         observers().warn(f"no record of this night is kept: {error}")
@@ -268,13 +302,17 @@ def _show(
     steps: Sequence[StageEntry],
     *,
     seconds: float,
+    cost: float | None,
 ) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     records = _kept(models)
-    headline = night_headline(models, [one.why for one in steps if one.state == "failed"])
-    report = night_report(models, steps, seconds=seconds, nights=by_model(records))
+    errors = [*unanswered(scored), *(one.why for one in steps if one.state == "failed")]
+    headline = night_headline(models, errors)
+    report = night_report(
+        models, steps, seconds=seconds, nights=by_model(records), cost=cost, scored=scored
+    )
     report = "\n".join(filter(None, [report, answers_part(scored)]))
     tonight = [one for one in records if one.model in {model.name for model in models}]
     rows = night_table(models)

@@ -44,6 +44,7 @@ from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.patience import wait_for_server
 from nightloom.tasks.runtime.planning import Planned, is_planning
+from nightloom.tasks.runtime.untold import told
 from nightloom.usage import Usage
 from nightloom.worker.client import Worker
 
@@ -168,8 +169,9 @@ class Run:
             wait_for_server(self.observer)
             reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
             self._measure(report)
-            if report.model and "register" in report.in_state("built"):
+            if report.model and any(one.usage or one.untold for one in self.entries):
                 log_usage(self.home, report.model, self.artifacts)
+            told(self.home, self.entries)
         return report.to_json()
 
     def failed(self, error: Exception) -> None:

@@ -23,6 +23,7 @@ from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.planning import Planned, awaited
 from nightloom.tasks.runtime.prefect_cache import ArtifactSerializer, mirror, policy
 from nightloom.tasks.runtime.run import TAG, Run, current_run
+from nightloom.tasks.runtime.untold import begin, untold
 
 STAGES: dict[str, "Stage"] = {}
 """All stages that have been imported, by name."""
@@ -127,6 +128,8 @@ class Stage:
         self, run: Run, settings: PipelineSettings, inputs: dict[str, Artifact], found: LookUp
     ) -> Artifact:
         began = time.monotonic()
+        if not found.hit:
+            begin(run.home, found.stage, found.key)
         mirror(run.home.results, found.key, found.artifact)
         task = self.task.with_options(
             task_run_name=f"{found.stage} {found.key[:8]}",
@@ -169,6 +172,8 @@ class Stage:
             found = replace(found, artifact=artifact, why=why)
         entry = self._entry(found, "hit" if found.hit else "built", seconds)
         entry.digest = artifact.digest
+        if entry.state == "hit":
+            entry.untold = untold(run.home, found.stage, found.key)
         if entry.state == "built" and (used := run.used(found.stage, found.key)):
             entry.usage = used.summary
         run.enter(entry)

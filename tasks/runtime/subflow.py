@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nightloom.errors import said
 from nightloom.records.flow import Flow as Recorded
+from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunJson, RunReport
@@ -41,18 +42,23 @@ def as_subflow(
     began = time.monotonic()
     report: RunReport | None = None
     error = ""
+    price: float | None = None
     try:
         with watched_by(stages):
-            report = RunReport.of(_call(flow, title, settings(), refresh))
+            given = settings()
+            price = given.stages_run.price_per_hour
+            report = RunReport.of(_call(flow, title, given, refresh))
     except Exception as problem:
         error = said(problem)
+    seconds = round(time.monotonic() - began, 3)
     return ModelOfNight(
         name=title,
         flow=flow_name,
         state=report.state if report else "failed",
         flow_run_id=report.flow_run_id if report else stages.flow_run_id,
         flow_run_url=stages.flow_run_url,
-        seconds=round(time.monotonic() - began, 3),
+        seconds=seconds,
+        cost=None if is_planning() else cost_of(seconds, price),
         stages=report.stages if report else stages.entries,
         metrics=report.metrics if report else None,
         model=report.model if report else None,

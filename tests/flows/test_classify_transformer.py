@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import nightloom as nightloom_package
+from nightloom.home import Home
 from nightloom.registry.aliases import read_version
+from nightloom.tasks.runtime.untold import begin
 from tests.flows.conftest import SMALL, Done, Nightloom
 
 STAGES = [
@@ -323,6 +325,19 @@ def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):
     assert not list((home / "artifacts" / ".building").iterdir())
     longer = nightloom(home, *RUN, "run.limits.train=1h", "train.seed=5", "--plan", "--json")
     assert longer.entry("train")["why"] == "settings train.seed 1 → 5", "a limit is in no key"
+
+
+def test_what_a_stopped_run_decided_is_said_by_the_next_one_and_then_stands(quick, first, home):
+    key = first[1].entry("register")["key"]
+    assert not list((home / "untold").iterdir()), "the first run told of it"
+    begin(Home(home), "register", key)
+    [file] = (home / "untold").iterdir()
+    file.write_text(json.dumps({**json.loads(file.read_text()), "process": [os.getpid(), 1.0]}))
+    told = quick(home, *RUN)
+    assert told.code == 0, told.err
+    assert "gate     promoted: " in told.err + told.out
+    again = quick(home, *RUN)
+    assert "gate     unchanged since: " in again.err + again.out
 
 
 def test_models_and_cache_commands(quick, home):

@@ -28,7 +28,7 @@ from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import settings_of
 from nightloom.settings.report import Texts
 from nightloom.settings.steps import OwnStep, StepsSettings
-from nightloom.tasks.runtime.night import Night
+from nightloom.tasks.runtime.night import Night, NightFailed
 from nightloom.tasks.runtime.omitting import omitting
 from nightloom.tasks.runtime.own_steps import OWN, OwnSteps
 from tests.conftest import REPOSITORY
@@ -430,6 +430,32 @@ def test_a_step_after_a_night_is_told_why_each_model_failed(folder, prefect_api,
     with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
         theirs()
     assert (folder / "told.txt").read_text() == f"model broken failed: {why}"
+
+
+def test_a_night_in_which_only_answers_fail_fails_and_its_steps_are_told(
+    folder, prefect_api, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
+    models = [{"flow": "classify-bert", "name": "news"}]
+    told = [{"run": "steps.py:told", "when": "failed"}]
+    given = settings_of(NightlySettings, {"models": models, "steps": {"after": told}})
+
+    @flow
+    def theirs() -> None:
+        night = Night(given)
+        night.before()
+        night.add(ModelOfNight(name="news", flow="classify-bert", state="completed"))
+        night.add_scored(
+            ModelOfNight(name="rows", flow="score", state="failed", error="rows.csv is gone")
+        )
+        night.after()
+        night.over()
+
+    url = temporary_settings(updates={PREFECT_API_URL: prefect_api})
+    with url, pytest.raises(NightFailed, match="1 of 1 runs of score failed: rows: rows.csv is"):
+        theirs()
+    assert (folder / "told.txt").read_text() == "answers of rows failed: rows.csv is gone"
 
 
 def test_a_backfill_and_a_proof_leave_them_out_and_say_so():

@@ -246,6 +246,13 @@ def test_a_night_shows_its_models_beside_earlier_nights():
     assert (tonight.verdict, tonight.value, tonight.minutes) == ("promoted", 0.91, 1.583)
     text = night_report([model], seconds=1.0, nights={"news": [before, tonight]})
     assert "(-0.0020 to +0.0220) | +0.0100 |" in text and "| news | ▁█ | 2 min |" in text
+    priced = replace(model, cost=0.125)
+    assert record_of(priced, when=3.0, **told).numbers["cost"] == 0.125
+    assert priced.to_json()["cost"] == 0.125 and "cost" not in model.to_json()
+    rows = replace(model, name="rows", state="failed", error="gone")
+    text = night_report([priced], seconds=1.0, cost=0.25, scored=[rows])
+    assert "saved 41 s; it cost 0.25 (run.price_per_hour)." in text
+    assert text.startswith("# Night: 1 of 1 runs of score failed: rows\n")
     hit = record_of(night_model("x", stages=[{**HIT, "stage": "register"}]), when=3.0, **told)
     assert hit.verdict == "unchanged"
     bad = night_model("x", state="failed", error="tonight's data are refused", model=None)

@@ -7,7 +7,8 @@ from nightloom.limits import NO_LIMITS
 from nightloom.records.known import families, settings_of
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.limits import without_unset
-from nightloom.settings.parse import names, parse_settings
+from nightloom.settings.nightly import NightlySettings
+from nightloom.settings.parse import names, parse_settings, validate
 from nightloom.settings.score import ScoreSettings
 
 STAGES = {
@@ -68,3 +69,26 @@ def test_a_run_without_any_tells_of_none():
     told = without_unset(parse_settings(ClassifyTransformer, given).model_dump(mode="json"))
     assert told["run"] == {"price_per_hour": 2.0, "limits": {"train": "1h"}}
     assert without_unset({"run": {"engine": "local", "limits": {}}}) == {"run": {"engine": "local"}}
+
+
+def test_a_night_hands_price_and_limits_on_to_whoever_sets_none():
+    models = [
+        {"flow": "classify-transformer", "settings": {"run.limits.train": "1h"}},
+        {"flow": "ner-bert", "settings": {"run": {"price_per_hour": 9, "limits": {"train": None}}}},
+    ]
+    score = [{"model": "news", "data": {"source": "sample"}, "run": {"limits": {"score": "9m"}}}]
+    limits = {"train": "2h", "encode": "5m", "score": "1h", "memory_gb": 3}
+    run = {"limits": limits, "price_per_hour": 2}
+    night = NightlySettings(models=models, score=score, run=run)
+    words, entities = (one.parsed(night.run).run for one in night.models)
+    assert (words.price_per_hour, words.limits.train, words.limits.encode) == (2.0, "1h", "5m")
+    assert (entities.price_per_hour, entities.limits.train) == (9.0, None)
+    assert entities.limits.memory_gb == 3.0
+    answers = night.scored(night.score[0]).run
+    assert (answers.price_per_hour, answers.limits.score) == (2.0, "9m")
+    assert night.models[0].parsed().run.limits.train == "1h"
+    assert NightlySettings.model_validate(night.model_dump(mode="json")) == night
+    given = {"models": models, "run": {"limits": {"draw_attentions": "1h"}}}
+    with pytest.raises(InputError) as error:
+        validate(NightlySettings, given)
+    assert "no model of this night has a stage draw_attentions" in str(error.value)

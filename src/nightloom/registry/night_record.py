@@ -45,6 +45,8 @@ class NightRecord:
     rows: int | None = None
     """Of the data set, all splits."""
     minutes: float = 0.0
+    cost: float | None = None
+    """By `run.price_per_hour`; None without a price."""
 
     def to_text(self) -> str:
         """As JSON on one line."""
@@ -75,6 +77,7 @@ class NightRecord:
             "difference_high": self.high,
             "rows": self.rows,
             "minutes": self.minutes,
+            "cost": self.cost,
         }
         return {name: float(value) for name, value in known.items() if value is not None}
 

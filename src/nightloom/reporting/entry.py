@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from nightloom.cache.lookup import span
+
+Untold = Literal["", "run", "night"]
 
 
 @dataclass
@@ -27,6 +30,9 @@ class StageEntry:
     """In a plan: seconds that building it will probably take; None if that is unknown."""
     usage: Mapping[str, Mapping[str, float]] | None = None
     """What building it used, `mean` and `peak` by MLflow's names of system metrics."""
+    untold: Untold = ""
+    """Of a registration that is a hit: who was stopped before it could tell of it, the `run` that
+    built it, or only the `night` around that."""
 
     def __str__(self) -> str:
         """One line: `HIT     encode 3f9a12cd built 2 days ago, saves 41 s`."""

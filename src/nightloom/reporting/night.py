@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.forecast import ForecastJson
-from nightloom.reporting.outcome import Outcome
+from nightloom.reporting.outcome import Outcome, decided_here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,16 @@ class ModelOfNight(Outcome):
     """Why it failed."""
 
     @property
+    def decided(self) -> bool:
+        """Whether this night decided about its version, or is the first to tell of it."""
+        return decided_here(self.model, self.stages, in_night=True)
+
+    @property
     def promoted(self) -> bool:
         """Whether a version became champion in this night."""
-        built = "register" in self.in_state("built")
+        built = any(
+            one.stage == "register" and (one.state == "built" or one.untold) for one in self.stages
+        )
         return bool(self.model and self.model.promoted and self.decided and built)
 
     def to_json(self) -> dict[str, Any]:
@@ -40,6 +47,7 @@ class ModelOfNight(Outcome):
             "metrics": self.metrics,
             "model": self.model.to_json() if self.model else None,
             **({"answers": self.answers} if self.answers is not None else {}),
+            **({"cost": self.cost} if self.cost is not None else {}),
             **({"error": self.error} if self.error else {}),
         }
 
@@ -61,6 +69,8 @@ class NightJson(TypedDict):
     """The fields of the `StageEntry` of each own step, if there are any."""
     scored: NotRequired[list[Mapping[str, Any]]]
     """The same of each run of `score`."""
+    cost: NotRequired[float]
+    """The night's time by `run.price_per_hour`."""
     forecast: NotRequired[ForecastJson]
     """Of a plan: its models one after the other."""
 
@@ -93,11 +103,20 @@ def record_of(
         high=model.high if model else None,
         rows=rows,
         minutes=round(one.seconds / 60, 3),
+        cost=one.cost,
     )
 
 
+def unanswered(scored: Sequence[ModelOfNight]) -> list[str]:
+    """That runs of `score` failed, in one line; nothing if none did."""
+    failed = [one.name for one in scored if one.failed]
+    return [f"{len(failed)} of {len(scored)} runs of score failed: {', '.join(failed)}"][
+        : len(failed)
+    ]
+
+
 def night_headline(models: Sequence[ModelOfNight], errors: Sequence[str] = ()) -> str:
-    """The night's outcome in one line that names the failures; errors: those of own steps."""
+    """The night's outcome in one line that names the failures; errors: of answers, own steps."""
     failed = [one.name for one in models if one.failed]
     if failed:
         count = f"{len(failed)} of {len(models)} models failed: {', '.join(failed)}"

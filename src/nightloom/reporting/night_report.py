@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from nightloom.cache.lookup import span
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.advice import advice
+from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.markdown import code, escape, escape_long, table
-from nightloom.reporting.night import ModelOfNight, night_headline
+from nightloom.reporting.night import ModelOfNight, night_headline, unanswered
 from nightloom.reporting.night_rows import NightRow
 from nightloom.reporting.run_report import short_standing
 from nightloom.reporting.trend import last_line, since_last
@@ -19,13 +20,16 @@ def night_report(
     *,
     seconds: float,
     nights: Mapping[str, Sequence[NightRecord]] | None = None,
+    cost: float | None = None,
+    scored: Sequence[ModelOfNight] = (),
 ) -> str:
     """The whole report as markdown: what was decided, in few columns; longer texts below.
 
     steps: the own ones; seconds: the night's duration; nights: each model's records, oldest first,
-    tonight's the last.
+    tonight's the last; cost: the night's, None without a price; scored: its answers,
+    for the headline.
     """
-    errors = [one.why for one in steps if one.state == "failed"]
+    errors = [*unanswered(scored), *(one.why for one in steps if one.state == "failed")]
     saved = sum(one.seconds_saved for one in models)
     known = nights or {}
     failed = [one for one in models if one.failed]
@@ -38,7 +42,7 @@ def night_report(
         _steps(steps),
         "## The last nights, and where the time went" if ordered else "",
         table([_beside(one, known.get(one.name, ())) for one in ordered]),
-        f"{span(seconds)} in total; the cache saved {span(saved)}.",
+        f"{span(seconds)} in total; the cache saved {span(saved)}{cost_text(cost)}.",
         *(_built_stages(one) for one in ordered if one.in_state("built")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -92,7 +96,8 @@ def _reason(one: ModelOfNight) -> str:
 def _built_stages(one: ModelOfNight) -> str:
     built = [entry for entry in one.stages if entry.state != "hit"]
     rows = [{"stage": e.stage, "took": span(e.seconds), "why": e.why} for e in built]
-    return f"## What {escape(one.name)} built\n\n{table(rows)}"
+    parts = [f"## What {escape(one.name)} built", table(rows), used_table(built)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _steps(steps: Sequence[StageEntry]) -> str:

@@ -55,7 +55,17 @@ class Outcome:
         return [entry.stage for entry in self.stages if entry.state == state]
 
 
-def decided_here(model: ModelFacts | None, stages: Sequence[StageEntry]) -> bool:
-    """Whether this run decided: `register` was no hit, and did more than write files again."""
-    hit = any((entry.stage, entry.state) == ("register", "hit") for entry in stages)
+def decided_here(
+    model: ModelFacts | None, stages: Sequence[StageEntry], *, in_night: bool = False
+) -> bool:
+    """Whether this run decided, or is the first to tell of what a stopped one decided: `register`
+    was no other hit, and did more than write files again.
+
+    in_night: whether it is asked for a night's report, which a stopped night did not make.
+    """
+    first = ("run", "night") if in_night else ("run",)
+    hit = any(
+        (entry.stage, entry.state) == ("register", "hit") and entry.untold not in first
+        for entry in stages
+    )
     return model is not None and model.decided and not hit

@@ -6,11 +6,12 @@ The time of a stage is that of building it: waiting for a slot or another run do
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from nightloom.limits import StageLimits
-from nightloom.settings.base import Settings, public_fields
+from nightloom.settings.base import Settings, nested, public_fields
 from nightloom.settings.intervals import Span, seconds_of
+from nightloom.settings.names import names
 
 GB = 1e9
 
@@ -163,3 +164,30 @@ def without_unset(settings: Mapping[str, Any]) -> dict[str, Any]:
     if limits:
         run["limits"] = limits
     return {**found, "run": run} if run else found
+
+
+def set_in(run: StagesSettings) -> dict[str, Any]:
+    """The price and the limits that are set, by dotted name."""
+    told = {f"run.limits.{name}": one for name, one in run.limits.model_dump(mode="json").items()}
+    told["run.price_per_hour"] = run.price_per_hour
+    return {name: one for name, one in told.items() if one is not None}
+
+
+def handed_on(
+    kind: type[BaseModel], run: StagesSettings, tree: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A flow's settings, with price and limits of the night that it has and does not set.
+
+    kind: of its settings; tree: what is set in them.
+    """
+    known = set(names(kind))
+    own = tree.get("run") or {}
+    own = own.model_dump(exclude_unset=True) if isinstance(own, BaseModel) else dict(own)
+    limits = own.get("limits") or {}
+    limits = limits.model_dump(exclude_unset=True) if isinstance(limits, BaseModel) else limits
+    given = {name: value for name, value in set_in(run).items() if name in known}
+    inherited = nested(given).get("run", {})
+    merged = {**inherited, **own}
+    if limits or "limits" in inherited:
+        merged["limits"] = {**inherited.get("limits", {}), **limits}
+    return {**tree, "run": merged} if merged else dict(tree)

@@ -9,6 +9,8 @@ from nightloom.errors import InputError
 from nightloom.records.known import families, family_of, settings_of
 from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import FlowSettings
+from nightloom.settings.limits import NightLimits, StagesSettings, handed_on, set_in
+from nightloom.settings.names import names
 from nightloom.settings.outputs import clash, real
 from nightloom.settings.parse import tree_of, validate
 from nightloom.settings.report import ReportSettings
@@ -62,8 +64,8 @@ class NightlyModel(Settings):
         """Its name, or the flow's."""
         return self.name or self.flow
 
-    def parsed(self) -> FlowSettings:
-        """The flow's settings.
+    def parsed(self, run: StagesSettings | None = None) -> FlowSettings:
+        """The flow's settings; run: the night's, which hold where the model sets none.
 
         Raises:
             InputError: A setting is unknown or its value is invalid.
@@ -73,13 +75,14 @@ class NightlyModel(Settings):
             tree = tree_of(kind, self.settings, "settings")
             if self.name and "name" not in tree.setdefault("register", {}):
                 tree["register"]["name"] = self.name
-            return validate(kind, tree)
+            return validate(kind, handed_on(kind, run, tree) if run else tree)
         except InputError as error:
             raise InputError(f"model {self.title}: {error}") from None
 
 
-class RunSettings(Settings):
-    """Where a night's stages are built."""
+class RunSettings(StagesSettings):
+    """Where a night's stages are built, how long they may take, and what an hour costs. Price and
+    limits hold for each model and each run of `score` that sets none of its own."""
 
     engine: Literal["local", "ray"] = "local"
     """local: here, one model after the other; ray: on a Ray cluster, models in parallel."""
@@ -94,6 +97,7 @@ class RunSettings(Settings):
     """How much longer than the longest of the last 14 a night may take before that is told."""
     min_free_gb: float = Field(default=10.0, ge=0)
     """With fewer gigabytes free on the home's disk, before or after a night, that is told."""
+    limits: NightLimits = NightLimits()
 
 
 class NightlySettings(Settings):
@@ -109,6 +113,11 @@ class NightlySettings(Settings):
     score: tuple[ScoreSettings, ...] = ()
     """What is answered after the models, in this order: each a registered model and its rows, with
     the settings of the flow score. If one fails, the others still run."""
+
+    def scored(self, one: ScoreSettings) -> ScoreSettings:
+        """The settings of a run of `score`, with what the night says where it sets none."""
+        tree = one.model_dump(exclude_unset=True, mode="json")
+        return validate(ScoreSettings, handed_on(ScoreSettings, self.run, tree))
 
     @model_validator(mode="after")
     def _pass_on_texts(self) -> Self:
@@ -142,6 +151,20 @@ class NightlySettings(Settings):
             ]
         except InputError as error:
             raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        """Each limit is of a stage that some model, or answers, of the night have."""
+        kinds = [settings_of(model.flow) for model in self.models]
+        kinds += [ScoreSettings] if self.score else []
+        known = {name for kind in kinds for name in names(kind)}
+        for name, value in set_in(self.run).items():
+            if name not in known and kinds:
+                stage = name.rpartition(".")[2]
+                raise ValueError(
+                    f"{name}={value}: no model of this night has a stage {stage}; leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
