@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.deployments.automations import (
     DEADLINE,
+    GONE,
     PENDING,
     RERUN,
     SILENT,
     TOLD,
     automations,
     silent_message,
+    workers_of,
 )
 from nightloom.deployments.difference import Change, Step
 from nightloom.deployments.notification import Telling
@@ -41,7 +43,7 @@ FIELDS = (
 
 def there_already(client: "SyncPrefectClient") -> dict[str, list[Any]]:
     """Our automations on the server, by name."""
-    names = [*(one.name for one in automations(RerunSettings(), None)), DEADLINE]
+    names = [*(one.name for one in automations(RerunSettings(), None, "")), DEADLINE]
     return {name: client.read_automations_by_name(name) for name in names}
 
 
@@ -50,8 +52,12 @@ def automation_steps(
     wanted: Wanted,
     there: Mapping[str, list["AutomationCore"]],
     telling: Telling,
+    *,
+    pool: str,
 ) -> Iterator[Step]:
     """A step for each automation.
+
+    pool: the work pool of the deployments.
 
     Raises:
         InputError: A setting does not fit an automation as an operator edited it.
@@ -60,9 +66,9 @@ def automation_steps(
         if name == DEADLINE:
             continue  # `deadline_step`
         if found:
-            yield _kept(client, wanted, name, found, telling)
+            yield _kept(client, wanted, name, found, telling, pool)
         else:
-            yield _made(client, wanted, name, there, telling)
+            yield _made(client, wanted, name, there, telling, pool)
 
 
 def _made(
@@ -71,10 +77,11 @@ def _made(
     name: str,
     there: Mapping[str, list["AutomationCore"]],
     telling: Telling,
+    pool: str,
 ) -> Step:
     def make() -> None:
         block = telling.block()
-        fresh = {one.name: one for one in automations(_rerun(wanted, there), block)}
+        fresh = {one.name: one for one in automations(_rerun(wanted, there), block, pool)}
         client.create_automation(fresh[name])
 
     return Step(KIND, name, take=make, is_new=True)
@@ -97,9 +104,12 @@ def _kept(
     name: str,
     found: list["AutomationCore"],
     telling: Telling,
+    pool: str,
 ) -> Step:
     there, *others = found
     update, changes = _update(wanted, name, there)
+    if name == GONE and wanted.has("pool.name"):
+        _of_pool(there, pool, update, changes)
     if name in TOLD:
         actions = telling.actions(name, there.actions)
         if actions != there.actions:
@@ -147,6 +157,21 @@ def _update(
         update["actions"] = [_said(one, before, after) for one in there.actions]
         changes.append(Change.of(setting, before, after))
     return update, changes
+
+
+def _of_pool(
+    there: "AutomationCore", pool: str, update: dict[str, Any], changes: list[Change]
+) -> None:
+    """The alarm is about another pool now; a trigger that was edited stays."""
+    from prefect.events.schemas.events import ResourceSpecification
+
+    match = getattr(there.trigger, "match", None)
+    told = match.root if match else {}
+    before = str(told.get("prefect.resource.name"))
+    if before != pool and told == workers_of(before):
+        fresh = ResourceSpecification(dict[str, str | list[str]](workers_of(pool)))
+        update["trigger"] = there.trigger.model_copy(update={"match": fresh})
+        changes.append(Change.of(f"{GONE}: pool.name", before, pool))
 
 
 def _said(action: Any, before: int, after: int) -> Any:

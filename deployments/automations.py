@@ -24,6 +24,7 @@ RERUN = "nightloom: crashed run again"
 SILENT = "nightloom: run fell silent"
 PENDING = "nightloom: run does not start"
 DEADLINE = "nightloom: no result by the deadline"
+GONE = "nightloom: worker gone"
 WAITS = ("Scheduled", "AwaitingConcurrencySlot", "AwaitingRetry", "Late")
 ENDS = ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling", "Paused")
 
@@ -51,6 +52,12 @@ NO_RESULT = (
     "{{ flow_run.name }} of {{ flow.name }} has no result by its deadline",
     "It is {{ flow_run.state.name }} and should be completed (nightly.deadline): see its stages "
     "and log, or Work Pools if it never started. The champions go on serving." + LINK,
+)
+NO_WORKER = (
+    "no worker is left for {{ event.resource.name }}",
+    "The last worker of this work pool has sent no heartbeat for a while: its process or machine "
+    "is gone, or it was stopped. No run of the pool starts until one is up (`nightloom up`, or the "
+    "command of your worker; Work Pools shows them); what it ran is rerun once.",
 )
 _BODY = (
     "{{ event.payload.told }}\n{{ event.payload.advice }}"
@@ -90,6 +97,7 @@ TOLD = {
     "nightloom: champion changed": CHAMPION,
     PENDING: STUCK,
     DEADLINE: NO_RESULT,
+    GONE: NO_WORKER,
     **{name: message for name, (_, message, _) in ALARMS.items()},
 }
 """Subject and body of each notification."""
@@ -107,8 +115,11 @@ FORMER = {
 """Texts of earlier versions, which are updated; any other text is an operator's."""
 
 
-def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCore]":
-    """All automations; without a notification block they only appear in the event feed."""
+def automations(rerun: RerunSettings, block: UUID | None, pool: str) -> "list[AutomationCore]":
+    """All automations; without a notification block they only appear in the event feed.
+
+    pool: the work pool of the deployments.
+    """
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
 
@@ -189,6 +200,12 @@ def automations(rerun: RerunSettings, block: UUID | None) -> "list[AutomationCor
             },
             told(STUCK),
         ),
+        _automation(
+            GONE,
+            "Notifies that no worker is left for the work pool.",
+            {"expect": {"prefect.work-pool.not-ready"}, "match": workers_of(pool)},
+            told(NO_WORKER),
+        ),
         *(
             _automation(
                 name,
@@ -220,6 +237,11 @@ def deadline_automation(deadline: str, within: timedelta, actions: list[Any]) ->
         },
         actions,
     )
+
+
+def workers_of(pool: str) -> dict[str, Any]:
+    """Events of a work pool; Prefect says nothing of its single workers."""
+    return {"prefect.resource.id": "prefect.work-pool.*", "prefect.resource.name": pool}
 
 
 def silent_message(seconds: int) -> str:

@@ -49,7 +49,7 @@ def steps(client: "SyncPrefectClient", wanted: Wanted) -> Iterator[Step]:
         step = companion_step(client, wanted, companion, there[NIGHTLY], pool=pool)
         if step:
             yield step
-    yield from automation_steps(client, wanted, automations, told)
+    yield from automation_steps(client, wanted, automations, told, pool=pool)
     deadline = deadline_step(client, wanted, automations[DEADLINE], there[NIGHTLY], told)
     if deadline:
         yield deadline

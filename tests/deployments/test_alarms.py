@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import pytest
 from prefect import flow, flow_engine
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_UI_URL, temporary_settings
 from prefect.states import Completed, Pending, Running, Scheduled, State
 
@@ -97,6 +99,11 @@ def test_what_the_server_tells_of_where_no_process_is_left(deployed, client, hoo
     short = deadline.trigger.model_copy(update={"within": timedelta(seconds=15)})
     kept = deadline.model_dump(exclude={"id", "owner_resource"})
     client.update_automation(deadline.id, AutomationCore.model_validate({**kept, "trigger": short}))
+    for pool in ("nightloom", "of-others"):
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        worker = {"name": "box-1", "heartbeat_interval_seconds": 1}  # and never again
+        client.request("POST", f"/work_pools/{pool}/workers/heartbeat", json=worker)
     stuck = run_of(client, Pending())
     slow = run_of(client, Running(), "auto-scheduled")
     fine = run_of(client, Pending(), "auto-scheduled")
@@ -106,9 +113,11 @@ def test_what_the_server_tells_of_where_no_process_is_left(deployed, client, hoo
         hook,
         f"{stuck.name} of nightly does not start",
         f"{slow.name} of nightly has no result by its deadline",
+        "no worker is left for nightloom",
     )
     for body in found.values():
         assert "Work Pools" in body
+    assert not any("of-others" in one["subject"] for one in hook.told)
     assert not any(fine.name in one["subject"] for one in hook.told)
     assert not any(one["subject"].startswith(f"{stuck.name} of nightly has") for one in hook.told)
     for run in (stuck, slow):
