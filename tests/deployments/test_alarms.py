@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from prefect import flow, flow_engine
+from prefect import flow, flow_engine, tags
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import AutomationCore
@@ -21,8 +21,10 @@ from nightloom.deployments.automations import DEADLINE
 from nightloom.deployments.deadline import time_given
 from nightloom.errors import DataRefused, InputError
 from nightloom.facts import ModelFacts
+from nightloom.flows.classify_transformer import classify_transformer
 from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
+from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.nightly import NightlySettings
 from nightloom.tasks.runtime import alarms
 from nightloom.tasks.runtime.missed import cancel_missed
@@ -30,6 +32,7 @@ from tests.hook import Hook
 from tests.made_versions import make_version
 
 NIGHT = "nightly/nightly"
+WORD = "Xylographia"
 UI = "http://ui.example.org"
 
 
@@ -176,6 +179,27 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
     moves = registry.title("alarmed").history()
     assert [one.new for one in moves] == [1, 2]
     assert sum("new champion of alarmed" in one["subject"] for one in hook.told) == 1
+
+
+def test_a_webhook_is_told_what_rows_say_as_far_as_texts_are_shown(
+    deployed, hook, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "home"))
+    rows = [f"the {colour} thing {n},{colour}" for n in range(20) for colour in ("red", "blue")]
+    data = tmp_path / "rows.csv"
+    data.write_text("\n".join(["text,label", *rows, f"{WORD} fell,red,down,again", ""]))
+    for texts in ("full", "none"):
+        given = {"data": {"source": str(data)}, "report": {"texts": texts}}
+        settings = ClassifyTransformer.model_validate(given)
+        run = classify_transformer.with_options(flow_run_name=f"said-{texts}")
+        with tags("nightloom"), pytest.raises(InputError, match="rows.csv:42"):
+            run(settings)
+    ended = "of classify-transformer is Failed"
+    found = told(hook, f"said-full {ended}", f"said-none {ended}")
+    assert WORD in found[f"said-full {ended}"]
+    silent = found[f"said-none {ended}"]
+    assert WORD not in silent and "withheld by report.texts=none" in silent
 
 
 def test_missed_nights_are_one(deployed, client):
