@@ -7,12 +7,9 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nightloom.errors import NightloomError, RunError
+from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.records.flow import Flow as Recorded
-from nightloom.registry.night_record import NightRecord
-from nightloom.registry.nights import keep_night, nights_of
-from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import forecast
@@ -20,28 +17,25 @@ from nightloom.reporting.night import (
     ModelOfNight,
     NightJson,
     night_headline,
-    record_of,
     unanswered,
 )
-from nightloom.reporting.night_report import night_report
-from nightloom.reporting.night_rows import night_table
-from nightloom.reporting.trend import by_model, trend_markdown
 from nightloom.settings.limits import without_unset
 from nightloom.settings.nightly import NightlyModel, NightlySettings, RunSettings
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.steps import StepsSettings
-from nightloom.tasks.runtime.days import begins_at, named_by_hour, night_of_run
+from nightloom.tasks.runtime.days import named_by_hour, night_of_run
 from nightloom.tasks.runtime.deployed import check_outputs
 from nightloom.tasks.runtime.engine import LOCAL, Engine, using
 from nightloom.tasks.runtime.measuring import measure_night
-from nightloom.tasks.runtime.noted import note_read, rows_read
+from nightloom.tasks.runtime.night_shown import show_night
+from nightloom.tasks.runtime.noted import note_read
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.planning import awaiting, is_planning
 from nightloom.tasks.runtime.run import TAG
 from nightloom.tasks.runtime.subflow import as_subflow
-from nightloom.tasks.runtime.untold import left_to_the_night, told
+from nightloom.tasks.runtime.untold import left_to_the_night
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -252,7 +246,7 @@ class Night:
             cost = cost_of(seconds, self.run.price_per_hour if self.run else None)
             if cost is not None:
                 report["cost"] = cost
-            _show(self._models, self._scored, self._ran, seconds=seconds, cost=cost)
+            show_night(self._models, self._scored, self._ran, seconds=seconds, cost=cost)
             observers().log(
                 night_headline(self._models, [*unanswered(self._scored), *self._errors])
             )
@@ -270,58 +264,3 @@ class Night:
         if reasons:
             raise NightFailed("; ".join(reasons), report)
         return report
-
-
-def _kept(models: Sequence[ModelOfNight]) -> list[NightRecord]:
-    """Keep a record of each model, and read those of all nights; none where the store fails."""
-    from prefect.runtime import flow_run
-
-    home, when = Home.current(), begins_at()
-    records = [
-        record_of(
-            one,
-            night=str(flow_run.id),
-            called=f"nightly {when:%Y-%m-%d %H:%M}",
-            when=when.timestamp(),
-            rows=sum(rows_read(one.stages).values()) or None,
-        )
-        for one in models
-    ]
-    try:
-        keep_night(home.tracking_uri, home.model_files, records)
-        told(home, [e for one in models if not one.failed for e in one.stages], by_night=True)
-        return nights_of(home.tracking_uri)
-    except NightloomError as error:
-        observers().warn(f"no record of this night is kept: {error}")
-        return records
-
-
-def _show(
-    models: Sequence[ModelOfNight],
-    scored: Sequence[ModelOfNight],
-    steps: Sequence[StageEntry],
-    *,
-    seconds: float,
-    cost: float | None,
-) -> None:
-    """The summary as artifacts; if the server refuses them, the night still succeeds."""
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
-    records = _kept(models)
-    errors = [*unanswered(scored), *(one.why for one in steps if one.state == "failed")]
-    headline = night_headline(models, errors)
-    report = night_report(
-        models, steps, seconds=seconds, nights=by_model(records), cost=cost, scored=scored
-    )
-    report = "\n".join(filter(None, [report, answers_part(scored)]))
-    tonight = [one for one in records if one.model in {model.name for model in models}]
-    rows = night_table(models)
-    try:
-        create_markdown_artifact(report, key="nightly-report", description=headline)
-        if rows:
-            create_table_artifact(rows, key="nightly-models", description="One row per model")
-        create_markdown_artifact(
-            trend_markdown(tonight), key="nightly-trend", description="The models over the nights"
-        )
-    except Exception as error:
-        observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")

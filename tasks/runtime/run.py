@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date
+from importlib.util import find_spec
 from typing import Any
 
 from nightloom.accelerators import Accelerator, idle_gpu
@@ -284,6 +285,8 @@ def pipeline(
     )
     if run.gpu is None and settings.seeks_gpu and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
+    if run.gpu is not None and not plan and find_spec("pynvml") is None:
+        observers().log("GPUs are not sampled without nvidia-ml-py; pip install 'nightloom[gpu]'")
     if not plan:
         run.facts = {
             "flow": flow,
