@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from nightloom.records import ENTITIES
 from nightloom.records.known import find_flow
 from nightloom.settings.check import EntityCheckSettings
@@ -53,8 +55,7 @@ def table_for(flow: str, folder: Path) -> Table:
         "train.devices": ["auto", "cpu", "cpu:0,cpu:1"],
         "steps.before": ["", "tests.every_setting.own:before"],
         "steps.after": ["", "tests.every_setting.own:after"],
-        "run.limits.memory_gb": ["none", "64"],
-        **{name: ["none", "1h"] for name in names(kind) if is_span(name)},
+        **limits_of(kind),
         "data.query": ["none"],  # for sql: sources alone
         "data.version_query": ["none"],
         "data.encoding": ["utf-8", "cp1252"],
@@ -72,9 +73,10 @@ def table_for(flow: str, folder: Path) -> Table:
     return Table(texts, {**AFFORDABLE, "model.length": length, "model.overlap": 20})
 
 
-def is_span(name: str) -> bool:
-    """Whether a setting is the longest time of a stage."""
-    return name.startswith("run.limits.") and not name.endswith("_gb")
+def limits_of(kind: type[BaseModel]) -> dict[str, list[str]]:
+    """Values of the limits of a flow's stages, which no test reaches."""
+    spans = [name for name in names(kind) if name.startswith("run.limits.")]
+    return {**{name: ["none", "1h"] for name in spans}, "run.limits.memory_gb": ["none", "64"]}
 
 
 def _examples(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from nightloom.settings.score import ScoreSettings
 from nightloom.settings.tidy import TidySettings
 from tests.every_setting.array import Row
 from tests.every_setting.runner import parse, run_to_an_answer
-from tests.every_setting.tables import COLOURS, COLUMNS, write_texts
+from tests.every_setting.tables import COLOURS, COLUMNS, limits_of, write_texts
 from tests.every_setting.values import Table
 
 NAME, ROWS = "colours", 90
@@ -50,6 +50,7 @@ def table_for(flow: str, folder: Path) -> Table:
             "data.split": ["none"],  # for hubs alone
             "data.query": ["none"],  # for sql: sources alone
             "data.version_query": ["none"],
+            **limits_of(ScoreSettings),
             "score.precision": ["none", "0.95", "0.98", "0.99"],
             "score.output": ["none", str(folder / "answers.parquet")],
         },
