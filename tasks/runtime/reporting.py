@@ -133,7 +133,7 @@ def _check_tables(
     }
 
 
-def _pictures(
+def pictures_of(
     model: ModelFacts | None, evaluated: ArtifactFiles | None, tracking_uri: str
 ) -> dict[str, str]:
     """URLs of the plots, by what they show, where a server gives them."""
@@ -170,7 +170,7 @@ def _facts(
     flips = read_rows(registered.path / REGRESSIONS) if registered else ()
     return RunFacts(
         run=report,
-        pictures=_pictures(report.model, built.get("evaluate"), tracking_uri),
+        pictures=pictures_of(report.model, built.get("evaluate"), tracking_uri),
         data=known,
         texts=texts,
         types=types,

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.facts import DataFacts, ModelFacts
 from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
@@ -15,6 +16,7 @@ from nightloom.reporting.rows import confusion_rows, read_rows, rows_of, score_r
 from nightloom.reporting.run_report import RunFacts, run_report, standing
 from nightloom.reporting.summary import summary
 from nightloom.reporting.width import fitting, width
+from nightloom.tasks.runtime.reporting import pictures_of
 
 HIT = {"stage": "encode", "state": "hit", "why": "built 2 days ago, saves 41 s", "seconds": 0.1,
        "saved": 41.0}  # fmt: skip
@@ -57,6 +59,28 @@ def test_a_report_has_stages_scores_gate_and_link():
     assert "mermaid" not in text
     heads = [line for line in text.splitlines() if line.startswith(("#", ">"))]
     assert heads[1].startswith("> promoted") and heads[-1] == "## Stages"
+
+
+def test_curves_are_blocks_alone_where_the_server_of_the_pictures_asks_for_a_login(
+    tmp_path, monkeypatch
+):
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "history.png").touch()
+    evaluated = ArtifactFiles(Artifact("evaluate", "0" * 64, "1" * 64), tmp_path)
+    history = [{"epoch": n, "loss": 1 / n, "valid_loss": 1 / n} for n in range(1, 9)]
+    model = ModelFacts.of({**MODEL, "run_id": "r"})
+
+    def told() -> str:
+        return report(
+            history=history, pictures=pictures_of(model, evaluated, "https://mlflow.example")
+        )
+
+    picture = "![Learning curves](https://mlflow.example/get-artifact?path=evaluation/history.png"
+    assert picture in told()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    assert "![" not in told()
+    assert "█" in told()
 
 
 def test_a_report_says_what_stages_used_and_what_the_run_cost():
