@@ -173,7 +173,8 @@ def test_pools_of_other_types_take_our_templates(first, deploy, prefect_api):
         assert variables["image"]["default"] == "registry/nightloom:1"
     moved = changes(deploy("pool.name=nightloom"))
     assert {name for name, change in moved.items() if change != "unchanged"} == {
-        f"{name}/{name}" for name in FLOWS
+        *(f"{name}/{name}" for name in FLOWS),
+        "nightloom: worker gone",
     }
 
 

@@ -155,7 +155,7 @@ def owner(what: str) -> str:
 def owned(thing: str, name: str) -> bool:
     """Whether a thing on the server may change with a setting."""
     things = {
-        "pool": ("deployments", "work_pools"),
+        "pool": ("deployments", "work_pools", "automations nightloom: worker gone"),
         "nightly": ("deployments nightly", "automations nightloom: no result"),
         "gpu": ("v2/concurrency_limits gpu",),
         "notify": ("automations", "block_documents nightloom"),
