@@ -44,6 +44,7 @@ def main() -> int:
 def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> int:
     os.environ["NIGHTLOOM_HOME"] = str(folder / f"home-{flow}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each model traced anew
+    from tests.every_setting.alone import run_alone
     from tests.every_setting.drive import Coverage, cover
     from tests.every_setting.refused import refused_pairs
     from tests.every_setting.runner import in_this_process
@@ -59,7 +60,10 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
         tried += 1
         began = time.monotonic()
         try:
-            here(row)
+            if "," in row.get("train.devices", ""):
+                run_alone(flow, row)
+            else:
+                here(row)
         finally:
             took = time.monotonic() - began
             print(f"{flow} {tried}: {took:.1f} s, {len(coverage.open)} open", flush=True)
@@ -85,17 +89,13 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
 
 def _trained(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
     from nightloom.records.known import find_flow
-    from tests.every_setting.alone import run_alone
     from tests.every_setting.runner import parse, run_to_an_answer
     from tests.every_setting.tables import table_for
 
     function, kind = find_flow(flow).load(), find_flow(flow).load_settings()
 
     def here(row: dict[str, str]) -> None:
-        if "," in row["train.devices"]:
-            run_alone(flow, row)
-        else:
-            run_to_an_answer(function, parse(kind, row))
+        run_to_an_answer(function, parse(kind, row))
 
     return kind, table_for(flow, folder), here
 
