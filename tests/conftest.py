@@ -25,6 +25,12 @@ LONGEST = (
     "keys/test_trace.py",
     "flows/test_prove.py",
     "flows/test_ner_bert.py",
+    "flows/test_faults.py",
+    "flows/test_pretrained.py",
+    "training/test_step.py",
+    "training/test_loop.py",
+    "every_setting/test_every_setting.py",
+    "stages/test_judge.py",
 )
 LONGEST_FIRST = {name: place for place, name in enumerate(LONGEST)}
 """Files that take minutes: at the end, one process would wait for the other's."""
