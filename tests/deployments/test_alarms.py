@@ -32,7 +32,7 @@ from tests.hook import Hook
 from tests.made_versions import make_version
 
 NIGHT = "nightly/nightly"
-WORD = "Xylographia"
+WORD = "Campanologia"
 UI = "http://ui.example.org"
 
 

@@ -18,6 +18,7 @@ from nightloom.home import Home
 from nightloom.registry.aliases import read_version
 from nightloom.registry.fetching import model_files
 from nightloom.registry.leftovers import ORIGIN_TAG
+from nightloom.registry.locations import PROXIED
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.moving import RECORD, settle
 from nightloom.registry.store import open_client
@@ -215,5 +216,7 @@ def test_with_a_server_and_without(home, folder, tmp_path):
             assert by_mlflow(url, version, tmp_path) == b"graph"
         made = register(now, "d3", folder, url)
     assert graph_of(now, 3).is_relative_to(now.root)
-    assert made.source == read_version(now.tracking_uri, "moved", 3).source
+    below = made.source.removeprefix(PROXIED)  # the server's address, to its clients
+    kept = read_version(now.tracking_uri, "moved", 3).source
+    assert f"{now.model_files.as_uri()}/{below}" == kept
     assert not home.root.exists()

@@ -245,7 +245,7 @@ def test_a_night_names_its_failures_and_its_champions():
     assert "failed, built nothing; failed in train, took" in bad.line()
     assert night_table(models) == [
         {"model": "good", "verdict": "promoted", "metric": "accuracy 0.9100", "built": "2 stages"},
-        {"model": "bad_one", "verdict": "failed in train", "metric": "",
+        {"model": "bad_one", "verdict": "failed", "metric": "",
          "built": "nothing; failed in train"},
     ]  # fmt: skip
     text = night_report(models, seconds=190.0)

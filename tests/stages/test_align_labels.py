@@ -86,7 +86,7 @@ def test_every_word_keeps_its_tag_and_what_is_odd_is_counted(context):
     for split in ("train", "valid", "test"):
         examples = read_examples(context.out / f"{split}.arrow")
         assert built.facts["windows"][split] == len(examples)
-        assert built.facts["tokens"][split] == len(examples.ids)
+        assert built.facts["tokens"][split] == len(examples.labels)
         stitching = read_stitching(context.out / f"{split}.arrow")
         found = stitching.sentences(stitching.words(examples.labels))
         wanted = read_columns(dataset.path / split, ["tags"])["tags"].to_pylist()

@@ -70,7 +70,7 @@ class NightRow:
         built = f"{count} stage{'s' if count > 1 else ''}" if count else "nothing"
         return {
             "model": self.model,
-            "verdict": self.verdict,
+            "verdict": "failed" if self.state == "failed" else self.verdict,
             "metric": self.standing.partition(" (")[0],
             "built": self._with_failed(built),
         }
