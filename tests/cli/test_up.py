@@ -376,6 +376,7 @@ def silent(deployed: Stack, late: str) -> str:
     return run_id
 
 
+@pytest.mark.long("drills")
 def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(stack, silent, hook):
     known = trainings(stack)
     settings = {**SETTINGS, "train": LONG, "register": {"name": "killed"}}
