@@ -40,6 +40,9 @@ def check(home: Home) -> None:
     Raises:
         InputError: A password is empty, malformed or too short, or missing where MLflow had one.
     """
+    for name in (PREFECT_SERVER, MLFLOW_SERVER, MLFLOW_ADMIN):
+        if not (os.environ.get(name) or "").isascii():
+            raise InputError(f"expected ASCII characters alone in {name}: servers refuse others")
     given = os.environ.get(PREFECT_SERVER)
     if given is not None and not all(given.partition(":")[::2]):
         raise InputError(f"expected USER:PASSWORD in {PREFECT_SERVER}, got something else")

@@ -10,7 +10,7 @@ from typing import Any
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.canonical import digest_of
 from nightloom.data.checks.profile import SUMMARY_FILE
-from nightloom.errors import DataRefused, RunError
+from nightloom.errors import DataRefused, LoginError, RunError
 from nightloom.facts import CheckFacts, DataFacts
 from nightloom.registry.references import Reference, note_check, read_otherwise, reference_of
 from nightloom.settings.flows import FlowSettings
@@ -40,6 +40,8 @@ class CheckData(Stage):
         model = settings.registry.name or run.flow
         try:
             found = reference_of(run.home, model, dataset)
+        except LoginError:
+            raise  # nothing could be registered in the end
         except RunError as error:  # a night goes on without its registry, as far as it comes
             found = Reference(f"the registry cannot be read ({error})")
             run.observer.warn(f"check_data: by rules alone, {found.called}")

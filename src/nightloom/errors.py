@@ -28,7 +28,7 @@ class RunError(NightloomError):
 class LoginError(InputError, RunError):
     """A server asks for a login and got none, or another: the message says where to put it.
 
-    What a run does where its server does not answer, it does here as well.
+    A run ends with it before anything is trained, since its model could not be registered.
     """
 
 

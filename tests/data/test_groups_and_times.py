@@ -281,6 +281,8 @@ def test_settings_that_make_no_sense(given: dict[str, str], said: str) -> None:
         ("2026-11", "2026-11-01"),
         (2026, "2026-01-01"),
         ("Thu, 26 Nov 2026 08:30:00 +0100", "2026-11-26T07:30:00Z"),
+        ("26 Nov 2026 08:30:00 PST", "2026-11-26T16:30:00Z"),
+        ("Thursday, 26 November 2026 08:30 GMT (Greenwich)", "2026-11-26T08:30:00Z"),
         (1_795_000_000, "2026-11-18T11:06:40Z"),
         ("1795000000", "2026-11-18T11:06:40Z"),
         (1_795_000_000_000, "2026-11-18T11:06:40Z"),
@@ -298,7 +300,13 @@ def test_missing_times(value: Any) -> None:
     assert instant(value) == UNDATED
 
 
-@pytest.mark.parametrize("value", ["soon", "11/26/2026", "26.11.2026", True, [1], 1e40])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("soon", "11/26/2026", "26.11.2026", True, [1], 1e40),
+        *("Nov 26, 2026 8:30 PM", "26 Nov 2026 8:30 p.m.", "Thu, 26 Nov 2026 08:30 CET"),
+    ],
+)
 def test_what_is_no_time(value: Any) -> None:
     with pytest.raises((ValueError, OverflowError)):
         instant(value)

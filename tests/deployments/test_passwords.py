@@ -72,6 +72,8 @@ def test_a_client_s_own_login_goes_before(home, monkeypatch):
     [
         (passwords.PREFECT_SERVER, "no colon", "USER:PASSWORD in PREFECT_SERVER_API_AUTH_STRING"),
         (passwords.PREFECT_SERVER, "user:", "USER:PASSWORD in PREFECT_SERVER_API_AUTH_STRING"),
+        (passwords.PREFECT_SERVER, "user:pässword", "ASCII .* PREFECT_SERVER_API_AUTH_STRING"),
+        (passwords.MLFLOW_SERVER, "twelve letters, ä", "ASCII .* MLFLOW_AUTH_ADMIN_PASSWORD"),
         (passwords.MLFLOW_SERVER, "", "12 characters in MLFLOW_AUTH_ADMIN_PASSWORD, got 0"),
         (passwords.MLFLOW_SERVER, "elevensigns", "12 characters .*, got 11"),
     ],

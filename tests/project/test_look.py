@@ -75,6 +75,7 @@ def test_dates_in_a_form_that_is_not_read_are_said(form: str, tmp_path: Path) ->
     assert seen.data == {"text": ["text"], "label": "label"} and alternatives(seen) == {}
     [note] = [one for one in seen.said if one.subject == "note"]
     assert note.what.startswith("'created on' holds dates in a form that is not read")
+    assert note.example == f"{when:{form}}"
     assert "write them as 2026-11-26" in note.what and note.example == f"{when:{form}}"
 
 

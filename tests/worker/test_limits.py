@@ -14,6 +14,7 @@ from nightloom.limits import StageLimits
 from nightloom.usage import CPU, MEMORY, Usage
 from nightloom.worker import client
 from nightloom.worker.sampling import MOST_POINTS, Course, Sample
+from nightloom.worker.watch import goes_on
 
 BUILDERS = """
 import time
@@ -79,7 +80,9 @@ def test_a_build_over_its_time_saves_and_is_gone_and_the_next_one_is_built(worke
     assert "\n" not in str(caught.value)
     assert "train exceeded run.limits.train=1s: it was ended after 1." in str(caught.value)
     assert "what it had done is kept: run the same again" in str(caught.value)
-    assert (tmp_path / "checkpoints" / "saved").exists()
+    saved = tmp_path / "checkpoints" / "saved"
+    assert saved.exists()
+    assert "it got no further" in goes_on(saved.parent, since=time.time() + 60)
     assert not children()
     built = worker.build("limited_builders:busy", context(tmp_path / "next"))
     assert built.facts == {"size": 300_000_000}

@@ -181,6 +181,8 @@ class Values:
         texts = (value for value in wrong if isinstance(value, str))
         dated = sum(is_dated(text, short_years=short) for text in texts)
         self._unread_dates = dated >= 0.8 * len(wrong)
+        if self._unread_dates:
+            self._example = wrong[0]
         return False, "dates in a form that is not read" if self._unread_dates else ""
 
     def _is_class(self) -> bool:

@@ -124,7 +124,7 @@ class Worker:
             except _Died as error:
                 if not watch.exceeded:
                     raise
-                told = f"{watch.exceeded}; {goes_on(context.checkpoints)}"
+                told = f"{watch.exceeded}; {goes_on(context.checkpoints, since=watch.since)}"
                 raise RunError(told) from error
             finally:
                 self.usage = watch.usage

@@ -44,7 +44,7 @@ class Watch:
         """Which limit the child was ended for, in one line; empty if none."""
 
     def __enter__(self) -> "Watch":
-        self._began = time.monotonic()
+        self._began, self.since = time.monotonic(), time.time()
         self._thread.start()
         return self
 
@@ -104,9 +104,11 @@ class Watch:
         return False
 
 
-def goes_on(checkpoints: Path) -> str:
-    """What becomes of a build that was ended, when it is run again."""
-    is_kept = checkpoints.is_dir() and any(checkpoints.iterdir())
-    if is_kept:
+def goes_on(checkpoints: Path, *, since: float) -> str:
+    """What becomes of a build that was ended, when it is run again; since: when it began."""
+    kept = [one.stat().st_mtime for one in checkpoints.rglob("*") if one.is_file()]
+    if kept and max(kept) < since:
+        return "it got no further than before: with this limit it would end here again"
+    if kept:
         return "what it had done is kept: run the same again, and it goes on from there"
     return "nothing was kept of it: it would begin anew"

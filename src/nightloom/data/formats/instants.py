@@ -24,6 +24,13 @@ _DATE = re.compile(
     """,
     re.VERBOSE,
 )
+_MAIL = re.compile(
+    r"""(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?)
+    | (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?
+    | (?:ut|utc|gmt|z|[aecmp][sd]t)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Words of a date as mails have it; Python's reader passes over others, such as PM and CET."""
 _CLOCK = re.compile(r"(,?\s+|T)\d{1,2}[:.h]\d{2}\D?.*")
 UNDATED = -(2**63)
 """The instant of a row without a time, older than all others."""
@@ -95,9 +102,16 @@ def _of_text(text: str) -> int:
         return of_datetime(datetime.fromisoformat(text.replace("/", "-", 2)))
     with suppress(ValueError):
         return of_datetime(datetime.fromisoformat(f"{text}-01"))
-    with suppress(ValueError, TypeError):
-        return of_datetime(parsedate_to_datetime(text))
+    if _is_of_mail(text):
+        with suppress(ValueError, TypeError):
+            return of_datetime(parsedate_to_datetime(text))
     raise ValueError(f"'{text}'")
+
+
+def _is_of_mail(text: str) -> bool:
+    """Whether each word of a date is one that its reader takes into account."""
+    plain = re.sub(r"\([^)]*\)\s*$", "", text)  # a comment, in which mails repeat the zone
+    return all(map(_MAIL.fullmatch, re.findall(r"[^\W\d_]+", plain)))
 
 
 def _of_number(number: float) -> int:
