@@ -1,5 +1,7 @@
 """The group `run`: limits by stage, and that nothing of it moves what others see."""
 
+import re
+
 import pytest
 
 from nightloom.errors import InputError
@@ -60,6 +62,14 @@ def test_what_is_no_limit_is_refused_by_name(given, said):
         parse_settings(ClassifyTransformer, [given])
     assert said in str(error.value) and "run." in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_number_without_a_unit_is_refused_as_such_and_a_form_refuses_it():
+    with pytest.raises(InputError, match="such as 90s, 15m, 2h or 1d"):
+        validate(ClassifyTransformer, {"run": {"limits": {"train": 7200}}})
+    schema = ClassifyTransformer.model_json_schema()["$defs"]["WordLimits"]["properties"]["train"]
+    pattern = schema["anyOf"][0]["pattern"]
+    assert re.search(pattern, "90s") and not re.search(pattern, "2 hours")
 
 
 def test_a_run_without_any_tells_of_none():

@@ -4,10 +4,10 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-_WRITTEN = re.compile(r"(\d{1,5})\s*([mhd])")
-_SPAN = re.compile(r"(\d{1,6})\s*([smhd])")
+_WRITTEN = re.compile(r"([0-9]{1,5})\s*([mhd])")
+_SPAN = re.compile(r"([0-9]{1,6})\s*([smhd])")
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 LONGEST = timedelta(days=100)
 LEAST, MOST = timedelta(minutes=1), timedelta(days=7)
@@ -34,7 +34,12 @@ def interval_text(span: timedelta) -> str:
 
 
 def _read(value: Any) -> Any:
-    return interval_text(interval_of(value)) if isinstance(value, str) else value
+    return interval_text(interval_of(str(value))) if _is_written(value) else value
+
+
+def _is_written(value: Any) -> bool:
+    """Whether it is a text, or the number that a file has where the unit was forgotten."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 Interval = Annotated[str, BeforeValidator(_read)]
@@ -55,8 +60,10 @@ def seconds_of(written: str) -> float:
 
 
 def _read_span(value: Any) -> Any:
-    return interval_text(timedelta(seconds=seconds_of(value))) if isinstance(value, str) else value
+    return interval_text(timedelta(seconds=seconds_of(str(value)))) if _is_written(value) else value
 
 
-Span = Annotated[str, BeforeValidator(_read_span)]
+_FORM = {"pattern": r"^\s*[0-9]{1,6}\s*[smhdSMHD]\s*$"}
+"""For Prefect's form, which then refuses what a run would."""
+Span = Annotated[str, BeforeValidator(_read_span), Field(json_schema_extra=_FORM)]
 """The same with seconds, and longer: how long something may take."""
