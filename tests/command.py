@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.naming import ROOT
 from tests.ports import free_port
 
 TIMEOUT = 900
@@ -64,7 +65,9 @@ Nightloom = Callable[..., Done]
 SEVERAL = """
 import contextlib, io, json, os, sys
 from nightloom.cli.main import main
+from tests.warm import share_workers
 
+share_workers()
 lines = sys.stdin
 for line in lines:
     given = json.loads(line)
@@ -152,11 +155,12 @@ def nightloom(environment: dict[str, str]) -> Nightloom:
 
 @pytest.fixture(scope="session")
 def quick(environment: dict[str, str]) -> Iterator[Nightloom]:
-    """As `nightloom`, but all in one process, to which libraries are new once: for commands that
-    are not about processes."""
+    """As `nightloom`, but all in one process and its worker, to which libraries are new once: for
+    commands that are not about processes."""
+    path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
     child = subprocess.Popen(
         [sys.executable, "-c", SEVERAL],
-        env=environment,
+        env={**environment, "PYTHONPATH": os.pathsep.join(path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -72,6 +72,9 @@ class _Died(RunError):
 class Worker:
     """A child process that builds stages, one at a time."""
 
+    _module = "nightloom.worker"
+    """What the child runs."""
+
     def __init__(
         self, logs: Path, *, programs: Path | None = None, gpu: Accelerator | None = None
     ) -> None:
@@ -198,7 +201,7 @@ class Worker:
             self._unread, self._saving = b"", False
             with self._log.open("a") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "nightloom.worker"],
+                    [sys.executable, "-m", self._module],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
