@@ -13,6 +13,7 @@ import pytest
 
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
 from nightloom.serving.answers.texts import WrongInput, texts_of
+from tests.answers import about
 from tests.ports import free_port
 from tests.serving.registered import CLASSES, Registered
 
@@ -107,31 +108,35 @@ def as_rows(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_a_classifier_answers_as_predict_does(asked, registered):
     expected = as_rows(registered.predicted("classes", TEXTS))
     assert len({row["probability"] for row in expected}) > len(TEXTS) - 2
-    assert asked["text"] == {"columns": COLUMNS, "rows": expected}
+    assert asked["text"] == {"columns": COLUMNS, "rows": about(expected)}
     assert asked["types"][0] == "str" and set(asked["types"][1:]) == {"float64"}
     assert asked["index"] == ["x", 7]
     assert asked["ours"] == []
     joined = [" ".join(filter(None, (text[:4], text[4:]))) for text in TEXTS]
     of_columns = as_rows(registered.predicted("classes", joined))
-    assert asked["columns"]["rows"] == asked["all of them"]["rows"] == of_columns
-    assert asked["example"]["rows"] == as_rows(registered.predicted("classes", ["a cat"]))
+    assert asked["columns"]["rows"] == about(of_columns)
+    assert asked["all of them"]["rows"] == about(of_columns)
+    assert asked["example"]["rows"] == about(as_rows(registered.predicted("classes", ["a cat"])))
 
 
 def test_a_tagger_answers_entities_as_predict_does(asked, registered):
     expected = registered.predicted("tags", TEXTS)
     assert sum(len(one["entities"]) for one in expected) > 3
     rows = [{"entities": one["entities"]} for one in expected]
-    assert asked["entities"] == {"columns": ["entities"], "rows": rows}
+    assert asked["entities"] == {"columns": ["entities"], "rows": about(rows)}
     assert asked["no entities"] == {"columns": ["entities"], "rows": []}
 
 
 def test_what_is_missing_is_an_empty_text_as_in_training(asked, registered):
-    cat, empty, other = as_rows(registered.predicted("classes", ["the cat", "", "a"]))
+    answers = as_rows(registered.predicted("classes", ["the cat", "", "a"]))
+    cat, empty, other = answers
     assert cat["label"] != empty["label"] or cat["probability"] != empty["probability"]
+    cat, empty, other = about(answers)
     assert asked["missing"]["rows"] == [empty] * 5 + [other]
     assert asked["missing of numbers"]["rows"] == [empty] * 2
     assert asked["missing part"]["rows"] == [cat] * 3
-    assert asked["string dtype"]["rows"] == asked["dict with none"]["rows"] == [cat, empty]
+    assert asked["string dtype"]["rows"] == [cat, empty]
+    assert asked["dict with none"]["rows"] == [cat, empty]
     assert asked["categorical"]["rows"] == [cat, empty, cat]
     assert asked["empty"] == {"columns": COLUMNS, "rows": []}
     for shape in ("series", "dict", "dict of columns", "dict of arrays"):
@@ -233,8 +238,8 @@ def test_a_server_of_mlflow_answers_over_http(served, registered):
     ):
         answer = post(body)
         assert answer.status_code == 200, answer.text
-        assert answer.json() == {"predictions": expected}, list(body)
-    cat, empty = as_rows(registered.predicted("classes", ["the cat", ""]))
+        assert answer.json() == {"predictions": about(expected)}, list(body)
+    cat, empty = about(as_rows(registered.predicted("classes", ["the cat", ""])))
     for body in (
         {"inputs": {"text": ["the cat", None]}},
         {"inputs": {"title": ["the", None], "body": ["cat", None]}},
@@ -261,4 +266,4 @@ def test_the_command_line_of_mlflow_answers(registered, name, tmp_path):
     rows = (
         [{"entities": one["entities"]} for one in answers] if name == "tags" else as_rows(answers)
     )
-    assert json.loads(output.read_text())["predictions"] == rows
+    assert json.loads(output.read_text())["predictions"] == about(rows)

@@ -18,6 +18,7 @@ from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import ENTITIES, Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns
+from tests.answers import about
 from tests.conftest import REPOSITORY
 from tests.ports import free_port
 from tests.serving.registered import CLASSES, Registered
@@ -108,10 +109,10 @@ def expected(ways: Ways) -> dict[str, Any]:
 
 
 def test_every_way_in_one_process_answers_the_same(ways, expected):
-    assert ways.run("nightloom.load_model")["answer"] == expected
+    assert ways.run("nightloom.load_model")["answer"] == about(expected)
     frame = ways.run("MLflow's pyfunc")["answer"]
     assert list(frame["label"]) == [expected["label"]]
-    assert list(frame["probability"]) == [expected["probabilities"][expected["label"]]]
+    assert list(frame["probability"]) == about([expected["probabilities"][expected["label"]]])
     found = ways.run("Plain TensorFlow")
     names = [one.decode() for one in found["names"]["names"].numpy()]
     scores = found["scores"]["probabilities"].numpy()[0]
@@ -199,7 +200,7 @@ def test_mlflow_serves_the_champion_of_its_start(ways, registered, tmp_path):
         answers = asked()
         assert len(answers) == 2 and {"label", "probability"} <= answers[0].keys()
         ways.champion("served")
-        assert asked() == answers
+        assert asked() == about(answers)
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)
