@@ -44,7 +44,7 @@ def main() -> int:
 def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> int:
     os.environ["NIGHTLOOM_HOME"] = str(folder / f"home-{flow}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each model traced anew
-    from tests.every_setting.alone import run_alone
+    from tests.every_setting.alone import ROWS, Alone
     from tests.every_setting.drive import Coverage, cover
     from tests.every_setting.refused import refused_pairs
     from tests.every_setting.runner import in_this_process
@@ -52,6 +52,8 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
 
     kind, table, here = _trained(flow, folder) if flow in TRAINED else _untrained(flow, folder)
     values = values_of(kind, table)
+    if flow in TRAINED and runs > ROWS:
+        here = Alone(flow).run
     coverage = Coverage(flow, values, known=refused_pairs(flow, values), tell=_tell)
     until, tried = time.monotonic() + 60 * given.minutes, 0
 
@@ -61,7 +63,7 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
         began = time.monotonic()
         try:
             if "," in row.get("train.devices", ""):
-                run_alone(flow, row)
+                Alone(flow, devices=2).run(row)
             else:
                 here(row)
         finally:

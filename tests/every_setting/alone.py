@@ -1,11 +1,14 @@
-"""A row in a process of its own, that has two CPUs for TensorFlow.
+"""Rows in a process of their own.
 
-TensorFlow must know of them before it starts, and what devices share with each other outlives a
-model: the next one with other shapes would fail on it.
+One that has two CPUs for TensorFlow takes a single row: TensorFlow must know of them before it
+starts, and what devices share with each other outlives a model: the next one with other shapes
+would fail on it. Others take some rows: what XLA compiled for a row stays in its process, which
+after some sixty of them ends.
 """
 
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -13,56 +16,89 @@ from nightloom.errors import InputError
 from tests.every_setting.array import Row
 from tests.naming import ROOT
 
-
-def run_alone(flow: str, row: Row) -> None:
-    """Run a row to an answer.
-
-    Raises:
-        InputError: It is refused.
-        RuntimeError: It failed.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.every_setting.alone", flow],
-        cwd=ROOT,
-        input=json.dumps(row),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        answer = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise RuntimeError(f"no outcome; {done.stderr[-500:]}") from None
-    if "refused" in answer:
-        raise InputError(answer["refused"])
-    if "failed" in answer:
-        raise RuntimeError(answer["failed"])
+ROWS = 20
+"""After so many a process is ended."""
 
 
-def main() -> None:
-    """Read a row from standard input; print what came of it as JSON."""
-    import tensorflow as tf
+class Alone:
+    """A process that runs rows of a flow to an answer, and its successors."""
 
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-    )
+    def __init__(self, flow: str, *, devices: int = 1) -> None:
+        self._command = [sys.executable, "-m", "tests.every_setting.alone", flow, str(devices)]
+        self._rows = ROWS if devices == 1 else 1
+        self._left = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, row: Row) -> None:
+        """Run a row.
+
+        Raises:
+            InputError: It is refused.
+            RuntimeError: It failed.
+        """
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(row) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        self._left -= 1
+        if not line or not self._left:
+            self.close()
+        if not line:
+            raise RuntimeError(f"no outcome: its process ended with {process.returncode}")
+        answer = json.loads(line)
+        if "refused" in answer:
+            raise InputError(answer["refused"])
+        if "failed" in answer:
+            raise RuntimeError(answer["failed"])
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+    def _running(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            self._left = self._rows
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        return self._process
+
+
+def main(flow: str, devices: int) -> None:
+    """For each row on a line of standard input, print what came of it as JSON."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    if devices > 1:
+        import tensorflow as tf
+
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * devices,
+        )
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from nightloom.records.known import find_flow
     from tests.every_setting.drive import described
     from tests.every_setting.runner import in_this_process, parse, run_to_an_answer
 
-    one, row = find_flow(sys.argv[1]), json.load(sys.stdin)
-    try:
-        with in_this_process():
-            run_to_an_answer(one.load(), parse(one.load_settings(), row))
-    except InputError as error:
-        outcome = {"refused": str(error)}
-    except Exception as error:
-        outcome = {"failed": described(error)}
-    else:
+    one = find_flow(flow)
+    for line in sys.stdin:
         outcome = {}
-    print(f"\n{json.dumps(outcome)}")
+        try:
+            with in_this_process():
+                run_to_an_answer(one.load(), parse(one.load_settings(), json.loads(line)))
+        except InputError as error:
+            outcome = {"refused": str(error)}
+        except Exception as error:
+            outcome = {"failed": described(error)}
+        print(json.dumps(outcome), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], int(sys.argv[2]))
