@@ -4,50 +4,41 @@ The module is what their children run.
 """
 
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nightloom.home import VARIABLE
 from nightloom.tasks.runtime import run
-from nightloom.worker import __main__ as child
+from nightloom.worker import __main__ as worker
+from nightloom.worker.child import Child
 from nightloom.worker.client import Worker
 
 RUNS = 12
 """After so many a child is ended: the graphs that TensorFlow has traced stay in its memory."""
 
 
-class Idle(NamedTuple):
-    """The child of a run that is over."""
-
-    process: "subprocess.Popen[bytes]"
-    log: Path | None
-    runs: int
-
-
 class Shared(Worker):
     """A worker whose child is handed on when its run ends well; compiled programs are not kept."""
 
     _module = "tests.warm"
-    _idle: Idle | None = None
+    _idle: tuple[Child, int] | None = None
     _runs = 0
 
     def __init__(self, logs: Path, *, programs: Path | None = None, **how: Any) -> None:
         super().__init__(logs, programs=None, **how)
 
-    def _running(self) -> "subprocess.Popen[bytes]":
-        if self._process is None and Shared._idle is not None:
-            self._process, self._log, self._runs = Shared._idle
-            Shared._idle = None
+    def _running(self) -> Child:
+        if self._child is None and Shared._idle is not None:
+            (self._child, self._runs), Shared._idle = Shared._idle, None
         return super()._running()
 
     def close(self) -> None:
         with self._lock:
-            process = self._process
-            alive = process is not None and process.poll() is None and not self._asked
-            if process and alive and Shared._idle is None and self._runs + 1 < RUNS:
-                Shared._idle, self._process = Idle(process, self._log, self._runs + 1), None
+            child = self._child
+            alive = child is not None and child.code is None and not self._asked
+            if child and alive and Shared._idle is None and self._runs + 1 < RUNS:
+                Shared._idle, self._child = (child, self._runs + 1), None
         super().close()
 
 
@@ -58,7 +49,7 @@ def share_workers() -> None:
 
 def as_if_new() -> None:
     """Let every build find what a child of its own run would find: folder, home, settings."""
-    build = child._build
+    build = worker._build
 
     def built(request: dict[str, Any], replies: Any) -> dict[str, Any]:
         os.chdir(f"/proc/{os.getppid()}/cwd")
@@ -69,9 +60,9 @@ def as_if_new() -> None:
             config.disable_op_determinism()
         return build(request, replies)
 
-    child._build = built
+    worker._build = built
 
 
 if __name__ == "__main__":
     as_if_new()
-    child.main()
+    worker.main()
