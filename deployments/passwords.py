@@ -13,10 +13,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nightloom.errors import InputError, LoginError
 from nightloom.home import Home
 from nightloom.registry.aliases import UNAUTHORIZED
+
+if TYPE_CHECKING:
+    from prefect.exceptions import PrefectHTTPStatusError
 
 PREFECT_SERVER = "PREFECT_SERVER_API_AUTH_STRING"
 PREFECT_CLIENT = "PREFECT_API_AUTH_STRING"
@@ -40,10 +44,11 @@ def check(home: Home) -> None:
     Raises:
         InputError: A password is empty, malformed or too short, or missing where MLflow had one.
     """
-    for name in (PREFECT_SERVER, MLFLOW_SERVER, MLFLOW_ADMIN):
+    given = os.environ.get(PREFECT_SERVER)
+    of_worker = () if given is None else (PREFECT_CLIENT,)
+    for name in (PREFECT_SERVER, *of_worker, MLFLOW_SERVER, MLFLOW_ADMIN):
         if not (os.environ.get(name) or "").isascii():
             raise InputError(f"expected ASCII characters alone in {name}: servers refuse others")
-    given = os.environ.get(PREFECT_SERVER)
     if given is not None and not all(given.partition(":")[::2]):
         raise InputError(f"expected USER:PASSWORD in {PREFECT_SERVER}, got something else")
     password = os.environ.get(MLFLOW_SERVER)
@@ -118,15 +123,39 @@ def check_logins(prefect_api: str, mlflow: str) -> None:
         )
 
 
+def answer_of_prefect(error: BaseException) -> "PrefectHTTPStatusError | None":
+    """The server's answer behind an error of Prefect's client, which may tell of none."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    found: BaseException | None = error
+    seen = set()  # such chains can be rings
+    while found is not None and not isinstance(found, PrefectHTTPStatusError):
+        if id(found) in seen:
+            return None
+        seen.add(id(found))
+        hidden = found.__suppress_context__
+        found = found.__cause__ or (None if hidden else found.__context__)
+    return found
+
+
 def refused_by_prefect(error: Exception) -> LoginError | None:
     """What to say of an error of Prefect's client, where it is one of logging in."""
-    from prefect.exceptions import PrefectHTTPStatusError
     from prefect.settings import PREFECT_API_AUTH_STRING
 
-    if not isinstance(error, PrefectHTTPStatusError) or error.response.status_code != UNAUTHORIZED:
+    answer = answer_of_prefect(error)
+    if answer is None:
         return None
-    url = error.request.url
-    return _refuses(f"{url.scheme}://{url.netloc.decode()}", PREFECT_API_AUTH_STRING.value())
+    url, login = answer.request.url, PREFECT_API_AUTH_STRING.value()
+    server = f"{url.scheme}://{url.netloc.decode()}"
+    if answer.response.status_code == UNAUTHORIZED:
+        return _refuses(server, login)
+    # a server that asks for a password fails where it compares it with such a one
+    if login and not login.isascii() and _is_refused(str(url), {}):
+        return LoginError(
+            f"expected ASCII characters alone in {PREFECT_CLIENT}: the Prefect server at {server} "
+            "takes no others; correct it"
+        )
+    return None
 
 
 def _refuses(url: str, login: str | None) -> LoginError:

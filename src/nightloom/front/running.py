@@ -143,16 +143,20 @@ def _told(error: Exception) -> NightloomError:
     """One line for an unexpected error of a run."""
     if what := exhausted(error):
         return RunError(what)
-    message = " ".join(str(error).split())
-    if _NO_SERVER in message:
-        return InputError(
-            f"expected a Prefect server at {message.rpartition(' ')[2]}, which does not "
-            "answer; start it, or unset PREFECT_API_URL to run without one"
-        )
-    from nightloom.deployments.passwords import refused_by_prefect
+    from nightloom.deployments.passwords import answer_of_prefect, refused_by_prefect
 
     if refused := refused_by_prefect(error):
         return refused
+    message = " ".join(str(error).split())
+    if _NO_SERVER in message:
+        url, answer = message.rpartition(" ")[2], answer_of_prefect(error)
+        if answer is not None:
+            said = " ".join(answer.response.text.split())[:300]
+            return RunError(f"{url} answered {answer.response.status_code}: {said}")
+        return InputError(
+            f"expected a Prefect server at {url}, which does not "
+            "answer; start it, or unset PREFECT_API_URL to run without one"
+        )
     return RunError(f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
 
 
