@@ -19,6 +19,7 @@ import pytest
 
 from tests.naming import ROOT
 from tests.ports import free_port
+from tests.prefect_database import migrated
 
 TIMEOUT = 900
 """Seconds that a command may take."""
@@ -92,7 +93,7 @@ for line in lines:
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server for all tests of flows: an ephemeral one a run would cost more."""
     port = free_port()
-    home = tmp_path_factory.mktemp("prefect")
+    home = migrated(tmp_path_factory.mktemp("prefect"))
     environment = {
         **os.environ,
         "PREFECT_HOME": str(home),

@@ -8,7 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import counted, long_forms, naming
+from tests import counted, long_forms, naming, prefect_database
 from tests.command import environment, nightloom, prefect_api, quick
 
 __all__ = ["environment", "nightloom", "prefect_api", "quick"]
@@ -65,6 +65,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 def pytest_make_parametrize_id(val: object, argname: str) -> None:
     naming.check_value(val, argument=argname)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_migration(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    prefect_database.keep_in(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="session")

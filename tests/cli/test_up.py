@@ -21,6 +21,7 @@ from tests.answers import about
 from tests.flows.conftest import SMALL, Done
 from tests.hook import Hook
 from tests.ports import free_port
+from tests.prefect_database import migrated
 
 WON = "The team won the cup"
 SETTINGS = {
@@ -70,6 +71,7 @@ class Stack:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def up(self) -> Done:
+        migrated(self.home / "prefect")
         done = self.nightloom("up", "-d", *self.ports)
         assert done.code == 0, done.err
         return done
