@@ -48,7 +48,8 @@ def test_the_limit_of_a_stage_is_its_own_else_that_of_every_stage():
     ("given", "said"),
     [
         ("run.limits.train=2x", "expected seconds, minutes, hours or days such as 90s"),
-        ("run.limits.train=0s", "from 1s to 100d"),
+        ("run.limits.train=0s", "from 1s to 100d, got '0s'"),
+        ("run.limits.train=minutes", "from 1s to 100d, got 'minutes'"),
         ("run.limits.train=7", "expected seconds, minutes, hours or days"),
         ("run.limits.trian=2h", "did you mean run.limits.train?"),
         ("run.limits.align_labels=2h", "ner-bert has it, classify-transformer does not"),

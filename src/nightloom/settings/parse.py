@@ -201,9 +201,9 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         name = ""
     given = error.get("input")
     came = f", got {spelled(given)}"
-    told = error["type"] == "value_error" and (
-        " got " in message or (isinstance(given, str) and given in message)
-    )
+    # not as part of an example: 0s is in 90s
+    named = (" got ", f"={given}", f"'{given}'") if given else (" got ",)
+    told = error["type"] == "value_error" and any(one in message for one in named)
     if told or isinstance(given, dict | BaseModel) or error["type"] == "secret":
         came = ""
     return on_one_line(f"{name}: {message}{came}" if name else f"{message}{came}")
