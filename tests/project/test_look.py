@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nightloom.errors import InputError
 from nightloom.project.choose import model_of
 from nightloom.project.look import Seen, look_at
+from nightloom.project.rows import Rows
 from tests.project.ten import TEN, headless, quoted_semicolons, rows
 
 
@@ -66,7 +68,11 @@ def test_nearly_a_time_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%y", "%b %d, %Y", "%d %B %Y"]
+    "form",
+    [
+        *("%d.%m.%Y", "%m/%d/%Y %H:%M", "%m/%d/%y", "%b %d, %Y", "%d %B %Y", "%A, %dth %B %Y"),
+        *("%d de %B de %Y", "令和8年%m月%d日", "%Y年%m月%d日(月) 下午%H:%M"),
+    ],
 )
 def test_dates_in_a_form_that_is_not_read_are_said(form: str, tmp_path: Path) -> None:
     when = datetime(2026, 1, 5, 9, 30)
@@ -79,7 +85,42 @@ def test_dates_in_a_form_that_is_not_read_are_said(form: str, tmp_path: Path) ->
     assert "write them as 2026-11-26" in note.what and note.example == f"{when:{form}}"
 
 
-@pytest.mark.parametrize("value", ["1.10.12", "10.0.0.1", "555-123-4567", "version 2026"])
+def test_dates_of_east_asia_are_times(tmp_path: Path) -> None:
+    days = (datetime(2026, 1, 1) + timedelta(days=r.number // 20) for r in rows())
+    values = (
+        (r.body, r.queue, f"{day.year}年{day.month}月{day.day}日")
+        for r, day in zip(rows(), days, strict=True)
+    )
+    seen = table(tmp_path, "text,label,日期", values)
+    assert seen.data == {"text": ["text"], "label": "label", "time": "日期"}
+    assert (seen.rows.first, seen.rows.last) == ("2026-01-01", "2026-01-12")
+
+
+@pytest.mark.parametrize(
+    ("languages", "said"),
+    [
+        ({"open": 9}, "none could be told from the texts"),
+        ({"Han": 9}, "Han 100%"),
+        ({"English": 6, "open": 4}, "English 60%; it could not be told of 40%"),
+        (
+            dict.fromkeys(("A", "B", "C", "D", "E", "F", "G", "open"), 1) | {"A": 3},
+            "A 30%, B 10%, C 10%, D 10%, E 10%, others 20%; it could not be told of 10%",
+        ),
+    ],
+)
+def test_languages_that_cannot_be_told_are_said_so(languages: dict[str, int], said: str) -> None:
+    none = np.zeros(0, np.int64)
+    counts = {"rows": {}, "counts": {}, "lengths": none, "letters": none}
+    assert Rows(whole=True, languages=languages, **counts).told_languages() == said
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("1.10.12", "10.0.0.1", "555-123-4567", "version 2026", "room 12 block 2026"),
+        *("2026年1月5日、東京で会議があった", "1月5日"),
+    ],
+)
 def test_what_only_looks_a_little_like_a_date_is_none(value: str, tmp_path: Path) -> None:
     values = ((r.body, r.queue, value) for r in rows())
     seen = table(tmp_path, "text,label,version", values)

@@ -59,9 +59,13 @@ class Rows:
         total = max(sum(self.languages.values()), 1)
         ranked = sorted(self.languages.items(), key=lambda one: (-one[1], one[0]))
         known = [(name, n / total) for name, n in ranked if name != OPEN and n >= 0.01 * total]
-        said = [f"{name} {share:.0%}" for name, share in known[:5]]
-        rest = 1 - sum(share for _, share in known[:5])
-        return ", ".join([*said, *([f"not told {rest:.0%}"] if rest >= 0.01 else [])])
+        if not known:
+            return "none could be told from the texts"
+        unknown = self.languages.get(OPEN, 0) / total
+        others = 1 - unknown - sum(share for _, share in known[:5])
+        shares = [*known[:5], *([("others", others)] if others >= 0.01 else [])]
+        said = ", ".join(f"{name} {share:.0%}" for name, share in shares)
+        return said + (f"; it could not be told of {unknown:.0%}" if unknown >= 0.01 else "")
 
 
 def see_rows(settings: DataSettings) -> Rows:

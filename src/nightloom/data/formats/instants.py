@@ -19,11 +19,23 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(
     r"""(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})  # 26.11.2026, 11/26/2026, 2026-1-5
-    | \d{1,2}[.]?[ -][^\W\d_]{3,9}[.,]?[ -]\d{4}  # 26 November 2026
-    | [^\W\d_]{3,9}[.]?[ ]\d{1,2}(st|nd|rd|th)?,?[ ]\d{4}  # November 26, 2026
+    | (?:[^\W\d_]{2,13},[ ])?  # Thursday,
+      \d{1,2}(?:[.]|st|nd|rd|th|er)?[ -](?:de[ ])?
+      [^\W\d_]{3,10}[.,]?[ -](?:de[ ])?\d{4}(?:[ ]г[.]?)?
+      # 26 November 2026, 26th November 2026, 26 de noviembre de 2026, 26 ноября 2026 г.
+    | [^\W\d_]{3,10}[.]?[ ]\d{1,2}(?:st|nd|rd|th)?,?[ ]\d{4}  # November 26, 2026
+    | [^\W\d_]{0,2}\d{1,4}\s?[年년]\s?\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]  # 令和8年11月26日
+      (?:\s?[(（]?[^\W\d_]{1,3}[)）]?)?(?:\s?[^\W\d_]{0,2}\s?\d{1,2}\s?[:：时時点點시].{0,12})?
     """,
     re.VERBOSE,
 )
+_EASTERN = re.compile(
+    r"""(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월](?:\s?(\d{1,2})\s?[日号號일]
+    (?:\s?(\d{1,2})\s?[:：时時点點시]\s?(\d{1,2})(?:\s?[:：分분]\s?(\d{1,2})\s?[秒초]?|\s?[分분])?)?)?
+    """,
+    re.VERBOSE,
+)
+"""2026年11月26日, 2026年11月26日 8:30, 2026년 11월 26일 8시 30분."""
 _MAIL = re.compile(
     r"""(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?)
     | (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?
@@ -102,6 +114,11 @@ def _of_text(text: str) -> int:
         return of_datetime(datetime.fromisoformat(text.replace("/", "-", 2)))
     with suppress(ValueError):
         return of_datetime(datetime.fromisoformat(f"{text}-01"))
+    if eastern := _EASTERN.fullmatch(text):
+        year, month, day, *clock = eastern.groups()
+        hour, minute, second = (int(part or 0) for part in clock)
+        days = int(year), int(month), int(day or 1)
+        return of_datetime(datetime(*days, hour, minute, second))
     if _is_of_mail(text):
         with suppress(ValueError, TypeError):
             return of_datetime(parsedate_to_datetime(text))
