@@ -1,5 +1,6 @@
 """What all benchmarks share: the machine, its peak, a command's time and memory."""
 
+import contextlib
 import json
 import os
 import platform
@@ -15,7 +16,29 @@ from typing import Any
 import numpy as np
 import psutil
 
+from nightloom.worker.sampling import measured as of_tree
+
 MIB = 2**20
+
+
+EVERY = 0.25
+"""Seconds between two looks; each costs some of what is measured."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A process and all below it at a moment; bytes."""
+
+    at: float
+    """Seconds since the epoch."""
+    processor: float
+    """Seconds so far, of processes that ended as well."""
+    private: float
+    """What they hold for themselves, without files that they mapped."""
+    resident: float
+    """Resident memory; pages that several map count once for each."""
+    mapped: float
+    """What no other process has, with mapped files; 0 where it is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +46,22 @@ class Measured:
     """A finished command."""
 
     seconds: float
-    peak: float
-    """Most resident memory of the process and all below it together, in MiB."""
+    looks: tuple[Look, ...]
     out: str
     err: str
 
+    @property
+    def peak(self) -> float:
+        """Most resident memory of the process and all below it together, in MiB."""
+        return max((one.resident for one in self.looks), default=0.0) / MIB
 
-def run(command: list[str], environment: dict[str, str] | None = None) -> Measured:
-    """Run a command, sampling the memory of its process tree.
+
+def run(
+    command: list[str], environment: dict[str, str] | None = None, *, mapped: bool = False
+) -> Measured:
+    """Run a command, looking at its process tree from outside.
+
+    mapped: look at files that only it has mapped, too, which takes longer.
 
     Raises:
         SystemExit: It failed.
@@ -43,17 +74,13 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Measur
         stderr=subprocess.PIPE,
         text=True,
     )
-    peaks = [0.0]
+    looks: list[Look] = []
 
     def watch() -> None:
         while process.poll() is None:
-            try:
-                tree = [psutil.Process(process.pid)]
-                tree += tree[0].children(recursive=True)
-                peaks[0] = max(peaks[0], sum(_resident(one) for one in tree))
-            except psutil.Error:
-                pass
-            time.sleep(0.25)  # each look costs some of what is measured
+            if look := _look(process.pid, mapped=mapped):
+                looks.append(look)
+            time.sleep(EVERY)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -61,16 +88,23 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> Measur
     seconds = time.perf_counter() - began
     watcher.join()
     if process.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{err}")
-    return Measured(seconds, peaks[0] / MIB, out, err)
+        sys.exit(f"{' '.join(command[:3])[:200]} failed:\n{err[-4000:]}")
+    return Measured(seconds, tuple(looks), out, err)
 
 
-def _resident(process: psutil.Process) -> float:
-    try:
-        # shared pages (libraries that several processes map) count once for each
-        return float(process.memory_info().rss)
-    except psutil.Error:
-        return 0.0
+def _look(pid: int, *, mapped: bool) -> Look | None:
+    """None if it has ended."""
+    found = of_tree(pid)
+    if found is None:
+        return None
+    resident = files = 0
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for one in (root, *root.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                resident += one.memory_info().rss
+                files += one.memory_full_info().uss if mapped else 0
+    return Look(time.time(), *found, float(resident), float(files))
 
 
 def nightloom(home: Path, *arguments: str) -> tuple[Measured, dict[str, Any]]:
