@@ -4,17 +4,16 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from nightloom.context import BuildContext
 from nightloom.errors import RunError
-from nightloom.home import Home
 from nightloom.interruption import Interrupted
 from nightloom.worker import client
+from tests.worker.making import context
 
 BUILDERS = """
 import subprocess, time
@@ -45,24 +44,6 @@ def broken(context):
 def quick(context):
     return Built({"done": True})
 """
-
-
-@pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[client.Worker]:
-    (tmp_path / "made_builders.py").write_text(BUILDERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = client.Worker(tmp_path / "logs")
-    yield one
-    one.kill()
-
-
-def context(folder: Path) -> BuildContext:
-    out = folder / "build" / "out"
-    out.mkdir(parents=True)
-    return BuildContext(
-        stage="stage", key="key", variant="", settings={}, inputs={}, out=out,
-        checkpoints=folder, home=Home(folder),
-    )  # fmt: skip
 
 
 def test_the_log_that_an_error_names_is_there_when_all_has_ended(worker, tmp_path):

@@ -1,13 +1,10 @@
 """Limits of a build, and what it used: real processes, builders made for it."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from nightloom.context import BuildContext
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.limits import StageLimits
@@ -15,6 +12,7 @@ from nightloom.usage import CPU, MEMORY, Usage
 from nightloom.worker import client
 from nightloom.worker.sampling import MOST_POINTS, Course, Sample
 from nightloom.worker.watch import goes_on
+from tests.worker.making import context
 
 BUILDERS = """
 import time
@@ -48,24 +46,6 @@ def busy(context):
 """
 
 
-@pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[client.Worker]:
-    (tmp_path / "limited_builders.py").write_text(BUILDERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    one = client.Worker(tmp_path / "logs")
-    yield one
-    one.kill()
-
-
-def context(folder: Path) -> BuildContext:
-    out = folder / "build" / "out"
-    out.mkdir(parents=True)
-    return BuildContext(
-        stage="train", key="key", variant="", settings={}, inputs={}, out=out,
-        checkpoints=folder / "checkpoints", home=Home(folder),
-    )  # fmt: skip
-
-
 SECOND = StageLimits(seconds=1.0, time_setting="run.limits.train=1s")
 
 
@@ -76,7 +56,7 @@ def children() -> list[psutil.Process]:
 
 def test_a_build_over_its_time_saves_and_is_gone_and_the_next_one_is_built(worker, tmp_path):
     with pytest.raises(RunError) as caught:
-        worker.build("limited_builders:endless", context(tmp_path), limits=SECOND)
+        worker.build("made_builders:endless", context(tmp_path), limits=SECOND)
     assert "\n" not in str(caught.value)
     assert "train exceeded run.limits.train=1s: it was ended after 1." in str(caught.value)
     assert "what it had done is kept: run the same again" in str(caught.value)
@@ -84,21 +64,21 @@ def test_a_build_over_its_time_saves_and_is_gone_and_the_next_one_is_built(worke
     assert saved.exists()
     assert "it got no further" in goes_on(saved.parent, since=time.time() + 60)
     assert not children()
-    built = worker.build("limited_builders:busy", context(tmp_path / "next"))
+    built = worker.build("made_builders:busy", context(tmp_path / "next"))
     assert built.facts == {"size": 300_000_000}
 
 
 def test_a_build_that_does_not_heed_its_limit_is_killed(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(client, "PATIENCE", 0.2)
     with pytest.raises(RunError, match="nothing was kept of it: it would begin anew"):
-        worker.build("limited_builders:stuck", context(tmp_path), limits=SECOND)
+        worker.build("made_builders:stuck", context(tmp_path), limits=SECOND)
     assert not children()
 
 
 def test_a_build_over_its_memory_is_ended_by_name(worker, tmp_path):
     limit = StageLimits(memory=400e6, memory_setting="run.limits.memory_gb=0.4")
     with pytest.raises(RunError) as caught:
-        worker.build("limited_builders:growing", context(tmp_path), limits=limit)
+        worker.build("made_builders:growing", context(tmp_path), limits=limit)
     said = str(caught.value)
     assert said.startswith("train exceeded run.limits.memory_gb=0.4: its process had 0.")
     assert "set train.batch_size lower" in said
@@ -108,7 +88,7 @@ def test_a_build_over_its_memory_is_ended_by_name(worker, tmp_path):
 
 def test_what_a_build_used_is_known(worker, tmp_path):
     began = time.time()
-    worker.build("limited_builders:busy", context(tmp_path), limits=StageLimits(seconds=600))
+    worker.build("made_builders:busy", context(tmp_path), limits=StageLimits(seconds=600))
     found = worker.usage
     assert found is not None
     assert 300 < found.peak[MEMORY] < 3000
