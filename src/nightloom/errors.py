@@ -10,6 +10,8 @@ class NightloomError(Exception):
     """
 
     exit_code = 1
+    cost: float | None = None
+    """What the run that failed with it cost, by `run.price_per_hour`; None without a price."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(masked(message))

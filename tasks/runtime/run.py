@@ -176,7 +176,10 @@ class Run:
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
-        """Show in Prefect's UI how far the run got; own steps that are for this have their turn."""
+        """Show in Prefect's UI how far the run got; own steps that are for this have their turn.
+
+        The error then has what the run cost.
+        """
         if not self.plan:
             if self.steps.have_begun and not self.steps.are_over:
                 with contextlib.suppress(Exception):  # said when it happened
@@ -185,6 +188,8 @@ class Run:
             uri = self.home.tracking_uri
             reporting.show_failure(report, self._built(), uri, error, self._texts)
             self._measure(report)
+            if report.cost is not None:
+                vars(error)["cost"] = report.cost
 
     def _measure(self, report: RunReport) -> None:
         settings = self.facts.get("settings", {})

@@ -86,12 +86,13 @@ def test_two_runs_at_once_build_every_stage_once(undisturbed, environment, tmp_p
 
 def test_a_failing_stage_says_how_to_go_on_and_leaves_the_rest_cached(nightloom, tmp_path):
     home = tmp_path / "home"
-    failing = (*RUN, "train.devices=gpu:7")
+    failing = (*RUN, "train.devices=gpu:7", "run.price_per_hour=3600")
     done = nightloom(home, *failing, "--json")
     assert done.code == 2, "a device that is not there is wrong input"
     assert "train.devices" in done.err
     assert done.report["state"] == "failed"
     assert done.states["train"] == "failed"
+    assert done.report["cost"] > sum(one["seconds"] for one in done.report["stages"]) > 0
     assert json.loads(nightloom(home, *RUN, "--plan", "--json").out)["stages"][3]["state"] == "hit"
 
 

@@ -40,7 +40,8 @@ ANSWERED = {"model": "seed-2", "name": "answers", "data.source": "sample"}
 
 
 def config(path: Path, models: list[dict[str, object]], score: Sequence[object] = ()) -> Path:
-    path.write_text(json.dumps({"models": models, "score": score}))  # JSON is YAML
+    priced = {"run": {"price_per_hour": 3600}}
+    path.write_text(json.dumps({"models": models, "score": score, **priced}))  # JSON is YAML
     return path
 
 
@@ -93,6 +94,8 @@ def test_a_night_goes_on_when_a_model_fails_and_ends_as_failed(first):
     assert broken["stages"][-1]["stage"] == "train"
     assert broken["stages"][-1]["state"] == "failed"
     assert "gpu:7" in broken["error"]
+    costs = [one["cost"] for one in (*report["models"], *report["scored"])]
+    assert report["cost"] > sum(costs) > broken["cost"] > 0, "what failed has cost time as well"
     assert len({one["flow_run_id"] for one in report["models"]} - {None}) == 3
     [error] = [line for line in first.err.splitlines() if line.startswith("error: ")]
     assert "broken" in error

@@ -41,7 +41,8 @@ def carry_out(run: "Callable[[], Told]", *, flow: str, as_json: bool, plan: bool
             console.say(f"{ON}: {_again()}")
         of_all: dict[str, Any] | None = getattr(error, "report", None)
         if as_json:
-            failed = {"flow": flow, "state": "failed", "error": str(error)}
+            failed: dict[str, Any] = {"flow": flow, "state": "failed", "error": str(error)}
+            failed |= {} if error.cost is None else {"cost": error.cost}
             click.echo(json.dumps({**failed, **(of_all or {"stages": console.stages})}))
         elif of_all:
             console.summary(of_all)

@@ -99,7 +99,9 @@ def carried_out(
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
-        raise _told(error) from error
+        told = _told(error)
+        told.cost = vars(error).get("cost")
+        raise told from error
 
 
 def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
