@@ -25,6 +25,7 @@ from nightloom.home import Home
 from nightloom.settings.nightly import RunSettings
 from nightloom.tasks.runtime.call import Order
 from nightloom.tasks.runtime.cancelling import interrupts
+from nightloom.tasks.runtime.cluster_token import use_token
 from nightloom.tasks.runtime.engine import Done, Engine, Item
 from nightloom.tasks.runtime.observer import observers
 
@@ -159,7 +160,7 @@ def _ray(address: str, retries: int) -> ModuleType:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_task_oom_retries", str(retries))
-    if _is_here_alone(address):
+    if address == "local" or (address != "auto" and _is_here_alone(address)):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import prefect_ray  # noqa: F401
@@ -173,23 +174,26 @@ def _ray(address: str, retries: int) -> ModuleType:
 
 def _is_here_alone(address: str) -> bool:
     """Whether a cluster listens on 127.0.0.1 only: Ray would look for it at this machine's own
-    address. A variable named after other systems makes it take the address as is.
+    address. A variable named after other systems makes it take the address as is. A cluster that
+    asks for a token is sent ours.
 
     Raises:
-        InputError: Nothing listens there; Ray itself would retry for many minutes.
+        InputError: Nothing listens there, or what does has another token; Ray itself would retry
+            for many minutes.
     """
-    if address in ("auto", "local"):
-        return address == "local"
     try:
         there = urlsplit(address if "://" in address else f"//{address}")
         host, port = there.hostname or "", there.port or 0
     except ValueError as error:
         raise _no_cluster(address, str(error)) from None
-    if host in LOOPBACK and not there.scheme and _listens(_own_address(), port):
-        return False
-    if not _listens(host, port):
+    own = _own_address()
+    elsewhere = host in LOOPBACK and not there.scheme and _listens(own, port)
+    if elsewhere:
+        there = urlsplit(f"//{own}:{port}")
+    elif not _listens(host, port):
         raise _no_cluster(address, "no answer")
-    return host in LOOPBACK
+    use_token(address, there, seconds=REACH_SECONDS)
+    return host in LOOPBACK and not elsewhere
 
 
 def _own_address() -> str:
