@@ -186,12 +186,28 @@ def test_what_cannot_be_read_is_said_in_terms_of_settings(given, expected, tmp_p
     assert "--" not in str(error.value)
 
 
+def write_rows(path: Path, count: int) -> None:
+    lines = "".join(f"{n},{'X' * (n % 3)} t{n},{n % 2 == 0}\n" for n in range(count))
+    path.write_text(f"nr,text,even\n{lines}")
+
+
+def test_two_threads_answer_as_one_does_also_after_a_kill(tmp_path, versions, monkeypatch):
+    homes = [Home(tmp_path / name) for name in ("two", "one")]
+    write_rows(tmp_path / "rows.csv", 3 * ROWS_PER_BATCH + 5)
+    rows = [rows_of(home, TEXTS, source=str(tmp_path / "rows.csv"), id="nr") for home in homes]
+    one = answers_of(homes[1], rows[1], versions["classes"])
+    monkeypatch.setattr(score, "FEW", 0)
+    with pytest.raises(Killed):
+        answers_of(homes[0], rows[0], versions["classes"], report=Lines(kill_at=ROWS_PER_BATCH))
+    assert len(list(homes[0].checkpoints.rglob("part-*.parquet"))) in (2, 3), "with the one begun"
+    two = answers_of(homes[0], rows[0], versions["classes"])
+    assert two[0].digest == one[0].digest and two[1].equals(one[1])
+
+
 def test_a_killed_build_goes_on_after_its_parts_and_answers_the_same(tmp_path, versions):
     homes = [Home(tmp_path / name) for name in ("killed", "whole")]
-    source = tmp_path / "rows.csv"
-    count = 2 * ROWS_PER_BATCH + 5
-    lines = "".join(f"{n},{'X' * (n % 3)} t{n},{n % 2 == 0}\n" for n in range(count))
-    source.write_text(f"nr,text,even\n{lines}")
+    source, count = tmp_path / "rows.csv", 2 * ROWS_PER_BATCH + 5
+    write_rows(source, count)
     rows = [rows_of(home, TEXTS, source=str(source), id="nr,even") for home in homes]
     with pytest.raises(Killed):
         answers_of(homes[0], rows[0], versions["classes"], report=Lines(kill_at=ROWS_PER_BATCH))

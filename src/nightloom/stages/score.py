@@ -1,13 +1,18 @@
 """`score`: the answers of a registered version to rows, in Parquet, one for each, in order.
 
-They are written in parts, which a killed build leaves: the next one goes on after them.
+They are written in parts, which a killed build leaves: the next one goes on after them. Two threads
+make them, each with a model of its own: TensorFlow may keep a variable of fixed name in a graph,
+which two threads must not run at once.
 """
 
 import contextlib
 import json
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,28 +30,47 @@ from nightloom.settings.score import AnswerSettings
 from nightloom.stages.read_rows import CARRIED, ROWS, TEXT
 
 ANSWERS = "answers.parquet"
+AT_ONCE = 2
+"""Threads that answer."""
+FEW = 16_384
+"""Rows that one thread answers sooner than two models are loaded."""
 
 
 def build(context: BuildContext) -> Built:
     """Answer each batch of rows that has no part yet, then join the parts."""
     settings = context.group("score", AnswerSettings)
     facts = context.facts("rows", RowsFacts)
-    began, new = time.monotonic(), 0
+    began, new, done, number = time.monotonic(), 0, 0, 0
     version, parts = _Version(context), Parts(context.checkpoints)
-    path, number = context.inputs["rows"].path / ROWS, 0
-    done = 0
-    for number, batch in enumerate(_batches(path), start=1):
-        if not parts.has(number, batch.num_rows):
-            found = [json.loads(one) if one else {} for one in batch[CARRIED].to_pylist()]
-            carried = {name: [one.get(name) for one in found] for name in facts.carried}
-            texts = batch[TEXT].to_pylist()
-            answers = version.opened(texts, batch_size=settings.batch_size)
-            parts.write(number, as_table(answers, facts.carried, carried))
-            new += batch.num_rows
-        elif not new:
-            context.report.log(f"part {number} is there already: {batch.num_rows:,} rows")
-        done += batch.num_rows
-        context.report.progress(what="score", done=done, total=facts.rows, unit="rows")
+
+    def answer(number: int, batch: pa.RecordBatch) -> int:
+        found = [json.loads(one) if one else {} for one in batch[CARRIED].to_pylist()]
+        carried = {name: [one.get(name) for one in found] for name in facts.carried}
+        answers = version.opened(batch[TEXT].to_pylist(), batch_size=settings.batch_size)
+        parts.write(number, as_table(answers, facts.carried, carried))
+        return int(batch.num_rows)
+
+    threads = AT_ONCE if facts.rows > FEW else 1
+    with ThreadPoolExecutor(threads) as pool:
+        asked: deque[Future[int]] = deque()
+
+        def take() -> None:
+            nonlocal done
+            done += asked.popleft().result()
+            context.report.progress(what="score", done=done, total=facts.rows, unit="rows")
+
+        for number, batch in enumerate(_batches(context.inputs["rows"].path / ROWS), start=1):
+            if not parts.has(number, batch.num_rows):
+                asked.append(pool.submit(answer, number, batch))
+                new += batch.num_rows
+            else:
+                done += batch.num_rows
+                if not new:
+                    context.report.log(f"part {number} is there already: {batch.num_rows:,} rows")
+            if len(asked) == threads:
+                take()
+        while asked:
+            take()
     if not number:  # no rows: the columns all the same
         parts.write(1, as_table(version.opened([], batch_size=1), facts.carried, {}))
         number = 1
@@ -58,8 +82,10 @@ def build(context: BuildContext) -> Built:
     return Built(told.to_json(), volatile=frozenset({"rows_per_s"}))
 
 
-class _Version:
-    """The version that answers, loaded when it is asked first."""
+class _Version(threading.local):
+    """The version that answers, loaded by each thread that asks it, one after the other."""
+
+    _loading = threading.Lock()
 
     def __init__(self, context: BuildContext) -> None:
         self._context = context
@@ -68,7 +94,8 @@ class _Version:
     def opened(self) -> Answering:
         given = self._context.outside["version"]
         folder = Path(self._context.run["version_files"])
-        return open_version(folder, threshold=given.get("threshold"))
+        with self._loading:
+            return open_version(folder, threshold=given.get("threshold"))
 
 
 class Parts:
