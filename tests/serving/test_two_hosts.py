@@ -12,7 +12,7 @@ from nightloom.deployments import passwords
 from nightloom.deployments.services import Addresses, mlflow_server
 from nightloom.home import Home
 from nightloom.registry.moving import settle
-from tests.hosts import two_hosts, why_none
+from tests.hosts import hosts, why_none
 from tests.proxy import write_certificate
 from tests.serving.registered import Registered
 
@@ -80,7 +80,7 @@ def test_a_host_without_the_files_loads_the_champion(
     login = {passwords.MLFLOW_USER: "admin", passwords.MLFLOW_PASSWORD: PASSWORD}
     assert passwords.of_clients() == login
     assert PASSWORD not in " ".join(service.command)
-    with two_hosts(home) as (server, client):
+    with hosts(2, home) as (server, client):
         certificate, key = write_certificate(tmp_path, server.address)
         running = [
             server.start(
