@@ -99,11 +99,11 @@ def test_a_refusal_that_does_not_name_the_pair_covers_nothing() -> None:
 
 @pytest.mark.long("settings", short=True)
 def test_every_pair_of_settings_answers_or_is_refused_by_name(long_form: bool) -> None:
-    """The short form: the rules of what is refused, and a row of each of two flows.
+    """The short form: the rules of what is refused, and a row of one flow.
 
     The long form has a process for each flow: TensorFlow keeps what it compiled for a row.
     """
-    short = [*TRAINED, "--runs", "1", "--draw", "2", "--seed", "2"]
+    short = [*TRAINED, "--runs", "1", "--draw", "1", "--seed", "2"]
     failed = []
     for given in [[flow] for flow in FLOWS] if long_form else [short]:
         done = subprocess.run(

@@ -40,6 +40,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(drill, capfd):
     assert_right([resources.disk_full(drill, stages=["download_dataset"])], capfd)
 
 
+@pytest.mark.long("drills")
 def test_a_clock_set_back_changes_nothing(drill, capfd):
     assert_right([resources.clock(drill)], capfd)
 

@@ -95,10 +95,16 @@ def same(one, two, **options) -> None:
         np.testing.assert_allclose(value, right[name], err_msg=name, **options)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A training that nothing disturbed, and its outcome."""
+    calm = make(tmp_path_factory.mktemp("calm"))
+    return calm, calm.run()
+
+
 @pytest.mark.parametrize("die_after", [1, 4, 9, 12])
-def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, die_after):
-    calm = make(tmp_path / "calm")
-    outcome = calm.run()
+def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, die_after, undisturbed):
+    calm, outcome = undisturbed
     with pytest.raises(Killed):
         make(tmp_path / "killed", die_after=die_after).run()
     resumed = make(tmp_path / "killed")
@@ -110,12 +116,11 @@ def test_a_resumed_run_ends_with_the_same_bytes(tmp_path, die_after):
 
 @pytest.mark.parametrize("asked_after", [1, 8, 12])
 def test_asked_to_end_it_saves_after_the_step_and_goes_on_to_the_same_bytes(
-    tmp_path, asked_after, monkeypatch
+    tmp_path, asked_after, monkeypatch, undisturbed
 ):
+    calm, outcome = undisturbed
     monkeypatch.setattr(interruption, "_asked", threading.Event())
     monkeypatch.setattr(interruption, "_announce", [])
-    calm = make(tmp_path / "calm")
-    outcome = calm.run()
     asked = make(tmp_path / "asked", checkpoint_seconds=1000)
     run, left, announced = asked.stepper.run, [asked_after], []
 
