@@ -108,6 +108,7 @@ CASES = {
     "to parquet": Case("tickets --input tickets.csv --output out.parquet", output="out.parquet"),
     "to lines": Case("tickets --input tickets.csv --output out.jsonl", output="out.jsonl"),
     "semicolons": Case("tickets --input semicolons.csv"),
+    "semicolons named": Case("tickets --input semicolons.csv --set data.delimiter=semicolon"),
     "a mark": Case("tickets --input mark.csv"),
     "a header alone": Case("tickets --input header.csv --output none.csv", output="none.csv"),
     "column text": Case("tickets --input text.csv --id nr"),
@@ -298,6 +299,7 @@ def test_columns_that_differ_from_training(answers: Any) -> None:
     told = "note: semicolons.csv: fields are separated by the semicolon ';' (data.delimiter)"
     assert texts(answers("semicolons", err=told)) == ["s b"]
     assert answers("semicolons", err=told)[0]["id"] == "7"
+    assert texts(answers("semicolons named", err=told)) == ["s b"]
     assert texts(answers("a mark")) == ["S B"]
     assert answers("a header alone")[1:] == []
     note = (

@@ -20,8 +20,7 @@ from tests.every_setting.drive import Try
 from tests.every_setting.values import Table
 
 TRAINED = ("classify-transformer", "classify-bert", "classify-hub", "ner-bert")
-FLOWS = (*TRAINED, "tidy")
-"""Those that are run unless some are named; `score` can be."""
+FLOWS = (*TRAINED, *untrained.FLOWS)
 
 
 def main() -> int:

@@ -61,11 +61,19 @@ HUB: tuple[Rule, ...] = (
     ("model.encoder", "encoder", "model.lowercase", "*"),
     ("model.encoder", "encoder", "model.preprocess", "none"),
 )
+SCORED: tuple[Rule, ...] = (
+    ("data.source", "alone.csv rows.jsonl rows.parquet", "data.columns", "*"),
+    ("data.source", "rows.jsonl rows.parquet", "data.quoted", "*"),
+    ("data.source", "rows.jsonl rows.parquet", "data.delimiter", "*"),
+    ("data.source", "rows.parquet", "data.encoding", "cp1252"),
+    ("data.source", "bare.csv", "data.columns", "none"),
+)
 RULES: dict[str, tuple[Rule, ...]] = {
     "classify-transformer": TEXTS,
     "classify-bert": (*TEXTS, REVISION, SHARED, POOLER, CASED),
     "classify-hub": (*TEXTS, *HUB),
     "ner-bert": (*ENTITIES, REVISION, SHARED, CASED),
+    "score": SCORED,
 }
 
 
