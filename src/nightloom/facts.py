@@ -220,8 +220,8 @@ class RowsFacts(Facts):
     """Facts about rows to be answered."""
 
     rows: int
-    carried: Mapping[str, str]
-    """The kind of each column carried through, by name."""
+    carried: Sequence[tuple[str, str]]
+    """Name and kind of each column carried through, in order, which objects of a manifest lose."""
     notes: Sequence[str] = ()
     """Lines for the user."""
 

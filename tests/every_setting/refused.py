@@ -27,17 +27,20 @@ CUTS: tuple[Rule, ...] = (
     # which need a time, that the other one refuses
     *((*one, name, "*") for one in _TIMELESS for name in _DAYS),
 )
+FILES: tuple[Rule, ...] = (
+    ("data.source", "alone.csv split rows.jsonl rows.parquet", "data.columns", "*"),
+    ("data.source", "rows.jsonl rows.parquet sample", "data.quoted", "*"),
+    ("data.source", "rows.jsonl rows.parquet sample", "data.delimiter", "*"),
+    ("data.source", "rows.parquet sample", "data.encoding", "cp1252"),
+    ("data.source", "bare.csv", "data.columns", "none"),
+)
 TEXTS: tuple[Rule, ...] = (
     *CUTS,
     ("data.label_base", "*", "data.label_names", "none"),
     ("data.label_base", "*", "data.label", "none"),
     ("data.label_base", "1", "data.label", "zero"),
     ("data.label_base", "0", "data.label", "one"),
-    ("data.source", "alone.csv split rows.jsonl rows.parquet", "data.columns", "*"),
-    ("data.source", "rows.jsonl rows.parquet sample", "data.quoted", "*"),
-    ("data.source", "rows.jsonl rows.parquet sample", "data.delimiter", "*"),
-    ("data.source", "rows.parquet sample", "data.encoding", "cp1252"),
-    ("data.source", "bare.csv", "data.columns", "none"),
+    *FILES,
     ("data.source", "sample", "data.columns", "*"),
     ("data.source", "sample", "data.text", "*"),
     ("data.source", "sample", "data.label", "*"),
@@ -61,19 +64,12 @@ HUB: tuple[Rule, ...] = (
     ("model.encoder", "encoder", "model.lowercase", "*"),
     ("model.encoder", "encoder", "model.preprocess", "none"),
 )
-SCORED: tuple[Rule, ...] = (
-    ("data.source", "alone.csv rows.jsonl rows.parquet", "data.columns", "*"),
-    ("data.source", "rows.jsonl rows.parquet", "data.quoted", "*"),
-    ("data.source", "rows.jsonl rows.parquet", "data.delimiter", "*"),
-    ("data.source", "rows.parquet", "data.encoding", "cp1252"),
-    ("data.source", "bare.csv", "data.columns", "none"),
-)
 RULES: dict[str, tuple[Rule, ...]] = {
     "classify-transformer": TEXTS,
     "classify-bert": (*TEXTS, REVISION, SHARED, POOLER, CASED),
     "classify-hub": (*TEXTS, *HUB),
     "ner-bert": (*ENTITIES, REVISION, SHARED, CASED),
-    "score": SCORED,
+    "score": FILES,
 }
 
 

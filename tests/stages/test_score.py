@@ -113,6 +113,8 @@ def rows_of(home: Home, known: Any, **data: Any) -> Artifact:
 def answers_of(
     home: Home, rows: Artifact, files: Path, *, threshold: float | None = None, report: Any = SILENT
 ) -> tuple[Artifact, pa.Table]:
+    kept = ArtifactStore(home).find(rows.stage, rows.key).artifact
+    assert kept is not None
     artifact = build(
         scoring_stage,
         score.build,
@@ -120,7 +122,7 @@ def answers_of(
         asked(**{"data.source": "sample"}),
         {"version": {"name": "news", "version": 1, "digest": "d", "threshold": threshold}},
         run={"version_files": str(files)},
-        inputs={"rows": rows},
+        inputs={"rows": kept},
         report=report,
     )
     path = ArtifactStore(home).files(artifact).path / score.ANSWERS
@@ -140,7 +142,7 @@ def test_all_files_of_a_folder_are_read_whatever_split_their_name_says(tmp_path:
         (folder / "day" / name).write_text(f"id,subject,body\n{text}1,{text},x\n")
     found = rows_of(home, PAIR, source=str(folder))
     assert texts_of(home, found) == ["a x", "b x", "c x"]
-    assert found.facts == {"rows": 3, "carried": {"id": "text"}, "notes": []}
+    assert found.facts == {"rows": 3, "carried": [("id", "text")], "notes": []}
 
 
 def test_rows_of_a_database_of_a_table_with_other_columns_and_of_the_sample(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_rows_of_a_database_of_a_table_with_other_columns_and_of_the_sample(tmp_
     sql = f"sql:sqlite:///{tmp_path / 'tickets.db'}"
     query = "SELECT * FROM tickets ORDER BY nr"
     found = rows_of(home, PAIR, source=sql, query=query, id="nr")
-    assert texts_of(home, found) == ["a", "b c"] and found.facts["carried"] == {"nr": "whole"}
+    assert texts_of(home, found) == ["a", "b c"] and found.facts["carried"] == [("nr", "whole")]
 
     (tmp_path / "rows.jsonl").write_text('{"text": "only text", "id": 7}\n')
     found = rows_of(home, PAIR, source=str(tmp_path / "rows.jsonl"))

@@ -6,12 +6,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from nightloom.settings.data_source import SourceSettings, has_files
 from nightloom.settings.data_values import (
-    DELIMITERS,
     Delimiter,
     MissingLabels,
     Names,
     absent,
     scheme_name,
+    separator,
 )
 from nightloom.settings.spelling import listed, meant, shown
 from nightloom.sources import source_named
@@ -89,7 +89,7 @@ class TextDataSettings(SourceSettings):
     @property
     def delimiter_character(self) -> str | None:
         """The separator character, if set."""
-        return self.delimiter and DELIMITERS.get(self.delimiter, self.delimiter)
+        return separator(self.delimiter)
 
     @model_validator(mode="after")
     def _check_columns(self) -> Self:

@@ -134,3 +134,8 @@ def microseconds(day: str) -> int:
 
 Day = Annotated[str | None, BeforeValidator(_day)]
 Column = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(absent)]
+
+
+def separator(delimiter: str | None) -> str | None:
+    """The character that a delimiter stands for; None if there is none."""
+    return delimiter and DELIMITERS.get(delimiter, delimiter)

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from nightloom.settings.base import Settings
 from nightloom.settings.data import TextDataSettings
-from nightloom.settings.data_values import DELIMITERS, Delimiter, Names
+from nightloom.settings.data_values import Delimiter, Names, separator
 
 
 class InputDataSettings(Settings):
@@ -27,7 +27,7 @@ class InputDataSettings(Settings):
     @property
     def delimiter_character(self) -> str | None:
         """The separator character, if set."""
-        return self.delimiter and DELIMITERS.get(self.delimiter, self.delimiter)
+        return separator(self.delimiter)
 
 
 class InputSettings(Settings):

@@ -43,7 +43,7 @@ def build(context: BuildContext) -> Built:
             kinds.add(given.carried)
             writer.write(_batch(given))
             report.progress(what="read rows", done=writer.rows, total=None, unit="rows")
-    facts = RowsFacts(rows=writer.rows, carried=kinds.by_name(), notes=notes.lines)
+    facts = RowsFacts(rows=writer.rows, carried=[*kinds.by_name().items()], notes=notes.lines)
     return Built(facts.to_json(), volatile=_VOLATILE)
 
 

@@ -40,14 +40,15 @@ def build(context: BuildContext) -> Built:
     """Answer each batch of rows that has no part yet, then join the parts."""
     settings = context.group("score", AnswerSettings)
     facts = context.facts("rows", RowsFacts)
+    kinds = dict(facts.carried)
     began, new, done, number = time.monotonic(), 0, 0, 0
     version, parts = _Version(context), Parts(context.checkpoints)
 
     def answer(number: int, batch: pa.RecordBatch) -> int:
         found = [json.loads(one) if one else {} for one in batch[CARRIED].to_pylist()]
-        carried = {name: [one.get(name) for one in found] for name in facts.carried}
+        carried = {name: [one.get(name) for one in found] for name in kinds}
         answers = version.opened(batch[TEXT].to_pylist(), batch_size=settings.batch_size)
-        parts.write(number, as_table(answers, facts.carried, carried))
+        parts.write(number, as_table(answers, kinds, carried))
         return int(batch.num_rows)
 
     threads = AT_ONCE if facts.rows > FEW else 1
@@ -72,7 +73,7 @@ def build(context: BuildContext) -> Built:
         while asked:
             take()
     if not number:  # no rows: the columns all the same
-        parts.write(1, as_table(version.opened([], batch_size=1), facts.carried, {}))
+        parts.write(1, as_table(version.opened([], batch_size=1), kinds, {}))
         number = 1
     rows, answered, labels = _join(parts, number, context.out / ANSWERS)
     if rows != facts.rows:
