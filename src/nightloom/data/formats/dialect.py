@@ -42,10 +42,13 @@ class Dialect:
 
     delimiter: str
     skip: int = 0
+    given: bool = False
+    """Whether it is what the settings say."""
 
     def told(self, file: SourceFile) -> str:
-        """A note for the user if the delimiter is not the usual one for the file's name."""
-        if self.delimiter == _USUAL[file.format]:
+        """A note for the user if the delimiter is neither the usual one for the file's name nor the
+        user's own choice."""
+        if self.given or self.delimiter == _USUAL[file.format]:
             return ""
         name = DELIMITER_NAMES.get(self.delimiter, "character")
         character = "" if self.delimiter == "\t" else f" '{self.delimiter}'"
@@ -72,7 +75,7 @@ def see_dialect(file: SourceFile, wanted: Sequence[str], options: TableOptions) 
     stated = _STATED.fullmatch(lines[0]) if lines else None
     skip = 1 if stated else 0
     if options.delimiter is not None:
-        return Dialect(options.delimiter, skip)
+        return Dialect(options.delimiter, skip, given=True)
     if stated:
         return Dialect(stated["delimiter"], skip)
     usual = _USUAL[file.format]
