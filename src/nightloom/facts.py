@@ -221,7 +221,8 @@ class RowsFacts(Facts):
 
     rows: int
     carried: Sequence[tuple[str, str]]
-    """Name and kind of each column carried through, in order, which objects of a manifest lose."""
+    """Name and kind of each column carried through; pairs, because `score` writes them in this
+    order, and no digest has that of an object."""
     notes: Sequence[str] = ()
     """Lines for the user."""
 

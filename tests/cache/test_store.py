@@ -18,6 +18,26 @@ def test_what_was_published_is_found_with_facts_and_digest(store, publish):
     assert (store.files(made).path / "sub/b.txt").read_bytes() == b"2"
 
 
+def test_facts_are_found_in_their_order_which_no_digest_has(store, publish):
+    facts = {"rows": 3, "labels": {"urgent": 2, "calm": 1}}
+    publish({"a": b"1"}, facts=facts)
+    found = store.find("encode", "k" * 64).artifact
+    assert json.dumps(found.facts) == json.dumps(facts)
+    other = publish(
+        {"a": b"1"}, key="2" * 64, facts={"labels": {"calm": 1, "urgent": 2}, "rows": 3}
+    )
+    assert other.digest == found.digest
+
+
+def test_a_manifest_with_sorted_facts_of_earlier_versions_is_found(store, publish):
+    made = publish({"a": b"1"}, facts={"rows": 3, "labels": {"urgent": 2, "calm": 1}})
+    manifest = store.files(made).path / MANIFEST
+    sealed = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False), "utf-8")
+    found = store.find("encode", "k" * 64)
+    assert found.damage == "" and found.artifact.facts == made.facts
+
+
 def test_nothing_is_found_where_nothing_was_published(store):
     found = store.find("encode", "k" * 64)
     assert found.artifact is None

@@ -89,6 +89,8 @@ def test_the_same_rows_are_a_hit_and_the_file_is_written_again(first, quick, hom
     assert plan.err.count("HIT") == 2, plan.err
     done = quick(home, *COMMAND, "score.output=out.parquet", "--json")
     assert done.states == {"read_rows": "hit", "score": "hit"}
+    labels = [first.report["answers"]["labels"], done.report["answers"]["labels"]]
+    assert [*labels[0].items()] == [*labels[1].items()], "the most frequent first"
     assert (home.parent / "out.parquet").is_file()
 
 

@@ -251,10 +251,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def write_manifest(path: Path, body: dict[str, Any]) -> None:
-    """Write a manifest, sealed with its own SHA-256, and sync it."""
+    """Write a manifest, sealed with its own SHA-256, and sync it.
+
+    Facts keep the order in which their builder gave them, so that reports of a later run have it
+    too; no digest depends on it.
+    """
     sealed = {"body": body, "sha256": digest_of(body)}
     with (path / MANIFEST).open("w", encoding="utf-8") as file:
-        json.dump(sealed, file, indent=1, sort_keys=True, ensure_ascii=False)
+        json.dump(sealed, file, indent=1, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
 
