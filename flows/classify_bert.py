@@ -20,7 +20,8 @@ from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.extract_features import extract_features
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline, run_name
+from nightloom.tasks.runtime.days import run_name
+from nightloom.tasks.runtime.run import pipeline
 from nightloom.tasks.train import train
 
 

@@ -18,7 +18,8 @@ from nightloom.tasks.download_dataset import download_dataset
 from nightloom.tasks.evaluate import evaluate
 from nightloom.tasks.fetch_checkpoint import fetch_checkpoint
 from nightloom.tasks.register import register
-from nightloom.tasks.runtime.run import pipeline, run_name
+from nightloom.tasks.runtime.days import run_name
+from nightloom.tasks.runtime.run import pipeline
 from nightloom.tasks.train import train
 
 

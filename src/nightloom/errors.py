@@ -1,5 +1,8 @@
 """The errors that nightloom raises on purpose, with their exit status."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from nightloom.masking import masked
 
 
@@ -10,8 +13,9 @@ class NightloomError(Exception):
     """
 
     exit_code = 1
-    cost: float | None = None
-    """What the run that failed with it cost, by `run.price_per_hour`; None without a price."""
+    report: Mapping[str, Any] | None = None
+    """The report of the run, night or backfill that failed with it, as `--json` has it; None if
+    none had begun."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(masked(message))

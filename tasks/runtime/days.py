@@ -1,4 +1,4 @@
-"""The day for which a run is: that of its scheduled start, however late it runs."""
+"""The day for which a run is: that of its scheduled start, however late it runs; and its name."""
 
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from nightloom.scoped import scoped
+from nightloom.settings.flows import FlowSettings
 
 _day: ContextVar[date | None] = ContextVar("nightloom_day", default=None)
 
@@ -33,6 +34,18 @@ def begins_at() -> datetime:
 def named_by_hour(name: str) -> str:
     """The name of a run that begins now: `news 2026-11-26 01:30`."""
     return f"{name} {begins_at():%Y-%m-%d %H:%M}"
+
+
+def run_name() -> str:
+    """The name of a run of a model that is no part of a night: the model and the hour."""
+    from prefect.runtime import flow_run
+
+    given = flow_run.parameters.get("settings")
+    if isinstance(given, FlowSettings):
+        named = given.registry.name
+    else:
+        named = (given or {}).get("register", {}).get("name")
+    return named_by_hour(str(named or flow_run.flow_name))
 
 
 def _zone_of_schedule() -> tzinfo | None:

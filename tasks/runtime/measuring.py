@@ -3,6 +3,7 @@ nothing here may fail one."""
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.store import building_name
@@ -15,7 +16,21 @@ from nightloom.reporting.measures import ANSWERS, MODEL, NIGHT, Measured, measur
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.report import RunReport
 from nightloom.tasks.runtime.observer import observers
+from nightloom.tasks.runtime.omitting import omitted
 from nightloom.usage import Usage
+
+
+def measure_ended(
+    home: Home, report: RunReport, settings: Mapping[str, Any], artifacts: Mapping[str, Artifact]
+) -> None:
+    """A run of a flow made of stages; artifacts: by stage."""
+    if omitted("register"):  # a day of a backfill is not how the model stands
+        return
+    if "register" not in settings:
+        measure_answers(home, report, name=settings.get("name") or settings["model"])
+        return
+    name = settings["register"].get("name") or report.flow
+    measure_run(home, report, name=name, data=artifacts.get("download_dataset"))
 
 
 def measure_run(home: Home, report: RunReport, *, name: str, data: Artifact | None) -> None:

@@ -33,14 +33,14 @@ from nightloom.settings.steps import StepsSettings
 from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
-from nightloom.tasks.runtime.days import named_by_hour, night_of_run
+from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.failure import failed
 from nightloom.tasks.runtime.forecasting import Forecast
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.live import LiveProgress
-from nightloom.tasks.runtime.measuring import log_usage, measure_answers, measure_run
+from nightloom.tasks.runtime.measuring import log_usage, measure_ended
 from nightloom.tasks.runtime.observer import Observer, observers, watched_by
-from nightloom.tasks.runtime.omitting import omitted
 from nightloom.tasks.runtime.one_line import keep_to_one_line
 from nightloom.tasks.runtime.own_steps import OwnSteps
 from nightloom.tasks.runtime.patience import wait_for_server
@@ -104,7 +104,7 @@ class Run:
             refresh=self.refresh,
             enter=self.enter,
             tag=TAG,
-            texts=ReportSettings(**self.given.get("report", {})).texts,
+            texts=self._texts,
         )
         self.forecast = Forecast(self.home, self.flow)
 
@@ -169,17 +169,14 @@ class Run:
         if not self.plan:
             wait_for_server(self.observer)
             reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
-            self._measure(report)
+            measure_ended(self.home, report, self.given, self.artifacts)
             if report.model and any(one.usage or one.untold for one in self.entries):
                 log_usage(self.home, report.model, self.artifacts)
             told(self.home, self.entries)
         return report.to_json()
 
     def failed(self, error: Exception) -> None:
-        """Show in Prefect's UI how far the run got; own steps that are for this have their turn.
-
-        The error then has what the run cost.
-        """
+        """Show how far the run got; own steps that are for this have their turn."""
         if not self.plan:
             if self.steps.have_begun and not self.steps.are_over:
                 with contextlib.suppress(Exception):  # said when it happened
@@ -187,24 +184,13 @@ class Run:
             report = self._report("failed")
             uri = self.home.tracking_uri
             reporting.show_failure(report, self._built(), uri, error, self._texts)
-            self._measure(report)
-            if report.cost is not None:
-                vars(error)["cost"] = report.cost
-
-    def _measure(self, report: RunReport) -> None:
-        settings = self.facts.get("settings", {})
-        if omitted("register"):  # a day of a backfill is not how the model stands
-            return
-        if "register" not in settings:
-            measure_answers(self.home, report, name=settings.get("name") or settings["model"])
-            return
-        name = settings["register"].get("name") or self.flow
-        measure_run(self.home, report, name=name, data=self.artifacts.get("download_dataset"))
+            measure_ended(self.home, report, self.given, self.artifacts)
+            failed(report)
 
     @property
     def _texts(self) -> Texts:
         """How much of the texts of rows is shown."""
-        return ReportSettings(**self.facts.get("settings", {}).get("report", {})).texts
+        return ReportSettings(**self.given.get("report", {})).texts
 
     def _built(self) -> dict[str, ArtifactFiles]:
         return {stage: self.store.files(one) for stage, one in self.artifacts.items()}
@@ -227,18 +213,6 @@ class Run:
             notes=self.notes,
             cost=None if self.plan else cost_of(seconds, self.price),
         )
-
-
-def run_name() -> str:
-    """The name of a run that is no part of a night: its model and its hour."""
-    from prefect.runtime import flow_run
-
-    given = flow_run.parameters.get("settings")
-    if isinstance(given, FlowSettings):
-        named = given.registry.name
-    else:
-        named = (given or {}).get("register", {}).get("name")
-    return named_by_hour(str(named or flow_run.flow_name))
 
 
 _current: ContextVar[Run | None] = ContextVar("nightloom_run", default=None)

@@ -14,6 +14,7 @@ from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.pipeline import PipelineSettings
 from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.failure import Failure, failing
 from nightloom.tasks.runtime.links import flow_run_url
 from nightloom.tasks.runtime.observer import NullObserver, unwatched, watched_by
 from nightloom.tasks.runtime.planning import is_planning, planning
@@ -44,7 +45,7 @@ def as_subflow(
     error = ""
     price: float | None = None
     try:
-        with watched_by(stages):
+        with watched_by(stages), failing(Failure()):
             given = settings()
             price = given.stages_run.price_per_hour
             report = RunReport.of(_call(flow, title, given, refresh))

@@ -92,6 +92,7 @@ def test_a_failing_stage_says_how_to_go_on_and_leaves_the_rest_cached(nightloom,
     assert "train.devices" in done.err
     assert done.report["state"] == "failed"
     assert done.states["train"] == "failed"
+    assert done.report["flow_run_id"] and done.report["seconds"] == done.report["cost"]
     assert done.report["cost"] > sum(one["seconds"] for one in done.report["stages"]) > 0
     assert json.loads(nightloom(home, *RUN, "--plan", "--json").out)["stages"][3]["state"] == "hit"
 

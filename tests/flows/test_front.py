@@ -45,11 +45,12 @@ def failure(settings):
     try:
         return str(nightloom.run("classify-transformer", settings, home=HOME))
     except nightloom.InputError as error:
-        return str(error)
+        return [str(error), error.report["state"], error.report["cost"] > 0]
 
 @flow(name="theirs")
 def goes_on():
-    return failure({**SETTINGS, "data.source": "/no/such/place", "data": {"limit": 4}})
+    wrong = {"data.source": "/no/such/place", "data": {"limit": 4}}
+    return failure({**SETTINGS, **wrong, "run.price_per_hour": 1e6})
 
 def parent(report):
     with get_client(sync_client=True) as client:
@@ -140,7 +141,9 @@ def test_a_flow_runs_in_a_script_a_loop_and_somebody_elses_flow(
     assert told["planned"]["state"] == "planned"
     states = {entry["stage"]: entry["state"] for entry in told["planned"]["stages"]}
     assert (states["encode"], states["train"], states["register"]) == ("hit", "miss", "depends")
-    assert told["failed"].startswith("data.source=/no/such/place: no such file or directory")
+    error, state, costs = told["failed"]
+    assert error.startswith("data.source=/no/such/place: no such file or directory")
+    assert (state, costs) == ("failed", True), "the error has the report of its run"
     assert "label" in told["answer"]
     same = nightloom(
         home, "run", "classify-transformer", "data.source=sample", "data.limit=400",

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,13 +39,11 @@ def carry_out(run: "Callable[[], Told]", *, flow: str, as_json: bool, plan: bool
         is_refused = isinstance(error, DataRefused)  # again it would be
         if isinstance(error, RunError) and not is_refused and not plan:
             console.say(f"{ON}: {_again()}")
-        of_all: dict[str, Any] | None = getattr(error, "report", None)
         if as_json:
-            failed: dict[str, Any] = {"flow": flow, "state": "failed", "error": str(error)}
-            failed |= {} if error.cost is None else {"cost": error.cost}
-            click.echo(json.dumps({**failed, **(of_all or {"stages": console.stages})}))
-        elif of_all:
-            console.summary(of_all)
+            failed = {"flow": flow, "state": "failed", "error": str(error)}
+            click.echo(json.dumps({**failed, **(error.report or {"stages": console.stages})}))
+        elif error.report and "stages" not in error.report:  # of several runs: a night, a backfill
+            console.summary(error.report)
         raise
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))

@@ -53,7 +53,9 @@ def run(
     Raises:
         InputError: The flow, a setting or a stage is unknown, or a value is invalid; also for data
             that cannot be read.
-        RunError: The run failed. For a night, `error.report` is its report.
+        RunError: The run failed.
+
+    An error of a run that had begun has its report, too: `error.report`, with its stages and cost.
     """
     from nightloom.records.known import find_flow
     from nightloom.settings.parse import settings_of
@@ -85,6 +87,7 @@ def carried_out(
         InputError: A stage is unknown, or a stage raised it.
         RunError: It failed.
     """
+    from nightloom.tasks.runtime.failure import Failure, failing
     from nightloom.tasks.runtime.planning import planning
 
     _check_stages(refresh, settings, where)
@@ -92,15 +95,18 @@ def carried_out(
         with planning():
             planned: Told = flow.fn(settings, refresh=refresh)
         return planned
+    failure = Failure()
     try:
-        return call(lambda: flow(settings, refresh=refresh))
-    except NightloomError:
+        with failing(failure):
+            return call(lambda: flow(settings, refresh=refresh))
+    except NightloomError as error:
+        error.report = error.report or failure.report
         raise
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
         told = _told(error)
-        told.cost = vars(error).get("cost")
+        told.report = failure.report
         raise told from error
 
 
