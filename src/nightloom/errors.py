@@ -16,6 +16,8 @@ class NightloomError(Exception):
     report: Mapping[str, Any] | None = None
     """The report of the run, night or backfill that failed with it, as `--json` has it; None if
     none had begun."""
+    usage: Mapping[str, Mapping[str, float]] | None = None
+    """What the stage that failed with it used, mean and peak by name; None if that is not known."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(masked(message))

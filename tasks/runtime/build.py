@@ -14,6 +14,7 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore, building_name
 from nightloom.context import BuildContext
+from nightloom.errors import NightloomError
 from nightloom.tasks.runtime.call import StageCall
 from nightloom.tasks.runtime.live import LiveProgress
 from nightloom.tasks.runtime.logins import provide_login
@@ -22,6 +23,7 @@ from nightloom.tasks.runtime.run import run_here
 from nightloom.tasks.runtime.slots import alone, slot
 from nightloom.usage import Usage
 from nightloom.worker.client import Worker
+from nightloom.worker.sampling import not_sampled
 
 SAID_SECONDS = 30.0
 """Time between two log lines of a waiting stage."""
@@ -67,7 +69,11 @@ def build(call: StageCall, inputs: dict[str, Artifact]) -> Artifact:
             outside=call.parts["external"],
         )
         with slot(call.limit, observers()), alone(call.lease, observers()):
-            built = worker.build(call.builder, context, report=observers(), limits=call.limits)
+            try:
+                built = worker.build(call.builder, context, report=observers(), limits=call.limits)
+            except NightloomError as error:
+                error.usage = worker.usage.summary if worker.usage else None
+                raise
         artifact = store.publish(
             folder,
             stage=call.stage,
@@ -101,9 +107,11 @@ def _worker(call: StageCall) -> Iterator[Worker]:
     if run is not None:
         yield run.worker
         return
-    observers().log(f"{call.stage}: built on {socket.gethostname()}")
+    gpu = accelerator()
+    unsampled = f"; {why}" if (why := not_sampled(gpu)) else ""
+    observers().log(f"{call.stage}: built on {socket.gethostname()}{unsampled}")
     programs = call.home.programs if call.keep_programs else None
-    worker = Worker(call.home.logs, programs=programs, gpu=accelerator())
+    worker = Worker(call.home.logs, programs=programs, gpu=gpu)
     live = LiveProgress(call.run["flow_run_id"], call.run["flow"])
     try:
         with watched_by(live):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.util import find_spec
 from typing import Any
 
 from nightloom.accelerators import Accelerator, idle_gpu
@@ -34,7 +33,7 @@ from nightloom.stages.examples import check_examples
 from nightloom.tasks.runtime import reporting
 from nightloom.tasks.runtime.cancelling import cancellable
 from nightloom.tasks.runtime.days import night_of_run
-from nightloom.tasks.runtime.engine import engine
+from nightloom.tasks.runtime.engine import LOCAL, engine
 from nightloom.tasks.runtime.failure import failed
 from nightloom.tasks.runtime.forecasting import Forecast
 from nightloom.tasks.runtime.links import flow_run_url
@@ -48,6 +47,7 @@ from nightloom.tasks.runtime.planning import Planned, is_planning
 from nightloom.tasks.runtime.untold import told
 from nightloom.usage import Usage
 from nightloom.worker.client import Worker
+from nightloom.worker.sampling import not_sampled
 
 keep_to_one_line()
 
@@ -264,8 +264,8 @@ def pipeline(
     )
     if run.gpu is None and settings.seeks_gpu and (why := idle_gpu()):
         observers().warn(f"{why}, so the CPU is used; train.devices=cpu if that is meant")
-    if run.gpu is not None and not plan and find_spec("pynvml") is None:
-        observers().log("GPUs are not sampled without nvidia-ml-py; pip install 'nightloom[gpu]'")
+    if not plan and engine() is LOCAL and (why := not_sampled(run.gpu)):
+        observers().log(why)  # a cluster's machines say so where they build
     if not plan:
         run.facts = {
             "flow": flow,

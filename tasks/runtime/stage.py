@@ -11,7 +11,7 @@ from prefect.context import TagsContext
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.lookup import LookUp, look_up, span
-from nightloom.errors import InputError
+from nightloom.errors import InputError, NightloomError
 from nightloom.plugins import load
 from nightloom.reporting.entry import StageEntry
 from nightloom.settings.pipeline import PipelineSettings
@@ -162,8 +162,8 @@ class Stage:
         seconds = time.monotonic() - began
         if not state.is_completed():
             entry = self._entry(found, "failed", seconds)
-            if where is LOCAL and run.worker.usage:
-                entry.usage = run.worker.usage.summary
+            error = state.result(raise_on_failure=False)
+            entry.usage = error.usage if isinstance(error, NightloomError) else None
             run.enter(entry)
         artifact = state.result()
         run.artifacts[found.stage] = artifact

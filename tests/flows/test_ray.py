@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from nightloom.usage import CPU, MEMORY
 from tests.flows.conftest import Done
 
 pytestmark = pytest.mark.skipif(
@@ -30,6 +31,13 @@ MODEL = {
 MODELS = [
     {"flow": "classify-transformer", "name": "one", "settings": MODEL},
     {"flow": "classify-transformer", "name": "two", "settings": {**MODEL, "train.seed": 2}},
+]
+LIMITED = [
+    {"flow": "classify-transformer", "name": name, "settings": {**MODEL, **more}}
+    for name, more in (
+        ("slow", {"train.seed": 3, "run.limits.train": "1s"}),
+        ("large", {"train.seed": 4, "run.limits.memory_gb": 0.02}),
+    )
 ]
 SHARED = ("download_dataset", "check_data", "adapt_tokenizer", "encode")
 
@@ -57,7 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def command(home: Path) -> tuple[str, ...]:
     config = home.parent / "night.yaml"
-    config.write_text(json.dumps({"models": MODELS}))  # JSON is YAML
+    config.write_text(json.dumps({"models": MODELS, "run": {"price_per_hour": 3600}}))
     return ("run", "nightly", "--config", str(config), "--json")
 
 
@@ -149,6 +157,35 @@ def task_runs(api: str, flow_runs: list[str]) -> list[dict[str, Any]]:
             return list(found)
         assert time.monotonic() < deadline, [(run["name"], run["state_name"]) for run in found]
         time.sleep(0.2)
+
+
+def test_what_stages_on_the_cluster_used_and_cost_is_in_the_report(night):
+    built = [
+        entry
+        for model in night.report["models"]
+        for entry in model["stages"]
+        if entry["state"] == "built"
+    ]
+    for entry in built:
+        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 10, entry
+        assert entry["usage"][CPU]["mean"] > 0, entry
+    costs = [model["cost"] for model in night.report["models"]]
+    assert sum(costs) > night.report["cost"] > max(costs) > 0, "they overlap"
+
+
+def test_limits_end_stages_on_the_cluster_and_say_what_they_used(night, nightloom, home, address):
+    config = home.parent / "limited.yaml"
+    config.write_text(json.dumps({"models": LIMITED}))
+    given = ("--json", "run.engine=ray", f"run.address={address}")
+    done = nightloom(home, "run", "nightly", "--config", str(config), *given)
+    assert done.code == 1, done.err
+    slow, large = done.report["models"]
+    assert "train exceeded run.limits.train=1s: it was ended after" in slow["error"]
+    assert "train exceeded run.limits.memory_gb=0.02: its process had" in large["error"]
+    for model in (slow, large):
+        *before, train = model["stages"]
+        assert {entry["state"] for entry in before} == {"hit"}
+        assert train["state"] == "failed" and train["usage"][MEMORY]["peak"] > 20
 
 
 def test_the_same_night_is_cached_on_the_cluster(night, nightloom, home, command, address):

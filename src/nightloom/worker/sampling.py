@@ -4,9 +4,11 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nightloom.accelerators import Accelerator
 from nightloom.usage import (
     CPU,
     GPU,
@@ -157,6 +159,14 @@ class Gpus:
                 rates = self._nvml.nvmlDeviceGetUtilizationRates(handle)
                 found[GPU.format(number)] = float(rates.gpu)
         return found
+
+
+def not_sampled(gpu: Accelerator | None) -> str:
+    """Why GPUs of this machine that a child may use are not sampled; empty if they are, or there
+    are none."""
+    if gpu is None or find_spec("pynvml") is not None:
+        return ""
+    return "GPUs are not sampled without nvidia-ml-py; pip install 'nightloom[gpu]'"
 
 
 @contextlib.contextmanager
