@@ -78,7 +78,7 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         environment.setdefault(name, value)
     # both are other addresses where a proxy stands before the server
     environment.setdefault("PREFECT_UI_API_URL", f"{at.prefect}/api")
-    environment.setdefault("PREFECT_UI_URL", at.prefect)  # links in notifications
+    environment.setdefault("PREFECT_UI_URL", pages_of(at.prefect))  # links in notifications
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
     return Service(
         "prefect",
@@ -120,6 +120,7 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
         **given,
         **passwords.of_clients(),
         "PREFECT_API_URL": f"{at.prefect}/api",
+        "PREFECT_UI_URL": given.get("PREFECT_UI_URL") or pages_of(at.prefect),
         "MLFLOW_TRACKING_URI": at.mlflow,
         "PYTHONPATH": os.pathsep.join(filter(None, [given.get("PYTHONPATH"), str(EARLIER_NAMES)])),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
@@ -132,6 +133,18 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
         environment,
         lambda: _is_online(at, pool, name),
     )
+
+
+def pages_of(prefect_url: str) -> str:
+    """Where links into the UI of a Prefect server lead: to the one that its bare address opens.
+
+    The older one has an empty page for who follows a link to it and is not logged in yet.
+    """
+    newer = os.environ.get("PREFECT_SERVER_UI_V2_ENABLED", "true")
+    return prefect_url if newer.strip().lower() in _NO else f"{prefect_url}/v2"
+
+
+_NO = ("0", "false", "f", "no", "n", "off")
 
 
 def answers(url: str, *, seconds: float = 2) -> bool:

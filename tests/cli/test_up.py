@@ -249,7 +249,7 @@ def test_mlflow_has_the_run_by_flow_and_the_version_and_prefect_link_to_each_oth
     version = mlflow("model-versions/get", name=name, version="1")["model_version"]
     tags = {one["key"]: one["value"] for one in version["tags"]}
     assert tags["prefect.flow_run_id"] == finished
-    assert tags["prefect.flow_run_url"].startswith(f"http://127.0.0.1:{stack.prefect_port}/")
+    assert tags["prefect.flow_run_url"].startswith(f"http://127.0.0.1:{stack.prefect_port}/v2/")
     wanted = {"flow_runs": {"id": {"any_": [finished]}}}
     artifacts = httpx.post(f"{stack.api}/artifacts/filter", json=wanted).raise_for_status().json()
     report = {one["key"]: one for one in artifacts}[f"{name}-report"]
@@ -395,7 +395,7 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     states = httpx.get(f"{stack.api}/flow_run_states/", params={"flow_run_id": run_id}).json()
     assert [one["name"] for one in states].count("Crashed") == 1
     told = [one for one in hook.told if run["name"] in one["subject"]]
-    page = f"http://127.0.0.1:{stack.prefect_port}/runs/flow-run/{run_id}"
+    page = f"http://127.0.0.1:{stack.prefect_port}/v2/runs/flow-run/{run_id}"
     assert {one["body"].splitlines()[-1] for one in told} == {page}
     # Prefect sends a notification again whose success a busy server could not note down.
     assert {one["subject"] for one in told} == {f"{run['name']} of classify-transformer is Crashed"}

@@ -4,6 +4,7 @@ from nightloom.deployments.services import Addresses, mlflow_server, prefect_ser
 from nightloom.home import Home
 
 URL = "PREFECT_API_DATABASE_CONNECTION_URL"
+NEWER = "PREFECT_SERVER_UI_V2_ENABLED"
 
 
 def test_the_database_is_known_to_prefects_server_alone(tmp_path, monkeypatch):
@@ -18,9 +19,17 @@ def test_the_database_is_known_to_prefects_server_alone(tmp_path, monkeypatch):
             assert "secret" not in " ".join(service.environment.values())
 
 
-def test_the_server_knows_its_ui_for_links_unless_told_another_one(tmp_path, monkeypatch):
-    monkeypatch.delenv("PREFECT_UI_URL", raising=False)
+def test_links_lead_to_the_ui_that_the_address_opens_unless_told_another(tmp_path, monkeypatch):
+    for name in (NEWER, "PREFECT_UI_URL"):
+        monkeypatch.delenv(name, raising=False)
     home, at = Home(tmp_path), Addresses(4200, 5000)
-    assert prefect_server(home, at).environment["PREFECT_UI_URL"] == at.prefect
+
+    def links() -> set[str]:
+        both = (prefect_server(home, at), worker(home, at, pool="one", name="two"))
+        return {one.environment["PREFECT_UI_URL"] for one in both}
+
+    assert links() == {f"{at.prefect}/v2"}
+    monkeypatch.setenv(NEWER, "False")
+    assert links() == {at.prefect}
     monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example.org")
-    assert prefect_server(home, at).environment["PREFECT_UI_URL"] == "https://prefect.example.org"
+    assert links() == {"https://prefect.example.org"}

@@ -201,7 +201,7 @@ def _beside_loop(flow: Call) -> Told:
 @contextlib.contextmanager
 def at_stack(home: Home) -> Iterator[None]:
     """Inside, this home's stack records runs, if it is up and no server is configured."""
-    from nightloom.deployments.services import answers
+    from nightloom.deployments.services import answers, pages_of
     from nightloom.deployments.stack import running_stack
 
     stack = running_stack(home)
@@ -209,10 +209,11 @@ def at_stack(home: Home) -> Iterator[None]:
         yield
         return
     from prefect.context import FlowRunContext
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
     if FlowRunContext.get() is not None or PREFECT_API_URL.value():
         yield
         return
-    with temporary_settings(updates={PREFECT_API_URL: stack.api_url}):
+    pages = PREFECT_UI_URL.value() or pages_of(stack.prefect_url)
+    with temporary_settings(updates={PREFECT_API_URL: stack.api_url, PREFECT_UI_URL: pages}):
         yield
