@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import httpx
 import pytest
 
 from nightloom.errors import InputError
@@ -73,6 +74,32 @@ def test_the_state_says_it_in_one_line_and_no_log_has_a_traceback(
     assert [one for one in logs if said in one["message"]]
     assert not [one for one in logs if "Traceback" in one["message"]]
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        (
+            "classify-transformer",
+            {"run": {"limits": {"train": "2 hours"}}},
+            "settings.run.limits.train'. Failure reason: '2 hours' does not match",
+        ),
+        ("classify-transformer", {"train": {"epoch": 3}}, "settings.train'. Failure reason: Add"),
+        ("classify-transformer", {"train": {"epochs": 0}}, "less than the minimum of 1"),
+        ("classify-transformer", {"data": {"offline": "maybe"}}, "not one of ['use', 'fail']"),
+        ("nightly", {"models": [], "deadline": "06:00"}, "'deadline' was unexpected"),
+        ("tidy", {"keep": {"versions": 0}}, "settings.keep.versions'"),
+        ("score", {"model": ""}, "settings.model'"),
+    ],
+)
+def test_the_server_makes_no_run_of_what_its_form_refuses(
+    name, settings, said, deployments, prefect_api
+):
+    """As Prefect's UI, its command and its client ask for a run."""
+    path = f"{prefect_api}/deployments/{deployments[name].id}/create_flow_run"
+    answer = httpx.post(path, json={"parameters": {"settings": settings}})
+    assert answer.status_code == 409
+    assert said in answer.json()["detail"] and "\n" not in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
