@@ -322,6 +322,7 @@ def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):
     [error] = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert "train exceeded run.limits.train=1s: it was ended after" in error
     assert "run the same again" in error or "it would begin anew" in error
+    assert done.entry("train")["usage"][MEMORY]["peak"] > 10, "what failed has used something"
     assert not list((home / "artifacts" / ".building").iterdir())
     longer = nightloom(home, *RUN, "run.limits.train=1h", "train.seed=5", "--plan", "--json")
     assert longer.entry("train")["why"] == "settings train.seed 1 → 5", "a limit is in no key"
