@@ -1,5 +1,6 @@
 """The reader without MLflow gives MLflow's own answers, for SQLite and for a server."""
 
+import base64
 import http.server
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.errors import InputError, RunError
+from nightloom.errors import InputError, LoginError, RunError
 from nightloom.gate.judging import Verdict
 from nightloom.registry import aliases
 from nightloom.registry.mlflow_registry import Registry
@@ -165,6 +166,44 @@ def test_credentials_are_those_of_mlflow(monkeypatch):
             aliases.list_models(uri)
         assert "another" not in str(told.value)
         guarded.shutdown()
+
+
+class Halved(http.server.BaseHTTPRequestHandler):
+    """As MLflow 3.17 with passwords: reads a login as ASCII where files are asked for."""
+
+    def do_GET(self) -> None:
+        login = base64.b64decode((self.headers["Authorization"] or "").removeprefix("Basic "))
+        is_file = "/mlflow-artifacts/artifacts/" in self.path
+        known = login in (b"me:word", "me:wört".encode()) and (login.isascii() or not is_file)
+        self.send_response((404 if is_file else 200) if known else 401)
+        self.end_headers()
+        self.wfile.write(b"{}" if known else b"who are you?")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("password", "told"),
+    [
+        ("wört", "ASCII characters alone in MLFLOW_TRACKING_PASSWORD: the MLflow server at http"),
+        ("w\udcf6rt", "ASCII characters alone in MLFLOW_TRACKING_PASSWORD"),
+        ("wärt", "MLFLOW_TRACKING_PASSWORD, which it refuses"),
+    ],
+    ids=["of its user", "no text", "wrong"],
+)
+def test_a_login_with_which_no_files_are_taken_is_refused_at_once(monkeypatch, password, told):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Halved) as halved:
+        threading.Thread(target=halved.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{halved.server_port}"
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+        with pytest.raises(LoginError, match=told) as caught:
+            aliases.list_models(uri)
+        assert password not in str(caught.value)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "word")
+        assert aliases.list_models(uri) == {}
+        halved.shutdown()
 
 
 def test_urls_of_a_server():

@@ -22,6 +22,10 @@ from nightloom.registry.versions import CHAMPION, MOVE_TAG, MOVING_TAG, Version
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
 UNAUTHORIZED = 401
+LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+SEARCH = "/registered-models/search"
+NO_FILE = "/api/2.0/mlflow-artifacts/artifacts/none"
+"""Of a server: what it answers shows whether it would take files."""
 
 
 def read_version(tracking_uri: str, name: str, version: int) -> Version | None:
@@ -187,10 +191,10 @@ def _read(path: Path, *queries: tuple[str, Sequence[Any]]) -> list[list[Any]]:
 def _from_server(base: str, name: str | None) -> list[Version]:
     only = None if name is None else f"name = '{name}'"
     with _server(base) as http:
-        versions = list(_pages(http, "model-versions/search", "model_versions", only))
+        versions = list(_pages(http, "/model-versions/search", "model_versions", only))
         aliases = [
             (model["name"], int(one["version"]), one["alias"])
-            for model in _pages(http, "registered-models/search", "registered_models", only)
+            for model in _pages(http, SEARCH, "registered_models", only)
             for one in model.get("aliases", ())
         ]
     return [_version(one, aliases) for one in versions]
@@ -198,16 +202,21 @@ def _from_server(base: str, name: str | None) -> list[Version]:
 
 def _models(base: str) -> list[dict[str, Any]]:
     with _server(base) as http:
-        return list(_pages(http, "registered-models/search", "registered_models", None))
+        return list(_pages(http, SEARCH, "registered_models", None))
 
 
 @contextlib.contextmanager
 def _server(base: str) -> Iterator[Any]:
     import httpx
 
+    odd = [one for one in LOGIN if not os.environ.get(one, "").isascii()]
     try:
         with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **login()) as http:
+            if odd and _knows(http, SEARCH) and not _knows(http, f"{base}{NO_FILE}"):
+                raise _not_ascii(base, odd)
             yield http
+    except UnicodeEncodeError as error:  # bytes that are no text
+        raise _not_ascii(base, odd) from error
     except httpx.HTTPStatusError as error:
         answer = error.response
         if answer.status_code == UNAUTHORIZED:
@@ -239,7 +248,7 @@ def _version(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) ->
 def _pages(http: Any, path: str, key: str, only: str | None) -> Iterator[dict[str, Any]]:
     query: dict[str, Any] = {"max_results": PAGE} | ({"filter": only} if only else {})
     while True:
-        answer = http.get(f"/{path}", params=query).raise_for_status().json()
+        answer = http.get(path, params=query).raise_for_status().json()
         yield from answer.get(key, ())
         if not answer.get("next_page_token"):
             return
@@ -249,16 +258,28 @@ def _pages(http: Any, path: str, key: str, only: str | None) -> Iterator[dict[st
 def login() -> dict[str, Any]:
     """How to log in: the same variables that MLflow's own client reads."""
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    user, password = (os.environ.get(one, "") for one in LOGIN)
     if user:
-        return {"auth": (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))}
+        return {"auth": (user, password)}
     return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
+
+
+def _knows(http: Any, url: str) -> bool:
+    return bool(http.get(url).status_code != UNAUTHORIZED)
+
+
+def _not_ascii(base: str, names: Sequence[str]) -> LoginError:
+    """MLflow's server (3.17) reads such a login where it is asked for models, not for files."""
+    return LoginError(
+        f"expected ASCII characters alone in {' and '.join(names)}: the MLflow server at "
+        f"{without_login(base)} takes no others for files of models; choose another login there"
+    )
 
 
 def no_login(tracking_uri: str, said: str = "") -> LoginError:
     """The error for a server that asks for a login, and got none or another; said: its answer."""
-    names = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-    if "MLFLOW_TRACKING_TOKEN" in os.environ and not os.environ.get("MLFLOW_TRACKING_USERNAME"):
+    names = " and ".join(LOGIN)
+    if "MLFLOW_TRACKING_TOKEN" in os.environ and not os.environ.get(LOGIN[0]):
         names = "MLFLOW_TRACKING_TOKEN"
     answer = f": {' '.join(said.split())[:60]}" if said else ""
     return LoginError(
