@@ -160,12 +160,13 @@ class Stage:
         with TagsContext(current_tags=set()):
             state = where.call(Order(task, call, inputs, self.gpu))
         seconds = time.monotonic() - began
-        if not state.is_completed():
+        try:
+            artifact = state.result()
+        except Exception as error:
             entry = self._entry(found, "failed", seconds)
-            error = state.result(raise_on_failure=False)
             entry.usage = error.usage if isinstance(error, NightloomError) else None
             run.enter(entry)
-        artifact = state.result()
+            raise
         run.artifacts[found.stage] = artifact
         if not found.hit and state.name == "Cached":
             why = f"built meanwhile by another run, saves {span(artifact.seconds)}"
