@@ -25,13 +25,19 @@ def use_token(address: str, place: SplitResult, *, seconds: float) -> None:
     """Have Ray send its token if this cluster asks for one; `RAY_AUTH_MODE` is then `token`.
 
     Raises:
-        InputError: The cluster asks for a token, and there is none here, or another one.
+        InputError: The cluster asks for a token, and there is none here, or another one; or none is
+            asked for, and Ray is told to send one that is not there.
     """
     mode = os.environ.get(MODE, "")
     if mode not in ("", "token", "disabled") or place.scheme not in _CALLS:
         return
     refuses = partial(_refuses, place.netloc, _CALLS[place.scheme], seconds=seconds)
     if not refuses(None):
+        if mode == "token" and _token() is None:
+            raise InputError(
+                f"expected a token for {MODE}=token, got none; the Ray cluster at {address} asks "
+                f"for none: unset {MODE}"
+            )
         return
     if mode == "disabled":
         raise InputError(
