@@ -17,6 +17,7 @@ import pytest
 
 from nightloom.usage import CPU, MEMORY
 from tests.flows.conftest import Done
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: pip install 'nightloom[ray]'"
@@ -225,3 +226,73 @@ def test_without_ray_the_error_says_what_to_install(environment, home, command):
     )
     assert done.returncode == 2
     assert "pip install 'nightloom[ray]'" in done.stderr
+
+
+HEAD = ("--head", "--block", "--include-dashboard=false", "--node-ip-address=127.0.0.1")
+TOKEN = "a token that only this test's head knows"
+
+
+@pytest.fixture(params=["disabled", "token"])
+def head(
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a head that asks for no token, or for its own, and a client's environment."""
+    kept = {k: v for k, v in environment.items() if not k.startswith("RAY_")}
+    kept |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN_PATH": str(tmp_path / "none")}
+    told = {"RAY_AUTH_MODE": request.param, "RAY_AUTH_TOKEN": TOKEN}
+    ports = [free_port() for _ in range(2)]
+    listen = (f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", "--num-cpus=1")
+    log = tmp_path / "head.log"
+    with log.open("w") as out:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", *HEAD, *listen],
+            env={**kept, **told},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + 180
+            while "Ray runtime started" not in log.read_text():
+                assert started.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.5)
+            yield f"127.0.0.1:{ports[0]}", kept
+        finally:
+            below = psutil.Process(started.pid).children(recursive=True)
+            for one in (psutil.Process(started.pid), *below):
+                one.terminate()
+            psutil.wait_procs(below, timeout=60)
+            started.wait(timeout=60)
+
+
+@pytest.mark.long("ray")
+def test_each_mode_of_tokens_against_a_head_with_and_without_them(head, request, tmp_path):
+    address, environment = head
+    asks = request.node.callspec.params["head"] == "token"
+    config = tmp_path / "night.yaml"
+    small = {**MODEL, "train": {"epochs": 1, "jit_compile": False}}
+    config.write_text(json.dumps({"models": [{**MODELS[0], "settings": small}]}))
+
+    def night(mode: str, token: str) -> tuple[int, str]:
+        command = ("run", "nightly", "--config", str(config), "run.engine=ray")
+        more = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": token}
+        done = subprocess.run(
+            [sys.executable, "-m", "nightloom", *command, f"run.address={address}"],
+            env={**environment, "NIGHTLOOM_HOME": str(tmp_path / "home")}
+            | {name: value for name, value in more.items() if value},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    for mode in ("", "token"):
+        assert night(mode, TOKEN)[0] == 0
+    code, said = night("token", "")
+    assert code == 2 and said.count("\n") == 1
+    assert ("unset RAY_AUTH_MODE" in said) is not asks
+    code, said = night("disabled", TOKEN)
+    assert code == (2 if asks else 0), said
+    assert ("got RAY_AUTH_MODE=disabled" in said) is asks
+    code, said = night("", "")
+    assert code == (2 if asks else 0), said
