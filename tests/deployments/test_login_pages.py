@@ -89,6 +89,8 @@ def test_prefect_s_uis_ask_once_and_a_link_leads_to_its_run(at: Addresses, tmp_p
         flow = api.post("/flows/", json={"name": "told"}).raise_for_status().json()["id"]
         body = {"flow_id": flow, "name": RUN, "state": {"type": "COMPLETED"}}
         run = api.post("/flow_runs/", json=body).raise_for_status().json()["id"]
+        report = {"key": "told-report", "type": "markdown", "data": "# all is well"}
+        artifact = api.post("/artifacts/", json=report).raise_for_status().json()["id"]
         link = f"{server.environment['PREFECT_UI_URL']}/runs/flow-run/{run}"
         older = f"{at.prefect}/runs/flow-run/{run}"
         with browser() as page:
@@ -96,6 +98,12 @@ def test_prefect_s_uis_ask_once_and_a_link_leads_to_its_run(at: Addresses, tmp_p
             page.wait(says(RUN))
             page.open(older)
             page.wait(says(RUN))
+        with browser() as page:
+            link = f"{at.prefect}/v2/artifacts/artifact/{artifact}"
+            logged_in(page, link)
+            page.wait(f"return !({FORM.removeprefix('return ')})")
+            page.open(link)
+            page.wait(says("all is well"))
         with browser() as page:
             page.open(older)
             page.wait(says("Authentication failed"))
