@@ -192,20 +192,27 @@ def test_kubernetes_keeps_the_environment_in_a_secret_where_the_worker_is_told_t
     assert kept["NIGHTLOOM_HOME"] == "/nightloom"
 
 
-def test_gpus_are_for_nights_and_not_for_looks(deploy, client):
-    kind = "kubernetes"
-    deploy("nightly.watch=15m")
-    deploy(f"pool.name={kind}", f"pool.type={kind}", f"pool.image={IMAGE}")
+GPU = {
+    "docker": ("container_create_kwargs", {"device_requests": [{"Count": -1}]}),
+    "kubernetes": ("limits", {"nvidia.com/gpu": "1"}),
+}
+
+
+def test_gpus_are_for_nights_and_not_for_looks(kind, deploy, client):
+    variable, asked = GPU[kind]
     template = client.read_work_pool(kind).base_job_template
-    template["variables"]["properties"]["limits"]["default"] = {"nvidia.com/gpu": "1"}
+    template["variables"]["properties"][variable]["default"] = asked
     client.request("PATCH", f"/work_pools/{kind}", json={"base_job_template": template})
     watch = client.read_deployment_by_name(WATCH)
-    client.request("PATCH", f"/deployments/{watch.id}", json={"job_variables": {"limits": {}}})
+    client.request("PATCH", f"/deployments/{watch.id}", json={"job_variables": {variable: {}}})
     deploy("nightly.cron=0 4 * * *")
 
-    def limits(deployment: str) -> Any:
-        pod = job(kind, deployment)[1].job_manifest["spec"]["template"]["spec"]
-        return pod["containers"][0]["resources"].get("limits", {})
+    def gpus(deployment: str) -> Any:
+        made = job(kind, deployment)[1]
+        if kind == "docker":
+            return made.container_create_kwargs
+        pod = made.job_manifest["spec"]["template"]["spec"]
+        return pod["containers"][0]["resources"].get("limits")
 
-    assert json.dumps(limits("nightly/nightly")) == '{"nvidia.com/gpu": "1"}'
-    assert limits(WATCH) == {}
+    assert gpus("nightly/nightly") == asked
+    assert not gpus(WATCH)
