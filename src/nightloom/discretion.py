@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from nightloom.counted import counted
 from nightloom.settings import spelling
 from nightloom.settings.report import Texts
 
@@ -46,5 +47,5 @@ def data_meant(name: str, names: Iterable[str], length: int = 40) -> str:
 
 
 def _withheld(text: str) -> str:
-    count = "1 character" if len(text) == 1 else f"{len(text):,} characters"
+    count = counted(len(text), "characters")
     return f"({count}, withheld by report.texts=none)"

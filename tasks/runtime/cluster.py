@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from nightloom.accelerators import Accelerator, of_ray
 from nightloom.cache.artifact import Artifact
+from nightloom.counted import counted
 from nightloom.ending import hold
 from nightloom.errors import InputError, RunError
 from nightloom.home import Home
@@ -148,7 +149,8 @@ def cluster(settings: RunSettings) -> Iterator[RayEngine]:
         nodes = [node for node in ray.nodes() if node.get("Alive")]
         _check_reach(api, {node["NodeManagerAddress"] for node in nodes})
         gpus = ray.cluster_resources().get("GPU", 0)
-        observers().log(f"a Ray cluster of {len(nodes)} nodes with {gpus:.0f} GPUs")
+        told = f"{counted(len(nodes), 'nodes')} with {counted(round(gpus), 'GPUs')}"
+        observers().log(f"a Ray cluster of {told}")
         engine = RayEngine(ray, settings)
         interrupts.add(engine.interrupt)
         connected.callback(interrupts.discard, engine.interrupt)

@@ -4,6 +4,7 @@ day of the last."""
 from datetime import UTC, date, datetime
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.tasks.runtime.days import night_of_run
 from nightloom.tasks.runtime.observer import observers
 from nightloom.tasks.runtime.planning import is_planning
@@ -29,7 +30,8 @@ def day_after_missed() -> date:
         return day
     last = max((one.astimezone(UTC).date() for one in missed), default=day)
     if missed:
-        observers().log(f"{len(missed)} missed nights are one with this, for {max(day, last)}")
+        told = counted(len(missed), "missed nights are one with this")
+        observers().log(f"{told}, for {max(day, last)}")
     return max(day, last)
 
 

@@ -160,7 +160,7 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "label of valid alone",
         {"train.csv": GOOD, "valid.csv": GOOD + "x,c\n", "test.csv": GOOD},
         {},
-        "valid.csv:22: label 'c' is in 1 valid rows",
+        "valid.csv:22: label 'c' is in 1 valid row",
     ),
     ("NUL in valid", {"train.csv": GOOD, "dev.csv": GOOD + "\0,a\n"}, {}, "dev.csv:22: a NUL"),
     ("one class", {"train.csv": "text,label\na,x\nb,x\n"}, {}, "all training rows have the lab"),

@@ -86,7 +86,7 @@ def test_jsonl(tmp_path: Path) -> None:
         EntityDataSettings(source=str(tmp_path / "d.jsonl"), limit=7), tmp_path / "out"
     )
     assert facts["rows"] == {"train": 7, "valid": 5, "test": 5}  # each sentence stands five times
-    assert facts["warnings"][0] == "1 sentences of train have no words and were left out"
+    assert facts["warnings"][0] == "1 sentence of train has no words and was left out"
 
 
 def test_impossible_tags_are_counted_and_repaired_or_refused(tmp_path: Path) -> None:

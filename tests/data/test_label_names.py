@@ -123,10 +123,10 @@ def test_integers_in_two_forms_are_one_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("sport", "Sport"), "differ only in capitals: 'sport' (1 rows), 'Sport' (2 rows)"),
-        (("café", "cafe\u0301"), "differ only in Unicode form: 'café' (1 rows), 'cafe\\u0301' (2"),
-        (("a\u200bb", "ab"), "only in invisible characters: 'a\\u200bb' (1 rows), 'ab' (2 rows)"),
-        (("a\u00a0b", "a b"), "only in spaces: 'a\\xa0b' (1 rows), 'a b' (2 rows)"),
+        (("sport", "Sport"), "differ only in capitals: 'sport' (1 row), 'Sport' (2 rows)"),
+        (("café", "cafe\u0301"), "differ only in Unicode form: 'café' (1 row), 'cafe\\u0301' (2"),
+        (("a\u200bb", "ab"), "only in invisible characters: 'a\\u200bb' (1 row), 'ab' (2 rows)"),
+        (("a\u00a0b", "a b"), "only in spaces: 'a\\xa0b' (1 row), 'a b' (2 rows)"),
         (("a  b", "A B"), "only in spaces and capitals"),
         (("2", "2.0"), "only in the form of a number"),
     ],

@@ -181,7 +181,7 @@ def test_the_last_rows_of_a_class_stay(tmp_path: Path) -> None:
     facts = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
     assert facts["classes"]["train"] == {"a": 9, "b": 1}
     assert (
-        "1 training rows are near-duplicates of a test row and stay, the last of their class"
+        "1 training row is a near-duplicate of a test row and stays, the last of their class"
         in facts["warnings"]
     )
 

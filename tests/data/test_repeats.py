@@ -37,5 +37,5 @@ def test_rows_that_are_left_out_do_not_count(tmp_path: Path) -> None:
     repeats = Repeats(tmp_path / "repeats")
     repeats.add(np.array([5, 5, 5]), np.array([0, LEFT_OUT, 2], dtype=np.uint8))
     assert repeat_warnings(repeats.count(), row="sentence", what="words") == [
-        "1 test sentences have the words of a training sentence"
+        "1 test sentence has the words of a training sentence"
     ]

@@ -125,7 +125,7 @@ def test_groups_and_times_are_columns_of_the_query(file: Path, tmp_path: Path) -
     assert numbers_in(out / "test") == set(range(290, 300))
     assert sum(facts["rows"].values()) == 300
     [line] = facts["warnings"]
-    assert line.startswith("1 train rows have no time and count as older than all others")
+    assert line.startswith("1 train row has no time and counts as older than all others")
     with pytest.raises(InputError, match="week"):
         build(settings(query, time="week"), out)
     run(file, "UPDATE tickets SET day = '26.11.2026' WHERE id = 9")

@@ -136,7 +136,7 @@ def test_comments_and_words_that_begin_as_they_do(tmp_path: Path) -> None:
     assert words == [["Mira", "Holt", "rows"], ["#ferry", "#", "Graz"], ["#late", "end"]]
     assert entities == [*MIRA_AND_GRAZ, [("#late", "PER")]]
     assert notes.warnings == [
-        "1 comment lines inside sentences were skipped, the first at d.conll:11: # a remark"
+        "1 comment line inside sentences was skipped, the first at d.conll:11: # a remark"
     ]
 
 

@@ -168,8 +168,8 @@ def test_warnings_count_rows(tmp_path: Path) -> None:
         "no valid row of class c, d",
         "no test row of class c, d",
         "2 empty texts in the source's train rows, the first at train.csv:4",
-        "1 training rows repeat the text of another training row",
-        "1 valid rows have the text of a training row",
+        "1 training row repeats the text of another training row",
+        "1 valid row has the text of a training row",
         "2 test rows have the text of a training row",
     ]
 

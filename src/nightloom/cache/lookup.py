@@ -8,6 +8,7 @@ from typing import Any
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.key import StageKey, differences
 from nightloom.cache.store import ArtifactStore
+from nightloom.counted import counted
 
 COMPARED = 50
 """Maximum number of a stage's earlier artifacts to compare with, most recently used first."""
@@ -70,7 +71,7 @@ def _changed(store: ArtifactStore, parts: dict[str, Any]) -> str:
 
 def in_short(found: Sequence[str]) -> str:
     """The most important differences in one line."""
-    more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
+    more = f"; and {counted(len(found) - 3, 'more differences')}" if len(found) > 3 else ""
     return "; ".join(found[:3]) + more
 
 

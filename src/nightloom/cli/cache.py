@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nightloom.cli.main import say
+from nightloom.counted import counted
 from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.reporting.tidy_report import readable
@@ -51,7 +52,7 @@ def list_artifacts(stage: str | None, as_json: bool) -> None:
             f"took {span(one.seconds)}, used {age(one.used_at)} ago"
         )
     total = readable(sum(one.size for one in found))
-    click.echo(f"{len(found)} artifacts, {total} in {Home.current().artifacts}")
+    click.echo(f"{counted(len(found), 'artifacts')}, {total} in {Home.current().artifacts}")
 
 
 @cache.command("verify", epilog="Examples: nightloom cache verify; nightloom cache verify --json")
@@ -125,7 +126,8 @@ def collect(older_than: str | None, max_size: str | None, dry_run: bool, as_json
     for one in swept.kept:
         click.echo(f"kept {one.stage} {one.key[:8]}: {one.why_kept} needs it")
     click.echo(
-        f"{would} {len(swept.artifacts)} artifacts and {swept.leftovers} leftovers, "
+        f"{would} {counted(len(swept.artifacts), 'artifacts')} and "
+        f"{counted(swept.leftovers, 'leftovers')}, "
         f"{readable(swept.size)}"
     )
     for note in notes:
@@ -149,8 +151,8 @@ def _held_notes(swept: "Swept", versions: set[str], most: int | None) -> Iterato
         size = readable(sum(one.size for one in kept))
         which = _some({one.why_kept: 0 for one in kept})
         yield (
-            f"{len(kept)} artifacts ({size}) stay, because versions {which} hold them; "
-            "`nightloom tidy` removes versions"
+            f"{counted(len(kept), f'artifacts ({size}) stay')}, because versions {which} hold "
+            "them; `nightloom tidy` removes versions"
         )
 
 

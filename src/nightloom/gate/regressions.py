@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.gate.answers import Answers
 from nightloom.gate.findings import Finding
 from nightloom.gate.rule import ROUNDING
@@ -60,10 +61,10 @@ class Flips:
         if limit is None or self.rate <= limit + ROUNDING:
             return []
         allowed = int(limit * len(self.rows) + ROUNDING)
+        lost = counted(len(self.lost), f"of {len(self.rows):,} test {self.own.unit}")
         text = (
-            f"{len(self.lost):,} of {len(self.rows):,} test {self.own.unit} ({self.rate:.1%}) are "
-            f"wrong that {self.champion} has right; register.max_negative_flips={limit:g} allows "
-            f"{allowed:,}"
+            f"{lost} ({self.rate:.1%}) {'is' if len(self.lost) == 1 else 'are'} wrong that "
+            f"{self.champion} has right; register.max_negative_flips={limit:g} allows {allowed:,}"
         )
         return [Finding(text, refuses=True)]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.project.look import Seen
 from nightloom.project.rows import Rows
 from nightloom.settings.spelling import on_one_line, shown
@@ -122,7 +123,7 @@ def _words(rows: Rows) -> list[Choice]:
     most = rows.words(0.95)
     length = min(_LONGEST, max(8, 8 * math.ceil(most / 8)))
     cut = f"; longer ones than {_LONGEST} cost much time" if most > _LONGEST else ""
-    said = f"95 % of the texts have at most {most:,} words{cut}"
+    said = f"95 % of the texts have at most {counted(most, 'words')}{cut}"
     return [
         Choice(setting="model.length", value=length, why=said),
         Choice(setting="model.width", value=64, active=False),
@@ -181,7 +182,8 @@ def _encoder(seen: Seen, name: str, why: str) -> Model:
         said = f"95 % of the texts have at most {most - 2:,} characters, each about one piece"
     else:
         most = math.ceil(1.5 * rows.words(0.95)) + 2
-        said = f"95 % of the texts have at most {rows.words(0.95):,} words; a word is 1 to 2 pieces"
+        said = counted(rows.words(0.95), "words; a word is 1 to 2 pieces")
+        said = f"95 % of the texts have at most {said}"
     length = min(_LONGEST, max(16, 16 * math.ceil(most / 16)))
     choices = [
         *_data(seen),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS
 from nightloom.data.formats.content import head_of, no_text
 from nightloom.data.formats.files import SourceFile
@@ -216,7 +217,8 @@ def _texts(source: str, files: Files, table: Table) -> Seen:
 def _told_files(files: Files, way: str) -> str:
     def one(split: str, file: SourceFile) -> str:
         count = len(file.parts)
-        return f"{split} {file.name}" + (f" and {count - 1} more files" if count > 1 else "")
+        more = f" and {counted(count - 1, 'more files')}" if count > 1 else ""
+        return f"{split} {file.name}{more}"
 
     found = ", ".join(one(split, file) for split, file in files.files.items())
     cut = [split for split in ("valid", "test") if split not in files.files]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from nightloom.counted import counted
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import (
     DELIMITER_NAMES,
@@ -102,7 +103,7 @@ def _read(file: SourceFile, options: TableOptions) -> Table:
     parts = _spread(file.parts)
     whole, notes = len(parts) == len(file.parts), []
     if not whole:
-        notes.append(f"{len(parts)} of {len(file.parts)} files were looked at")
+        notes.append(counted(len(parts), f"of {len(file.parts)} files were looked at"))
     if file.format in ("json", "jsonl"):
         columns, rows, ended = _objects(parts, options.encoding)
         lacking = [one.name for one in columns if one.rows < rows]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from nightloom.counted import counted
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.registry.store import local_path, lock, plain, sqlite_path
@@ -92,7 +93,7 @@ def _settle(home: Home, store: Path, root: Path) -> str:
         return ""
     return (
         f"this home was moved or copied from {', '.join(map(str, old))}: MLflow's store now names "
-        f"its files here ({len(changed)} locations; as it was: {kept})"
+        f"its files here ({counted(len(changed), 'locations')}; as it was: {kept})"
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.cache.canonical import digest_of_file
+from nightloom.counted import counted
 
 FILES = "files.json"
 FILES_TAG = "nightloom.files"
@@ -92,7 +93,7 @@ def damage(
 def told(damaged: Mapping[str, str]) -> str:
     """Damage in a few words: the first file, and how many more."""
     name, what = next(iter(damaged.items()))
-    more = f" (and {len(damaged) - 1} more files)" if len(damaged) > 1 else ""
+    more = f" (and {counted(len(damaged) - 1, 'more files')})" if len(damaged) > 1 else ""
     return f"{name} {what}{more}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.counted import counted
 from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.markdown import code, escape, escape_long, table
 from nightloom.reporting.night import ModelOfNight
@@ -76,7 +77,7 @@ def _said(told: Mapping[str, Any]) -> str:
     if not told:
         return "no answers"
     if "precision" not in told:
-        return f"{told['rows']:,} rows answered"
+        return counted(told["rows"], "rows answered")
     rest = told["rows"] - told["answered"]
     return (
         f"{told['answered']:,} of {told['rows']:,} rows answered at a precision of "

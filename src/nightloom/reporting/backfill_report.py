@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
 from nightloom.cache.lookup import span
+from nightloom.counted import counted
 from nightloom.reporting.charts import over_days
 from nightloom.reporting.forecast import TO_BUILD, ForecastJson, forecast
 from nightloom.reporting.markdown import escape_long, table
@@ -60,7 +61,7 @@ class BackfillJson(TypedDict):
 def backfill_headline(report: Mapping[str, Any]) -> str:
     """The outcome in one line."""
     days, failed = report["days"], report["failed"]
-    count = "1 day" if len(days) == 1 else f"{len(days)} days"
+    count = counted(len(days), "days")
     if failed:
         return f"{len(failed)} of {count} failed: {', '.join(failed)}"
     return f"{count} of {report['name']}, {days[0]['day']} to {days[-1]['day']}"

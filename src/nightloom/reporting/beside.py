@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.facts import ModelFacts
 from nightloom.reporting.markdown import code, escape_long, signed, table
 from nightloom.reporting.rows import Row
@@ -54,8 +55,8 @@ def regressions_part(model: ModelFacts | None, rows: Sequence[Mapping[str, Any]]
     if not found:
         return ""
     told = (
-        f"Of {found['rows']:,} test {found['unit']}, {found['negative']:,} are wrong that "
-        f"{found['champion']} has right ({found['negative_rate']:.2%}, negative flips), and "
+        f"Of {found['rows']:,} test {found['unit']}, {counted(found['negative'], 'are')} wrong "
+        f"that {found['champion']} has right ({found['negative_rate']:.2%}, negative flips), and "
         f"{found['positive']:,} the other way around."
     )
     columns = ("row", "right", "champion", "this", "text")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NotRequired, TypedDict
 
+from nightloom.counted import counted
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.forecast import ForecastJson
 from nightloom.reporting.outcome import Outcome, decided_here
@@ -125,5 +126,5 @@ def night_headline(models: Sequence[ModelOfNight], errors: Sequence[str] = ()) -
         return "; ".join(errors)
     promoted = [one.name for one in models if one.promoted]
     new = f", new champions: {', '.join(promoted)}" if promoted else ", no new champion"
-    count = "1 model" if len(models) == 1 else f"{len(models)} models"
+    count = counted(len(models), "models")
     return f"{count} done{new}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nightloom.cache.lookup import span
+from nightloom.counted import counted
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.run_report import decision, standing
 
@@ -67,7 +68,7 @@ class NightRow:
     def cells(self) -> dict[str, str]:
         """For Prefect's table, in few, narrow columns: it breaks no cell."""
         count = len(self.built)
-        built = f"{count} stage{'s' if count > 1 else ''}" if count else "nothing"
+        built = counted(count, "stages") if count else "nothing"
         return {
             "model": self.model,
             "verdict": "failed" if self.state == "failed" else self.verdict,

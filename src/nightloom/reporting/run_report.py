@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightloom.cache.lookup import span
+from nightloom.counted import counted
 from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.versions import CHAMPION
 from nightloom.reporting.beside import (
@@ -166,7 +167,8 @@ def _check(facts: RunFacts) -> str:
     if check is None:
         return ""
     new = f", {check.new:,} of them new" if check.new is not None else ""
-    lines = [f"{check.verdict}: {check.tests} tests of {check.rows:,} rows{new}."]
+    of = counted(check.rows, "rows")
+    lines = [f"{check.verdict}: {counted(check.tests, 'tests')} of {of}{new}."]
     rows = [
         {"verdict": row["verdict"], "rows": row["among"], "what": row["told"]}
         for row in sorted(facts.findings, key=lambda row: VERDICTS.index(row["verdict"]))
@@ -174,7 +176,7 @@ def _check(facts: RunFacts) -> str:
     ]
     if check.suspects is not None:
         lines.append(
-            f"{check.suspects:,} of {check.looked_at:,} labels that were looked at are probably "
+            f"{counted(check.suspects, f'of {check.looked_at:,} labels looked at are')} probably "
             "wrong: labels_to_check.csv."
         )
     return "\n\n".join(["## Check of the data", *([table(rows)] if rows else []), *lines])

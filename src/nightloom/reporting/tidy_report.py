@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
+from nightloom.counted import counted
 from nightloom.reporting.markdown import escape_long, table
 
 UNITS = ("B", "KB", "MB")
@@ -48,7 +49,7 @@ def readable(size: float) -> str:
 def tidy_headline(report: Mapping[str, Any]) -> str:
     """The outcome in one line."""
     what = ", ".join(
-        f"{count} {unit if count != 1 else unit[:-1]}"
+        counted(count, unit)
         for count, unit in (
             (len(report["versions"]), "versions"),
             (len(report["runs"]), "runs without a version"),
@@ -76,10 +77,10 @@ def tidy_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"artifacts that no version needs: {by_stage}", readable(artifacts["size"])
     if rest["count"]:
         what = "leftovers: checkpoints, logs, half-built folders, copies"
-        yield f"{rest['count']} {what}", readable(rest["size"])
+        yield counted(rest["count"], what), readable(rest["size"])
     if report["prefect"]["runs"]:
         old = f"runs in Prefect, ended before {report['prefect']['before']}, with logs and reports"
-        yield f"{report['prefect']['runs']} {old}", ""
+        yield counted(report["prefect"]["runs"], old), ""
 
 
 def tidy_notes(report: Mapping[str, Any]) -> Iterator[str]:
@@ -87,7 +88,7 @@ def tidy_notes(report: Mapping[str, Any]) -> Iterator[str]:
     for one in report["kept"][:MOST_KEPT]:
         yield f"kept {one['name']}/{one['version']}: {one['why']}"
     if (more := len(report["kept"]) - MOST_KEPT) > 0:
-        yield f"kept {more} more versions that are in use"
+        yield f"kept {counted(more, 'more versions that are in use')}"
     for name in report["busy"]:
         yield f"left {name} for the next time: a run decides about its champion"
     if report["prefect"]["told"]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.blocks import blocks, change, thinned
 from nightloom.reporting.markdown import escape, escape_long, signed, table
@@ -58,7 +59,7 @@ def trend_markdown(records: Sequence[NightRecord]) -> str:
     """All models, each with a line over its nights and a table of the last ones."""
     parts = ["# Trend"]
     for model, nights in by_model(records).items():
-        count = "1 night" if len(nights) == 1 else f"{len(nights):,} nights"
+        count = counted(len(nights), "nights")
         parts.append(f"## {escape(model)}, {count}")
         parts.append(table(_lines(nights)))
         parts.append(table(trend_rows(nights[-FORTNIGHT:])))

@@ -1,6 +1,7 @@
 """`align_labels`: piece ids and piece labels of every tagged sentence, in windows, unpadded."""
 
 from nightloom.context import BuildContext, Built
+from nightloom.counted import counted
 from nightloom.data.arrow import open_split, write_stream
 from nightloom.facts import DataFacts, ExampleFacts
 from nightloom.text.alignment import SCHEMA, Aligner
@@ -37,9 +38,9 @@ def build(context: BuildContext) -> Built:
                 yield found.rows
 
         write_stream(context.out / f"{split}.arrow", SCHEMA, batches())
-        if counts["dropped_words"][split]:
+        if dropped := counts["dropped_words"][split]:
             context.report.warn(
-                f"the tokenizer drops {counts['dropped_words'][split]} words of {split} (control "
+                f"the tokenizer drops {counted(dropped, f'words of {split}')} (control "
                 "characters, empty); they become the unknown piece and keep their tags"
             )
     return Built(ExampleFacts.made_of(facts, **counts).to_json())

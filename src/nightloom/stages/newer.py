@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.counted import counted
 from nightloom.gate import rule
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.title import ROLLBACK, Pin
@@ -40,7 +41,7 @@ def since_rollback(
         fresh &= ~np.isin(tested, rows)
     count, needed = int(fresh.sum()), needed_rows(len(tested), settings.min_rows)
     if count < needed:
-        of = f"{count:,} of {len(tested):,} test rows are newer than the rollback"
+        of = counted(count, f"of {len(tested):,} test rows are newer than the rollback")
         return Since(False, f"{of}, {needed:,} are needed to prove another better")
     found = compared_on(context, settings, rival(context, champion, role="champion"), fresh)
     if isinstance(found, str):

@@ -15,6 +15,7 @@ import numpy as np
 
 from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
+from nightloom.counted import counted
 from nightloom.errors import NightloomError
 from nightloom.registry.fetching import fetched_file
 from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
@@ -151,8 +152,8 @@ class Sides:
             if keep.all():
                 return None
             return (
-                f"{rows - int(keep.sum()):,} of {rows:,} test {unit} were left out, known from the "
-                f"training of {' and '.join(by)}"
+                counted(rows - int(keep.sum()), f"of {rows:,} test {unit} were left out")
+                + f", known from the training of {' and '.join(by)}"
             )
 
         own: dict[str, np.ndarray | None] = {"this model": self.own}
@@ -168,8 +169,8 @@ class Sides:
             return Fair(keep, champion=False, anchor=False, told=told(keep, own), why=why)
         fresh = rows - int(self.own.sum())
         refused = (
-            f"{fresh:,} of {rows:,} test {unit} are left that this model was not trained on, "
-            f"{needed:,} are needed"
+            counted(fresh, f"of {rows:,} test {unit} are left that this model was not trained on, ")
+            + counted(needed, "are needed")
             + (f"; register.min_rows={fresh} lets these judge" if fresh else "")
         )
         return Fair(~self.own, refused=refused)

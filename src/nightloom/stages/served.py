@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightloom.context import BuildContext
+from nightloom.counted import counted
 from nightloom.data.arrow import read_columns
 from nightloom.data.inputs.examples import ENTITIES, LABEL, SETTING, Example
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
@@ -105,7 +106,8 @@ class ServedCheck:
         assert measured
         facts |= {"difference": difference, **asdict(measured)}
         told = (
-            f"{len(rows):,} test rows, probabilities within {difference:.1g}; {_spoken(measured)}"
+            f"{counted(len(rows), 'test rows')}, probabilities within {difference:.1g}; "
+            f"{_spoken(measured)}"
         )
         if len(asked) > 1 and champion is not None and (other := asked[1].measured):
             facts |= {"champion": asdict(other)}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.data.checks.findings import ALL, NEW, SURE, Finding, Verdict, judged, percent
 from nightloom.data.checks.languages import OPEN
 from nightloom.data.checks.profile import Profile
@@ -63,7 +64,7 @@ def against(
 
 
 def _sizes(now: Profile, before: Profile, settings: CheckSettings, unit: str) -> Iterator[Finding]:
-    told = f"{now.rows:,} {unit}, the champion's data have {before.rows:,}"
+    told = f"{counted(now.rows, unit)}, the champion's data have {before.rows:,}"
     change = now.rows / before.rows - 1
     noise = SURE / math.sqrt(before.rows)
     if settings.fewer is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+from nightloom.counted import counted
 from nightloom.data.formats.conll_columns import Layout, Line, see_layout
 from nightloom.data.formats.conll_head import COUNTED
 from nightloom.data.formats.documents import with_documents
@@ -242,13 +243,14 @@ class _Body:
         said = []
         if self.inner_comments:
             said.append(
-                f"{self.inner_comments} comment lines inside sentences were skipped, the first at "
-                f"{self.first_comment}"
+                counted(self.inner_comments, "comment lines inside sentences were skipped")
+                + f", the first at {self.first_comment}"
             )
         if self.ranges:
             said.append(
-                f"{self.file.name}: {self.ranges} lines with a range or a decimal in the column "
-                "that counts (1-2, 1.1) are not words and were skipped"
+                f"{self.file.name}: "
+                + counted(self.ranges, "lines with a range or a decimal in the column ")
+                + "that counts (1-2, 1.1) skipped, which hold no word"
             )
         return said
 

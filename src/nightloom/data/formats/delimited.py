@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from nightloom.counted import counted
 from nightloom.data.formats.dialect import (
     DELIMITER_NAMES,
     Dialect,
@@ -47,8 +48,8 @@ class Tally:
         notes = [self.told] if self.told else []
         if self.joined:
             notes.append(
-                f"{name}: {self.rows} rows in {self.lines} lines; "
-                f"{self.joined} line breaks are within quotes"
+                f"{name}: {counted(self.rows, 'rows')} in {counted(self.lines, 'lines')}; "
+                f"{counted(self.joined, 'line breaks are')} within quotes"
             )
         return notes
 

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+from nightloom.counted import counted
 from nightloom.settings.spelling import quoted
 
 USUAL_MISSING = (
@@ -56,11 +57,11 @@ def near_equal(
     groups = [found for found in alike.values() if len(found) > 1]
     warnings = []
     for found in groups[:_SHOWN]:
-        told = ", ".join(f"{quoted(names[at])} ({rows[at]} {unit})" for at in found)
+        told = ", ".join(f"{quoted(names[at])} ({counted(rows[at], unit)})" for at in found)
         how = _difference([names[at] for at in found])
         warnings.append(f"{what} that differ only in {how}: {told}; if they are one, fix the rows")
     if len(groups) > _SHOWN:
-        warnings.append(f"{len(groups) - _SHOWN} more groups of {what} are nearly equal")
+        warnings.append(counted(len(groups) - _SHOWN, f"more groups of {what} are nearly equal"))
     return warnings
 
 
@@ -77,8 +78,8 @@ def maybe_missing(names: Sequence[str], rows: Sequence[int], missing: Sequence[s
     because it replaces them.
     """
     return [
-        f"label {quoted(name)} ({count} rows) is read as a class; if it means a missing "
-        f"label: data.missing_labels='{json.dumps([name, *missing], ensure_ascii=False)}'"
+        f"label {quoted(name)} ({counted(count, 'rows')}) is read as a class; if it means "
+        f"a missing label: data.missing_labels='{json.dumps([name, *missing], ensure_ascii=False)}'"
         for name, count in zip(names, rows, strict=True)
         if name.lower() in _MAYBE_MISSING or name in USUAL_MISSING
     ]

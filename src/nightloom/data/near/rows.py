@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from nightloom.counted import counted
 from nightloom.data import SPLITS
 from nightloom.data.near.index import NearIndex
 
@@ -164,8 +165,8 @@ class NearRows:
         dropped, near = self.facts.get("dropped", 0), self.facts["test"]
         if dropped:
             said.append(
-                f"{dropped} training {unit} are near-duplicates of a test {row} and left out "
-                f"(data.near_threshold={threshold}; data.near=leave keeps them)"
+                counted(dropped, f"training {unit} are near-duplicates of a test {row} ")
+                + f"and left out (data.near_threshold={threshold}; data.near=leave keeps them)"
             )
         if "alike" in self.facts:
             said.append(
@@ -176,13 +177,15 @@ class NearRows:
         elif near > dropped:
             why = "" if not self.drops else ", the last of their class"
             said.append(
-                f"{near - dropped} training {unit} are near-duplicates of a test {row} and "
-                f"stay{why}"
+                counted(
+                    near - dropped,
+                    f"training {unit} are near-duplicates of a test {row} and stay{why}",
+                )
             )
         if moved := self.facts.get("moved"):
             said.append(
-                f"{moved} {unit} are in another part than their own text says, to be with "
-                "near-duplicates"
+                counted(moved, f"{unit} are in another part than their own text says")
+                + ", to be with near-duplicates"
             )
         if not self.all_pairs:
             so = "; keep_together leaves out like drop" if self._way == "keep_together" else ""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.data.formats.files import SourceFile, files_facts
 from nightloom.data.sources.opened import Files
 
@@ -37,14 +38,10 @@ def told_change(found: Files, before: Sequence[Mapping[str, Any]]) -> str:
     else:
         told.append(f"{len(changed)} files of {len(now)} changed")
     if new := len(fresh) - len(changed):
-        told.append(f"{_files(new)} of {len(now)} new")
+        told.append(f"{counted(new, 'files')} of {len(now)} new")
     if gone:
-        told.append(f"{_files(len(gone))} of {len(before)} gone")
+        told.append(f"{counted(len(gone), 'files')} of {len(before)} gone")
     return ", ".join(told)
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'s' if count > 1 else ''}"
 
 
 def _one(before: Mapping[str, Any], now: Mapping[str, Any], part: SourceFile, found: Files) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.data import SPLITS
 from nightloom.data.formats.instants import told
 from nightloom.data.splits.cutting import MANY, Cutting, Keys
@@ -214,8 +215,9 @@ def _newest(training_rows: TrainingRows, cut: Cut, *, rows: int) -> Newest:
     if cut.test_from is not None:
         found = sum(int((some >= cut.test_from).sum()) for some in times())
         if not 0 < found < rows:
+            some = counted(found, f"of {rows} training rows are")
             raise InputError(
-                f"data.test_from={told(cut.test_from)}: {found} of {rows} training rows are from "
+                f"data.test_from={told(cut.test_from)}: {some} from "
                 f"then on by {quoted(cut.time or '', 40)}; expected some, and others before"
             )
         return Newest("test", cut.test_from)
@@ -231,8 +233,8 @@ def _newest(training_rows: TrainingRows, cut: Cut, *, rows: int) -> Newest:
 def _too_few(cut: Cut, split: str, rows: int) -> str:
     by = f"data.time={cut.time}" if cut.time else f"data.group={cut.group}"
     return (
-        f"{by} leaves {rows} training rows, too few to cut a part for {split}; add rows, or give "
-        f"{split}.* with train.*"
+        f"{by} leaves {counted(rows, 'training rows')}, too few to cut a part for "
+        f"{split}; add rows, or give {split}.* with train.*"
     )
 
 
@@ -243,7 +245,7 @@ def _check_enough(counts: np.ndarray, missing: Sequence[str], names: Sequence[st
         what = "row" if names is not None else "sentence"
         files = " and ".join(f"{split}.*" for split in missing)
         raise InputError(
-            f"{who} {counts[code]} training {what}{'s' if counts[code] > 1 else ''}; expected at "
+            f"{who} {counted(counts[code], f'training {what}s')}; expected at "
             f"least {needed} to cut a part for {' and '.join(missing)}; add {what}s, "
             f"or give {files} with train.*"
         )

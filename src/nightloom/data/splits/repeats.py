@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.data import SPLITS
 from nightloom.data.splits.partition import LEFT_OUT
 
@@ -73,9 +74,10 @@ def repeat_warnings(found: Mapping[str, int], *, row: str, what: str) -> list[st
     warnings = []
     if found["train"]:
         warnings.append(
-            f"{found['train']} training {row}s repeat the {what} of another training {row}"
+            counted(found["train"], f"training {row}s repeat the {what} of another training {row}")
         )
     for split in SPLITS[1:]:
         if found[split]:
-            warnings.append(f"{found[split]} {split} {row}s have the {what} of a training {row}")
+            said = f"{split} {row}s have the {what} of a training {row}"
+            warnings.append(counted(found[split], said))
     return warnings

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nightloom.counted import counted
 from nightloom.data import SPLITS
 from nightloom.data.arrow import TEXT_FEATURE, Feature, class_feature, list_feature
 from nightloom.data.formats.sentences import Sentences
@@ -187,7 +188,8 @@ class TaggedSentences(Examples[Sentences, SentencePart]):
         of_train = self._readers["train"].scheme
         for split, reader in self._readers.items():
             if empty := parts[split].empty:
-                found.append(f"{empty} sentences of {split} have no words and were left out")
+                said = f"sentences of {split} have no words and were left out"
+                found.append(counted(empty, said))
             if reader.scheme != of_train:
                 found.append(
                     f"{split} is tagged in {reader.scheme}, train in {of_train}; "

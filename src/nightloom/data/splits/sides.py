@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.data.formats.instants import UNDATED
 from nightloom.data.formats.sentences import Sentences
 from nightloom.data.formats.tables import Rows
@@ -93,10 +94,10 @@ class Sides:
             if (day := getattr(self._settings, name)) is not None
         ]
         if part.rows == 0 and given and part.outside + part.undated:
-            undated = f", {part.undated} have no time" if part.undated else ""
+            undated = f", {counted(part.undated, 'have no time')}" if part.undated else ""
             raise InputError(
                 f"{part.place}: no {part.split} row is within {' and '.join(given)} "
-                f"({part.outside} are outside{undated}); expected some; name other days"
+                f"({counted(part.outside, 'are outside')}{undated}); expected some; name other days"
             )
         if part.rows and part.undated == part.rows and not given and part.split == "train":
             raise InputError(
@@ -112,18 +113,20 @@ class Sides:
             days = (("from", self._settings.since), ("before", self._settings.until))
             asked = " and ".join(f"{word} {day}" for word, day in days if day is not None)
             said.append(
-                f"{part.outside} {part.split} {self._unit} are left out, which are not {asked}"
+                counted(
+                    part.outside, f"{part.split} {self._unit} are left out, which are not {asked}"
+                )
             )
         if part.undated:
             what = "are left out" if within else "count as older than all others"
             said.append(
-                f"{part.undated} {part.split} {self._unit} have no time and {what}, the first at "
-                f"{part.first_undated}"
+                counted(part.undated, f"{part.split} {self._unit} have no time and {what}")
+                + f", the first at {part.first_undated}"
             )
         if part.ungrouped:
             said.append(
-                f"{part.ungrouped} {part.split} {self._unit} have no group, and are split by "
-                f"their text, the first at {part.first_ungrouped}"
+                counted(part.ungrouped, f"{part.split} {self._unit} have no group, and are split")
+                + f" by their text, the first at {part.first_ungrouped}"
             )
         return said
 

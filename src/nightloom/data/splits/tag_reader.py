@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nightloom.counted import counted
 from nightloom.data.labels.tag_schemes import impossible, spans, tags_from_spans
 from nightloom.errors import InputError
 
@@ -47,6 +48,6 @@ class TagReader:
             return []
         more = "; ..." if self.repaired > _SHOWN else ""
         return [
-            f"{self.repaired} impossible tags in {split} were read as the CoNLL scorer does: "
-            f"{'; '.join(self.shown)}{more}"
+            counted(self.repaired, f"impossible tags in {split} were read as the CoNLL scorer does")
+            + f": {'; '.join(self.shown)}{more}"
         ]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nightloom.counted import counted
 from nightloom.data.arrow import TEXT_FEATURE, Feature, class_feature
 from nightloom.data.formats.content import check_text
 from nightloom.data.formats.tables import Rows
@@ -208,7 +209,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
                 hint = f" (train has {quoted(near, 40)})" if near else ""
                 raise InputError(
                     f"{vocabulary.places[code]}: label {quoted(names[number], 40)} is in "
-                    f"{counts[split][number]} {split} rows but in no training row{hint}; "
+                    f"{counted(counts[split][number], f'{split} rows')} but in no training row{hint}; "
                     "add training rows of it or remove these; data.missing_labels lists what means "
                     "no label"
                 )
@@ -234,18 +235,18 @@ class LabelledTexts(Examples[Rows, TextPart]):
             found += self._sides.warnings(part)
             if part.missing:
                 forms = ", ".join(f"{count} {form}" for form, count in part.missing.most_common(6))
+                said = f"{split} rows have no label and are left out"
                 found.append(
-                    f"{part.missing.total()} {split} rows have no label and are left out ({forms}),"
-                    f" the first at {part.first_missing}; data.missing_labels says what counts as "
-                    "none"
+                    f"{counted(part.missing.total(), said)} ({forms}), the first at "
+                    f"{part.first_missing}; data.missing_labels says what counts as none"
                 )
         if self._settings.label_names is None and self._source.label_names is None:
             found += self._doubts()
         for split, part in parts.items():
             if part.empty:
                 found.append(
-                    f"{part.empty} empty texts in the source's {split} rows, the first at "
-                    f"{part.first_empty}"
+                    f"{counted(part.empty, 'empty texts')} in the source's {split} rows, the first "
+                    f"at {part.first_empty}"
                 )
         return found + repeated
 
