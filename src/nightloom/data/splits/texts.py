@@ -207,9 +207,10 @@ class LabelledTexts(Examples[Rows, TextPart]):
                 code = next(code for code in in_split if self.class_of_code[code] == number)
                 near = alike(names[number], (names[at] for at in present))
                 hint = f" (train has {quoted(near, 40)})" if near else ""
+                rows = counted(counts[split][number], f"{split} rows")
                 raise InputError(
                     f"{vocabulary.places[code]}: label {quoted(names[number], 40)} is in "
-                    f"{counted(counts[split][number], f'{split} rows')} but in no training row{hint}; "
+                    f"{rows} but in no training row{hint}; "
                     "add training rows of it or remove these; data.missing_labels lists what means "
                     "no label"
                 )
