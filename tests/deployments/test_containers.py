@@ -11,8 +11,10 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -37,13 +39,14 @@ LOGIN = {
 WORKERS = {"docker": docker.DockerWorker, "kubernetes": kubernetes.KubernetesWorker}
 
 
-async def _job(kind: str, deployment: str) -> tuple[str, Any]:
+async def _job(kind: str, deployment: str, settings: Any) -> tuple[str, Any]:
     """A run of a deployment, and the job that a worker with a login makes of it."""
     async with get_client() as client:
         pool = await client.read_work_pool(kind)
         found = await client.read_deployment_by_name(deployment)
         assert found.work_pool_name == kind
-        run = await client.create_flow_run_from_deployment(found.id)
+        given = {} if settings is None else {"settings": settings}
+        run = await client.create_flow_run_from_deployment(found.id, parameters=given)
         flow = await client.read_flow(found.flow_id)
         job = await WORKERS[kind].job_configuration.from_template_and_values(
             base_job_template=pool.base_job_template,
@@ -55,8 +58,30 @@ async def _job(kind: str, deployment: str) -> tuple[str, Any]:
         return str(run.id), job
 
 
-def job(kind: str, deployment: str = WATCH) -> tuple[str, Any]:
-    return asyncio.run(_job(kind, deployment))
+def job(kind: str, deployment: str = WATCH, settings: Any = None) -> tuple[str, Any]:
+    return asyncio.run(_job(kind, deployment, settings))
+
+
+def command(kind: str, made: Any) -> list[str]:
+    if kind == "docker":
+        return shlex.split(made.command)
+    [container] = made.job_manifest["spec"]["template"]["spec"]["containers"]
+    return list(container["args"])
+
+
+def started(kind: str, made: Any, folder: Path) -> "subprocess.Popen[str]":
+    """The command of a job with its environment, as in an image with nightloom: none of this
+    process' variables, and a folder of its own."""
+    program, *arguments = command(kind, made)
+    given = {**environment(kind, made), "NIGHTLOOM_HOME": str(folder / "home")}
+    (folder / "empty").mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-m", program, *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **given},
+        cwd=folder / "empty",
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture(params=list(WORKERS))
@@ -80,34 +105,46 @@ def test_a_look_in_a_container_is_the_same_look(kind, client, prefect_api, tmp_p
     if kind == "docker":
         assert made.image == IMAGE and made.volumes == ["/srv/nightloom:/nightloom"]
         assert made.get_network_mode() == "host"
-        command = shlex.split(made.command)
     else:
         pod = made.job_manifest["spec"]["template"]["spec"]
         assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "nightloom-home"}
         assert pod["containers"][0]["image"] == IMAGE
-        command = pod["containers"][0]["args"]
     given = environment(kind, made)
     assert given["NIGHTLOOM_HOME"] == "/nightloom"
     assert given["PREFECT_API_URL"] == prefect_api
-    assert command[0] == "prefect"
-    # what an image has: nightloom, nothing of this process' variables, and a folder of its own
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            **given,
-            "NIGHTLOOM_HOME": str(tmp_path / "home"),
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    process = started(kind, made, tmp_path)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
     found = client.read_flow_run(run)
     assert found.state.name == "Completed", found.state.message
     assert found.name.startswith("watch ")
+
+
+ENDED = {"docker": "Crashed", "kubernetes": "AwaitingRetry"}
+LONG = {
+    "data": {"source": "sample", "limit": 400},
+    "check": {"least": 5000},
+    "model": {"length": 24},
+    "train": {"epochs": 9000, "batch_size": 4, "checkpoint_seconds": 0, "jit_compile": False},
+}
+
+
+def test_a_run_whose_container_is_ended_is_begun_again(kind, client, tmp_path):
+    run, made = job(kind, "classify-transformer/classify-transformer", LONG)
+    process = started(kind, made, tmp_path)
+    try:
+        deadline = time.monotonic() + 300
+        while not list((tmp_path / "home" / "checkpoints").glob("train-*/*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.5)
+        process.terminate()
+        process.communicate(timeout=120)
+    finally:
+        process.kill()
+    while (found := client.read_flow_run(run)).state.is_running():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert found.state.name == ENDED[kind]
 
 
 def test_a_job_has_the_worker_s_login_and_the_server_has_none(kind, client, prefect_api):
