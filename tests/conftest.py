@@ -20,6 +20,7 @@ LONGEST = (
     "upgrade/test_d5ba2bc.py",
     "cli/test_up.py",
     "flows/test_drills.py",
+    "test_checks.py",
     "flows/test_classify_transformer.py",
     "flows/test_ray.py",
     "keys/test_trace.py",
