@@ -4,6 +4,7 @@ An instant is a number of microseconds since 1970 in UTC. Times without a zone a
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -36,6 +37,13 @@ _EASTERN = re.compile(
     re.VERBOSE,
 )
 """2026年11月26日, 2026年11月26日 8:30, 2026년 11월 26일 8시 30분."""
+_YEAR_FIRST = re.compile(
+    r"""(\d{4})\s?(?P<by>[./-])\s?(\d{1,2})\s?(?P=by)\s?(\d{1,2})[.]?
+    (?:[ ]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?)?
+    """,
+    re.VERBOSE,
+)
+"""2026/1/5 8:30, 2026.11.26, 2026. 11. 26."""
 _MAIL = re.compile(
     r"""(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?)
     | (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?
@@ -63,7 +71,7 @@ def instant(value: Any) -> int:
     if value is None or value != value:
         return UNDATED
     if isinstance(value, str):
-        return _of_text(value.strip())
+        return _of_text(unicodedata.normalize("NFKC", value).strip())
     if isinstance(value, datetime):
         return of_datetime(value)
     if isinstance(value, date):
@@ -114,8 +122,8 @@ def _of_text(text: str) -> int:
         return of_datetime(datetime.fromisoformat(text.replace("/", "-", 2)))
     with suppress(ValueError):
         return of_datetime(datetime.fromisoformat(f"{text}-01"))
-    if eastern := _EASTERN.fullmatch(text):
-        year, month, day, *clock = eastern.groups()
+    if found := _EASTERN.fullmatch(text) or _YEAR_FIRST.fullmatch(text):
+        year, month, day, *clock = (one for one in found.groups() if one not in (".", "/", "-"))
         hour, minute, second = (int(part or 0) for part in clock)
         days = int(year), int(month), int(day or 1)
         return of_datetime(datetime(*days, hour, minute, second))
@@ -132,13 +140,18 @@ def _is_of_mail(text: str) -> bool:
 
 
 def _of_number(number: float) -> int:
-    """A year, a day as YYYYMMDD, or a count whose unit follows from its size."""
-    if isinstance(number, int):
+    """A year, a day as YYYYMMDD, one with its time, or a count whose unit follows from its size."""
+    if number == number // 1:  # 20261126.0, as pandas writes where other rows have none
+        number = int(number)
         if 1000 <= number <= 2999:
             return of_datetime(datetime(number, 1, 1))
         if 1000_01_01 <= number <= 2999_12_31:
             with suppress(ValueError):
                 return of_datetime(datetime.strptime(str(number), "%Y%m%d"))
+            if 1900_00_00 <= number <= 2100_00_00:  # 20260231: no seconds of 1970
+                raise ValueError(str(number))
+        if 1900_00_00_00_00_00 <= number <= 2100_00_00_00_00_00:  # no milliseconds of 2572
+            return of_datetime(datetime.strptime(str(number), "%Y%m%d%H%M%S"))
     if abs(number) < _SECONDS:
         return round(number * 10**6)
     if abs(number) < _SECONDS * 10**3:
