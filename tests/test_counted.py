@@ -1,6 +1,6 @@
 import pytest
 
-from nightloom.counted import counted
+from nightloom.counted import counted, there_are
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,8 @@ def test_words_follow_their_count(words: str, one: str, several: str) -> None:
     assert counted(1, words) == one
     assert counted(2000, words) == several
     assert counted(0, words) == several.replace("2,000", "0")
+
+
+def test_what_there_is() -> None:
+    assert there_are(["news/1"]) == "there is news/1"
+    assert there_are(["news/1", "news/2"]) == "there are news/1, news/2"

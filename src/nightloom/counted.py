@@ -1,6 +1,7 @@
 """A count and what it counts, in agreement."""
 
 import re
+from collections.abc import Sequence
 
 _OF_ONE = {
     "are": "is",
@@ -24,3 +25,8 @@ def counted(count: int, words: str) -> str:
             words = re.sub(r"s\b", "", words, count=1)
         words = re.sub(rf"\b({'|'.join(_OF_ONE)})\b", lambda verb: _OF_ONE[verb[0]], words)
     return f"{count:,} {words}"
+
+
+def there_are(names: Sequence[str]) -> str:
+    """What there is instead of what was asked for: "there are a, b", "there is a"."""
+    return f"there {'is' if len(names) == 1 else 'are'} {', '.join(names)}"

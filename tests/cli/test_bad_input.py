@@ -62,6 +62,7 @@ CASES: list[tuple[str, str]] = [
     ("cache gc --older-than soon", "expected --older-than as 30d (units"),
     ("cache gc --older-than -3d", "expected --older-than as 30d"),
     ("cache gc --max-size 5PB", "expected --max-size as 5GB"),
+    ("cache ls trian", "no flow has a stage trian; did you mean 'train'?; there are"),
     ("cache frob", "No such command 'frob'"),
     ("predict x y --batch-size 0", "--batch-size"),
     # settings: unknown

@@ -260,7 +260,7 @@ def test_tags_that_look_wrong_are_more_than_those_of_the_champion():
     found = check(seen(many, old), old, settings)
     assert told(found)["labels"] == "refused"
     [labels] = (one for one in found.findings if one.test == "labels")
-    assert "of the words in entities of all sentences look wrongly tagged" in labels.told
+    assert "% as many words as are in entities of all sentences look wrongly tagged" in labels.told
     off = EntityCheckSettings(labels=None)
     assert "labels" not in told(check(seen(many, old), old, off))
 

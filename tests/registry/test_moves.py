@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,16 @@ def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
     assert desk.champion() == 1
 
 
+def test_a_version_that_is_not_champion_is_not_passed_over(desk):
+    desk.registry._client.set_registered_model_alias(desk.name, "challenger", "1")
+    for command, version in product(["rollback", "pin"], ["news/1", "news@challenger"]):
+        with pytest.raises(InputError, match=r"without a version, news, .* rollback news --to 1"):
+            desk.run(command, version, "--why", "x")
+    assert (desk.champion(), desk.title.pin) == (3, None)
+    desk.run("pin", "news/3", "--why", "the champion by its number")
+    assert desk.title.pin.version == 3
+
+
 def test_a_rollback_may_end_by_a_proof_but_no_pin_and_not_for_a_twin_of_what_was_withdrawn(desk):
     client, (one, two, three, four) = desk.registry._client, desk.versions
     desk.run("rollback", "news", "--why", "calls prices sports", "--by", "Ada")
@@ -220,7 +231,9 @@ def test_a_model_that_passed_waits_for_a_person(desk):
     )
     assert desk.registry.set_decision(four, kept, three).aliases == ("challenger",)
     assert (desk.champion(), desk.title.anchor) == (3, 1)
-    with pytest.raises(InputError, match="news/2 does not wait for approval; it is promoted"):
+    with pytest.raises(
+        InputError, match="news/2 does not wait for approval; it is promoted: fine;"
+    ):
         desk.run("approve", "news/2", "--why", "x")
     told = desk.run("approve", "news/4", "--why", "read the mistakes", "--by", "Ada")
     assert told == "news/4 is the champion, before it version 3\n"

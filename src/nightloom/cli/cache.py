@@ -40,6 +40,8 @@ def list_artifacts(stage: str | None, as_json: bool) -> None:
     from nightloom.cache.lookup import age, span
 
     found = [one for one in listing(_store()) if stage in (None, one.stage)]
+    if stage and not found:
+        _check_stage(stage)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found]))
         return
@@ -166,6 +168,19 @@ def _store() -> Any:
     from nightloom.cache.store import ArtifactStore
 
     return ArtifactStore(Home.current())
+
+
+def _check_stage(stage: str) -> None:
+    """Raise InputError if no flow has the stage, of which no artifact is there."""
+    from nightloom.records.known import flows
+    from nightloom.settings.spelling import meant
+    from nightloom.tasks.runtime.stage import STAGES
+
+    for flow in flows().values():
+        flow.load()
+    if stage not in STAGES:
+        known = ", ".join(sorted(STAGES))
+        raise InputError(f"no flow has a stage {stage}{meant(stage, STAGES)}; there are {known}")
 
 
 def _seconds(text: str | None) -> float | None:

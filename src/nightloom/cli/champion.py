@@ -83,7 +83,7 @@ def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
 
     The version that is withdrawn is no measure for later ones any more.
     """
-    registry, version = _named(model)
+    registry, version = _model(model)
     with _alone(registry, version.name):
         _roll_back(registry, version.name, to, why=why, by=by)
 
@@ -96,7 +96,7 @@ def pin(model: str, why: str, by: str | None) -> None:
     """Hold MODEL's champion: the gate promotes no other until `nightloom unpin MODEL`."""
     from nightloom.registry.title import Pin
 
-    registry, version = _named(model)
+    registry, version = _model(model)
     with _alone(registry, version.name):
         champion = registry.champion(version.name)
         if champion is None:
@@ -151,7 +151,8 @@ def _approve(registry: "Registry", version: "Version", *, by: str | None, why: s
     name, number, tags = version.name, version.version, version.tags
     reason, champion = tags.get(REASON_TAG, ""), registry.champion(name)
     if not reason.startswith(WAITS):
-        decided = f"; it is {version.decision}: {reason}" if version.decision else ""
+        why_so = reason.removeprefix(f"{version.decision}: ")
+        decided = f"; it is {version.decision}: {why_so}" if version.decision else ""
         raise InputError(
             f"{name}/{number} does not wait for approval{decided}; `nightloom promote "
             f'{name}/{number} --why "…"` makes it champion all the same'
@@ -210,6 +211,20 @@ def _named(model: str, *, exact: bool = False) -> "tuple[Registry, Version]":
     from nightloom.registry.mlflow_registry import Registry
 
     return Registry(home.tracking_uri, home.model_files), version
+
+
+def _model(model: str) -> "tuple[Registry, Version]":
+    """The registry, and the champion of the model that is named; not another of its versions."""
+    registry, version = _named(model)
+    champion = registry.champion(version.name)
+    if model != version.name and (champion is None or champion.version != version.version):
+        name, number = version.name, version.version
+        raise InputError(
+            f"expected a model without a version, {name}, got {model}, which is not its champion; "
+            f"`nightloom promote {name}/{number}` or `nightloom rollback {name} --to {number}` "
+            "makes it that"
+        )
+    return registry, version
 
 
 def _moved(

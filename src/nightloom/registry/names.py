@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from nightloom.counted import there_are
 from nightloom.errors import InputError
 from nightloom.registry.aliases import list_models
 from nightloom.registry.versions import CHAMPION, Version
@@ -64,8 +65,8 @@ def resolve_model(tracking_uri: str, text: str) -> Resolved:
             if entry.version == wanted.version:
                 return Resolved(entry)
         raise InputError(
-            f"{wanted.name} has no version {wanted.version}; there are "
-            + ", ".join(f"{wanted.name}/{entry.version}" for entry in versions[:10])
+            f"{wanted.name} has no version {wanted.version}; "
+            + there_are([f"{wanted.name}/{entry.version}" for entry in versions[:10]])
         )
     alias = wanted.alias or CHAMPION
     for entry in versions:
@@ -94,4 +95,4 @@ def _known(wanted: str, names: list[str]) -> str:
     close = difflib.get_close_matches(wanted, names, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "there are " + ", ".join(sorted(names)[:10])
+    return there_are(sorted(names)[:10])

@@ -15,6 +15,7 @@ from typing import Any
 
 from nightloom.cache.artifact import Artifact
 from nightloom.cache.store import ArtifactStore, Damaged
+from nightloom.counted import there_are
 from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry.aliases import champion_of
@@ -150,7 +151,7 @@ def accept(home: Home, model: str, *, by: str, why: str) -> dict[str, Any]:
     last = _read(_folder(home, model) / LAST)
     if Place.of(last.get("data")) is None:
         known = sorted(path.parent.name for path in home.checks.glob(f"*/{LAST}"))
-        there = f"there are {', '.join(known)}" if known else "none was checked in this home yet"
+        there = there_are(known) if known else "none was checked in this home yet"
         raise InputError(
             f"expected a model whose data were checked, got {model}; {there}; "
             "`nightloom run FLOW` checks them"

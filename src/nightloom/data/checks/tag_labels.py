@@ -60,9 +60,9 @@ def tag_labels(
     before, before_error = shares[0]
     for (among, _), (share, error) in zip(enough, shares[1:], strict=True):
         told = (
-            f"{percent(share)} of the words in entities of {'the new' if among == NEW else 'all'} "
-            f"{unit} look wrongly tagged to a classifier of the champion's, of its own "
-            f"{percent(before)}"
+            f"{percent(share)} as many words as are in entities of "
+            f"{'the new' if among == NEW else 'all'} {unit} look wrongly tagged to a classifier of "
+            f"the champion's, of its own {percent(before)}"
         )
         noise = SURE * float(np.hypot(error, before_error))
         yield judged("labels", among, value=share - before, chance=noise, levels=levels, told=told)
