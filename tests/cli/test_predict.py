@@ -48,7 +48,7 @@ FILES: dict[str, str | bytes] = {
     "tickets.tsv": table([("id", "subject", "body", "queue"), *TICKETS], "\t"),
     "semicolons.csv": table([("queue", "body", "subject", "id"), ("q", "b", "s", "7")], ";"),
     "mark.csv": "\ufeff" + HALVES,
-    "header.csv": "subject,body\n",
+    "header.csv": "id,subject,body\n",
     "blank.csv": 'text\na\n\n""\nb\n',
     "text.csv": "nr,text\n1,only text\n2,\n",
     "headless.csv": "B1,S1\nB2,S2\n",
@@ -110,7 +110,12 @@ CASES = {
     "semicolons": Case("tickets --input semicolons.csv"),
     "semicolons named": Case("tickets --input semicolons.csv --set data.delimiter=semicolon"),
     "a mark": Case("tickets --input mark.csv"),
-    "a header alone": Case("tickets --input header.csv --output none.csv", output="none.csv"),
+    "a header alone": Case(
+        "tickets --input header.csv --id id --output none.csv", output="none.csv"
+    ),
+    "a header to parquet": Case(
+        "tickets --input header.csv --id id --output no.parquet", output="no.parquet"
+    ),
     "column text": Case("tickets --input text.csv --id nr"),
     "blank lines": Case("old --input blank.csv"),
     "no header": Case("tickets --input headless.csv --set data.columns=body,subject"),
@@ -282,8 +287,8 @@ def test_lines_within_quotes_are_counted(all_done: dict[str, dict[str, Any]]) ->
     [said] = all_done["a table"]["err"].splitlines()
     lines = CSV.count("\n")
     assert said == (
-        f"note: tickets.csv: 1000 rows in {lines} lines; {lines - 1001} line breaks are within "
-        "quotes"
+        f"note: tickets.csv: 1,000 rows in {lines:,} lines; "
+        f"{lines - 1001:,} line breaks are within quotes"
     )
 
 
@@ -295,13 +300,16 @@ def test_as_many_answers_as_lines(answers: Any) -> None:
     assert answers("lines with a mark") == about([answers("lines")[0], answers("lines")[4]])
 
 
-def test_columns_that_differ_from_training(answers: Any) -> None:
+def test_columns_that_differ_from_training(answers: Any, folder: Path) -> None:
     told = "note: semicolons.csv: fields are separated by the semicolon ';' (data.delimiter)"
     assert texts(answers("semicolons", err=told)) == ["s b"]
     assert answers("semicolons", err=told)[0]["id"] == "7"
     assert texts(answers("semicolons named")) == ["s b"], "a choice of the user is not announced"
     assert texts(answers("a mark")) == ["S B"]
-    assert answers("a header alone")[1:] == []
+    assert answers("a header to parquet") == []
+    [names] = answers("a header alone")
+    assert names == pq.read_schema(folder / "no.parquet").names
+    assert names[:4] == ["id", "text", "label", "probability"] and "urgent" in names
     note = (
         "note: text.csv has no column subject, body, of which the training texts were made; "
         "reading its column text"

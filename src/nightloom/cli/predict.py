@@ -113,6 +113,8 @@ def predict(
     ) as inputs:
         asked.check([one.format for one in inputs])
         count = _count(chain.from_iterable(one.read() for one in inputs))
+        if not count.texts:
+            count.kinds.add(dict.fromkeys(ids, ()))
         from nightloom.serving.scoring import open_version
 
         answer = open_version(model_files(home, resolved.version), threshold=threshold)
@@ -123,6 +125,8 @@ def predict(
                 done += len(given.texts)
                 answered += answers.answered
                 writer.write(answers, given.carried)
+            if not done:  # the columns all the same
+                writer.write(answer([], batch_size=batch_size), {})
             if done != count.texts:
                 raise RunError(
                     f"expected {count.texts} answers, got {done}; a file changed while it was "

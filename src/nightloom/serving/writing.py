@@ -106,7 +106,7 @@ class _Table:
     def write(self, answers: Answers, carried: Carried) -> None:
         columns = all_columns(answers, self._carried, carried)
         rows = list(zip(*(column.values for column in columns), strict=True))
-        if rows and not self._has_header:
+        if not self._has_header:
             self._row([column.name for column in columns])
             self._has_header = True
         for row in rows:
@@ -139,13 +139,8 @@ class _Parquet:
         self._writer.write_table(table)
 
     def close(self) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self._writer is None:  # no answers at all
-            schema = pa.schema([("text", pa.string())])
-            self._writer = pq.ParquetWriter(self._stream, schema)
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def as_table(answers: Answers, kinds: Mapping[str, str], carried: Carried) -> Any:

@@ -43,6 +43,8 @@ def build(context: BuildContext) -> Built:
             kinds.add(given.carried)
             writer.write(_batch(given))
             report.progress(what="read rows", done=writer.rows, total=None, unit="rows")
+    if not writer.rows:  # the columns all the same
+        kinds.add(dict.fromkeys(settings.id or (), ()))
     facts = RowsFacts(rows=writer.rows, carried=[*kinds.by_name().items()], notes=notes.lines)
     return Built(facts.to_json(), volatile=_VOLATILE)
 
