@@ -150,6 +150,8 @@ def _of_number(number: float) -> int:
                 return of_datetime(datetime.strptime(str(number), "%Y%m%d"))
             if 1900_00_00 <= number <= 2100_00_00:  # 20260231: no seconds of 1970
                 raise ValueError(str(number))
+        if 1900_00_00_00_00 <= number <= 2100_00_00_00_00:  # no milliseconds of 1976
+            return of_datetime(datetime.strptime(str(number), "%Y%m%d%H%M"))
         if 1900_00_00_00_00_00 <= number <= 2100_00_00_00_00_00:  # no milliseconds of 2572
             return of_datetime(datetime.strptime(str(number), "%Y%m%d%H%M%S"))
     if abs(number) < _SECONDS:
