@@ -3,7 +3,7 @@
 One that has two CPUs for TensorFlow takes a single row: TensorFlow must know of them before it
 starts, and what devices share with each other outlives a model: the next one with other shapes
 would fail on it. Others take some rows: what XLA compiled for a row stays in its process, which
-after some sixty of them ends.
+may have only so many memory maps.
 """
 
 import json
@@ -11,13 +11,15 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from nightloom.errors import InputError
 from tests.every_setting.array import Row
 from tests.naming import ROOT
 
 ROWS = 20
-"""After so many a process is ended."""
+MAPS = 20_000
+"""After so many rows, or with so many memory maps, a process is ended."""
 
 
 class Alone:
@@ -42,7 +44,7 @@ class Alone:
         process.stdin.flush()
         line = process.stdout.readline()
         self._left -= 1
-        if not line or not self._left:
+        if not line or not self._left or self._maps() > MAPS:
             self.close()
         if not line:
             raise RuntimeError(f"no outcome: its process ended with {process.returncode}")
@@ -57,6 +59,13 @@ class Alone:
         if self._process is not None:
             self._process.communicate()
             self._process = None
+
+    def _maps(self) -> int:
+        assert self._process is not None
+        try:
+            return len(Path(f"/proc/{self._process.pid}/maps").read_bytes().splitlines())
+        except OSError:
+            return 0
 
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None:

@@ -11,6 +11,7 @@ from nightloom.limits import StageLimits
 from nightloom.usage import CPU, MEMORY, Usage
 from nightloom.worker import client
 from nightloom.worker.sampling import MOST_POINTS, Course, Sample
+from nightloom.worker.shortage import MOST_MAPS
 from nightloom.worker.watch import goes_on
 from tests.worker.making import context
 
@@ -36,6 +37,25 @@ def growing(context):
     while True:
         HELD.append(b"x" * 20_000_000)
         time.sleep(0.02)
+
+def compiling(context):
+    import mmap
+
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def program(x):
+        for number in range(30):
+            x = tf.sin(x @ x) + number
+        return tf.reduce_sum(tf.nn.softmax(x))
+
+    program(tf.ones([1, 1]))
+    most = int(open("/proc/sys/vm/max_map_count").read())
+    for number in range(most - sum(1 for _ in open("/proc/self/maps")) - 1000):
+        writable = mmap.PROT_WRITE if number % 2 else 0  # neighbours that are alike become one
+        HELD.append(mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | writable))
+    for size in range(2, 300):
+        program(tf.ones([size, size]))
 
 def busy(context):
     held = b"x" * 300_000_000
@@ -84,6 +104,16 @@ def test_a_build_over_its_memory_is_ended_by_name(worker, tmp_path):
     assert "set train.batch_size lower" in said
     assert not children()
     assert worker.usage and worker.usage.peak[MEMORY] > 400
+
+
+@pytest.mark.skipif(
+    not MOST_MAPS.exists() or int(MOST_MAPS.read_text()) > 200_000,
+    reason="this machine allows a process more memory maps than a test can take",
+)
+def test_more_programs_than_a_process_can_map_end_it_by_name(worker, tmp_path):
+    most = int(MOST_MAPS.read_text())
+    with pytest.raises(RunError, match=rf"^train failed: XLA .*{most:,} memory maps\).*sysctl -w"):
+        worker.build("made_builders:compiling", context(tmp_path))
 
 
 def test_what_a_build_used_is_known(worker, tmp_path):

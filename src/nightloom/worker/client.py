@@ -20,7 +20,12 @@ from nightloom.progress import SILENT, Report
 from nightloom.usage import Usage
 from nightloom.worker.child import Child
 from nightloom.worker.programs import Programs
-from nightloom.worker.shortage import ends_without_memory, out_of_memory
+from nightloom.worker.shortage import (
+    ends_without_maps,
+    ends_without_memory,
+    out_of_maps,
+    out_of_memory,
+)
 from nightloom.worker.watch import Watch, goes_on
 
 ENVIRONMENT = {
@@ -198,6 +203,8 @@ class Worker:
                     raise RunError(out_of_memory(stage, message["message"]))
                 case "exhausted":
                     raise RunError(f"{stage} failed: {message['message']}")
+                case "crash" if ends_without_maps(child.log):
+                    raise RunError(out_of_maps(stage))
                 case "crash":
                     _named.add(child.log)
                     raise RunError(f"{stage} failed: {message['message']}; details in {child.log}")
@@ -213,6 +220,8 @@ class Worker:
         self._give_back(keep=False)
         if code == -signal.SIGKILL:
             return _Died(out_of_memory(stage, "its process was killed (SIGKILL)"))
+        if code in (-signal.SIGSEGV, -signal.SIGABRT) and ends_without_maps(child.log):
+            return _Died(out_of_maps(stage))
         if code == -signal.SIGABRT and ends_without_memory(child.log):
             return _Died(out_of_memory(stage, f"an allocation failed; details in {child.log}"))
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
