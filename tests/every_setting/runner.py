@@ -109,10 +109,6 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
         InputError: The settings are refused.
         AssertionError: No right answer.
     """
-    from nightloom.registry.aliases import read_version
-    from nightloom.registry.fetching import model_files
-    from nightloom.serving.predictor import load_predictor
-
     _forget_determinism()
     WorkerHere.built.clear()
     try:
@@ -121,7 +117,19 @@ def run_to_an_answer(flow: Any, settings: FlowSettings) -> None:
         if "train" in WorkerHere.built:
             raise RuntimeError(f"refused only after the training began: {error}") from error
         raise
-    model = report["model"]
+    ask(report["model"], settings)
+
+
+def ask(model: Mapping[str, Any], settings: FlowSettings) -> None:
+    """Ask a model that a run registered.
+
+    Raises:
+        AssertionError: No right answer.
+    """
+    from nightloom.registry.aliases import read_version
+    from nightloom.registry.fetching import model_files
+    from nightloom.serving.predictor import load_predictor
+
     home = Home.current()
     entry = read_version(home.tracking_uri, model["name"], model["version"])
     assert entry is not None, f"no version {model['version']} of {model['name']}"

@@ -90,7 +90,7 @@ def _model(kind: type[FlowSettings], folder: Path) -> dict[str, list[str]]:
     if kind.family.name == "transformer":
         return {}
     families = ("bert", "distilbert", "roberta", "albert")
-    checkpoints = {family: _checkpoint(folder / family, family) for family in families}
+    checkpoints = {family: checkpoint(folder / family, family) for family in families}
     if kind.family.name == "hub":
         pair = folder / "pair"
         if not pair.exists():
@@ -109,7 +109,8 @@ def _model(kind: type[FlowSettings], folder: Path) -> dict[str, list[str]]:
     }
 
 
-def _checkpoint(folder: Path, family: str) -> Path:
+def checkpoint(folder: Path, family: str) -> Path:
+    """A tiny checkpoint of a family, made if it is not there."""
     from tests.encoders.tiny import save_checkpoint
 
     if not folder.exists():

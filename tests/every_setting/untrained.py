@@ -1,21 +1,25 @@
-"""The flows that train nothing: `score` to all answers of a version, `tidy` to a tidied home."""
+"""The flows that are not of a family: `score` to all answers of a version, `tidy` to a tidied home,
+`nightly` to models that answer."""
 
+import json
 import shutil
 import sqlite3
 import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
 from nightloom.home import Home, at_home
+from nightloom.settings.nightly import NightlySettings
 from nightloom.settings.parse import parse_settings
 from nightloom.settings.score import ScoreSettings
 from nightloom.settings.tidy import TidySettings
 from tests.every_setting.array import Row
-from tests.every_setting.runner import parse, run_to_an_answer
-from tests.every_setting.tables import COLOURS, COLUMNS, limits_of, write_texts
+from tests.every_setting.runner import ask, parse, run_to_an_answer
+from tests.every_setting.tables import COLOURS, COLUMNS, checkpoint, limits_of, write_texts
 from tests.every_setting.values import Table
 
 NAME, ROWS = "colours", 90
@@ -23,18 +27,43 @@ DAY = 86_400.0
 AGES = (400, 400, 100, 40, 5, 0)
 """Of the versions in a home that is tidied up, in days; the second one is the champion."""
 CHAMPION = 2
-FLOWS = ("score", "tidy")
+FLOWS = ("score", "tidy", "nightly")
+KINDS: dict[str, type[BaseModel]] = {
+    "score": ScoreSettings,
+    "tidy": TidySettings,
+    "nightly": NightlySettings,
+}
+SMALL = {
+    "data.source": "sample",
+    "data.limit": 400,
+    "model.length": 16,
+    "train.epochs": 1,
+    "train.jit_compile": False,
+}
 
 
 def kind_of(flow: str) -> type[BaseModel]:
     """The type of the flow's settings."""
-    return {"score": ScoreSettings, "tidy": TidySettings}[flow]
+    return KINDS[flow]
 
 
 def table_for(flow: str, folder: Path) -> Table:
     """The values to try for a flow; makes what they name in `folder`."""
     if flow == "tidy":
         return Table(affordable={"keep.versions": 3})
+    if flow == "nightly":
+        return Table(
+            texts={
+                "models": ["in order", "named"],
+                "score": ["one"],
+                "run.engine": ["local"],  # tests/flows/test_ray.py has the other one
+                "run.address": ["none", "local"],
+                "steps.before": ["", "tests.every_setting.own:before"],
+                "steps.after": ["", "tests.every_setting.own:after_all"],
+                **limits_of(NightlySettings),
+            },
+            needed={"models": json.dumps(_models(folder, "in order"))},
+        )
     files = write_texts(folder)
     sources = [str(path) for path in files if path.name != "split"]
     return Table(
@@ -59,8 +88,8 @@ def table_for(flow: str, folder: Path) -> Table:
 
 
 def prepare(flow: str, folder: Path) -> None:
-    """What the flow starts from: a version that is sure, or a home full of versions."""
-    (_train if flow == "score" else _fill)(folder)
+    """What the flow starts from: a version that is sure, a home full of versions, or nothing."""
+    {"score": _train, "tidy": _fill, "nightly": lambda folder: None}[flow](folder)
 
 
 def run(flow: str, row: Row, folder: Path) -> None:
@@ -70,7 +99,7 @@ def run(flow: str, row: Row, folder: Path) -> None:
         InputError: The settings are refused.
         AssertionError: An answer is missing, or what went is not what should.
     """
-    (_score if flow == "score" else _tidy)(row, folder)
+    {"score": _score, "tidy": _tidy, "nightly": _night}[flow](row, folder)
 
 
 def _train(folder: Path) -> None:
@@ -149,3 +178,32 @@ def _check_tidied(home: Home, settings: TidySettings) -> None:
 
 def _store(home: Home) -> str:
     return f"sqlite:///{home.root / 'mlflow.db'}"
+
+
+def _models(folder: Path, how: str) -> list[dict[str, Any]]:
+    """Models that have all stages between them; how: with names of their own or not."""
+    bert = {**SMALL, "model.checkpoint": str(checkpoint(folder / "bert", "bert"))}
+    models: list[dict[str, Any]] = [
+        {"flow": "classify-transformer", "settings": {**SMALL, "model.depth": 1}},
+        {"flow": "classify-bert", "settings": {**bert, "model.attentions": "a dog"}},
+        {"flow": "ner-bert", "settings": bert},
+    ]
+    named = [{**one, "name": f"model-{number}"} for number, one in enumerate(models)]
+    return named[::-1] if how == "named" else models
+
+
+def _night(row: Row, folder: Path) -> None:
+    from nightloom.flows.nightly import nightly
+
+    models = _models(folder, row["models"])
+    first = {"named": "model-0"}.get(row["models"], "classify-transformer")
+    answered = {"model": first, "name": "answers", "data.source": "sample"}
+    config = folder / "nightly.yaml"
+    config.write_text(json.dumps({"models": models, "score": [answered]}))  # JSON is YAML
+    given = [f"{name}={value}" for name, value in row.items() if name not in ("models", "score")]
+    settings = parse_settings(NightlySettings, given, config=config)
+    night = nightly(settings)
+    assert night["state"] == "completed" and not night["failed"], night
+    for one, model in zip(night["models"], settings.models, strict=True):
+        ask(one["model"], model.parsed())
+    assert len(night.get("scored", ())) == 1, night
