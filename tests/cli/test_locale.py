@@ -15,14 +15,19 @@ PLAIN_C = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE":
 
 def test_a_plain_c_locale_reads_and_writes_utf8(tmp_path: Path) -> None:
     home = tmp_path / "ночной стан, größer"
-    done = subprocess.run(
-        [sys.executable, "-m", "nightloom", "cache", "ls", "größer"],
-        env={**os.environ, **PLAIN_C, "NIGHTLOOM_HOME": str(home)},
-        capture_output=True,
-        check=False,
-    )
+
+    def listed(*stage: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [sys.executable, "-m", "nightloom", "cache", "ls", *stage],
+            env={**os.environ, **PLAIN_C, "NIGHTLOOM_HOME": str(home)},
+            capture_output=True,
+            check=False,
+        )
+
+    done = listed()
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode() == f"0 artifacts, 0 B in {home / 'artifacts'}\n"
+    assert "no flow has a stage größer" in listed("größer").stderr.decode()
 
 
 def test_a_home_whose_path_is_no_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

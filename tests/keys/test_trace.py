@@ -62,6 +62,7 @@ NEVER = {
     },
     "check_data": {
         "nightloom.cache.": "types of what a builder is given",
+        "nightloom.counted": "says how many there are of what this data does not have",
         "nightloom.data": "types and constants",
         "nightloom.data.checks.": "compares with other data than its own, which this run has not",
         "nightloom.settings.": "types of what a builder is given",
@@ -86,6 +87,7 @@ NEVER = {
         "nightloom.text.": "a tokenizer's class has its twin in the exported graph",
     },
     "align_labels": {
+        "nightloom.counted": "says how many words a tokenizer drops; this one drops none",
         "nightloom.data.": "types and constants",
         "nightloom.plugins": "types of what a builder is given",
         "nightloom.settings.": "types of what a builder is given",
@@ -99,6 +101,7 @@ NEVER = {
     "register": {
         "nightloom.cache.key": "what tells a version from the champion, which keeps no keys here",
         "nightloom.cache.store": "where the data sets of versions lie that keep no rows",
+        "nightloom.counted": "says how many rows are left out; here none are",
         "nightloom.data.checks.profile": "the name of a file",
         "nightloom.data.formats.content": "reads examples that must hold, which are not asked for",
         "nightloom.data.inputs.examples": "reads examples that must hold, which are not asked for",
