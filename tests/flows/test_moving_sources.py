@@ -1,14 +1,20 @@
-"""Rows of databases and web servers to models that answer; the models of a night and their days."""
+"""Rows of databases, web servers and object stores to models that answer; the models of a night and
+their days."""
 
 import json
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.data.s3_server import bucket, put, server
 from tests.data.web_server import Page, serve
 from tests.flows.conftest import Nightloom
+
+__all__ = ["bucket", "server"]
 
 SELECT = "SELECT body AS text, label, day, thread FROM stories ORDER BY id"
 SMALL = (
@@ -68,6 +74,32 @@ def test_a_file_of_a_web_server_to_a_model_that_answers(quick: Nightloom, tmp_pa
     answer = quick(home, "predict", "classify-transformer", "row number 5")
     assert answer.code == 0, answer.err
     assert set(json.loads(answer.out)["probabilities"]) == {"a", "b"}
+
+
+@pytest.mark.long("sources")
+def test_files_of_an_object_store_to_a_model_that_answers(
+    nightloom: Nightloom,
+    environment: dict[str, str],
+    bucket: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setitem(environment, name, os.environ[name])
+    home = tmp_path / "home"
+    for day in (1, 2, 3):
+        lines = "".join(f"row {day} number {n},{'ab'[n % 2]}\n" for n in range(40))
+        put(bucket, f"news/2026-11-0{day}/part.csv", f"text,label\n{lines}")
+    run = ("run", "classify-transformer", "data.source=s3://news/news/2026-*/*.csv", *SMALL)
+    done = nightloom(home, *run, "--json")
+    assert done.code == 0, done.err
+    answer = nightloom(home, "predict", "classify-transformer", "row 1 number 5")
+    assert answer.code == 0, answer.err
+    assert set(json.loads(answer.out)["probabilities"]) == {"a", "b"}
+    assert "hush4711" not in done.out + done.err
+    put(bucket, "news/2026-11-04/part.csv", "text,label\n" + "one more row,a\n" * 3)
+    plan = nightloom(home, *run, "--plan")
+    assert plan.code == 0 and "1 file of 4 new" in plan.err, plan.err
 
 
 def test_models_of_a_night_count_back_from_the_same_day(
