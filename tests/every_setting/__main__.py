@@ -15,12 +15,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tests.every_setting import untrained
+from tests.every_setting import other_flows
 from tests.every_setting.drive import Try
 from tests.every_setting.values import Table
 
 TRAINED = ("classify-transformer", "classify-bert", "classify-hub", "ner-bert")
-FLOWS = (*TRAINED, *untrained.FLOWS)
+FLOWS = (*TRAINED, *other_flows.FLOWS)
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
     from tests.every_setting.runner import in_this_process
     from tests.every_setting.values import values_of
 
-    kind, table, here = _trained(flow, folder) if flow in TRAINED else _untrained(flow, folder)
+    kind, table, here = _trained(flow, folder) if flow in TRAINED else _other(flow, folder)
     values = values_of(kind, table)
     if flow in TRAINED and runs > ROWS:
         here = Alone(flow).run
@@ -74,7 +74,7 @@ def _flow(flow: str, folder: Path, given: argparse.Namespace, *, runs: int) -> i
 
     with in_this_process():
         if flow not in TRAINED and runs:
-            untrained.prepare(flow, folder)
+            other_flows.prepare(flow, folder)
         if flow in TRAINED or runs:  # without a model, all that `score` is asked is refused
             coverage.check_known(here)
             print(f"{flow}: {len(coverage.known)} pairs are refused as written down", flush=True)
@@ -101,9 +101,9 @@ def _trained(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
     return kind, table_for(flow, folder), here
 
 
-def _untrained(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
-    table = untrained.table_for(flow, folder)
-    return untrained.kind_of(flow), table, lambda row: untrained.run(flow, row, folder)
+def _other(flow: str, folder: Path) -> tuple[type[BaseModel], Table, Try]:
+    table = other_flows.table_for(flow, folder)
+    return other_flows.kind_of(flow), table, lambda row: other_flows.run(flow, row, folder)
 
 
 def _tell(flow: str, row: dict[str, str], what: str) -> None:

@@ -10,7 +10,7 @@ from nightloom.errors import InputError
 from nightloom.records.known import families, settings_of
 from nightloom.settings.base import Settings
 from nightloom.settings.parse import names, parse_settings
-from tests.every_setting import untrained
+from tests.every_setting import other_flows
 from tests.every_setting.__main__ import FLOWS, TRAINED
 from tests.every_setting.array import all_pairs, allowed, pairs_of, row_with, rows_over
 from tests.every_setting.drive import Coverage, cover, named_pair
@@ -39,14 +39,14 @@ def test_a_later_setting_enters_by_itself_or_says_what_is_missing() -> None:
     }
 
 
-@pytest.mark.parametrize("flow", untrained.FLOWS)
+@pytest.mark.parametrize("flow", other_flows.FLOWS)
 def test_the_flows_that_train_nothing_have_values_for_all_settings(flow: str, tmp_path: Path):
-    kind = untrained.kind_of(flow)
-    assert values_of(kind, untrained.table_for(flow, tmp_path)).keys() == set(names(kind))
+    kind = other_flows.kind_of(flow)
+    assert values_of(kind, other_flows.table_for(flow, tmp_path)).keys() == set(names(kind))
 
 
 KINDS = {**{flow: settings_of(flow) for flow in families()},
-         **{flow: untrained.kind_of(flow) for flow in untrained.FLOWS}}  # fmt: skip
+         **{flow: other_flows.kind_of(flow) for flow in other_flows.FLOWS}}  # fmt: skip
 NEEDED = {"score": ["model=news", "data.source=rows.csv"]}
 
 
