@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,14 @@ import pandas
 
 from benchmarks.gpu import steps
 from benchmarks.gpu.given import Given
+from benchmarks.gpu.operations import attention, products
 
 FINE_TUNING = ("train.batch_size=256", "train.learning_rate=2e-4")
 """Larger steps than on a CPU, and the rate that goes with them; chosen on the validation part."""
 TRAINER_BATCH = 32
+
+Found = dict[str, Any]
+"""Figures by what they are of."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Part:
     title: str
     limit: int
     """Seconds"""
-    measure: Callable[[Given], dict[str, Any]]
+    measure: Callable[[Given], Iterator[Found]]
+    """Yields what it finds, when it finds it."""
 
 
 def flow(given: Given, *arguments: str, home: str = "home") -> dict[str, Any]:
@@ -50,7 +55,7 @@ def trained(given: Given, stage: str, home: str = "home") -> dict[str, Any]:
     artifacts = given.home / home / "artifacts"
     newest = max((artifacts / "train").glob("*/timings.parquet"), key=os.path.getmtime)
     timings = pandas.read_parquet(newest)
-    pieces = len(steps.newest_examples(artifacts / stage).ids)
+    pieces = len(steps.read_rows(steps.newest_rows(given, stage, home)).ids)
     return {
         "pieces/s, best epoch": pieces / float(timings["seconds"].min()),
         "seconds of its epochs": [round(float(one), 2) for one in timings["seconds"]],
@@ -81,46 +86,46 @@ def fine_tuning(given: Given) -> list[str]:
     return [*arguments, f"model.checkpoint={given.checkpoint}"]
 
 
-def programs(given: Given) -> dict[str, Any]:
+def programs(given: Given) -> Iterator[Found]:
     """The training of the first part once more, with the programs that it left."""
     report = flow(given, *fine_tuning(given), "--refresh", "train")
-    return {
+    yield {
         "seconds of train, its programs kept": seconds_by_stage(report)["train"],
         "seconds of its epochs": trained(given, "encode")["seconds of its epochs"],
     }
 
 
-def ag_news(given: Given) -> dict[str, Any]:
+def ag_news(given: Given) -> Iterator[Found]:
     """The whole flow, from raw rows to the champion, and the Trainer on the same rows."""
+    yield {"card": steps.card()}
     report = flow(given, *fine_tuning(given))
     ours = trained(given, "encode")
-    found = {
-        "card": steps.card(),
+    yield {
         "test accuracy": report["metrics"]["accuracy"],
         "seconds, raw rows to champion": report["wall"],
         "seconds by stage": seconds_by_stage(report),
         **ours,
-        "seconds of train": seconds_by_stage(report)["train"],
     }
-    theirs = steps.trainer(given, "encode", batch=TRAINER_BATCH, most=600)
+    theirs = steps.trainer(given, batch=TRAINER_BATCH, most=600)
+    yield from beside("Trainer, batch 32, pieces/s", ours["pieces/s, best epoch"], theirs)
+
+
+def beside(name: str, ours: float, theirs: Found | None) -> Iterator[Found]:
+    """The Trainer's pieces a second and how many times as fast we are; nothing without it."""
     if theirs:
-        found["Trainer, batch 32, pieces/s"] = theirs["pieces/s"]
-        found["nightloom / Trainer"] = ours["pieces/s, best epoch"] / theirs["pieces/s"]
-    return found
+        yield {name: theirs["pieces/s"], "nightloom / Trainer": ours / theirs["pieces/s"]}
 
 
-def base(given: Given) -> dict[str, Any]:
+def base(given: Given) -> Iterator[Found]:
     """Steps of an encoder of BERT-base's size, and the Trainer's."""
     shape = "tiny" if given.tiny else "base"
-    found = steps.steps_alone(given, shape=shape, batch=256, precision="mixed_bfloat16")
-    theirs = steps.trainer(given, "encode", batch=256, shape=shape, most=60)
-    if theirs:
-        found["Trainer, batch 256, pieces/s"] = theirs["pieces/s"]
-        found["nightloom / Trainer"] = found["pieces/s"] / theirs["pieces/s"]
-    return found
+    ours = steps.steps_alone(given, shape=shape, batch=256, precision="mixed_bfloat16")
+    yield {"card": steps.card(), **ours}
+    theirs = steps.trainer(given, batch=256, shape=shape, most=60)
+    yield from beside("Trainer, batch 256, pieces/s", ours["pieces/s"], theirs)
 
 
-def conll(given: Given) -> dict[str, Any]:
+def conll(given: Given) -> Iterator[Found]:
     """The entity flow, and the Trainer with batches of 16."""
     source = (
         ["data.source=sample", "data.limit=96"]
@@ -133,25 +138,27 @@ def conll(given: Given) -> dict[str, Any]:
     )
     report = flow(given, "ner-bert", *source, f"model.checkpoint={given.checkpoint}")
     ours = trained(given, "align_labels")
-    seconds = sum(ours["seconds of its epochs"])
-    found = {
+    yield {
         "test F1": report["metrics"]["f1"],
         "seconds, raw rows to champion": report["wall"],
         "seconds by stage": seconds_by_stage(report),
         **ours,
     }
-    theirs = steps.trainer(given, "align_labels", batch=16, most=600)
+    rows = steps.newest_rows(given, "align_labels")
+    theirs = steps.trainer(given, batch=16, most=600, rows=rows)
     if theirs:
-        pieces = len(steps.newest_examples(given.home / "home/artifacts/align_labels").ids)
-        found["Trainer, batch 16, pieces/s"] = theirs["pieces/s"]
-        found["training, times as fast"] = 3 * pieces / theirs["pieces/s"] / seconds
-    return found
+        pieces = len(steps.read_rows(rows).ids)
+        seconds = sum(ours["seconds of its epochs"])
+        yield {
+            "Trainer, batch 16, pieces/s": theirs["pieces/s"],
+            "training, times as fast": 3 * pieces / theirs["pieces/s"] / seconds,
+        }
 
 
-def transformer(given: Given) -> dict[str, Any]:
+def transformer(given: Given) -> Iterator[Found]:
     """The flow from scratch."""
     report = flow(given, "classify-transformer", *text_source(given), home="scratch")
-    return {
+    yield {
         "test accuracy": report["metrics"]["accuracy"],
         "seconds, raw rows to champion": report["wall"],
         "seconds by stage": seconds_by_stage(report),
@@ -159,45 +166,36 @@ def transformer(given: Given) -> dict[str, Any]:
     }
 
 
-def determinism(given: Given) -> dict[str, Any]:
+def determinism(given: Given) -> Iterator[Found]:
     """What the same bits on every run cost."""
-    shape = "tiny" if given.tiny else "small"
-    found = {}
+    shape, rates = "tiny" if given.tiny else "small", []
     for wanted in (True, False):
         one = steps.steps_alone(
             given, shape=shape, batch=256, precision="mixed_bfloat16", deterministic=wanted
         )
-        found[f"pieces/s, train.deterministic={str(wanted).lower()}"] = one["pieces/s"]
-    on, off = found.values()
-    return {**found, "cost": 1.0 - on / off}
+        rates.append(one["pieces/s"])
+        yield {f"pieces/s, train.deterministic={str(wanted).lower()}": one["pieces/s"]}
+    yield {"cost": 1.0 - rates[0] / rates[1]}
 
 
-def precisions(given: Given) -> dict[str, Any]:
+def precisions(given: Given) -> Iterator[Found]:
     """Steps in each precision."""
     shape = "tiny" if given.tiny else "small"
-    return {
-        f"pieces/s, {precision}": steps.steps_alone(
-            given, shape=shape, batch=256, precision=precision
-        )["pieces/s"]
-        for precision in ("float32", "mixed_bfloat16", "mixed_float16")
-    }
-
-
-def attention(given: Given) -> dict[str, Any]:
-    """Attention in blocks beside whole maps, at two widths."""
-    return steps.attention(tiny=given.tiny)
+    for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
+        one = steps.steps_alone(given, shape=shape, batch=256, precision=precision)
+        yield {f"pieces/s, {precision}": one["pieces/s"]}
 
 
 PARTS = {
     "ag_news": Part("MiniLM fine-tuned on AG News", 150, ag_news),
     "base": Part("An encoder of BERT-base's size, random weights", 90, base),
     "conll": Part("MiniLM on CoNLL-2003", 120, conll),
-    "products": Part("Matrix products", 40, lambda given: steps.products(tiny=given.tiny)),
+    "products": Part("Matrix products", 40, lambda given: products(tiny=given.tiny)),
     "transformer": Part("A transformer from scratch on AG News", 60, transformer),
     "programs": Part("MiniLM again, with programs that were kept", 75, programs),
     "determinism": Part("Determinism", 80, determinism),
     "precisions": Part("Precisions", 110, precisions),
-    "attention": Part("Attention", 60, attention),
+    "attention": Part("Attention", 60, lambda given: attention(tiny=given.tiny)),
 }
 """In this order, each with its limit in seconds."""
 TOTAL = 470

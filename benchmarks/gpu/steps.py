@@ -1,18 +1,21 @@
-"""Steps alone: ours, the Trainer's, matrix products, attention; in processes of their own."""
+"""Steps alone, ours and the Trainer's, in processes of their own."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from benchmarks.gpu.given import Given
 from nightloom.accelerators import accelerator, compiler_flags
+from nightloom.data.arrow import write_stream
+from nightloom.stages.encode import SCHEMA
 
 SHAPES = {
     "base": {"hidden_size": 768, "layers": 12, "heads": 12, "intermediate_size": 3072},
@@ -20,6 +23,8 @@ SHAPES = {
     "tiny": {"hidden_size": 12, "layers": 2, "heads": 3, "intermediate_size": 20},
 }
 """Encoders by the names that the parts use; `small` is MiniLM's."""
+PIECES, AG_NEWS_PIECES, MADE_UP = 30_522, 53, 50_000
+"""Of BERT's vocabulary; of a text of AG News on average; how many rows are made up."""
 CALLS = 12
 """Calls of a measurement, after two that warm up."""
 
@@ -30,11 +35,33 @@ def card() -> str:
     return found.name if found else "none: a CPU"
 
 
-def newest_examples(folder: Path) -> Any:
-    """The training part that a stage of the flow before encoded."""
+def newest_rows(given: Given, stage: str, home: str = "home") -> Path:
+    """The training part that a stage of the flow before encoded; ValueError if there was none."""
+    artifacts = given.home / home / "artifacts" / stage
+    return max(artifacts.glob("*/train.arrow"), key=os.path.getmtime)
+
+
+def read_rows(path: Path) -> Any:
+    """Encoded rows."""
     from nightloom.training.examples import read_examples
 
-    return read_examples(max(folder.glob("*/train.arrow"), key=os.path.getmtime))
+    return read_examples(path)
+
+
+def some_rows(given: Given) -> Path:
+    """What the first part encoded, or else made-up rows of AG News' lengths and classes."""
+    with contextlib.suppress(ValueError):
+        return newest_rows(given, "encode")
+    path = given.home / "made_up.arrow"
+    if not path.exists():
+        chance = np.random.default_rng(1)
+        count = 96 if given.tiny else MADE_UP
+        lengths = np.clip(chance.normal(AG_NEWS_PIECES, 18, count), 12, 128).astype(int)
+        ids = [chance.integers(1000, PIECES, length).tolist() for length in lengths]
+        columns = {"ids": ids, "label": chance.integers(0, 4, count)}
+        table = pa.Table.from_pydict(columns, schema=SCHEMA)
+        write_stream(path, SCHEMA, iter(table.to_batches()))
+    return path
 
 
 def steps_alone(
@@ -42,7 +69,7 @@ def steps_alone(
 ) -> dict[str, Any]:
     """Useful pieces a second of a classifier with random weights, in a process of its own."""
     wanted = {
-        "artifacts": str(given.home / "home/artifacts/encode"),
+        "rows": str(some_rows(given)),
         "shape": shape,
         "batch": batch,
         "precision": precision,
@@ -54,20 +81,19 @@ def steps_alone(
 
 def trainer(
     given: Given,
-    stage: str,
     *,
     batch: int,
     shape: str = "",
-    epochs: int = 1,
     most: int = -1,
+    rows: Path | None = None,
 ) -> dict[str, Any] | None:
     """The Trainer's pieces a second on the same rows; None where it is not installed."""
     wanted = {
-        "artifacts": str(given.home / "home/artifacts" / stage),
+        "rows": str(rows or some_rows(given)),
         "checkpoint": str(given.checkpoint),
         "shape": SHAPES.get(shape),
         "batch": batch,
-        "epochs": epochs,
+        "epochs": 1,
         "most": 2 if given.tiny else most,
     }
     try:
@@ -107,10 +133,10 @@ def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
     changes = {"precision": wanted["precision"], "deterministic": wanted["deterministic"]}
     settings = ClassifyBert().train.model_copy(update=changes)
     strategy = prepare(settings)
-    examples = newest_examples(Path(wanted["artifacts"]))
+    examples = read_rows(Path(wanted["rows"]))
     config = EncoderConfig(
         family="bert",
-        vocab_size=30522,
+        vocab_size=PIECES,
         embedding_size=SHAPES[wanted["shape"]]["hidden_size"],
         activation="gelu",
         max_positions=512,
@@ -133,7 +159,7 @@ def _ours(wanted: dict[str, Any]) -> dict[str, Any]:
     feed = ExampleFeed(examples, layout, seed=1)
     stepper = Stepper(model, optimizer, strategy, jit_compile=True)
     at_once = 8 if tf.config.list_logical_devices("GPU") else 1
-    planned = feed.steps(0)
+    planned = list(feed.steps(0))
     planned = planned * (1 + at_once * (wanted["calls"] + 2) // len(planned))
     calls, pieces = [], []
     for number in range(wanted["calls"] + 2):
@@ -170,99 +196,7 @@ def flops_a_piece(config: Any, lengths: np.ndarray) -> float:
 def _theirs(wanted: dict[str, Any]) -> dict[str, Any]:
     from benchmarks.gpu.trainer import train
 
-    return train(newest_examples(Path(wanted["artifacts"])), wanted)
-
-
-def products(*, tiny: bool) -> dict[str, Any]:
-    """TFLOP/s of products of square matrices of random values, chained so that none is left out."""
-    import tensorflow as tf
-
-    size, count = (256, 4) if tiny else (8192, 16)
-    found: dict[str, Any] = {}
-    for kind in (tf.bfloat16, tf.float32):
-        left = tf.cast(tf.random.stateless_normal([size, size], [1, 2]) / size**0.5, kind)
-        right = tf.cast(tf.random.stateless_normal([size, size], [3, 4]) / size**0.5, kind)
-
-        def chain(left: Any, right: Any, count: int = count) -> Any:
-            for _ in range(count):
-                left = tf.matmul(left, right)
-            return left
-
-        for how, call in {
-            "XLA": tf.function(chain, jit_compile=True),
-            "graph": tf.function(chain),
-        }.items():
-            seconds = _seconds(lambda call=call, left=left, right=right: call(left, right), 5)
-            rate = 2 * size**3 * count / seconds / 1e12
-            found[f"TensorFlow, {how}, {kind.name}, TFLOP/s"] = rate
-    return {**found, **_products_of_torch(size, count)}
-
-
-def _products_of_torch(size: int, count: int) -> dict[str, Any]:
-    try:
-        import torch
-    except ImportError:
-        return {}
-    if not torch.cuda.is_available():
-        return {}
-    left = torch.randn(size, size, device="cuda", dtype=torch.bfloat16) / size**0.5
-    right = torch.randn(size, size, device="cuda", dtype=torch.bfloat16) / size**0.5
-    torch.cuda.synchronize()
-    for _ in range(3):
-        left = left @ right
-    torch.cuda.synchronize()
-    began = time.perf_counter()
-    for _ in range(5 * count):
-        left = left @ right
-    torch.cuda.synchronize()
-    seconds = (time.perf_counter() - began) / 5
-    return {"PyTorch, bfloat16, TFLOP/s": 2 * size**3 * count / seconds / 1e12}
-
-
-def attention(*, tiny: bool) -> dict[str, Any]:
-    """Milliseconds of attention, forward and backward: in blocks, and with whole maps."""
-    import tensorflow as tf
-
-    from nightloom.encoders.attention import attend, attention_maps
-
-    pieces, heads, size = (1024, 2, 8) if tiny else (13_824, 12, 64)
-    found: dict[str, Any] = {}
-    for width in (128, 512):
-        rows = pieces // width
-        shape = [3, rows, heads, width, size]
-        given = tf.cast(tf.random.stateless_normal(shape, [1, 2]), tf.bfloat16)
-        segments = tf.ones([rows, width], tf.int32)
-
-        def whole(query: Any, key: Any, value: Any, segments: Any = segments) -> Any:
-            maps = tf.cast(attention_maps(query, key, segments), value.dtype)
-            return tf.matmul(maps, value)
-
-        def blocks(query: Any, key: Any, value: Any, segments: Any = segments) -> Any:
-            return attend(query, key, value, segments)
-
-        for name, call in {"whole maps": whole, "in blocks": blocks}.items():
-
-            def both(given: Any, call: Callable[..., Any] = call) -> Any:
-                with tf.GradientTape() as tape:
-                    tape.watch(given)
-                    found = call(given[0], given[1], given[2])
-                    loss = tf.reduce_sum(tf.cast(found, tf.float32) ** 2)
-                return tape.gradient(loss, given)
-
-            compiled = tf.function(both, jit_compile=True)
-            seconds = _seconds(lambda compiled=compiled, given=given: compiled(given), 20)
-            found[f"width {width}, {name}, ms"] = 1000 * seconds
-    return found
-
-
-def _seconds(call: Callable[[], Any], times: int) -> float:
-    """Mean seconds of a call whose results are waited for at the end alone."""
-    for _ in range(2):
-        call()[..., :1].numpy()
-    began = time.perf_counter()
-    results = [call() for _ in range(times)]
-    results[-1][..., :1].numpy()
-    return (time.perf_counter() - began) / times
+    return train(read_rows(Path(wanted["rows"])), wanted)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from nightloom.worker.watch import Watch, goes_on
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first stage that needs TensorFlow takes it all
     "KERAS_BACKEND": "tensorflow",
     "TOKENIZERS_PARALLELISM": "true",
     "HF_HUB_DISABLE_TELEMETRY": "1",
