@@ -18,6 +18,15 @@ from nightloom.home import Home
 
 WAIT = 0.2
 """Seconds to wait for the lock: another process may only be testing it."""
+_OF_SERVERS = (
+    "PREFECT_SERVER_",
+    "PREFECT_UI_",
+    "PREFECT_API_DATABASE_",
+    "MLFLOW_SERVER_",
+    "MLFLOW_AUTH_",
+    "MLFLOW_FLASK_SERVER_",
+)
+"""Variables that servers read when they start: passwords, addresses, databases."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,23 @@ def running_stack(home: Home) -> Stack | None:
         return Stack(**json.loads(_state(home).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def lacking_variables(stack: Stack) -> list[str]:
+    """The servers' variables with which this process was started, and a running stack was not, or
+    with another value. Empty if the stack's cannot be read, as another user's.
+    """
+    import psutil
+
+    try:
+        wanted, given = (psutil.Process(pid).environ() for pid in (os.getpid(), stack.pid))
+    except psutil.Error:
+        return []
+    return sorted(
+        name
+        for name, value in wanted.items()
+        if name.startswith(_OF_SERVERS) and given.get(name) != value
+    )
 
 
 def write_state(home: Home, stack: Stack) -> None:

@@ -459,6 +459,10 @@ def test_a_stack_that_runs_is_told_not_started_twice(stack):
     other = stack.nightloom("up", "-d", "--pool", "boxes")
     assert other.code == 2
     assert "with --pool nightloom, not boxes; stop it first" in other.err
+    asks = stack.nightloom("up", "-d", PREFECT_SERVER_API_AUTH_STRING="night:hush hush")
+    assert asks.code == 2, "it goes on without a password"
+    assert "started without PREFECT_SERVER_API_AUTH_STRING as set here" in asks.err
+    assert "hush" not in asks.err
     assert f"http://127.0.0.1:{stack.prefect_port}" in again.out
 
 

@@ -80,11 +80,14 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
 
 
 def _check_same(found: "Stack", context: click.Context) -> None:
-    """Check the running stack against the options.
+    """Check the running stack against the options and the variables of its servers.
 
     Raises:
         InputError: They differ.
     """
+    from nightloom.deployments.stack import lacking_variables
+    from nightloom.settings.spelling import listed
+
     runs = {
         "prefect_port": found.prefect_url.rpartition(":")[2],
         "mlflow_port": found.mlflow_url.rpartition(":")[2],
@@ -98,6 +101,12 @@ def _check_same(found: "Stack", context: click.Context) -> None:
                 f"a stack is already running, process {found.pid}, with --{name.replace('_', '-')} "
                 f"{value}, not {asked}; stop it first, `nightloom up --down`"
             )
+    if lacking := lacking_variables(found):
+        raise InputError(
+            f"a stack is already running, process {found.pid}, started without {listed(lacking)} "
+            "as set here, which its servers would take at their start; stop it first, "
+            "`nightloom up --down`"
+        )
 
 
 def _foreground(home: Home, at: "Addresses", pool: str) -> None:
