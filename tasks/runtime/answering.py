@@ -20,6 +20,7 @@ from nightloom.registry.thresholds import threshold_of
 from nightloom.registry.versions import Version
 from nightloom.reporting.answers_report import answers_report
 from nightloom.reporting.cost import cost_of
+from nightloom.reporting.long_words import within_page
 from nightloom.reporting.report import RunJson, RunReport
 from nightloom.settings.outputs import clash, real
 from nightloom.settings.score import ScoreSettings
@@ -178,7 +179,7 @@ def _show(settings: ScoreSettings, report: RunReport) -> None:
         return
     try:
         create_markdown_artifact(
-            answers_report(report),
+            within_page(answers_report(report)),
             key=slug(settings.name or settings.registered, "answers"),
             description="Which version answered which rows",
         )

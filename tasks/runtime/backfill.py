@@ -17,6 +17,7 @@ from nightloom.reporting.backfill_report import (
 )
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.forecast import ForecastJson, forecast
+from nightloom.reporting.long_words import within_page
 from nightloom.settings.backfill import BackfillSettings, on_day
 from nightloom.tasks.runtime.announcing import slug
 from nightloom.tasks.runtime.days import as_on
@@ -134,7 +135,9 @@ def _show(report: BackfillJson) -> None:
 
     key, headline = slug(report["name"], "backfill"), backfill_headline(report)
     try:
-        create_markdown_artifact(backfill_markdown(report), key=key, description=headline)
+        create_markdown_artifact(
+            within_page(backfill_markdown(report)), key=key, description=headline
+        )
         create_table_artifact(backfill_rows(report), key=f"{key}-days", description=headline)
     except Exception as error:
         observers().warn(f"the report could not be shown: {type(error).__name__}: {error}")

@@ -8,6 +8,7 @@ from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights import keep_night, nights_of
 from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.long_words import within_page
 from nightloom.reporting.night import ModelOfNight, night_headline, record_of, unanswered
 from nightloom.reporting.night_report import night_report
 from nightloom.reporting.night_rows import night_table
@@ -39,11 +40,13 @@ def show_night(
     tonight = [one for one in records if one.model in {model.name for model in models}]
     rows = night_table(models)
     try:
-        create_markdown_artifact(report, key="nightly-report", description=headline)
+        create_markdown_artifact(within_page(report), key="nightly-report", description=headline)
         if rows:
             create_table_artifact(rows, key="nightly-models", description="One row per model")
         create_markdown_artifact(
-            trend_markdown(tonight), key="nightly-trend", description="The models over the nights"
+            within_page(trend_markdown(tonight)),
+            key="nightly-trend",
+            description="The models over the nights",
         )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")

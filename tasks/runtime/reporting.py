@@ -14,6 +14,7 @@ from nightloom.facts import CheckFacts, DataFacts, ModelFacts, TrainedFacts
 from nightloom.registry.aliases import file_url, model_url
 from nightloom.registry.versions import WAITS
 from nightloom.reporting.beside import slice_rows
+from nightloom.reporting.long_words import within_page
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row, confusion_rows, read_rows, rows_of, score_rows
 from nightloom.reporting.run_report import RunFacts, run_report
@@ -89,7 +90,9 @@ def _show(
     discreetly = partial(rows_of, texts=texts, types=facts.types)
     name = report.model.name if report.model else report.flow
     create_markdown_artifact(
-        run_report(facts), key=slug(name, "report"), description="What ran, and the outcome"
+        within_page(run_report(facts)),
+        key=slug(name, "report"),
+        description="What ran, and the outcome",
     )
     for kind, (description, rows) in _check_tables(built.get("check_data"), discreetly).items():
         if rows:

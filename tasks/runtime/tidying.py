@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from nightloom.reporting.long_words import within_page
 from nightloom.reporting.tidy_report import TidyJson, tidy_headline, tidy_markdown
 from nightloom.tasks.runtime.alarms import tell_of_hands
 from nightloom.tasks.runtime.observer import observers
@@ -28,7 +29,7 @@ def show(tidied: Callable[[Callable[[str], None]], TidyJson]) -> TidyJson:
     headline = tidy_headline(report)
     observers().log(headline)
     try:
-        create_markdown_artifact(tidy_markdown(report), key=KEY, description=headline)
+        create_markdown_artifact(within_page(tidy_markdown(report)), key=KEY, description=headline)
     except Exception as error:
         observers().warn(f"the report could not be shown: {type(error).__name__}: {error}")
     return report

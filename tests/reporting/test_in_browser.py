@@ -10,7 +10,9 @@ import pytest
 from docs.browser import Browser, browser, is_available
 from nightloom.facts import ModelFacts
 from nightloom.registry.night_record import NightRecord
+from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
+from nightloom.reporting.long_words import within_page
 from nightloom.reporting.night import ModelOfNight
 from nightloom.reporting.night_report import night_report
 from nightloom.reporting.night_rows import night_table
@@ -31,12 +33,18 @@ RECORD = NightRecord(
 NIGHTS = [replace(RECORD, when=float(n), value=0.9 + n % 5 / 100) for n in range(30)]
 CUT = """
 const cut = [];
-for (const table of document.querySelectorAll("table")) {
-  const room = table.parentElement.getBoundingClientRect().right + 1;
-  if (table.getBoundingClientRect().right > room) cut.push(table.innerText.slice(0, 200));
+for (const one of document.querySelectorAll("table, li, p, h1, h2")) {
+  const room = one.parentElement.getBoundingClientRect().right + 1;
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  if (range.getBoundingClientRect().right > room) cut.push(one.innerText.slice(0, 200));
 }
 return cut;
 """
+
+
+PATH = "/data/nights/artifacts/score/005f90e0e55439b97b3c13fd7a7fc98b79bdc4d2/answers_of_it.parquet"
+"""As long as those in the cache, of names that no line can be broken in."""
 
 
 def reports() -> dict[str, str]:
@@ -46,7 +54,7 @@ def reports() -> dict[str, str]:
     )  # fmt: skip
     bad = ModelOfNight(
         name="entity-recognition-news", flow="ner-bert", state="failed", stages=STAGES[:1],
-        error="expected a number in column 3 of /data/2026-11-26/part-000.conll:1234; fix the line",
+        error=f"expected a number in column 3 of {PATH}:1234; fix the line",
     )  # fmt: skip
     flips = [{"row": 7, "flip": "negative", "right": "a", "champion": "a", "this": "b",
               "text": "a long text about a game in the rain " * 20}]  # fmt: skip
@@ -57,8 +65,13 @@ def reports() -> dict[str, str]:
         metrics=METRICS, model=ModelFacts.of({**MODEL, "regressions": beside}),
     )  # fmt: skip
     history = [{"epoch": n, "loss": 1 / n, "valid_loss": 1 / n} for n in range(1, 40)]
+    scored = ModelOfNight(
+        name="score support-tickets-europe@champion", flow="score", state="completed", seconds=9.0,
+        stages=STAGES, model=ModelFacts.of(MODEL), answers={"rows": 127_000, "path": PATH},
+    )  # fmt: skip
+    night = night_report([good, bad], seconds=60.0, nights={good.name: NIGHTS})
     return {
-        "night": night_report([good, bad], seconds=60.0, nights={good.name: NIGHTS}),
+        "night": within_page(f"{night}\n{answers_part([scored])}"),
         "trend": trend_markdown(NIGHTS),
         "run": run_report(RunFacts(run, history=history, regressions=flips)),
         "table": json.dumps(night_table([good, bad])),
@@ -85,3 +98,5 @@ def test_no_chart_code_and_no_cut_column_in_either_ui(prefect_api: str) -> None:
                 text = opened(page, address)
                 assert "xychart" not in text and "block-beta" not in text
                 assert page.run(CUT) == [], (ui, name)
+                if name == "night":
+                    assert PATH in text and "127,000" in text

@@ -7,7 +7,8 @@ from nightloom.cache.artifact import Artifact, ArtifactFiles
 from nightloom.facts import DataFacts, ModelFacts
 from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.markdown import table
+from nightloom.reporting.long_words import within_page
+from nightloom.reporting.markdown import escape, table
 from nightloom.reporting.night import ModelOfNight, night_headline, record_of
 from nightloom.reporting.night_report import night_report
 from nightloom.reporting.night_rows import NightRow, night_table
@@ -330,3 +331,15 @@ def test_a_version_whose_files_were_written_again_is_no_new_champion():
     assert text.startswith("# f: unchanged, version 3 is the champion, built register\n")
     assert any(line.startswith("gate     unchanged since: ") for line in summary(run.to_json()))
     assert replace(run, model=ModelFacts.of(MODEL)).decided
+
+
+def test_a_word_without_room_is_cut_and_stands_below_in_full():
+    path = "/data/" + "folder_" * 12 + "rows.csv"
+    told = within_page(f"- expected {escape(path)}:3; fix `{path}`\n- next\n\nEnd of it.\n")
+    first, second, gap, fence, full, code, end, _, last = told.splitlines()
+    assert first.startswith("- expected …") and "rows.csv:3; fix `…" in first
+    assert (second, gap, fence, end, last) == ("- next", "", "```text", "```", "End of it.")
+    assert (full, code) == (f"{path}:3", path)
+    breaks = f"{'漢' * 90} {'a-' * 90}"
+    kept = f"| {path} |\n\n```text\n{path}\n```\n\n[{path}](http://x/{path})\n\n{breaks}\n"
+    assert within_page(kept) == kept, "tables, blocks, links, and what browsers break"

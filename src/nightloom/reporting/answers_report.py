@@ -42,17 +42,20 @@ def answers_part(scored: Sequence[ModelOfNight]) -> str:
     rows = [
         {
             "answers of": one.name,
-            "state": one.state,
-            "version": f"{one.model.name}/{one.model.version}" if one.model else "",
-            "rows": _said(one.answers) if one.answers else "",
-            "cached": "yes" if one.stages and not one.in_state("built") else "",
+            "state": "cached" if _is_cached(one) else one.state,
+            "rows": (one.answers or {}).get("rows"),
             "took": span(one.seconds),
-            "file": str((one.answers or {}).get("path", "")),
         }
         for one in scored
     ]
+    files = [
+        f"- {escape(one.name)}: {escape(_said(one.answers))}{_by(one)}, in "
+        f"{code(str(one.answers['path']))}"
+        for one in scored
+        if one.answers
+    ]
     failed = [f"> {escape(one.name)}: {escape_long(one.error)}" for one in scored if one.error]
-    return "\n\n".join(["## Answers", table(rows), *failed]) + "\n"
+    return "\n\n".join(filter(None, ["## Answers", table(rows), "\n".join(files), *failed])) + "\n"
 
 
 def answers_lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -71,6 +74,14 @@ def answers_of_night(scored: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         by = f" by {model['name']}/{model['version']}" if model else ""
         said = f"{_said(told)}{by}: {told['path']}" if told else one.get("error", "")
         yield f"{one['name']}  {one['state']}, {said}"
+
+
+def _is_cached(one: ModelOfNight) -> bool:
+    return bool(one.answers and one.stages and not one.in_state("built"))
+
+
+def _by(one: ModelOfNight) -> str:
+    return f" by {escape(f'{one.model.name}/{one.model.version}')}" if one.model else ""
 
 
 def _said(told: Mapping[str, Any]) -> str:
