@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.pages import fences, read
 
 STACK = re.compile(r"(?m)^nightloom (up|deploy)\b.*\n")
 """What needs the usual ports; tests/cli/test_up.py and tests/deployments start stacks."""
@@ -22,8 +22,7 @@ ENDS = {
 @pytest.mark.long("pages")
 @pytest.mark.parametrize("page", list(ENDS))
 def test_a_page_ends_at_a_first_success(page: str, environment: dict[str, str], tmp_path: Path):
-    text = (REPOSITORY / "docs" / f"{page}.md").read_text("utf-8")
-    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```$", text)
+    blocks = [block for language, block in fences(read(page)) if language == "sh"]
     script = "set -e\n" + "".join(STACK.sub("", one) for one in blocks)
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
