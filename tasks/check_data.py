@@ -115,7 +115,7 @@ class CheckData(Stage):
             return "check.refuse=false"
         if reference.data and not reference.then:
             changed = read_otherwise(run.home, reference.data, dataset)
-            return f"they are read otherwise than the champion's, {changed}" if changed else ""
+            return f"they are read otherwise than {reference.called}, {changed}" if changed else ""
         return ""
 
     @staticmethod

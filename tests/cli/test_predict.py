@@ -81,6 +81,8 @@ FILES: dict[str, str | bytes] = {
     "quotes.csv": '"subject"x,body\na,b\n',
     "ragged.csv": HALVES + "only\n",
     "broken.jsonl": '{"subject": "a", "body": "b"}\n{"subject": "a"\n',
+    "lacking.jsonl": '{"subject": "a", "body": "b"}\n{"subject": "a", "bodi": "b"}\n',
+    "nothing.csv": "",
     "surrogate.jsonl": '{"text": "a"}\n{"text": "\\ud83d"}\n',
     "nul.jsonl": '{"text": "a\\u0000"}\n',
     "mixed.jsonl": '{"subject": "a", "body": 3}\n',
@@ -129,6 +131,7 @@ CASES = {
     "lines with a mark": Case("tickets --input mark.txt"),
     "packed lines": Case("tickets --input lines.txt.gz"),
     "no lines": Case("tickets --input empty.txt"),
+    "no bytes": Case("tickets --input nothing.csv --output empty.csv", output="empty.csv"),
     "lines in utf-16": Case("tickets --input utf16.txt --set data.encoding=utf-16"),
     "standard input": Case("tickets -", stdin=LINES),
     "a table on standard input": Case("tickets --input - --format csv", stdin=HALVES),
@@ -161,6 +164,11 @@ WRONG = {
     "odd --input mark.csv": "the version's tag nightloom.reading (how to read",
     "tickets --input ragged.csv": "ragged.csv:3: expected 2 fields",
     "tickets --input broken.jsonl": "broken.jsonl:2: expected one JSON object",
+    "tickets --input lacking.jsonl": "lacking.jsonl:2: no column 'body' (--set data.text), which "
+    "the rows before have; its columns are: subject, bodi; did you mean 'bodi'?; give it to",
+    "tickets --input lacking.jsonl --id body": "lacking.jsonl:2: no column 'body' (--id), which",
+    "tickets --input semicolons.csv --set data.delimiter=bar": "the columns are: "
+    "queue;body;subject;id; --set data.delimiter=... says what separates them",
     "tickets --input surrogate.jsonl": "surrogate.jsonl:2: the text holds half of a surrogate",
     "tickets caf\udce9": "expected texts in UTF-8, got 'caf\\udce9', whose character 4 is not",
     "tickets --input nul.jsonl": "nul.jsonl:1: the text holds a NUL",
@@ -296,7 +304,8 @@ def test_as_many_answers_as_lines(answers: Any) -> None:
     expected = ["one", "", "   ", "With CAPITALS", "last"]
     for case in ("lines", "packed lines", "lines in utf-16", "standard input"):
         assert texts(answers(case)) == expected, case
-    assert answers("no lines") == []
+    empty = "note: {} has no rows, and so no answers"
+    assert answers("no lines", err=empty.format("empty.txt")) == []
     assert answers("lines with a mark") == about([answers("lines")[0], answers("lines")[4]])
 
 
@@ -306,8 +315,10 @@ def test_columns_that_differ_from_training(answers: Any, folder: Path) -> None:
     assert answers("semicolons", err=told)[0]["id"] == "7"
     assert texts(answers("semicolons named")) == ["s b"], "a choice of the user is not announced"
     assert texts(answers("a mark")) == ["S B"]
-    assert answers("a header to parquet") == []
-    [names] = answers("a header alone")
+    empty = "note: {} has no rows, and so no answers"
+    assert answers("a header to parquet", err=empty.format("header.csv")) == []
+    [names] = answers("a header alone", err=empty.format("header.csv"))
+    assert answers("no bytes", err=empty.format("nothing.csv")) == [names[1:]]
     assert names == pq.read_schema(folder / "no.parquet").names
     assert names[:4] == ["id", "text", "label", "probability"] and "urgent" in names
     note = (

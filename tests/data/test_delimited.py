@@ -81,6 +81,13 @@ def test_a_stated_delimiter(tmp_path: Path) -> None:
         assert "notes" not in facts, "who set it knows it"
 
 
+@pytest.mark.parametrize("blank, name", [("\t", "tab"), (" ", "space")])
+def test_a_blank_delimiter_is_one_and_no_lack_of_it(blank: str, name: str) -> None:
+    """A shell's $'\\t', and "\\t" in a YAML file, are a tab."""
+    assert TextDataSettings(source="d.csv", delimiter=blank).delimiter == name
+    assert TextDataSettings(source="d.csv", delimiter="").delimiter is None
+
+
 def test_one_column_with_commas_inside() -> None:
     """As it is given to predict: no label, and commas that are none."""
     data = 'text\n"a, b"\n"c; d"\ne;f\n'

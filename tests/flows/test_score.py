@@ -112,16 +112,21 @@ def test_the_same_rows_are_a_hit_and_the_file_is_written_again(first, quick, hom
         ((*COMMAND[2:], "data.id=label"), "the answers already have a column 'label'"),
         ((*COMMAND[2:], "data.query=SELECT 1"), "is for sql: sources"),
         ((*COMMAND[2:], "data.split=test"), "is for hubs' data sets"),
-        (("model=tickets", "data.source=empty.csv"), "empty.csv is empty; expected rows"),
+        (("model=tickets", "data.source=empty.parquet"), "expected a Parquet file, got an empty"),
+        (
+            ("model=tickets", "data.source=lacking.jsonl", "data.id=body"),
+            "lacking.jsonl:2: no column 'body' (data.id), which the rows before have",
+        ),
         (
             ("model=tickets", "data.source=mixed"),
             "files of different types (a.csv, b.jsonl); name those of one type by a pattern",
         ),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_is_wrong_is_said_in_a_line(given, expected, quick, home):
-    (home.parent / "empty.csv").touch()
+    (home.parent / "empty.parquet").touch()
+    (home.parent / "lacking.jsonl").write_text('{"subject": "a", "body": "b"}\n{"subject": "a"}\n')
     (home.parent / "mixed").mkdir(exist_ok=True)
     (home.parent / "mixed" / "a.csv").write_text("subject,body\na,b\n")
     (home.parent / "mixed" / "b.jsonl").write_text('{"subject": "a", "body": "b"}\n')

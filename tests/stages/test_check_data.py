@@ -101,7 +101,9 @@ def test_night_after_night(nights: Nights):
     accept(Home.current(), FLOW, by="Ann", why="new desk")
     assert nights(BAD) == "hit refused", "let in"
     assert nights.dataset.key in {key for (_, key), _ in needed_by_checks(Home.current())}
-    assert "the data let in by Ann" in refusal(nights, GOOD)
+    said = refusal(nights, GOOD)
+    assert "the data let in by Ann" in said and "the data before have 450" in said
+    assert "champion" not in said, "it is beside what was let in"
     assert nights(BAD) == "hit refused"
     nights.promote()
     assert nights(BAD) == "hit refused", "a new champion is the measure; it was trained on these"
@@ -113,5 +115,5 @@ def test_where_the_data_of_the_champion_are_gone_a_summary_is_left(nights: Night
     nights.promote()
     shutil.rmtree(Home.current().artifacts / "download_dataset" / nights.dataset.key)
     said = refusal(nights, BAD)
-    assert "of which a summary is left: 450 rows, the champion's data have 900" in said
+    assert "of which a summary is left: 450 rows, the data before have 900" in said
     assert nights(made(900, seed=3)) == "built fine"

@@ -244,10 +244,12 @@ def test_a_version_abstains_below_its_threshold_and_no_rows_have_columns(tmp_pat
     assert table["probability"].null_count == 0 and table["id"].type == pa.int64()
     assert artifact.facts["answered"] == 1 and artifact.facts["labels"] == {"urgent": 1}
 
-    (tmp_path / "none.csv").write_text("id,text\n")
-    nothing = rows_of(home, TEXTS, source=str(tmp_path / "none.csv"), id=["id"])
-    _, empty = answers_of(home, nothing, versions["classes"])
-    assert empty.num_rows == 0 and {"id", "urgent"} <= {*empty.column_names}
+    for name, content in (("none.csv", "id,text\n"), ("nothing.csv", "")):
+        (tmp_path / name).write_text(content)
+        nothing = rows_of(home, TEXTS, source=str(tmp_path / name), id=["id"])
+        assert nothing.facts["notes"] == [f"{tmp_path / name} has no rows, and so no answers"]
+        _, empty = answers_of(home, nothing, versions["classes"])
+        assert empty.num_rows == 0 and {"id", "urgent"} <= {*empty.column_names}
 
 
 def test_an_entity_model_answers_texts_and_sentences_split_into_words(tmp_path, versions):

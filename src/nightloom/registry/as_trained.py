@@ -53,4 +53,5 @@ def table_reading(
         words=known is None or "text" not in known,
         known=known is not None,
         headless=data.columns is not None,
+        delimited=data.delimiter is not None,
     )

@@ -23,6 +23,10 @@ SECRET_IN_ADDRESS = (
 )
 
 
+class Blank:
+    """Marks a setting of which a blank value is one: a space, a tab."""
+
+
 class Settings(BaseModel):
     """Base of every group of settings."""
 
@@ -53,6 +57,8 @@ class Settings(BaseModel):
             field = cls.model_fields[attributes[name]]
             if isinstance(value, str) and holds_secret(value):
                 _refuse(cls, name, "secret", SECRET_IN_ADDRESS if "://" in value else SECRET)
+            if isinstance(value, str) and value.isspace() and Blank in field.metadata:
+                continue
             try:
                 if isinstance(field.default, Settings):
                     given = as_given(value, kind=type(field.default))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from nightloom.settings.base import Blank
 from nightloom.settings.spelling import listed
 
 
@@ -65,7 +66,7 @@ def _delimiter(value: Any) -> Any:
     return next((name for name, known in DELIMITERS.items() if known == character), character)
 
 
-Delimiter = Annotated[str | None, BeforeValidator(_delimiter)]
+Delimiter = Annotated[str | None, BeforeValidator(_delimiter), Blank]
 Limit = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(absent)]
 SplitName = Annotated[Annotated[str, Field(min_length=1)] | None, BeforeValidator(absent)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

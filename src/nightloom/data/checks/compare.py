@@ -156,7 +156,7 @@ def _labels(
         noise = SURE * np.sqrt(pooled * (1 - pooled) * (1 / len(wrong) + 1 / len(own.labels)))
         told = (
             f"{percent(share)} of the labels of {'the new' if one.among == NEW else 'all'} {unit} "
-            f"look wrong to a classifier of the champion's, of its own {percent(before)}"
+            f"look wrong to a classifier of those before, of its own {percent(before)}"
         )
         yield judged(
             "labels", one.among, value=share - before, chance=float(noise), levels=levels, told=told

@@ -55,8 +55,8 @@ def told_apart(
     for among, share in shares.items():
         value, noise = 0.5 + share * (area - 0.5), share * error
         told = (
-            f"a small classifier tells {'the new' if among == NEW else 'all'} rows from the "
-            f"champion's: area under the ROC curve {value:.2f}, give or take {noise:.3f}"
+            f"a small classifier tells {'the new' if among == NEW else 'all'} rows from "
+            f"those before: area under the ROC curve {value:.2f}, give or take {noise:.3f}"
         )
         yield judged(
             "apart", among, value=value, chance=0.5 + SURE * noise, levels=levels, told=told

@@ -37,7 +37,7 @@ def by_rules(
         noise = _noise(share, old, now.rows, before.rows) if before else 0.0
         told = f"{percent(share)} of {_whose(among)} {unit} {what}"
         if before:
-            told += f", of the champion's {percent(old)}"
+            told += f", of those before {percent(old)}"
         taken = levels if before else levels[:1]
         yield judged(test, among, value=share - old, chance=noise, levels=taken, told=told)
 
@@ -64,7 +64,7 @@ def against(
 
 
 def _sizes(now: Profile, before: Profile, settings: CheckSettings, unit: str) -> Iterator[Finding]:
-    told = f"{counted(now.rows, unit)}, the champion's data have {before.rows:,}"
+    told = f"{counted(now.rows, unit)}, the data before have {before.rows:,}"
     change = now.rows / before.rows - 1
     noise = SURE / math.sqrt(before.rows)
     if settings.fewer is not None:
@@ -151,9 +151,7 @@ def _languages(now: Profile, before: Profile, levels: tuple[float, ...], *, amon
     told = "texts are in no other script or language"
     if value > 0:
         share, old = now.languages.get(most, 0) / here, before.languages.get(most, 0) / there
-        told = (
-            f"{percent(share)} of {_whose(among)} are in {most}, of the champion's {percent(old)}"
-        )
+        told = f"{percent(share)} of {_whose(among)} are in {most}, of those before {percent(old)}"
     return judged("languages", among, value=value, chance=noise, levels=levels, told=told)
 
 
@@ -167,7 +165,7 @@ def _entities(now: Profile, before: Profile, levels: tuple[float, ...], *, among
             + max(before.crowding, 2.0) / before.counted
         )
     )
-    told = f"{here:.2f} entities a sentence in {_whose(among)}, in the champion's {there:.2f}"
+    told = f"{here:.2f} entities a sentence in {_whose(among)}, in those before {there:.2f}"
     return judged("entities", among, value=value, chance=noise, levels=levels, told=told)
 
 

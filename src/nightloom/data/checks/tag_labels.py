@@ -62,7 +62,7 @@ def tag_labels(
         told = (
             f"{percent(share)} as many words as are in entities of "
             f"{'the new' if among == NEW else 'all'} {unit} look wrongly tagged to a classifier of "
-            f"the champion's, of its own {percent(before)}"
+            f"those before, of its own {percent(before)}"
         )
         noise = SURE * float(np.hypot(error, before_error))
         yield judged("labels", among, value=share - before, chance=noise, levels=levels, told=told)

@@ -18,7 +18,7 @@ def unknown_words(
     old, old_error = _missing(others, vocabulary)
     told = (
         f"{percent(share)} of the words of {'the new' if among == NEW else 'all'} rows are new, of "
-        f"as many of the champion's own {percent(old)}"
+        f"as many of those before {percent(old)}"
     )
     noise = SURE * float(np.hypot(error, old_error))
     return judged("unknown", among, value=share - old, chance=noise, levels=levels, told=told)

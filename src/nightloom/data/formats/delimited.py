@@ -193,9 +193,17 @@ class _Joins:
         )
 
 
+class MissingColumn(InputError):
+    """A column is missing, in terms of the settings of training."""
+
+    def __init__(self, message: str, *, place: str, column: str, present: Sequence[str]) -> None:
+        super().__init__(message)
+        self.place, self.column, self.present = place, column, tuple(present)
+
+
 def missing_column(
     place: str, column: str, present: Sequence[str], *, unlabelled: str = ""
-) -> InputError:
+) -> MissingColumn:
     """The error for a missing column, with the existing ones and the nearest of them.
 
     `unlabelled` is the split without labels, if theirs is the missing column.
@@ -209,9 +217,12 @@ def missing_column(
             f"; if its labels are secret, data.{unlabelled}_split=train leaves the file "
             f"out and cuts a part of train for {unlabelled}"
         )
-    return InputError(
+    return MissingColumn(
         f"{place}: no column {quoted(column, 40)} (data.text, data.label, data.group, data.time, "
-        f"data.keep or register.slices); the columns are: {listed(present)}{hint}"
+        f"data.keep or register.slices); the columns are: {listed(present)}{hint}",
+        place=place,
+        column=column,
+        present=present,
     )
 
 

@@ -71,11 +71,13 @@ def path_columns(path: Path) -> dict[str, str]:
     return found
 
 
-def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
+def files_identity(
+    files: Mapping[str, SourceFile], *, may_be_empty: bool = False
+) -> list[dict[str, Any]]:
     """Describe the files by split, format, size and SHA-256; names and places are left out, but
     for what folders say of the rows.
 
-    Raises InputError for an empty or unreadable file.
+    Raises InputError for an unreadable file, and for an empty one unless it may be.
     """
     described = []
     for file in [part for whole in files.values() for part in whole.parts]:
@@ -85,7 +87,7 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
                 size = stream.tell()
         except OSError as error:
             raise InputError(f"{file.path} cannot be read: {error.strerror or error}") from error
-        if size == 0:
+        if size == 0 and not may_be_empty:
             raise InputError(f"{file.path} is empty; expected rows for the {file.split} split")
         one = {"split": file.split, "format": file.format, "bytes": size, "sha256": digest}
         columns = path_columns(file.path)
@@ -93,13 +95,12 @@ def files_identity(files: Mapping[str, SourceFile]) -> list[dict[str, Any]]:
     return described
 
 
-def files_facts(files: Mapping[str, SourceFile]) -> dict[str, Any]:
+def files_facts(files: Mapping[str, SourceFile], *, may_be_empty: bool = False) -> dict[str, Any]:
     """The same, with file names."""
     paths = [part.path.absolute() for file in files.values() for part in file.parts]
     names = told_apart(paths)
-    described = [
-        {"name": name, **one} for name, one in zip(names, files_identity(files), strict=True)
-    ]
+    identity = files_identity(files, may_be_empty=may_be_empty)
+    described = [{"name": name, **one} for name, one in zip(names, identity, strict=True)]
     return {"files": described}
 
 

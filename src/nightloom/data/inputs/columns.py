@@ -26,7 +26,8 @@ class Reading:
     `chosen`: the user named these columns; else they are those of the training rows, and a file
     that has none of them may have a column `text`. `ids` are columns to carry through; none: one
     called `id`, if any. `words`: sentences split into words are texts too. Not `known`: the version
-    does not say how its training rows were read. `headless`: the user said that there is no header.
+    does not say how its training rows were read. `headless`: the user said that there is no header;
+    `delimited`: the user said what separates fields.
     """
 
     text: tuple[str, ...] = (TEXT,)
@@ -36,6 +37,7 @@ class Reading:
     words: bool = False
     known: bool = True
     headless: bool = False
+    delimited: bool = False
 
 
 def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[str] | None]:
@@ -48,7 +50,8 @@ def columns_of(file: SourceFile, reading: Reading) -> tuple[Reading, Sequence[st
     named = reading.options
     if reading.headless and named.names is not None:
         return reading, named.names
-    for delimiter in dict.fromkeys((named.delimiter, None)):
+    detected = () if reading.delimited else (None,)
+    for delimiter in dict.fromkeys((named.delimiter, *detected)):
         options = replace(named, names=None, delimiter=delimiter)
         header = _header(file, reading, options)
         if set(reading.text) <= set(header) or (TEXT in header and not reading.chosen):
@@ -114,6 +117,8 @@ def choose_columns(
     for name in text:
         if name not in names:
             hint = meant(name, names)
+            if reading.delimited:
+                hint += "; --set data.delimiter=... says what separates them"
             trained = reading.known and not reading.chosen and not reading.words
             training = ", of which the training texts were made" if trained else ""
             if reading.words:

@@ -25,7 +25,7 @@ NO_FILE = ""
 """The format of what is no file."""
 _AS_SETTINGS = {
     "--set data.": "data.",
-    " (--id)": " (data.id)",
+    "(--id)": "(data.id)",
     "data.train_split": "data.split",
     " for the train split": "",
     "; keep those of one type": "; name those of one type by a pattern such as rows/*.csv",

@@ -11,7 +11,7 @@ from typing import Any
 from nightloom.data import ROWS_PER_BATCH
 from nightloom.data.formats.conll import CONLL as TAGGED_WORDS
 from nightloom.data.formats.content import check_text, head_of
-from nightloom.data.formats.delimited import Tally, missing_column
+from nightloom.data.formats.delimited import MissingColumn, Tally, missing_column
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.json_objects import read_objects
@@ -20,7 +20,7 @@ from nightloom.data.formats.known import LINES as PLAIN_LINES
 from nightloom.data.formats.tables import read_records, texts_of
 from nightloom.data.inputs.columns import PARQUET, Reading, Say, choose_columns, columns_of
 from nightloom.errors import InputError
-from nightloom.settings.spelling import near_file, shown
+from nightloom.settings.spelling import listed, meant, near_file, quoted, shown
 
 LINES, CONLL = PLAIN_LINES.name, TAGGED_WORDS.name
 
@@ -83,22 +83,26 @@ def _nearby(path: Path) -> str:
 def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     """Yield the texts of a file in order, some thousands at a time; a file may have none.
 
-    `say` gets a note if something is read differently from training. Raises InputError with file,
+    `say` gets a note if there are none, or if something is read differently from training. Raises InputError with file,
     line and value for unreadable content.
     """
-    if file.format != PARQUET:
-        head = head_of(file.path, gzipped=file.gzipped)
-        if not head:
-            return
+    empty = f"note: {file.path} has no rows, and so no answers"
+    if file.format != PARQUET and not head_of(file.path, gzipped=file.gzipped):
+        say(empty)
+        return
     if file.format == LINES:
         found = _lines(file, reading.options.encoding)
     elif file.format == CONLL:
         found = _sentences(file, reading)
     else:
         found = _rows(file, reading, say)
+    rows = 0
     for given in found:
         _check(given)
+        rows += len(given.texts)
         yield given
+    if not rows:
+        say(empty)
 
 
 def _lines(file: SourceFile, encoding: str) -> Iterator[Given]:
@@ -136,7 +140,7 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     text, ids = choose_columns(str(file.path), names, reading, say)
     wanted = tuple(dict.fromkeys((*text, *ids)))
     tally = Tally()
-    for records in _records(file, wanted, reading, ids, tally):
+    for records in _said_for_answers(_records(file, wanted, reading, ids, tally), ids):
         unit = ": row " if file.format == PARQUET else ":"
         places = [f"{file.path}{unit}{number}" for number in records.numbers]
         texts = texts_in(records, text, str(file.path), reading)
@@ -145,6 +149,19 @@ def _rows(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
         say(f"note: {note}")
     if tally.blank and len(names) == 1:
         say(f"note: blank lines of {file.path} ({tally.blank}) are not rows, as in training")
+
+
+def _said_for_answers(found: Iterator[Records], ids: Sequence[str]) -> Iterator[Records]:
+    """Rows whose readers speak of the settings of training, of which most mean nothing here."""
+    try:
+        yield from found
+    except MissingColumn as error:
+        asked = "--id" if error.column in ids else "--set data.text"
+        raise InputError(
+            f"{error.place}: no column {quoted(error.column, 40)} ({asked}), which the rows before "
+            f"have; its columns are: {listed(error.present)}{meant(error.column, error.present)}; "
+            "give it to the row, or take the row out"
+        ) from error
 
 
 def _records(

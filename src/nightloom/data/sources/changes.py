@@ -16,7 +16,7 @@ def told_change(found: Files, before: Sequence[Mapping[str, Any]]) -> str:
 
     `before` are the facts of the earlier files.
     """
-    now = files_facts(found.files)["files"]
+    now = files_facts(found.files, may_be_empty=True)["files"]
     parts = [part for file in found.files.values() for part in file.parts]
     known = {one.get("sha256") for one in before}
     there = {one["sha256"] for one in now}

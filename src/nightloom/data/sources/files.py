@@ -35,7 +35,8 @@ def counter(settings: DataSettings) -> Callable[[SourceFile], int | None]:
 def identity(settings: DataSettings) -> Mapping[str, Any]:
     """The content of the files, and the names of unread ones."""
     found = find(settings)
-    described = {"files": files_identity(found.files)}
+    is_to_answer = settings.task == "rows"  # no rows have no answers; they train nothing
+    described = {"files": files_identity(found.files, may_be_empty=is_to_answer)}
     return {**described, "left_out": sorted(found.left_out)} if found.left_out else described
 
 
