@@ -83,8 +83,8 @@ def _nearby(path: Path) -> str:
 def read_inputs(file: SourceFile, reading: Reading, say: Say) -> Iterator[Given]:
     """Yield the texts of a file in order, some thousands at a time; a file may have none.
 
-    `say` gets a note if there are none, or if something is read differently from training. Raises InputError with file,
-    line and value for unreadable content.
+    `say` gets a note if there are none, or if something is read differently from training. Raises
+    InputError with file, line and value for unreadable content.
     """
     empty = f"note: {file.path} has no rows, and so no answers"
     if file.format != PARQUET and not head_of(file.path, gzipped=file.gzipped):
