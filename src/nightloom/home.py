@@ -1,6 +1,7 @@
 """Where nightloom keeps what it builds: one folder, `NIGHTLOOM_HOME`."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from nightloom.errors import InputError
 from nightloom.scoped import scoped
+from nightloom.settings.spelling import shown
 
 VARIABLE = "NIGHTLOOM_HOME"
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 _given: ContextVar[Path | None] = ContextVar("nightloom_home", default=None)
 
 
@@ -25,7 +28,7 @@ class Home:
         """The home given to this call, else the environment's; not created here.
 
         Raises:
-            InputError: Its path is not UTF-8, or is a file.
+            InputError: Its path is not UTF-8, too long, or a file's.
         """
         given = _given.get() or Path(os.environ.get(VARIABLE) or ".nightloom")
         home = given.expanduser().absolute()
@@ -37,7 +40,11 @@ class Home:
                 f"expected a path in UTF-8 as {VARIABLE}, got {shown}; rename a folder, or "
                 "name another one"
             ) from error
-        if home.exists() and not home.is_dir():
+        try:
+            is_other = home.exists() and not home.is_dir()
+        except OSError as error:  # a name that is too long
+            raise cls(home).refused(error) from error
+        if is_other:
             raise InputError(
                 f"expected a folder as {VARIABLE}, got the file {home}; name another one"
             )
@@ -120,10 +127,26 @@ class Home:
             if not os.access(self.root, os.W_OK):
                 raise PermissionError(13, "not writable")
         except OSError as error:
-            raise InputError(
-                f"expected a writable folder as NIGHTLOOM_HOME, got {self.root}: "
-                f"{error.strerror}; name another one in NIGHTLOOM_HOME"
-            ) from error
+            raise self.refused(error) from error
+
+    def refused(self, error: OSError) -> InputError:
+        """What is said of a home in which nothing can be written."""
+        place = Path(os.fsdecode(error.filename or self.root))
+        inside = place.is_relative_to(self.root) and place != self.root
+        what = f"{place.relative_to(self.root)}: {error.strerror}" if inside else error.strerror
+        return InputError(
+            f"expected a writable folder as {VARIABLE}, got {shown(str(self.root), 200)}: {what}; "
+            f"name another one in {VARIABLE}"
+        )
+
+    def is_closed(self, error: BaseException) -> bool:
+        """Whether an error says that nothing can be written in this home."""
+        if not isinstance(error, OSError) or not error.filename:
+            return False
+        place = Path(os.fsdecode(error.filename))
+        if error.errno == errno.ENOENT:  # no folder can be made there, as in /proc
+            return place == self.root
+        return error.errno in _CLOSED and place.is_relative_to(self.root)
 
 
 @contextlib.contextmanager

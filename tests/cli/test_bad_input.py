@@ -4,6 +4,7 @@ All cases in one process, through the command line's own entry. What the readers
 in `tests/data/test_bad_input.py`; here is what comes through other doors.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from nightloom.home import Home
 from tests.encoders.tiny import change_config, save_checkpoint
 
 RUN = "run classify-transformer --plan data.source=sample"
@@ -62,6 +64,8 @@ CASES: list[tuple[str, str]] = [
     ("cache gc --older-than soon", "expected --older-than as 30d (units"),
     ("cache gc --older-than -3d", "expected --older-than as 30d"),
     ("cache gc --max-size 5PB", "expected --max-size as 5GB"),
+    ("cache ls ", "no flow has a stage ''; there are adapt_tokenizer"),
+    (f"{RUN} --refresh ", "expected a stage after --refresh, got ''; there are"),
     ("cache ls trian", "no flow has a stage trian; did you mean 'train'?; there are"),
     ("cache frob", "No such command 'frob'"),
     ("predict x y --batch-size 0", "--batch-size"),
@@ -74,7 +78,7 @@ CASES: list[tuple[str, str]] = [
     # settings: wrong type, out of range
     (f"{RUN} train.epochs=many", "train.epochs: expected a valid integer"),
     (f"{RUN} train.epochs=0", "train.epochs: expected greater than or equal to 1, got '0'"),
-    (f"{RUN} train.jit_compile=perhaps", "train.jit_compile: expected a valid boolean"),
+    (f"{RUN} train.jit_compile=perhaps", "train.jit_compile: expected true or false"),
     (f"{RUN} model.dropout=1.5", "model.dropout: expected less than 1"),
     (f"{RUN} train.learning_rate=inf", "train.learning_rate: expected"),
     (f"{RUN} train.seed=-1", "train.seed: expected greater than or equal to 0"),
@@ -304,6 +308,45 @@ def test_a_server_that_cannot_be_is_found_before_anything_is_built(
     assert line.startswith("error: expected a")
     assert words in line
     assert not list(tmp_path.glob("home/artifacts/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("place", "command", "words"),
+    [
+        ("/proc/home", "tidy --yes", "got /proc/home: No such file or directory"),
+        ("{file}/home", "tidy --yes", "/home: artifacts: Not a directory; name another one in"),
+        (f"/tmp/{'x' * 300}", "models", "File name too long; name another one in NIGHTLOOM_HOME"),
+    ],
+    ids=["proc", "file", "long"],
+)
+def test_a_home_that_cannot_be_is_told_in_a_line(
+    place: str, command: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "nightloom", *command.split(" ")],
+        env={**os.environ, "NIGHTLOOM_HOME": place.replace("{file}", str(tmp_path / "file"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: expected a writable folder as NIGHTLOOM_HOME, got ")
+    assert words in done.stderr.splitlines()[0]
+
+
+def test_a_home_that_may_only_be_read_says_which_file_was_to_be_written(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    lock = str(tmp_path / "mlflow.db.lock")
+    closed = OSError(errno.EROFS, "Read-only file system", lock)
+    assert home.is_closed(closed)
+    assert f"got {tmp_path}: mlflow.db.lock: Read-only file" in str(home.refused(closed))
+    for other in (
+        OSError(errno.EROFS, "Read-only file system", "/elsewhere"),
+        OSError(errno.ENOENT, "No such file or directory", lock),
+        ValueError("mlflow.db.lock"),
+    ):
+        assert not home.is_closed(other), "something else is wrong"
 
 
 def test_a_correct_command_works_after_all_that(answers: list[dict[str, Any]]) -> None:

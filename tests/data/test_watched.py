@@ -140,7 +140,8 @@ def test_a_source_that_does_not_answer_is_not_a_change(
 
 
 @pytest.mark.parametrize(
-    ("written", "text"), [("15m", "15m"), ("60 m", "1h"), ("36h", "36h"), ("7D", "7d")]
+    ("written", "text"),
+    [("15m", "15m"), ("60 m", "1h"), ("90MIN", "90m"), ("36h", "36h"), ("7D", "7d")],
 )
 def test_spans_of_time_are_written_one_way(written: str, text: str) -> None:
     assert interval_text(interval_of(written)) == text

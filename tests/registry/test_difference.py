@@ -34,6 +34,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         client.log_param(run, "register.max_slower" if number > 1 else "x.gone", None)
         client.log_metric(run, "accuracy", 0.5 + number / 8)
         client.log_metric(run, "history.loss", number)
+        client.log_metric(run, "system/peak/system_memory_usage_megabytes", 500 + number)
+        client.log_metric(run, "rows", 1000 + min(number, 2))
         client.log_artifact(run, str(folder / "predictions.parquet"), "evaluation")
         tags = {
             TEST_TAG: "one" if number < 3 else "other",
@@ -55,6 +57,7 @@ def test_settings_stages_scores_and_rows_that_differ_are_told_and_no_others(home
         "setting  train.learning_rate  0.001 → 0.002",
         "stage    train  another one; that of version 1 and version 2 is no longer in this home",
         "score    accuracy  0.6250 → 0.7500 (+0.1250)",
+        "score    rows  1,001 → 1,002 (+1)",
         "row      row 1  label a  b → a",
     ]
 

@@ -40,7 +40,7 @@ def list_artifacts(stage: str | None, as_json: bool) -> None:
     from nightloom.cache.lookup import age, span
 
     found = [one for one in listing(_store()) if stage in (None, one.stage)]
-    if stage and not found:
+    if stage is not None and not found:
         _check_stage(stage)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found]))
@@ -173,14 +173,16 @@ def _store() -> Any:
 def _check_stage(stage: str) -> None:
     """Raise InputError if no flow has the stage, of which no artifact is there."""
     from nightloom.records.known import flows
-    from nightloom.settings.spelling import meant
+    from nightloom.settings.spelling import meant, shown
     from nightloom.tasks.runtime.stage import STAGES
 
     for flow in flows().values():
         flow.load()
     if stage not in STAGES:
         known = ", ".join(sorted(STAGES))
-        raise InputError(f"no flow has a stage {stage}{meant(stage, STAGES)}; there are {known}")
+        raise InputError(
+            f"no flow has a stage {shown(stage)}{meant(stage, STAGES)}; there are {known}"
+        )
 
 
 def _seconds(text: str | None) -> float | None:

@@ -48,7 +48,7 @@ def diff(left: str, right: str, rows: bool, as_json: bool) -> None:
         for change in changes:
             click.echo(f"stage    {stage}  {change}")
     for name, before, after in found.scores:
-        apart = "" if before is None or after is None else f" ({after - before:+.4f})"
+        apart = "" if before is None or after is None else f" ({_change(after - before)})"
         click.echo(f"score    {name}  {_number(before)} → {_number(after)}{apart}")
     if not (found.settings or found.facts or found.stages or found.scores):
         click.echo("nothing that is known tells them apart")
@@ -66,4 +66,10 @@ def _or_none(value: object) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+    if value is None:
+        return "none"
+    return f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.4f}"
+
+
+def _change(value: float) -> str:
+    return f"{value:+,.0f}" if abs(value) >= 1 and value.is_integer() else f"{value:+.4f}"

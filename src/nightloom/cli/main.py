@@ -109,9 +109,20 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
+        if closed := _closed_home(error):
+            say(on_one_line(f"error: {closed}", LONGEST))
+            sys.exit(closed.exit_code)
         what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
         say(f"error: {what}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
+
+
+def _closed_home(error: Exception) -> NightloomError | None:
+    """What is said of a home that cannot be written to, where an error says so."""
+    from nightloom.home import Home
+
+    home = Home.current()
+    return home.refused(error) if isinstance(error, OSError) and home.is_closed(error) else None
 
 
 def _as_setting(error: click.NoSuchOption) -> str:

@@ -113,6 +113,7 @@ def carried_out(
 def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
     """For a night: loads its models' flows, so that their stages are known."""
     from nightloom.records.known import find_flow
+    from nightloom.settings.spelling import shown
     from nightloom.tasks.runtime.stage import STAGES
 
     for model in getattr(settings, "models", ()) if refresh else ():
@@ -129,7 +130,7 @@ def _check_stages(refresh: tuple[str, ...], settings: Any, where: str) -> None:
         if len(several) > 1:
             again = f"; for several: {_several(several, where)}"
         raise InputError(
-            f"expected a stage {where}, got {name}; there are {', '.join(known)}{again}"
+            f"expected a stage {where}, got {shown(str(name))}; there are {', '.join(known)}{again}"
         )
 
 

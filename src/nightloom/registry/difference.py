@@ -12,6 +12,7 @@ from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.home import Home
 from nightloom.registry.entries import texts
 from nightloom.registry.store import open_client
+from nightloom.registry.system_metrics import PREFIX
 from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ def _run(client: "MlflowClient", version: Version) -> tuple[Mapping[str, str], M
         data = client.get_run(version.run_id).data
     except MlflowException:
         return {}, {}
-    scores = {name: value for name, value in data.metrics.items() if "history." not in name}
+    scores = {
+        name: value
+        for name, value in data.metrics.items()
+        if "history." not in name and not name.startswith(PREFIX)
+    }
     return data.params, scores
 
 

@@ -8,6 +8,13 @@ from pydantic import BaseModel
 
 from nightloom.settings.spelling import shown
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+NAME_IN_WORDS = (
+    "at most 100 letters from A to Z, digits, dots, hyphens and underscores, beginning with a "
+    "letter or a digit"
+)
+"""What names are like that people give: of models, answers, steps."""
+
 
 def public_fields(kind: type[BaseModel]) -> dict[str, str]:
     """Attribute of each setting, by its user-facing name."""
@@ -52,13 +59,18 @@ def groups(kind: type[BaseModel]) -> set[str]:
 def meant_by(name: str, kind: type[BaseModel]) -> str:
     """Advice on a setting that a tree lacks: the nearest one, or where to find all."""
     known = [*names(kind), *sorted(groups(kind))]
+    group, _, last = name.rpartition(".")
     if name in known:
-        group, _, last = name.rpartition(".")
         return f"write it inside its group, {{'{group}': {{'{last}': ...}}}}"
     wanted = name[:100].lower()
-    close = get_close_matches(wanted, known, n=1, cutoff=0.6) or [
-        other for other in known if other.rpartition(".")[2] == wanted.rpartition(".")[2]
-    ]
+    called = [other for other in known if other.rpartition(".")[2] == wanted.rpartition(".")[2]]
+    if group in groups(kind):  # what all of it begin with makes nothing near
+        there = [other[len(group) + 1 :] for other in known if other.startswith(f"{group}.")]
+        near = get_close_matches(last[:100].lower(), there, n=1, cutoff=0.6)
+        if close := [f"{group}.{one}" for one in near] or called:
+            return f"did you mean {close[0]}?"
+        return f"{group} has {', '.join(there)}"
+    close = get_close_matches(wanted, known, n=1, cutoff=0.6) or called
     listed_by = getattr(kind, "listed_by", "nightloom flows FLOW")
     return f"did you mean {close[0]}?" if close else f"`{listed_by}` lists the settings"
 

@@ -10,7 +10,7 @@ from nightloom.records.known import families, family_of, settings_of
 from nightloom.settings.base import Settings, as_given, public_fields
 from nightloom.settings.flows import FlowSettings
 from nightloom.settings.limits import NightLimits, StagesSettings, handed_on, set_in
-from nightloom.settings.names import names
+from nightloom.settings.names import NAME, names
 from nightloom.settings.outputs import clash, real
 from nightloom.settings.parse import tree_of, validate
 from nightloom.settings.report import ReportSettings
@@ -28,9 +28,7 @@ class NightlyModel(Settings):
 
     flow: str = Field(json_schema_extra=_name_flows)
     """The flow that trains it, such as classify-bert."""
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
-    )
+    name: str | None = Field(default=None, pattern=NAME, examples=["news-2"])
     """Its name in reports and in the registry; none: the flow's."""
     settings: dict[str, Any] = Field(default={})
     """Settings of the flow, in groups or by dotted name, such as train.epochs: 3."""

@@ -1,6 +1,7 @@
 """Settings from a command line and a file, with errors that say what to type instead."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -12,13 +13,14 @@ from pydantic.fields import FieldInfo
 from nightloom.errors import InputError
 from nightloom.records.known import usable_settings
 from nightloom.settings.base import nested, public_fields
+from nightloom.settings.names import NAME, NAME_IN_WORDS, meant_by
 from nightloom.settings.names import groups as group_names
-from nightloom.settings.names import meant_by
 from nightloom.settings.names import names as names
 from nightloom.settings.spelling import on_one_line, shown, spelled
 from nightloom.settings.yaml_file import read_yaml
 
 Tree = TypeVar("Tree", bound=BaseModel)
+_PARSED = re.compile(r", unable to (parse string as an? \w+|interpret input)$")
 
 
 def parse_settings(
@@ -184,7 +186,7 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
         return f"expected names of settings, got {spelled(error.get('input'))} in {name}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
-        message = _in_words(kind, name)
+        message = _in_words(kind, name, error["ctx"]["pattern"])
     if error["type"] == "string_type" or _is_no_list_of_texts(kind, name, error):
         return on_one_line(f"{name}: {_not_text(error.get('input'))}")
     if error["type"] in ("model_type", "dict_type"):
@@ -196,6 +198,7 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     if error["type"] == "missing":
         message = "expected a value, got none; give it in a file, --config FILE.yaml"
     message = message.replace("Input should be ", "expected ").replace("a valid tuple", "a list")
+    message = _PARSED.sub("", message).replace("a valid boolean", "true or false")
     message = message[:1].lower() + message[1:]
     if message.startswith(f"{name}."):
         name = ""
@@ -236,10 +239,12 @@ def _not_text(given: Any) -> str:
     return f"expected text, {what}; quote the value in the file"
 
 
-def _in_words(kind: type[BaseModel], name: str) -> str:
+def _in_words(kind: type[BaseModel], name: str, pattern: str) -> str:
     """What a text must look like, by examples rather than a pattern."""
     field = _field(kind, name)
     examples = " or ".join(map(str, field.examples or ())) if field else ""
+    if pattern == NAME:
+        return f"expected {NAME_IN_WORDS}, such as {examples or 'news-2'}"
     return f"expected a value such as {examples} ({_described(kind, name)})"
 
 

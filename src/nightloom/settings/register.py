@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from nightloom.records.known import formats
 from nightloom.settings.base import Settings
+from nightloom.settings.names import NAME
 
 SLICES = ("classes", "lengths")
 """Those that every data set has; others are columns."""
@@ -32,9 +33,7 @@ FormatName = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_cho
 class RegisterSettings(Settings):
     """How a model is registered, and when it becomes champion."""
 
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-2"]
-    )
+    name: str | None = Field(default=None, pattern=NAME, examples=["news-2"])
     """Name of the registered model; none: the flow's name."""
     metric: str | None = None
     """Metric of the gate and the best epoch: accuracy (none) or macro_f1; f1 for entities."""

@@ -11,6 +11,7 @@ from nightloom.settings.data_source import is_local
 from nightloom.settings.data_values import Names, SplitName
 from nightloom.settings.inputs import InputDataSettings
 from nightloom.settings.limits import ScoreRun, StagesSettings
+from nightloom.settings.names import NAME
 from nightloom.settings.pipeline import PipelineSettings
 from nightloom.settings.report import ReportSettings, Texts
 from nightloom.settings.spelling import listed
@@ -154,9 +155,7 @@ class ScoreSettings(PipelineSettings):
         pattern=r"^[^@/\s]+(@[^@/\s]+|/v?\d+)?$", examples=["news@champion", "news/3"]
     )
     """The registered model: a name (its champion), name@alias or name/version."""
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["news-answers"]
-    )
+    name: str | None = Field(default=None, pattern=NAME, examples=["news-answers"])
     """Its name in a night's report; none: the model's."""
     data: RowsSettings = RowsSettings()
     score: AnswerSettings = AnswerSettings()

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nightloom.masking import holds_secret
 from nightloom.settings.base import SECRET, Settings
+from nightloom.settings.names import NAME
 
 CODE = re.compile(r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]+\.py):[A-Za-z_]\w*")
 DEPLOYMENT = re.compile(r"[^/:]+/[^/:]+")
@@ -18,9 +19,7 @@ class OwnStep(Settings):
     run: str = Field(examples=["my_steps:export_tickets"])
     """A function or a Prefect flow, as module:name or file.py:name; or a deployment,
     FLOW/DEPLOYMENT."""
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["export"]
-    )
+    name: str | None = Field(default=None, pattern=NAME, examples=["export"])
     """Its name in reports; none: that of the function, or of the deployment."""
     arguments: dict[str, Any] = Field(default={})
     """Values for its parameters, by name."""
