@@ -13,6 +13,7 @@ from nightloom.reporting.night import ModelOfNight, night_headline, record_of, u
 from nightloom.reporting.night_report import night_report
 from nightloom.reporting.night_rows import night_table
 from nightloom.reporting.trend import by_model, trend_markdown
+from nightloom.reporting.trend_picture import trend_picture
 from nightloom.tasks.runtime.days import begins_at
 from nightloom.tasks.runtime.noted import rows_read
 from nightloom.tasks.runtime.observer import observers
@@ -28,7 +29,11 @@ def show_night(
     cost: float | None,
 ) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+    from prefect.artifacts import (
+        create_image_artifact,
+        create_markdown_artifact,
+        create_table_artifact,
+    )
 
     records = _kept(models)
     errors = [*unanswered(scored), *(one.why for one in steps if one.state == "failed")]
@@ -48,6 +53,12 @@ def show_night(
             key="nightly-trend",
             description="The models over the nights",
         )
+        if picture := trend_picture(tonight):
+            create_image_artifact(
+                picture,
+                key="nightly-trend-plot",
+                description="The metric by night; orange: promoted",
+            )
     except Exception as error:
         observers().warn(f"the summary could not be shown: {type(error).__name__}: {error}")
 

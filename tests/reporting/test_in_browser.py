@@ -19,6 +19,7 @@ from nightloom.reporting.night_rows import night_table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.run_report import RunFacts, run_report
 from nightloom.reporting.trend import trend_markdown
+from nightloom.reporting.trend_picture import trend_picture
 from tests.reporting.test_reports import METRICS, MODEL
 
 WHY = "input examples changed 3f9a12cd → 99ab12cd and library keras 3.1 → 3.2; code of 4 modules"
@@ -41,8 +42,9 @@ for (const one of document.querySelectorAll("table, li, p, h1, h2")) {
 }
 return cut;
 """
-
-
+DRAWN = """
+return [...document.images].some((one) => one.src.startsWith("data:") && one.naturalWidth > 600);
+"""
 PATH = "/data/nights/artifacts/score/005f90e0e55439b97b3c13fd7a7fc98b79bdc4d2/answers_of_it.parquet"
 """As long as those in the cache, of names that no line can be broken in."""
 
@@ -91,6 +93,8 @@ def test_no_chart_code_and_no_cut_column_in_either_ui(prefect_api: str) -> None:
         kind = "table" if name == "table" else "markdown"
         body = {"key": f"seen-{name}", "type": kind, "data": data}
         made[name] = httpx.post(f"{prefect_api}/artifacts/", json=body).raise_for_status().json()
+    body = {"key": "seen-plot", "type": "image", "data": trend_picture(NIGHTS)}
+    plot = httpx.post(f"{prefect_api}/artifacts/", json=body).raise_for_status().json()
     with browser(width=1280) as page:
         for ui in ("", "/v2"):
             for name, one in made.items():
@@ -100,3 +104,5 @@ def test_no_chart_code_and_no_cut_column_in_either_ui(prefect_api: str) -> None:
                 assert page.run(CUT) == [], (ui, name)
                 if name == "night":
                     assert PATH in text and "127,000" in text
+            page.open(f"{prefect_api.removesuffix('/api')}{ui}/artifacts/artifact/{plot['id']}")
+            assert page.wait(DRAWN, seconds=60), ui
