@@ -187,11 +187,11 @@ def precisions(given: Given) -> Iterator[Found]:
 
 
 PARTS = {
-    "ag_news": Part("MiniLM fine-tuned on AG News", 150, ag_news),
+    "ag_news": Part("MiniLM fine-tuned on AG News", 170, ag_news),
     "base": Part("An encoder of BERT-base's size, random weights", 90, base),
-    "conll": Part("MiniLM on CoNLL-2003", 120, conll),
+    "conll": Part("MiniLM on CoNLL-2003", 150, conll),
     "products": Part("Matrix products", 40, lambda given: products(tiny=given.tiny)),
-    "transformer": Part("A transformer from scratch on AG News", 60, transformer),
+    "transformer": Part("A transformer from scratch on AG News", 80, transformer),
     "programs": Part("MiniLM again, with programs that were kept", 75, programs),
     "determinism": Part("Determinism", 80, determinism),
     "precisions": Part("Precisions", 110, precisions),
