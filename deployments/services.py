@@ -5,7 +5,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -76,9 +76,8 @@ def prefect_server(home: Home, at: Addresses) -> Service:
     environment.pop("PREFECT_API_URL", None)
     for name, value in VACUUM.items():
         environment.setdefault(name, value)
-    # both are other addresses where a proxy stands before the server
-    environment.setdefault("PREFECT_UI_API_URL", f"{at.prefect}/api")
-    environment.setdefault("PREFECT_UI_URL", pages_of(at.prefect))  # links in notifications
+    environment.setdefault("PREFECT_UI_API_URL", f"{at.prefect}/api")  # a proxy has another
+    link_to(environment, at.prefect)
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
     return Service(
         "prefect",
@@ -120,12 +119,12 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
         **given,
         **passwords.of_clients(),
         "PREFECT_API_URL": f"{at.prefect}/api",
-        "PREFECT_UI_URL": given.get("PREFECT_UI_URL") or pages_of(at.prefect),
         "MLFLOW_TRACKING_URI": at.mlflow,
         "PYTHONPATH": os.pathsep.join(filter(None, [given.get("PYTHONPATH"), str(EARLIER_NAMES)])),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_WORKER_QUERY_SECONDS": str(QUERY_SECONDS),
     }
+    link_to(environment, at.prefect)
     command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
     return Service(
         "worker",
@@ -133,6 +132,12 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
         environment,
         lambda: _is_online(at, pool, name),
     )
+
+
+def link_to(environment: MutableMapping[str, str], prefect_url: str) -> None:
+    """Let links, as in notifications, lead to a server's pages unless the environment names others,
+    as where a proxy stands before it."""
+    environment["PREFECT_UI_URL"] = environment.get("PREFECT_UI_URL") or pages_of(prefect_url)
 
 
 def pages_of(prefect_url: str) -> str:

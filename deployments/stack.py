@@ -155,11 +155,11 @@ def use_stack(home: Home) -> Stack | None:
     stack = running_stack(home)
     if stack is None or not stack.ready:
         return None
-    from nightloom.deployments.services import answers, pages_of
+    from nightloom.deployments.services import answers, link_to
 
     if "PREFECT_API_URL" not in os.environ and answers(f"{stack.api_url}/health"):
         os.environ["PREFECT_API_URL"] = stack.api_url
-        os.environ.setdefault("PREFECT_UI_URL", pages_of(stack.prefect_url))
+        link_to(os.environ, stack.prefect_url)
     if "MLFLOW_TRACKING_URI" not in os.environ and answers(f"{stack.mlflow_url}/health"):
         os.environ["MLFLOW_TRACKING_URI"] = stack.mlflow_url
     return stack

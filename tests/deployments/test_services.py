@@ -31,5 +31,7 @@ def test_links_lead_to_the_ui_that_the_address_opens_unless_told_another(tmp_pat
     assert links() == {f"{at.prefect}/v2"}
     monkeypatch.setenv(NEWER, "False")
     assert links() == {at.prefect}
+    monkeypatch.setenv("PREFECT_UI_URL", "")
+    assert links() == {at.prefect}, "an empty one is none, to the server too"
     monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example.org")
     assert links() == {"https://prefect.example.org"}

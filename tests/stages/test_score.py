@@ -14,7 +14,7 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.store import ArtifactStore
 from nightloom.context import BuildContext
 from nightloom.data import ROWS_PER_BATCH
-from nightloom.errors import InputError
+from nightloom.errors import InputError, RunError
 from nightloom.home import Home
 from nightloom.progress import SILENT
 from nightloom.settings.parse import settings_of
@@ -143,6 +143,23 @@ def test_all_files_of_a_folder_are_read_whatever_split_their_name_says(tmp_path:
     found = rows_of(home, PAIR, source=str(folder))
     assert texts_of(home, found) == ["a x", "b x", "c x"]
     assert found.facts == {"rows": 3, "carried": [("id", "text")], "notes": []}
+
+
+def test_a_file_that_changes_before_it_is_read_is_not_kept_under_its_earlier_content(
+    tmp_path: Path,
+) -> None:
+    home, source = Home(tmp_path / "home"), tmp_path / "rows.csv"
+    source.write_text("text\na\n")
+
+    def late(context: BuildContext) -> Any:
+        source.write_text("text\na\nb\n")
+        return read_rows.build(context)
+
+    settings = asked(data={"source": str(source)})
+    with pytest.raises(RunError, match="rows.csv changed while it was being read; run again once"):
+        build(reading_stage, late, home, settings, {"reading": TEXTS})
+    assert not [*home.artifacts.glob("read_rows/*")]
+    assert texts_of(home, rows_of(home, TEXTS, source=str(source))) == ["a", "b"]
 
 
 def test_rows_of_a_database_of_a_table_with_other_columns_and_of_the_sample(tmp_path: Path) -> None:

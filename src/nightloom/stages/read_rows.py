@@ -1,15 +1,18 @@
 """`read_rows`: the rows of a source that are to be answered, as texts in Arrow."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from nightloom.context import BuildContext, Built
 from nightloom.data.arrow import StreamWriter
+from nightloom.data.formats.files import Unchanged, files_identity
 from nightloom.data.inputs.columns import Reading
 from nightloom.data.inputs.source_rows import NO_FILE, located, open_rows, read_source, unread
 from nightloom.data.inputs.texts import LINES, Given
+from nightloom.data.sources.opened import Files, Opened, Tables
 from nightloom.errors import RunError
 from nightloom.facts import RowsFacts
 from nightloom.registry.as_trained import lines_reading, table_reading
@@ -29,11 +32,8 @@ def build(context: BuildContext) -> Built:
     settings, report = context.group("data", RowsSettings), context.report
     at, notes = located(settings), _Once(context)
     found = open_rows(at, report)
-    expected = context.outside.get("data.source")
-    if found.identity is not None and expected is not None:
-        known = {name: value for name, value in expected.items() if name != "kind"}
-        if dict(found.identity) != known:
-            raise RunError(f"{settings.source} changed while it was being read; run again")
+    watch = Unchanged(found.files if isinstance(found, Files) else {})
+    _check_key(found, context.outside.get("data.source"), settings.source or "")
     for line in unread(found):
         notes(line)
     how = reading_of(settings, context.outside.get("reading"))
@@ -43,10 +43,25 @@ def build(context: BuildContext) -> Built:
             kinds.add(given.carried)
             writer.write(_batch(given))
             report.progress(what="read rows", done=writer.rows, total=None, unit="rows")
+    watch.check()
     if not writer.rows:  # the columns all the same
         kinds.add(dict.fromkeys(settings.id or (), ()))
     facts = RowsFacts(rows=writer.rows, carried=[*kinds.by_name().items()], notes=notes.lines)
     return Built(facts.to_json(), volatile=_VOLATILE)
+
+
+def _check_key(
+    found: Files | Tables | Opened[Any], expected: Mapping[str, Any] | None, source: str
+) -> None:
+    """Raise RunError where what was opened is not what the key says."""
+    if expected is None:
+        return
+    identity = found.identity
+    if identity is None and isinstance(found, Files):
+        identity = found.known_by(files_identity(found.files, may_be_empty=True))
+    known = {name: value for name, value in expected.items() if name != "kind"}
+    if identity is not None and dict(identity) != known:
+        raise RunError(f"{source} changed while it was being read; run again once it is complete")
 
 
 def reading_of(settings: RowsSettings, known: Any) -> Any:

@@ -146,21 +146,23 @@ class Files:
         del source
         watch = Unchanged(self.files)
         told = files_facts(self.files)
-        known = self.identity
-        if known is None:
-            known = {"files": without_names(told["files"])}
-            if self.left_out:
-                known["left_out"] = sorted(self.left_out)
         return Opened(
             splits={split: reader.read_split(file) for split, file in self.files.items()},
             places={split: str(file.path) for split, file in self.files.items()},
             facts={**self.facts, "files": self._counted(told["files"])},
-            identity=known,
+            identity=self.known_by(told["files"]),
             label_names=reader.names_in_files(self.files),
             warnings=tuple(left_out_warnings(self.left_out, "file")),
             notes=reader.notes,
             watch=watch,
         )
+
+    def known_by(self, described: list[dict[str, Any]]) -> Mapping[str, Any]:
+        """Their identity, where it is their content that of files described so."""
+        if self.identity is not None:
+            return self.identity
+        known = {"files": without_names(described)}
+        return {**known, "left_out": sorted(self.left_out)} if self.left_out else known
 
     def _counted(self, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
         counts = (self.rows(part) for file in self.files.values() for part in file.parts)
