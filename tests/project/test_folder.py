@@ -13,10 +13,11 @@ import yaml
 
 from nightloom.deployments.declared import declared
 from nightloom.errors import InputError
+from nightloom.project.choose import name_of
 from nightloom.project.files import check_texts, models_of, place_of, texts_of
 from nightloom.project.folder import write_folder
 from nightloom.project.look import look_at
-from nightloom.project.units import unit_text
+from nightloom.project.units import unit_name, unit_text
 from nightloom.settings.deploy import DeploySettings
 from nightloom.settings.names import descriptions
 from nightloom.settings.nightly import NightlySettings
@@ -35,6 +36,20 @@ def written(folder: Path, *sources: Path) -> Mapping[str, str]:
     texts = texts_of(place, seen, models_of(seen))
     write_folder(folder, texts, check_texts)
     return texts
+
+
+@pytest.mark.parametrize(
+    ("folder", "unit"),
+    [("nächte", "nachte"), ("Grüße & Küsse", "Grusse-Kusse"), ("夜", "nights"), ("a_b.c", "a_b.c")],
+)
+def test_accents_of_a_folder_do_not_cut_its_unit_in_pieces(folder: str, unit: str) -> None:
+    assert unit_name(Path("/data") / folder) == f"nightloom-{unit}.service"
+
+
+def test_accents_of_a_file_do_not_cut_its_models_name_in_pieces(tmp_path: Path) -> None:
+    source = tmp_path / "sätze_ø.csv"
+    source.write_text("text,label\n" + "".join(f"red {n} blue,{'ab'[n % 2]}\n" for n in range(60)))
+    assert name_of(look_at(str(source)), ["satze_o"]) == "satze_o-2"
 
 
 @pytest.mark.usefixtures("no_home")

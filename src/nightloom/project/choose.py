@@ -1,13 +1,13 @@
 """The model of a source: its flow, and settings that follow from what its rows are like."""
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from nightloom.counted import counted
 from nightloom.project.look import Seen
+from nightloom.project.plain_names import plain_name
 from nightloom.project.rows import Rows
 from nightloom.settings.spelling import on_one_line, shown
 
@@ -22,7 +22,6 @@ _SURE_TESTS = 7_000
 """Test rows with which an equal model passes the gate's default slack."""
 _RARE = 5
 """How many times as frequent the most frequent class is, if classes count as unbalanced."""
-_NAME = re.compile("[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def alternative_to(seen: Seen, name: str) -> Model | None:
 
 def name_of(seen: Seen, taken: Iterable[str]) -> str:
     """A name for the model of a source, in the registry and in reports."""
-    base = _NAME.sub("-", seen.name).strip("._-")[:80] or "model"
+    base = plain_name(seen.name).strip("._-")[:80] or "model"
     used = {one.lower() for one in taken}
     names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
     return next(one for one in names if one.lower() not in used)

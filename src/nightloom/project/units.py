@@ -1,8 +1,9 @@
 """Units of systemd that start the stack of a folder, for one user or for the machine."""
 
 import getpass
-import re
 from pathlib import Path
+
+from nightloom.project.plain_names import plain_name
 
 _STOPS_WITHIN = 100
 """Seconds: longer than the stack gives its runs to save."""
@@ -10,9 +11,7 @@ _STOPS_WITHIN = 100
 
 def unit_name(folder: Path) -> str:
     """The name of a folder's unit."""
-    return (
-        f"nightloom-{re.sub('[^A-Za-z0-9_.-]+', '-', folder.name).strip('-') or 'nights'}.service"
-    )
+    return f"nightloom-{plain_name(folder.name) or 'nights'}.service"
 
 
 def unit_text(folder: Path, home: Path, python: str, *, system: bool) -> str:
