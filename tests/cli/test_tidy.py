@@ -126,7 +126,7 @@ def test_gc_says_what_it_cannot_do_and_which_command_can(quick: Nightloom, home:
         ("keep.version=2", "keep.versions"),
         ("keep.versions=0", "keep.versions"),
         ("keep.days=1000", "730"),
-        ("keep.colour=red", "`nightloom flows tidy`"),
+        ("keep.colour=red", "keep has versions, days, unused_days"),
     ],
 )
 def test_wrong_settings_are_one_line(quick: Nightloom, home: Home, given: str, expected: str):

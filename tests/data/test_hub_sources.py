@@ -23,7 +23,7 @@ BUILD = """
 import json, socket, sys, tempfile
 from pathlib import Path
 from nightloom.data.build import build_dataset
-from nightloom.errors import NightloomError
+from nightloom.errors import InputError, NightloomError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 look_up = socket.getaddrinfo
 
@@ -39,7 +39,8 @@ for entities, source in json.loads(sys.argv[1]):
     try:
         print(json.dumps(build_dataset(make(source=source), Path(tempfile.mkdtemp()))))
     except NightloomError as error:
-        print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        kind = "InputError" if isinstance(error, InputError) else type(error).__name__
+        print(json.dumps({"error": kind, "message": str(error)}))
 """
 
 

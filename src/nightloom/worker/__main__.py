@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from nightloom import interruption
+from nightloom import errors, interruption
 from nightloom.discretion import WITHHELD, telling
 from nightloom.ending import kill_below
 from nightloom.errors import NightloomError
@@ -80,7 +80,7 @@ def main() -> None:
         except interruption.Interrupted:
             _end()
         except NightloomError as error:
-            replies.send(reply="error", kind=type(error).__name__, message=str(error))
+            replies.send(reply="error", kind=_kind(error), message=str(error))
         except MemoryError:
             replies.send(reply="memory", message="")
         except Exception as error:
@@ -95,6 +95,13 @@ def _trace(error: Exception, texts: Texts) -> str:
         where = "".join(traceback.format_tb(error.__traceback__))
         return f"{where}{type(error).__name__}: {WITHHELD}"
     return masked("".join(traceback.format_exception(error)))
+
+
+def _kind(error: NightloomError) -> str:
+    """The nearest of an error's types that the parent knows: a format or a plug-in has its own."""
+    known = (one for one in type(error).__mro__ if getattr(errors, one.__name__, None) is one)
+    name: str = next(known).__name__
+    return name
 
 
 def _crash(error: Exception, texts: Texts) -> dict[str, str]:
