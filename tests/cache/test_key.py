@@ -59,3 +59,10 @@ def test_the_most_telling_difference_comes_first():
 
 def test_keys_without_difference_have_none():
     assert differences(key().parts(), key().parts()) == []
+
+
+def test_a_difference_is_one_line() -> None:
+    after = key(settings={**key().settings, "data.label": "label\n(main)"})
+    assert differences(key().parts(), after.parts()) == [
+        "settings data.label unset → 'label\\n(main)'"
+    ]

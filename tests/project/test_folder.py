@@ -1,5 +1,6 @@
 """The folder that is written: read by the commands' own readers, whole or not there."""
 
+import csv
 import json
 import re
 import shutil
@@ -50,6 +51,25 @@ def test_accents_of_a_file_do_not_cut_its_models_name_in_pieces(tmp_path: Path) 
     source = tmp_path / "sätze_ø.csv"
     source.write_text("text,label\n" + "".join(f"red {n} blue,{'ab'[n % 2]}\n" for n in range(60)))
     assert name_of(look_at(str(source)), ["satze_o"]) == "satze_o-2"
+
+
+@pytest.mark.usefixtures("no_home")
+@pytest.mark.parametrize(
+    "text", ["the\ntext", "te: xt #1", "'text'", '"te\\xt"', "te\u2028xt", "[text"]
+)
+def test_any_name_of_a_column_is_written_so_that_it_is_read(text: str, tmp_path: Path) -> None:
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        others = ("body", "label\n(main)")
+        csv.writer(file).writerows(
+            [(text, *others), *((f"a red text {n}", f"a text {n}", "ab"[n % 2]) for n in range(60))]
+        )
+    written(tmp_path / "mine", tmp_path / "t.csv")
+    night = parse_settings(NightlySettings, config=tmp_path / "mine" / "nightly.yaml")
+    data = night.models[0].settings["data"]
+    assert data["label"] == others[1] and data["text"] in (["body"], [text])
+    alternatives = (tmp_path / "mine" / "nightly.yaml").read_text().splitlines()
+    [other] = [line for line in alternatives if "# text: " in line]
+    assert set(yaml.safe_load(other.strip().removeprefix("# "))["text"]) == {text, "body"}
 
 
 @pytest.mark.usefixtures("no_home")

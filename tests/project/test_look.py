@@ -257,6 +257,66 @@ REFUSED = {
         ("text,label\n" + "".join(f"{one},a\n" for one in BODIES)).encode(),
         "'label' (one value in all rows)",
     ),
+    "twice.csv": (
+        ("text,label,label\n" + "".join(f"{one},a,b\n" for one in BODIES)).encode(),
+        "in the header more than once, so not read: label",
+    ),
+    "titled.csv": (
+        (
+            "All tickets;;\nof 2026;;\nid;body;queue\n"
+            + "".join(f"{n};{one};{'ab'[n % 2]}\n" for n, one in enumerate(BODIES))
+        ).encode(),
+        "is id, body, queue the header? Take out what stands before it",
+    ),
+    "nested.jsonl": (
+        b"".join(
+            json.dumps({"kind": n % 2, "ticket": {"subject": "s", "body": one}}).encode() + b"\n"
+            for n, one in enumerate(BODIES)
+        ),
+        "'ticket' (objects; of subject, body: what is to be read has to be a column of its own)",
+    ),
+    "spans.jsonl": (
+        b"".join(
+            json.dumps({"text": one, "entities": [{"start": 0, "end": 1, "label": "X"}]}).encode()
+            + b"\n"
+            for one in BODIES
+        ),
+        "'entities' (lists; spans by characters: give each sentence its words, and a tag for each)",
+    ),
+    "offsets.jsonl": (
+        b"".join(
+            json.dumps({"text": one, "label": [[0, 1, "X"]] * (n % 2)}).encode() + b"\n"
+            for n, one in enumerate(BODIES)
+        ),
+        "'label' (lists; spans by characters",
+    ),
+    "mixed.jsonl": (
+        b"".join(
+            json.dumps({"text": one, "label": ["a"] if n == 7 else "ab"[n % 2]}).encode() + b"\n"
+            for n, one in enumerate(BODIES)
+        ),
+        "'label' (lists; in 1 of 60 rows, which all have to be alike)",
+    ),
+    "whole.json": (
+        json.dumps(
+            {"data": [{"text": one, "label": "ab"[n % 2]} for n, one in enumerate(BODIES)]}
+        ).encode(),
+        "the file holds one object; each row has to be an object of its own, or of one list",
+    ),
+    "long.csv": (
+        (
+            "text,answered\n"
+            + "".join(f"{one},{'ab'[n % 2]}{'x' * 90}\n" for n, one in enumerate(BODIES))
+        ).encode(),
+        "'answered' (2 distinct values; the longest has 91 characters, which is long for a class)",
+    ),
+    "nul.csv": (
+        ("text,label\n" + "".join(f"{one},{'ab'[n % 2]}\n" for n, one in enumerate(BODIES)))
+        .replace("words 7", "words \0")
+        .encode(),
+        "nul.csv:9: a NUL character; expected text in utf-8",
+    ),
+    "plain.csv.gz": (b"text,label\n", "leave .gz out of its name if it is not packed"),
     "list.jsonl": (b"[1, 2]\n", "expected a JSON object, got a list"),
     "lines.txt": ("\n".join(BODIES).encode(), "such a file is read as words with a tag each"),
 }
@@ -275,6 +335,46 @@ def test_a_folder_without_train_names_a_file_that_is_understood(tmp_path: Path) 
         look_at(str(tmp_path))
     advice = str(told.value).split("--data, --data ")[1].split(",")[0]
     assert look_at(advice).data["label"] == "label"
+
+
+def test_a_folder_with_a_test_alone_is_told_so(tmp_path: Path) -> None:
+    for name in ("fit.csv", "test.csv"):
+        (tmp_path / name).write_text("text,label\n")
+    with pytest.raises(
+        InputError, match="holds fit.csv, test.csv, and nothing called train"
+    ) as told:
+        look_at(str(tmp_path))
+    assert "call the files of one model train, valid and test" in str(told.value)
+
+
+def test_objects_beside_text_and_label_are_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "t.jsonl").open("w") as file:
+        for r in rows():
+            customer = {"name": "x", "since": r.number}
+            row = {"customer": customer, "body": r.body, "when": f"{r.created:%d.%m.%Y}"}
+            file.write(json.dumps({**row, "queue": r.queue}) + "\n")
+    seen = look_at(str(tmp_path / "t.jsonl"))
+    assert seen.data == {"text": ["body"], "label": "queue"}
+    told = next(one.what for one in seen.said if one.subject == "not read")
+    assert "'customer' (objects; of name, since:" in told
+
+
+def test_dates_that_are_not_read_are_no_texts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a column of texts, got 'on' "):
+        table(tmp_path, "on,label", ((f"{r.created:%d %B %Y}", r.queue) for r in rows()))
+
+
+def test_long_names_are_classes_of_a_column_called_so(tmp_path: Path) -> None:
+    names = ("Credit reporting, credit repair services, or other personal consumer reports", "b/c")
+    values = ((r.body, names[r.number % 2]) for r in rows())
+    seen = table(tmp_path, "text,category", values)
+    assert seen.data["label"] == "category" and set(seen.rows.counts) == set(names)
+
+
+@pytest.mark.parametrize("name", ["Sterne", "評価", "Étoiles"])
+def test_stars_are_the_label_before_the_country(name: str, tmp_path: Path) -> None:
+    values = ((r.body, ("DE", "JP")[r.number % 2], r.number % 5 + 1) for r in rows())
+    assert table(tmp_path, f"text,land,{name}", values).data["label"] == name
 
 
 def test_a_source_of_elsewhere_is_refused() -> None:

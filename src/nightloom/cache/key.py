@@ -121,6 +121,7 @@ def _show(values: dict[str, Any], name: str) -> str:
     if name not in values:
         return "unset"
     text = str(values[name])
+    text = text if text.isprintable() else repr(text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

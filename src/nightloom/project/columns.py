@@ -11,11 +11,11 @@ from nightloom.data.formats.instants import UNDATED, instant, is_dated
 from nightloom.data.labels.names import USUAL_MISSING
 from nightloom.data.labels.vocabulary import MOST_CLASSES
 from nightloom.project.words import CLASSES, is_among, means_time
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import listed, shown
 
-Kind = Literal["text", "class", "time", "id", "number", "list", "words", "empty"]
+Kind = Literal["text", "class", "time", "id", "number", "list", "object", "words", "empty"]
 """`class`: few values that come again; `words`: short values that are none of the others; `list`:
-lists, as the words or the tags of a sentence."""
+lists, as the words or the tags of a sentence; `object`: JSON objects, structs of Parquet."""
 KEPT = MOST_CLASSES + 1
 """Distinct values of a column that are remembered."""
 _TIMED = 2_000
@@ -23,6 +23,8 @@ _TIMED = 2_000
 _LONGEST_CLASS = 60
 _CLASS_WORDS = 5
 _ROWS_A_CLASS = 3
+_SURE_CLASSES = 30
+"""Distinct values that are classes, whatever the column is called."""
 _TEXT_WORDS = 3
 _DENSE_LETTERS = 6
 """Letters of a text in a script without spaces."""
@@ -67,6 +69,7 @@ class Column:
             "id": "a value of its own in each row",
             "number": "numbers",
             "list": "lists",
+            "object": "objects",
             "words": number if self.distinct > 1 else "one value in all rows",
             "empty": "nothing",
         }[self.kind] + (f"; {self.doubt}" if self.doubt else "")
@@ -82,7 +85,8 @@ class Values:
     def __init__(self, name: str) -> None:
         self._name = name
         self._rows = self._filled = self._words = self._letters = self._dense = 0
-        self._spaced = self._lists = self._of_texts = 0
+        self._spaced = self._lists = self._of_texts = self._spans = self._objects = 0
+        self._keys: dict[str, None] = {}
         self._longest = 0
         self._counts: Counter[str] = Counter()
         self._first: list[Any] = []
@@ -101,6 +105,13 @@ class Values:
             self._filled += 1
             self._lists += 1
             self._of_texts += all(isinstance(one, str) for one in value)
+            self._spans += bool(value) and all(map(_is_span, value))
+            self._example = self._example or value
+            return
+        if isinstance(value, dict):
+            self._filled += 1
+            self._objects += 1
+            self._keys.update(dict.fromkeys(map(str, value)))
             self._example = self._example or value
             return
         if value is None or value != value or (isinstance(value, str) and not value.strip()):
@@ -148,8 +159,8 @@ class Values:
     def _kind(self) -> tuple[Kind, str]:
         if not self._filled:
             return "empty", ""
-        if self._lists:
-            return "list", ""
+        if self._lists or self._objects:
+            return self._nested()
         numeric = self._numeric
         timed, doubt = self._times(numeric)
         if timed:
@@ -164,7 +175,23 @@ class Values:
             return "text", doubt
         if unique and not self._spaced and not any(map(_is_fraction, self._counts)):
             return "id", doubt
+        few = 2 <= distinct <= filled // _ROWS_A_CLASS
+        if not (doubt or numeric) and few and self._is_long():
+            doubt = f"the longest has {self._longest:,} characters, which is long for a class"
         return ("number" if numeric else "words"), doubt
+
+    def _nested(self) -> tuple[Kind, str]:
+        """Lists or objects, as soon as one row has one: such a column is read as no other."""
+        kind: Kind = "list" if self._lists else "object"
+        found = self._lists or self._objects
+        if found < self._filled:
+            return kind, f"in {found:,} of {self._filled:,} rows, which all have to be alike"
+        if self._spans:
+            return kind, "spans by characters: give each sentence its words, and a tag for each"
+        if self._keys:
+            inside = listed(self._keys, 4)
+            return kind, f"of {inside}: what is to be read has to be a column of its own"
+        return kind, ""
 
     def _times(self, numeric: bool) -> tuple[bool, str]:
         """Whether all values are times; numbers are, if the column's name says so."""
@@ -191,11 +218,15 @@ class Values:
             return False
         if any(map(_is_fraction, self._counts)):
             return False
-        if self._longest > _LONGEST_CLASS or self._words > _CLASS_WORDS * self._filled:
+        if self._is_long() and not (distinct <= _SURE_CLASSES and is_among(self._name, CLASSES)):
             return False
         # names and words of a language come again, too, but seldom
-        often = distinct <= 30 or self._filled >= 10 * distinct
+        often = distinct <= _SURE_CLASSES or self._filled >= 10 * distinct
         return often or is_among(self._name, CLASSES)
+
+    def _is_long(self) -> bool:
+        """Whether values are longer than names of classes usually are."""
+        return self._longest > _LONGEST_CLASS or self._words > _CLASS_WORDS * self._filled
 
     def _is_text(self) -> bool:
         if self._dense > 0.5 * self._filled:
@@ -217,6 +248,18 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _is_span(value: Any) -> bool:
+    """Whether a part of a list says where an entity begins and ends: `{"start": 0, "end": 5, …}`,
+    `[0, 5, "PER"]`."""
+    if isinstance(value, dict):
+        return any(name.startswith("start") for name in value) and any(
+            name.startswith("end") for name in value
+        )
+    if isinstance(value, list):
+        return len(value) == 3 and [type(one) for one in value] == [int, int, str]
+    return False
 
 
 def _is_number(text: str) -> bool:

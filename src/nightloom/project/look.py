@@ -26,6 +26,8 @@ from nightloom.settings.spelling import listed, shown
 from nightloom.sources import source_named
 
 _PACKED = (".gz", ".parquet")
+_NULS = 0.02
+"""Share of NUL bytes above which a file is no text at all."""
 _TOLD = {"conll": "CoNLL columns", "json": "JSON", "jsonl": "JSON lines", "parquet": "Parquet"}
 
 
@@ -108,7 +110,7 @@ def _refuse_binary(path: Path) -> None:
         return
     if content := no_text(head):
         raise InputError(f"{path} is {content.what}; {content.remedy}")
-    if b"\0" in head:
+    if head.count(b"\0") > _NULS * len(head):  # else the reader says in which line it is
         start = " ".join(f"{byte:02x}" for byte in head[:8])
         raise InputError(
             f"{path} is binary data (it begins with the bytes {start}); expected text, one of "
@@ -130,12 +132,16 @@ def _no_train(folder: Path) -> InputError | None:
         return None
     entries = [path for path in sorted(folder.iterdir()) if not is_hidden(path)]
     found = [path for path in entries if path.is_file() and format_of(path, formats)[0]]
-    if not found or any(file_roles(path) for path in found):
+    if not found or any("train" in file_roles(path) for path in found):
         return None
-    names = listed(path.name for path in entries)
+    names = listed((path.name for path in entries), 6)
+    endings = {path.suffix for path in found}
+    pattern = shlex.quote(str(folder / f"*{found[0].suffix}"))
+    all_in_one = f"--data {pattern}" if len(endings) == 1 else "a pattern"
     return InputError(
-        f"{folder} holds {names}, and nothing called train; name each file after its own --data, "
-        f"--data {shlex.quote(str(found[0]))}, or a pattern of files that belong together"
+        f"{folder} holds {names}, and nothing called train; call the files of one model train, "
+        "valid and test, or name each file after its own --data, "
+        f"--data {shlex.quote(str(found[0]))}, or {all_in_one} for files that belong together"
     )
 
 
@@ -185,7 +191,7 @@ def _sentences(source: str, data: dict[str, Any], files: Files) -> Seen:
 
 def _texts(source: str, files: Files, table: Table) -> Seen:
     train = files.files["train"]
-    roles = roles_of_columns(table.columns, source)
+    roles = roles_of_columns(table.columns, source, (*table.notes, *table.doubts))
     data: dict[str, Any] = {"text": list(roles.text), "label": roles.label}
     options = table.options
     if table.headless:

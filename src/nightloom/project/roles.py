@@ -59,10 +59,11 @@ class Roles:
     """What is taken for what, and why."""
 
 
-def roles_of_columns(columns: Sequence[Column], place: str) -> Roles:
+def roles_of_columns(columns: Sequence[Column], place: str, notes: Sequence[str] = ()) -> Roles:
     """The text, the label and the time among the columns of a table.
 
-    Raises InputError, which says what was seen, if there is no text, or no label beside it.
+    Raises InputError, which says what was seen, `notes` of the reader as well, if there is no text,
+    or no label beside it.
     """
     texts = sorted(_texts(columns), key=_as_text)
     classes = sorted((one for one in columns if one.kind == "class"), key=_as_class)
@@ -72,7 +73,8 @@ def roles_of_columns(columns: Sequence[Column], place: str) -> Roles:
         raise InputError(
             f"{place}: expected a column of {lack}{beside}, "
             f"got {'; '.join(_seen(one) for one in columns[:8])}"
-            f"{f' and {len(columns) - 8} more' if len(columns) > 8 else ''}; add it, or write the "
+            f"{f' and {len(columns) - 8} more' if len(columns) > 8 else ''}"
+            f"{''.join(f'; {note}' for note in notes)}; add it, or write the "
             "settings yourself (`nightloom flows classify-transformer` lists them)"
         )
     main, label = texts[0], classes[0]
@@ -108,6 +110,7 @@ def _texts(columns: Sequence[Column]) -> list[Column]:
         for one in columns
         if one.kind in ("words", "id")
         and not one.numeric
+        and not one.unread_dates
         and (one.words >= _SHORT or is_among(one.name, (*TEXTS, *HEADINGS)))
     ]
     return [one for one in columns if one.kind == "text"] or short

@@ -32,6 +32,8 @@ _LONGEST_NAME = 60
 _NAME_WORDS = 6
 _HEAD_ROWS = 200
 _LINES = 20_000
+_TITLE_LINES = 20
+_ONE_OBJECT = "the file holds one object; each row has to be an object of its own, or of one list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Table:
     delimiter: str = ""
     """Its name, of delimited files."""
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What may be wrong with the file, if its columns are not understood."""
 
     @property
     def headless(self) -> bool:
@@ -112,7 +116,7 @@ def _read(file: SourceFile, options: TableOptions) -> Table:
             columns = [one for one in columns if one.rows == rows]
         return Table(
             columns=tuple(columns), rows=rows, whole=whole and ended, options=options,
-            notes=tuple(notes),
+            notes=tuple(notes), doubts=(_ONE_OBJECT,) if rows == 1 else (),
         )  # fmt: skip
     names, options, delimiter = _header(parts[0], options)
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -128,7 +132,22 @@ def _read(file: SourceFile, options: TableOptions) -> Table:
     return Table(
         columns=tuple(one.column() for one in found.values()), rows=rows, whole=whole and ended,
         options=options, delimiter=delimiter, notes=tuple(notes),
+        doubts=_before_header(file, options),
     )  # fmt: skip
+
+
+def _before_header(file: SourceFile, options: TableOptions) -> tuple[str, ...]:
+    """Whether lines that are no rows, such as a title, seem to stand before the header."""
+    if file.format not in DELIMITED:
+        return ()
+    dialect = see_dialect(file, ("",), options)
+    rows, _ = _first_rows(file, dialect, options)
+    width = max(map(len, rows), default=0)
+    full = [len(row) == width and all(part.strip() for part in row) for row in rows]
+    at = full.index(True) if True in full else 0
+    if not 0 < at <= _TITLE_LINES or not _is_header(rows[at:]):
+        return ()
+    return (f"is {listed(rows[at])} the header? Take out what stands before it",)
 
 
 def _spread(parts: Sequence[SourceFile]) -> Sequence[SourceFile]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 TEXTS = (
     "text body message content review comment description document article sentence tweet post "
     "question query utterance complaint note notes abstract summary feedback input "
-    "nachricht beschreibung texto mensaje texte testo"
+    "nachricht beschreibung anfrage rezension kommentar texto mensaje texte testo "
+    "本文 内容 レビュー コメント 评论 文本"
 ).split()
 HEADINGS = "title subject headline heading betreff titel titre titulo titolo".split()
 LATER = (
@@ -17,7 +18,9 @@ LATER = (
 CLASSES = (
     "label labels class category target sentiment topic queue intent genre polarity section "
     "department team kind type tag stars rating score emotion y klasse kategorie categorie "
-    "categoria thema etiqueta clase severity priority status language lang split"
+    "categoria thema etiqueta clase sterne bewertung stimmung abteilung estrellas étoiles "
+    "ラベル カテゴリ カテゴリー 評価 分類 标签 类别 评分 "
+    "severity priority status language lang split"
 ).split()
 GROUPS = (
     "customer user author thread conversation account session document doc client patient case "

@@ -115,7 +115,13 @@ def as_yaml(value: Any) -> str:
 
     if isinstance(value, float):
         return f"{value:.10f}".rstrip("0") if 0 < abs(value) < 1 else repr(value)
-    text: str = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False
-    )
-    return text.removesuffix("\n").removesuffix("\n...").strip()
+
+    def dumped(style: str | None) -> str:
+        text: str = yaml.safe_dump(
+            value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False,
+            default_style=style,
+        )  # fmt: skip
+        return text.removesuffix("\n").removesuffix("\n...").strip()
+
+    text = dumped(None)
+    return text if len(text.splitlines()) < 2 else dumped('"')

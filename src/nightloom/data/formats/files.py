@@ -142,6 +142,7 @@ def text_lines(
     another encoding, NUL bytes and broken gzip.
     """
     count = [0]
+    head_of(file.path, gzipped=file.gzipped)  # says what to do if it is not gzipped
     with contextlib.ExitStack() as stack:
         stack.enter_context(_problems_told(file, encoding, count))
         ends = None if newline is None else _line_end(file)

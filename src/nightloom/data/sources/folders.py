@@ -158,4 +158,11 @@ def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
         ):
             return f"; did you mean data.source={shown(str(folder), 300)}?"
     whole = [part.name for part in parts if not part.unreadable and not part.roles]
-    return f"; to take {shown(whole[0])}: data.train_split={shown(whole[0])}" if whole else ""
+    if not whole:
+        return ""
+    best = min(whole, key=lambda name: not name.lower().startswith("train"))
+    one = f"; to take {shown(best)}: data.train_split={shown(best)}"
+    endings = {Path(name).suffix for name in whole}
+    if len(whole) == 1 or len(endings) > 1:
+        return one
+    return f"{one}; to take all: data.source={shown(str(directory / f'*{endings.pop()}'), 300)}"
