@@ -66,6 +66,11 @@ def test_lines_of_json_have_the_same_and_entities_in_all_spellings():
         ('{"label": "b"}', "held.jsonl", "held.jsonl:1: text must be a string, got nothing"),
         ('{"text": "a", "label": true}', "held.jsonl", "held.jsonl:1: label must be a string or"),
         ('{"text": "a", "entities": []}', "held.jsonl", "got 'entities'"),
+        (
+            '{"text": "a", "label": "b", "label": "c"}',
+            "held.jsonl",
+            "held.jsonl:1: the key 'label' is there twice",
+        ),
         ("a,b\n", "held.txt", "register.examples=held.txt: expected a name that ends in .csv or"),
     ],
 )

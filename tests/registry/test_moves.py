@@ -136,6 +136,58 @@ def test_what_was_rolled_back_stays_until_a_person_lifts_it(desk):
     assert desk.champion() == 1
 
 
+def test_a_second_rollback_goes_back_further_and_never_to_what_was_withdrawn(desk):
+    for champion in (2, 1):
+        told = desk.run("rollback", "news", "--why", "still wrong")
+        assert told.startswith(f"news/{champion} is the champion, before it version ")
+        assert (desk.champion(), desk.title.pin.version) == (champion, champion)
+    assert set(desk.title.withdrawn()) == {3, 2}
+    with pytest.raises(InputError, match="before version 1 that was not withdrawn; name one"):
+        desk.run("rollback", "news", "--why", "x")
+    desk.run("rollback", "news", "--to", "3", "--why", "it was the feed")
+    with pytest.raises(InputError, match="before version 3 that was not withdrawn; name one"):
+        desk.run("rollback", "news", "--why", "x")
+
+
+def test_a_rollback_to_a_version_that_was_deleted_says_so(desk):
+    desk.registry.client.delete_model_version(desk.name, "2")
+    with pytest.raises(InputError, match="news/2, the champion before version 3, is not regist"):
+        desk.run("rollback", "news", "--why", "x")
+    desk.run("rollback", "news", "--to", "1", "--why", "the one before")
+    assert desk.champion() == 1
+
+
+def test_only_a_rollback_withdraws_whatever_the_reason_of_a_promotion_is(desk):
+    desk.run("promote", "news/4", "--why", "rollback: the feed is whole again")
+    assert desk.title.withdrawn() == {}
+    desk.run("promote", "news/3", "--why", "x")
+    [tag] = [
+        one for one in desk.title._tags() if "move" in one and "whole" in desk.title._tags()[one]
+    ]
+    told = json.loads(desk.title._tags()[tag])
+    del told["withdraws"]  # as an earlier release entered a rollback
+    desk.title._tag(tag, json.dumps(told))
+    assert set(desk.title.withdrawn()) == set()
+    assert [one.withdraws for one in desk.title.history()] == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize("command", ["promote", "approve", "rollback", "pin"])
+def test_a_reason_is_words_on_one_line(desk, command):
+    model = "news" if command in ("rollback", "pin") else "news/4"
+    for option, nothing in product(["--why", "--by"], ["", " \n"]):
+        given = {"--why": "x", option: nothing}
+        with pytest.raises(InputError, match=f"{option}: expected words for the history, got none"):
+            desk.run(command, model, *(one for pair in given.items() for one in pair))
+    with pytest.raises(InputError, match="--why: expected at most 1,000 characters, got 1,001"):
+        desk.run(command, model, "--why", "x" * 1001)
+    assert (desk.champion(), desk.title.pin) == (3, None)
+
+
+def test_line_breaks_of_a_reason_are_spaces(desk):
+    desk.run("pin", "news", "--why", "audit\n\tuntil  Friday", "--by", "Ada\nL.")
+    assert desk.title.pin.told().endswith("by Ada L. (audit until Friday)")
+
+
 def test_a_version_that_is_not_champion_is_not_passed_over(desk):
     desk.registry._client.set_registered_model_alias(desk.name, "challenger", "1")
     for command, version in product(["rollback", "pin"], ["news/1", "news@challenger"]):

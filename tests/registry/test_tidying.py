@@ -115,7 +115,7 @@ def test_what_is_in_use_stays_and_says_why(home, registry, make):
     lease.end()
 
     pin = Pin.now(1, by="ada", why="calls prices sports", rollback=True)
-    title.move(1, by="ada", why="rollback: calls prices sports", pin=pin)
+    title.move(1, by="ada", why="rollback: sports", pin=pin, withdraws=True)
     title.move(9, by="ada", why="tried")
     title.move(10, by="ada", why="tried")
     title.move(11, by="ada", why="tried")

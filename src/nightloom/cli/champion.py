@@ -3,7 +3,7 @@
 import getpass
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -20,8 +20,33 @@ if TYPE_CHECKING:
     from nightloom.registry.title import Pin
     from nightloom.registry.versions import Version
 
-WHY = click.option("--why", required=True, help="The reason, for the history.")
-BY = click.option("--by", help="Who decides; the user of this machine where it is left out.")
+
+def words(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """For an option: a person's words on one line, not none and not more than `most` characters."""
+
+    def read(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+        del context
+        if value is None:
+            return None
+        found, name = " ".join(value.split()), option.opts[0]
+        if not found:
+            raise InputError(f"{name}: expected words for the history, got none")
+        if len(found) > most:
+            raise InputError(
+                f"{name}: expected at most {most:,} characters, got {len(found):,}; shorten it, "
+                "and name where the rest is written"
+            )
+        return found
+
+    return read
+
+
+WHY = click.option(
+    "--why", callback=words(1000), required=True, help="The reason, for the history."
+)
+BY = click.option(
+    "--by", callback=words(100), help="Who decides; the user of this machine where it is left out."
+)
 
 
 @click.command(epilog="Example: nightloom history news")
@@ -81,7 +106,8 @@ def approve(model: str, why: str, by: str | None) -> None:
 def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
     """Put an earlier champion of MODEL back, and hold it until `nightloom unpin MODEL`.
 
-    The version that is withdrawn is no measure for later ones any more.
+    The version that is withdrawn is no measure for later ones any more. Without --to, a second
+    rollback goes back further, never to a version that was withdrawn.
     """
     registry, version = _model(model)
     with _alone(registry, version.name):
@@ -127,19 +153,35 @@ def _roll_back(
 ) -> None:
     from nightloom.registry.title import ROLLBACK, Pin
 
-    moves = registry.title(name).history()
+    title = registry.title(name)
+    moves, previous = title.history(), title.previous
     now = moves[-1].new if moves else None
     if now is None:
         raise InputError(_no_champion(name))
-    before = [one.old for one in moves if one.new == now and one.old is not None]
-    if to is None and not before:
-        raise InputError(f"{name} had no champion before version {now}; name one with --to N")
-    target = _named(f"{name}/{to if to is not None else before[-1]}", exact=True)[1]
+    number = previous if to is None else to
+    if number is None:
+        but = " that was not withdrawn" if any(one.new == now and one.old for one in moves) else ""
+        raise InputError(f"{name} had no champion before version {now}{but}; name one with --to N")
+    if to is None and registry.find(name, number) is None:
+        raise InputError(
+            f"{name}/{number}, the champion before version {now}, is not registered any more; "
+            "name another with --to N, `nightloom models` lists them"
+        )
+    target = _named(f"{name}/{number}", exact=True)[1]
     if target.version == now:
         raise InputError(f"{name}/{now} is the champion already; `nightloom pin {name}` holds it")
     anchor = target.version if registry.anchor(target).version == now else None
     pin = Pin.now(target.version, by=by or user(), why=why, rollback=True)
-    _moved(registry, name, target.version, by=by, why=f"{ROLLBACK}{why}", anchor=anchor, pin=pin)
+    _moved(
+        registry,
+        name,
+        target.version,
+        by=by,
+        why=f"{ROLLBACK}{why}",
+        anchor=anchor,
+        pin=pin,
+        withdraws=True,
+    )
     tell("CHAMPION_HELD", pin.version, name, pin.version, reason=pin.told())
     click.echo(
         f"it is held: `nightloom unpin {name}` lets the gate promote others again; with "
@@ -237,6 +279,7 @@ def _moved(
     anchor: int | None = None,
     pin: "Pin | None" = None,
     tags: "Mapping[str, str] | None" = None,
+    withdraws: bool = False,
 ) -> None:
     from nightloom.registry.aliases import model_url
     from nightloom.registry.whole import told
@@ -249,7 +292,9 @@ def _moved(
             "run its flow again with its settings to have them back"
         )
     title = registry.title(name)
-    title.move(version, by=by or user(), why=why, anchor=anchor, pin=pin, tags=tags)
+    title.move(
+        version, by=by or user(), why=why, anchor=anchor, pin=pin, tags=tags, withdraws=withdraws
+    )
     if before is not None and before.version == version:
         click.echo(f"{name}/{version} is the champion already")
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from nightloom.registry.title import ROLLBACK, Move, Title
+from nightloom.registry.title import Move, Title
 from nightloom.registry.versions import (
     AGAINST_TAG,
     CHAMPION,
@@ -76,10 +76,9 @@ def _reasons(versions: Sequence[Version], title: Title) -> dict[int, str]:
             keep(max(then, default=None), "its rows are those that were known at the rollback")
     for version in _last_champions(moves, there):
         keep(version, f"it is one of the last {CHAMPIONS} champions")
-    before = [move.old for move in moves if move.new == champion and move.old is not None]
-    keep(before[-1] if before else None, "`nightloom rollback` goes back to it")
+    keep(title.previous, "`nightloom rollback` goes back to it")
     for move in moves:
-        if move.why.startswith(ROLLBACK):
+        if move.withdraws:
             keep(move.new, "a person put it back")
     for version in title.withdrawn():
         keep(version, "a person withdrew it: its like must not pass")

@@ -33,7 +33,7 @@ LONGEST = 3000
 """Characters of a reason: MLflow takes tags of 5,000."""
 ELSEWHERE = "outside nightloom"
 ROLLBACK = "rollback: "
-"""Begins the reason of a move that withdraws the champion."""
+"""Begins the reason of a rollback; of one entered by an earlier release, nothing else shows it."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,18 @@ class Move:
     new: int | None
     by: str
     why: str
+    withdraws: bool = False
+    """Whether a person's rollback took the alias from `old`."""
 
     @property
     def tag(self) -> str:
         """The tag that it is entered as."""
         return f"{MOVE_TAG}{int(self.when * 1e6)}"
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Move":
+        """The move that is told as JSON."""
+        return cls(**{"withdraws": told["why"].startswith(ROLLBACK), **told})
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class _Intention:
         pin = told.get("pin")
         held = Pin(**pin) if pin else None
         release = told.get("release", False)
-        return cls(Move(**told["move"]), told["anchor"], told["tags"], held, release)
+        return cls(Move.of(told["move"]), told["anchor"], told["tags"], held, release)
 
 
 class Title:
@@ -142,11 +149,20 @@ class Title:
             found.append(self._enter(Move(time.time(), old, now, *told)))
         return found
 
+    @property
+    def previous(self) -> int | None:
+        """The version that a rollback puts back: the champion before this one, but none that was
+        withdrawn."""
+        moves, withdrawn = self.history(), self.withdrawn()
+        now = moves[-1].new if moves else None
+        found = (one.old for one in reversed(moves) if one.new == now and one.old is not None)
+        return next((old for old in found if old not in withdrawn), None)
+
     def withdrawn(self) -> dict[int, Withdrawal]:
         """Versions that a rollback took the title from, unless somebody gave it back since."""
         found: dict[int, Withdrawal] = {}
         for move in self.history():
-            if move.why.startswith(ROLLBACK) and move.old is not None:
+            if move.withdraws and move.old is not None:
                 found[move.old] = Withdrawal(move.old, move)
             if move.new is not None:
                 found.pop(move.new, None)
@@ -162,16 +178,17 @@ class Title:
         tags: Mapping[str, str] | None = None,
         pin: Pin | None = None,
         release: bool = False,
+        withdraws: bool = False,
     ) -> None:
         """Give a version the alias `champion`, and enter the move; no move where it has it.
 
         anchor: who becomes the anchor with it; tags: what the version is given with it; pin: what
-        holds it from then on; release: nothing holds it.
+        holds it from then on; release: nothing holds it; withdraws: a rollback from the champion.
         """
         before = self.history()
         old = before[-1].new if before else None
         room = LONGEST if pin is None else LONGEST // 2
-        move = Move(time.time(), old, new, by, why[:room])
+        move = Move(time.time(), old, new, by, why[:room], withdraws)
         rest = {key: value for key, value in (tags or {}).items() if key != REASON_TAG}
         intention = _Intention(move, anchor, rest, pin, release)
         if old != new:
@@ -264,7 +281,7 @@ class Title:
 
 
 def _moves(tags: Mapping[str, str]) -> list[Move]:
-    found = (Move(**json.loads(value)) for tag, value in tags.items() if tag.startswith(MOVE_TAG))
+    found = (Move.of(json.loads(value)) for tag, value in tags.items() if tag.startswith(MOVE_TAG))
     return sorted(found, key=lambda move: move.when)
 
 

@@ -12,7 +12,7 @@ from nightloom.context import BuildContext
 from nightloom.counted import counted
 from nightloom.gate import rule
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.title import ROLLBACK, Pin
+from nightloom.registry.title import Pin
 from nightloom.registry.versions import Version
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.held import Since
@@ -56,9 +56,7 @@ def since_rollback(
 def _there_then(registry: Registry, champion: Version, pin: Pin) -> Iterator[Version]:
     """The versions whose rows were known when a version was put back, each once."""
     moves = registry.title(champion.name).history()
-    withdrawn = [
-        move.old for move in moves if move.why.startswith(ROLLBACK) and move.new == pin.version
-    ]
+    withdrawn = [move.old for move in moves if move.withdraws and move.new == pin.version]
     last = registry.newest_before(champion.name, pin.when)
     numbers = {champion.version, pin.version, *withdrawn[-1:], last.version if last else None}
     for number in sorted(one for one in numbers if one is not None):

@@ -140,7 +140,11 @@ def _of_lines(text: str, path: Path, answer: str) -> Iterator[tuple[int, dict[st
             continue
         place = f"{path}:{number}"
         try:
-            values = json.loads(line)
+            values = json.loads(line, object_pairs_hook=_once)
+        except _Twice as error:
+            raise InputError(
+                f"{place}: the key {quoted(str(error), 40)} is there twice; keep one"
+            ) from error
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
@@ -155,6 +159,19 @@ def _of_lines(text: str, path: Path, answer: str) -> Iterator[tuple[int, dict[st
                     f"{quoted(name, 40)}"
                 )
         yield number, values
+
+
+class _Twice(Exception):
+    """A key that a JSON object has twice."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name)
+        found[name] = value
+    return found
 
 
 def _example(values: Mapping[str, Any], place: str, line: int, *, answer: str) -> Example:
