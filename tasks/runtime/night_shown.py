@@ -29,11 +29,7 @@ def show_night(
     cost: float | None,
 ) -> None:
     """The summary as artifacts; if the server refuses them, the night still succeeds."""
-    from prefect.artifacts import (
-        create_image_artifact,
-        create_markdown_artifact,
-        create_table_artifact,
-    )
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     records = _kept(models)
     errors = [*unanswered(scored), *(one.why for one in steps if one.state == "failed")]
@@ -54,8 +50,9 @@ def show_night(
             description="The models over the nights",
         )
         if picture := trend_picture(tonight):
-            create_image_artifact(
-                picture,
+            # of an image, Prefect's pages show the address as well: here kilobytes of letters
+            create_markdown_artifact(
+                f"![The metric by night]({picture})",
                 key="nightly-trend-plot",
                 description="The metric by night; orange: promoted",
             )

@@ -40,13 +40,18 @@ PLOTS = {
 
 
 def show_result(
-    report: RunReport, built: Mapping[str, ArtifactFiles], tracking_uri: str, texts: Texts
+    report: RunReport,
+    name: str,
+    built: Mapping[str, ArtifactFiles],
+    tracking_uri: str,
+    texts: Texts,
 ) -> None:
     """Show a finished run: report, tables, pictures; announce a change of champion.
 
-    built: the artifacts, by stage; texts: how much of the texts of rows is shown.
+    name: the model's, for the artifacts' keys; built: its stages' artifacts; texts: how much of
+    the texts of rows is shown.
     """
-    _safely(lambda: _show(report, built, tracking_uri, None, texts))
+    _safely(lambda: _show(report, name, built, tracking_uri, None, texts))
     _safely(lambda: _announce(report, tracking_uri))
     model = report.model
     if model is not None and report.decided:
@@ -55,13 +60,14 @@ def show_result(
 
 def show_failure(
     report: RunReport,
+    name: str,
     built: Mapping[str, ArtifactFiles],
     tracking_uri: str,
     error: BaseException,
     texts: Texts,
 ) -> None:
     """Show how far a failed run got, and why it stopped."""
-    _safely(lambda: _show(report, built, tracking_uri, error, texts))
+    _safely(lambda: _show(report, name, built, tracking_uri, error, texts))
     if isinstance(error, DataRefused):
         _safely(lambda: refused(error))
 
@@ -79,6 +85,7 @@ def _safely(action: Callable[[], None]) -> None:
 
 def _show(
     report: RunReport,
+    name: str,
     built: Mapping[str, ArtifactFiles],
     tracking_uri: str,
     error: BaseException | None,
@@ -88,7 +95,6 @@ def _show(
 
     facts = _facts(report, built, tracking_uri, error, texts)
     discreetly = partial(rows_of, texts=texts, types=facts.types)
-    name = report.model.name if report.model else report.flow
     create_markdown_artifact(
         within_page(run_report(facts)),
         key=slug(name, "report"),

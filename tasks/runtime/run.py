@@ -97,7 +97,7 @@ class Run:
                 "night": self.night.isoformat(),
                 "home": str(self.home.root),
                 "flow": self.flow,
-                "model": self.given.get("register", {}).get("name") or self.flow,
+                "model": self.model_name,
             },
             afterwards=UNKNOWN,
             plan=self.plan,
@@ -107,6 +107,11 @@ class Run:
             texts=self._texts,
         )
         self.forecast = Forecast(self.home, self.flow)
+
+    @property
+    def model_name(self) -> str:
+        """The name in the registry of the model that it makes; of other flows their own name."""
+        return self.given.get("register", {}).get("name") or self.flow
 
     @property
     def observer(self) -> Observer:
@@ -168,7 +173,8 @@ class Run:
         )
         if not self.plan:
             wait_for_server(self.observer)
-            reporting.show_result(report, self._built(), self.home.tracking_uri, self._texts)
+            uri, name = self.home.tracking_uri, self.model_name
+            reporting.show_result(report, name, self._built(), uri, self._texts)
             measure_ended(self.home, report, self.given, self.artifacts)
             if report.model and any(one.usage or one.untold for one in self.entries):
                 log_usage(self.home, report.model, self.artifacts)
@@ -182,8 +188,8 @@ class Run:
                 with contextlib.suppress(Exception):  # said when it happened
                     self.steps.after({}, said(error))
             report = self._report("failed")
-            uri = self.home.tracking_uri
-            reporting.show_failure(report, self._built(), uri, error, self._texts)
+            uri, name = self.home.tracking_uri, self.model_name
+            reporting.show_failure(report, name, self._built(), uri, error, self._texts)
             measure_ended(self.home, report, self.given, self.artifacts)
             failed(report)
 
@@ -277,7 +283,7 @@ def pipeline(
             "gpu": run.gpu.name if run.gpu else None,
         }
     token = _current.set(run)
-    live = LiveProgress(flow_run.id, flow) if flow_run.id and not plan else None
+    live = LiveProgress(flow_run.id, run.model_name) if flow_run.id and not plan else None
     try:
         with (
             contextlib.nullcontext() if plan else cancellable(),

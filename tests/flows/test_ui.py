@@ -87,7 +87,7 @@ def test_a_failed_run_shows_how_far_it_came(built, quick, home, prefect_api):
     assert failed.report["state"] == "failed"
     wanted = {"sort": "START_TIME_DESC", "limit": 1}
     [run] = httpx.post(f"{prefect_api}/flow_runs/filter", json=wanted).json()
-    report = artifacts(prefect_api, run["id"])["classify-transformer-report"]["data"]
+    report = artifacts(prefect_api, run["id"])["shown-model-report"]["data"]
     assert report.startswith("# classify-transformer: failed in train")
     assert "got gpu:7" in report
     assert "| encode | hit |" in report

@@ -47,6 +47,8 @@ return [...document.images].some((one) => one.src.startsWith("data:") && one.nat
 """
 PATH = "/data/nights/artifacts/score/005f90e0e55439b97b3c13fd7a7fc98b79bdc4d2/answers_of_it.parquet"
 """As long as those in the cache, of names that no line can be broken in."""
+LINKED, ODD = "support_tickets-2", "tickets._eu_"
+"""Names of models; markdown would take the second's underscores for marks."""
 
 
 def reports() -> dict[str, str]:
@@ -71,7 +73,8 @@ def reports() -> dict[str, str]:
         name="score support-tickets-europe@champion", flow="score", state="completed", seconds=9.0,
         stages=STAGES, model=ModelFacts.of(MODEL), answers={"rows": 127_000, "path": PATH},
     )  # fmt: skip
-    night = night_report([good, bad], seconds=60.0, nights={good.name: NIGHTS})
+    named = [replace(good, name=name, flow_run_url="http://127.0.0.1/") for name in (LINKED, ODD)]
+    night = night_report([good, bad, *named], seconds=60.0, nights={good.name: NIGHTS})
     return {
         "night": within_page(f"{night}\n{answers_part([scored])}"),
         "trend": trend_markdown(NIGHTS),
@@ -93,7 +96,7 @@ def test_no_chart_code_and_no_cut_column_in_either_ui(prefect_api: str) -> None:
         kind = "table" if name == "table" else "markdown"
         body = {"key": f"seen-{name}", "type": kind, "data": data}
         made[name] = httpx.post(f"{prefect_api}/artifacts/", json=body).raise_for_status().json()
-    body = {"key": "seen-plot", "type": "image", "data": trend_picture(NIGHTS)}
+    body = {"key": "seen-plot", "type": "markdown", "data": f"![x]({trend_picture(NIGHTS)})"}
     plot = httpx.post(f"{prefect_api}/artifacts/", json=body).raise_for_status().json()
     with browser(width=1280) as page:
         for ui in ("", "/v2"):
@@ -104,5 +107,7 @@ def test_no_chart_code_and_no_cut_column_in_either_ui(prefect_api: str) -> None:
                 assert page.run(CUT) == [], (ui, name)
                 if name == "night":
                     assert PATH in text and "127,000" in text
+                    assert f"{LINKED} version" in text and f"{ODD} (open) version" in text, ui
             page.open(f"{prefect_api.removesuffix('/api')}{ui}/artifacts/artifact/{plot['id']}")
             assert page.wait(DRAWN, seconds=60), ui
+            assert "base64" not in page.run("return document.body.innerText"), ui

@@ -43,12 +43,14 @@ def kept(root: Path) -> list[Path]:
 
 
 def test_a_second_process_compiles_nothing_and_gives_the_same_weights(tmp_path):
-    root = tmp_path / "programs"
+    root = tmp_path / 'of "mine" ü\\' / "programs"
+    root.parent.mkdir()
     first = Programs(root, None)
     digest = compiled(first.environment())
     first.close(keep=True)
     files = kept(root)
     assert files
+    assert [path.name for path in tmp_path.iterdir()] == [root.parent.name], "nothing beside it"
     assert all((path.stat().st_mode & 0o077) == 0 for path in (root, *root.iterdir()))
     harmed, whole = files[0], files[1:]
     content = bytearray(harmed.read_bytes())

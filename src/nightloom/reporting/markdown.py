@@ -1,11 +1,14 @@
 """Markdown with cells and texts escaped."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nightloom.reporting.width import fitting, width
 
 LONGEST_CELL = 300
+_LINKABLE = re.compile(r"(?:[A-Za-z0-9 .-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))+")
+"""Texts that markdown shows as they are written."""
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -65,6 +68,17 @@ def escape_long(text: str) -> str:
 def code(text: str) -> str:
     """A text as code on one line."""
     return f"`{' '.join(text.split()).replace('`', '´')}`"
+
+
+def link(text: str, url: str | None) -> str:
+    """A text with a link; without a URL the text.
+
+    Prefect's older UI shows the text of a link as it is written, with the marks that escape: a text
+    that needs some stands before its link.
+    """
+    if not url:
+        return escape(text)
+    return f"[{text}]({url})" if _LINKABLE.fullmatch(text) else f"{escape(text)} ([open]({url}))"
 
 
 def signed(value: float) -> str:

@@ -7,7 +7,7 @@ from nightloom.registry.night_record import NightRecord
 from nightloom.reporting.advice import advice
 from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.entry import StageEntry
-from nightloom.reporting.markdown import code, escape, escape_long, table
+from nightloom.reporting.markdown import code, escape, escape_long, link, table
 from nightloom.reporting.night import ModelOfNight, night_headline, unanswered
 from nightloom.reporting.night_rows import NightRow
 from nightloom.reporting.run_report import short_standing
@@ -72,14 +72,9 @@ def _went_into(one: ModelOfNight) -> str:
     return ", ".join(f"{entry.stage} {span(entry.seconds)}" for entry in slow) or "all cached"
 
 
-def _linked(one: ModelOfNight) -> str:
-    name = escape(one.name)
-    return f"[{name}]({one.flow_run_url})" if one.flow_run_url else name
-
-
 def _failure(one: ModelOfNight) -> str:
     return (
-        f"**{_linked(one)}** failed:\n\n> {escape_long(one.error)}\n\n"
+        f"**{link(one.name, one.flow_run_url)}** failed:\n\n> {escape_long(one.error)}\n\n"
         f"What to do: {advice(one.name, one.error)}."
     )
 
@@ -87,7 +82,7 @@ def _failure(one: ModelOfNight) -> str:
 def _reason(one: ModelOfNight) -> str:
     assert one.model
     aliases = ", ".join(code(alias) for alias in one.model.aliases) or "no alias"
-    named = f"**{_linked(one)}** version {one.model.version} ({aliases})"
+    named = f"**{link(one.name, one.flow_run_url)}** version {one.model.version} ({aliases})"
     data = NightRow.of(one).data
     checked = f"; data {data}" if data else ""
     return f"- {named}: {escape_long(one.model.reason)}{checked}"

@@ -16,7 +16,7 @@ from nightloom.reporting.beside import (
 )
 from nightloom.reporting.charts import confusion_table, learning_curves
 from nightloom.reporting.cost import cost_text, used_table
-from nightloom.reporting.markdown import cell, code, escape, escape_long, signed, table
+from nightloom.reporting.markdown import cell, code, escape, escape_long, link, signed, table
 from nightloom.reporting.report import RunReport
 from nightloom.reporting.rows import Row, score_rows
 from nightloom.settings.report import Texts
@@ -157,7 +157,7 @@ def _gate(facts: RunFacts) -> str:
     if model is None:
         return ""
     name = f"{model.name} version {model.version}"
-    linked = f"[{escape(name)}]({facts.model_url})" if facts.model_url else f"**{escape(name)}**"
+    linked = link(name, facts.model_url) if facts.model_url else f"**{escape(name)}**"
     aliases = ", ".join(code(alias) for alias in model.aliases) or "no alias"
     return f"> {escape_long(model.reason)}\n\n{linked}: {aliases}"
 

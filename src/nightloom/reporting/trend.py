@@ -101,7 +101,10 @@ def _lines(nights: Sequence[NightRecord]) -> list[dict[str, str]]:
     for name, values in curves.items():
         known = [value for value in values if value is not None]
         if known:
-            low, high = _text(min(known)), _text(max(known))
+            low, high = (
+                f"{value:,.1f}" if name == "minutes" else _text(value)
+                for value in (min(known), max(known))
+            )
             line = blocks(thinned(values))
             found.append({"of": name, "nights": line, "lowest": low, "highest": high})
     return found

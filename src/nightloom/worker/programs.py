@@ -50,13 +50,14 @@ class Programs:
         """Flags that make TensorFlow use them, followed by the user's."""
         kind = "CPU" if self._gpu is None else "GPU"
         mine = (
-            f"--tf_xla_persistent_cache_directory={self._folder} "
+            f"--tf_xla_persistent_cache_directory={_quoted(self._folder)} "
             "--tf_xla_persistent_cache_read_only=false "
             f"--tf_xla_persistent_cache_device_types={kind}"
         )
         found = {"TF_XLA_FLAGS": f"{mine} {os.environ.get('TF_XLA_FLAGS', '')}".strip()}
         if self._gpu is not None:
-            tuned = f"--xla_gpu_per_fusion_autotune_cache_dir={self._folder / AUTOTUNED}"
+            folder = _quoted(self._folder / AUTOTUNED)
+            tuned = f"--xla_gpu_per_fusion_autotune_cache_dir={folder}"
             found["XLA_FLAGS"] = compiler_flags(tuned)
         return found
 
@@ -106,6 +107,12 @@ class Programs:
         for folder in self._kept.glob(f"{OPEN}*"):
             with contextlib.suppress(OSError), _held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quoted(path: Path) -> str:
+    """As a value in a variable of flags, which XLA splits at blanks (parse_flags_from_env.cc)."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @contextlib.contextmanager
