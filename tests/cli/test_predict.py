@@ -183,6 +183,7 @@ WRONG = {
     "tickets x --output s3://bucket/a.csv": "cannot be uploaded to; name a local file",
     "tickets --input nowhere.csv": "cannot read nowhere.csv: No such file or directory",
     "tickets --input ticket.csv": "did you mean tickets.csv?",
+    "tickets --input loop.csv": "loop.csv: Too many levels of symbolic links; ",
     "tickets --input folder": "folder is a directory; name its files, each with --input",
     "tickets --input tickets.csv mark.csv": "expected --input before each file, got mark.csv",
     "tickets --input - -": "expected standard input (-) once",
@@ -212,6 +213,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     os.mkfifo(folder / "pipe.csv")
+    (folder / "loop.csv").symlink_to("loop.csv")
     return folder
 
 

@@ -170,7 +170,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         {},
         "test.csv:22: label 'c' is in 2 test rows but in no training row",
     ),
-    ("too few", {"train.csv": GOOD + "x,c\n"}, {}, "class 'c' has 1 training row; expected at le"),
+    (
+        "too few",
+        {"train.csv": "text,label\n" + "x,a\n" * 9 + "y,b\nz,b\n"},
+        {},
+        "class 'b' has 2 training rows, and fewer than two classes have more; expected at least 3",
+    ),
     ("limit below classes", {"train.csv": GOOD}, {"limit": 1}, "data.limit=1 is less than the 2"),
     ("not a name", {"train.csv": GOOD}, {"label_names": "a,bb"}, "csv:3: label 'b' is not in .*bb"),
     (

@@ -173,6 +173,19 @@ def test_line_breaks_within_quotes_are_counted_and_told(tmp_path: Path) -> None:
     assert facts["notes"] == ["train.csv: 12 rows in 49 lines; 36 line breaks are within quotes"]
 
 
+def test_what_is_true_of_many_files_is_told_once(tmp_path: Path) -> None:
+    for day in range(1, 5):
+        rows = [(f"Hello {day}{n}," + "\nBye" * (day != 2), "ab"[n % 2]) for n in range(12)]
+        text = written(";" if day != 3 else ",", [("text", "label"), *rows])
+        (tmp_path / f"d{day}.csv").write_text(text)
+    facts = build_dataset(TextDataSettings(source=str(tmp_path / "d*.csv")), tmp_path / "out")
+    assert facts["notes"] == [
+        "train is read from 4 files: d1.csv, d2.csv, d3.csv, d4.csv",
+        "d1.csv and 2 more files: fields are separated by the semicolon ';' (data.delimiter)",
+        "d1.csv and 2 more files: 36 rows in 75 lines; 36 line breaks are within quotes",
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "utf-8-sig"])
 def test_encodings_stated(encoding: str, tmp_path: Path) -> None:
     mark = "\ufeff" if encoding == "utf-16-le" else ""

@@ -142,6 +142,12 @@ def test_a_mistake_in_a_part_is_named_with_its_file(tmp_path: Path) -> None:
         (["train.xlsx"], "train.xlsx seems to be the train split but cannot be read"),
         (["news.csv"], "no training file.*data.train_split=news.csv"),
         (["data/train.csv", "data/test.csv"], "no training file.*did you mean data.source=.*/data"),
+        (["b.csv", "a.csv"], r"to take a.csv: data.train_split=a.csv; to take all: .*/\*.csv$"),
+        (["b.csv", "trained.csv"], "to take trained.csv: data.train_split="),
+        (
+            ["bug/a.csv", "spam/b.csv"],
+            r"data.source=.*/\*\*, where a folder called label=bug gives",
+        ),
     ],
 )
 def test_refused_by_name(names: list[str], words: str, tmp_path: Path) -> None:

@@ -156,6 +156,44 @@ def test_a_class_of_three_rows_is_in_every_part(tmp_path: Path) -> None:
     assert [facts["classes"][split]["b"] for split in facts["rows"]] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("rare", "limit"), [(1, None), (2, None), (1, 12)])
+def test_a_class_of_fewer_rows_than_parts_stays_in_train(
+    rare: int, limit: int | None, tmp_path: Path
+) -> None:
+    rows = [*ROWS, *((f"odd {n}", "odd") for n in range(rare))]
+    write_csv(tmp_path / "all.csv", rows)
+    facts = build_dataset(
+        TextDataSettings(source=str(tmp_path / "all.csv"), limit=limit), tmp_path / "out"
+    )
+    assert facts["label_names"] == ["a", "b", "c", "odd"]
+    counts = {
+        split: Counter(y for _, y in rows_of(tmp_path / "out", split))
+        for split in ("train", "valid", "test")
+    }
+    assert 1 <= counts["train"][3] <= rare and not counts["valid"][3] and not counts["test"][3]
+    assert all(counts[split][number] for split in counts for number in range(3))
+    assert facts["warnings"] == [
+        "no row of class odd is cut from train, so none is tested: expected at least 3 rows"
+    ]
+
+
+def test_what_is_cut_of_others_does_not_depend_on_a_rare_class(tmp_path: Path) -> None:
+    found = []
+    for name, rows in (("with", [*ROWS, ("odd", "odd")]), ("without", ROWS)):
+        write_csv(tmp_path / f"{name}.csv", rows)
+        build_dataset(TextDataSettings(source=str(tmp_path / f"{name}.csv")), tmp_path / name)
+        found.append([rows_of(tmp_path / name, split) for split in ("valid", "test")])
+    assert found[0] == found[1]
+
+
+def test_two_rows_are_enough_where_the_source_has_a_split(tmp_path: Path) -> None:
+    write_csv(tmp_path / "train.csv", [*ROWS, ("odd", "odd"), ("odder", "odd")])
+    write_csv(tmp_path / "test.csv", ROWS[:6])
+    facts = build_dataset(TextDataSettings(source=str(tmp_path)), tmp_path / "out")
+    assert facts["classes"]["train"]["odd"] == facts["classes"]["valid"]["odd"] == 1
+    assert not any("so none is tested" in one for one in facts["warnings"])
+
+
 def test_warnings_count_rows(tmp_path: Path) -> None:
     write_csv(tmp_path / "train.csv", [("x", "a"), ("x", "a"), ("", "b"), (" ", "b"), ("y", "c")])
     write_csv(tmp_path / "valid.csv", [("y", "a"), ("q", "b")])

@@ -268,6 +268,20 @@ REFUSED = {
         ).encode(),
         "is id, body, queue the header? Take out what stands before it",
     ),
+    "noted.csv": (
+        (
+            "# a tool's notes\n# more\ntext,label\n"
+            + "".join(f"{one},{'ab'[n % 2]}\n" for n, one in enumerate(BODIES))
+        ).encode(),
+        "noted.csv:3: expected 1 fields as in the header (# a tool's notes), got 2, the first is "
+        "'text'; fix the row or its quotes, or set in data.delimiter what separates fields (here: "
+        "comma); is text, label the header? Take out what stands before it; init takes no settings",
+    ),
+    "pretty.jsonl": (
+        b"".join(json.dumps({"text": one}, indent=1).encode() + b"\n" for one in BODIES),
+        "pretty.jsonl:1: expected one JSON object on the line, got: { (Expecting property name "
+        "enclosed in double quotes); write each object on one line",
+    ),
     "nested.jsonl": (
         b"".join(
             json.dumps({"kind": n % 2, "ticket": {"subject": "s", "body": one}}).encode() + b"\n"
@@ -375,6 +389,60 @@ def test_long_names_are_classes_of_a_column_called_so(tmp_path: Path) -> None:
 def test_stars_are_the_label_before_the_country(name: str, tmp_path: Path) -> None:
     values = ((r.body, ("DE", "JP")[r.number % 2], r.number % 5 + 1) for r in rows())
     assert table(tmp_path, f"text,land,{name}", values).data["label"] == name
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.conll", "t.csv", "t.tsv"])
+def test_any_format_may_be_in_another_encoding(name: str, encoding: str, tmp_path: Path) -> None:
+    def text(r: Any) -> str:
+        words = f"Größe {r.body}"
+        if name == "t.jsonl":
+            return json.dumps({"text": words, "label": r.queue}, ensure_ascii=False)
+        if name == "t.conll":
+            return "".join(
+                f"{word}\t{'B-X' if word == 'Größe' else 'O'}\n" for word in words.split()
+            )
+        return f'"{words}"{"," if name == "t.csv" else chr(9)}{r.queue}'
+
+    head = {"t.csv": "text,label\n", "t.tsv": "text\tlabel\n"}.get(name, "")
+    content = head + "".join(f"{text(r)}\n" for r in rows())
+    (tmp_path / name).write_bytes(content.encode(encoding))
+    seen = look_at(str(tmp_path / name))
+    assert seen.data["encoding"] == encoding and seen.rows.rows == {"train": 240}
+    assert f"in {encoding}" in next(one.what for one in seen.said if one.subject == "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "t.csv",
+            "text,label\n" + "".join(f"a b c {n},x\n" for n in range(9)) + "a b c,y\n",
+            "class 'y' has 1 training row",
+        ),
+        ("t.conll", "Ada B-PER\nruns O\n" * 30, "the source has 1 training sentence"),
+    ],
+)
+def test_what_the_first_night_would_refuse_is_refused(
+    name: str, content: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=f"{said}.*expected at least 3 to cut a part"):
+        look_at(str(tmp_path / name))
+
+
+def test_a_rare_class_is_told(tmp_path: Path) -> None:
+    values = [*((r.body, r.queue) for r in rows()), ("a thing seen once", "rare")]
+    seen = table(tmp_path, "text,label", values)
+    assert any("no row of class rare is cut from train" in one.what for one in seen.said)
+
+
+def test_a_word_in_each_row_is_told(tmp_path: Path) -> None:
+    values = ((word, "B-X" if n else "O") for r in rows() for n, word in enumerate(r.body.split()))
+    with pytest.raises(
+        InputError, match=r"words with a tag each are read from a file called .conll"
+    ):
+        table(tmp_path, "word,tag", values)
 
 
 def test_a_source_of_elsewhere_is_refused() -> None:

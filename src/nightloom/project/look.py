@@ -1,7 +1,7 @@
 """What a user's file, folder or pattern is: texts with labels, or tagged sentences."""
 
-import codecs
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 from nightloom.counted import counted
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS
-from nightloom.data.formats.content import head_of, no_text
+from nightloom.data.formats.content import head_of, no_text, wide
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.known import ENDINGS
 from nightloom.data.sources.file_names import file_roles, format_of, is_hidden, suffix_of
@@ -19,13 +19,17 @@ from nightloom.data.sources.opened import Files
 from nightloom.errors import InputError
 from nightloom.project.roles import Other, Said, roles_of_columns
 from nightloom.project.rows import Rows, see_rows
-from nightloom.project.tables import Table, see_table, told_way
+from nightloom.project.tables import Table, encodings_of, see_table, told_way
 from nightloom.settings.data import DataSettings, EntityDataSettings, TextDataSettings
 from nightloom.settings.parse import validate
 from nightloom.settings.spelling import listed, shown
 from nightloom.sources import source_named
 
 _PACKED = (".gz", ".parquet")
+_SETTINGS = re.compile(
+    rf"\bdata\.({'|'.join({**TextDataSettings.model_fields, **EntityDataSettings.model_fields})})="
+    r"|\bset (in )?data\."
+)
 _NULS = 0.02
 """Share of NUL bytes above which a file is no text at all."""
 _TOLD = {"conll": "CoNLL columns", "json": "JSON", "jsonl": "JSON lines", "parquet": "Parquet"}
@@ -59,6 +63,17 @@ def look_at(given: str) -> Seen:
 
     Raises InputError, in one line that says what was seen, if it is not understood.
     """
+    try:
+        return _look_at(given)
+    except InputError as error:
+        if not _SETTINGS.search(str(error)):
+            raise
+        raise InputError(
+            f"{error}; init takes no settings: `nightloom run` does, with or without a file"
+        ) from error
+
+
+def _look_at(given: str) -> Seen:
     if kind := source_named(given).prefix:
         raise InputError(
             f"--data {shown(given, 200)}: expected a file, folder or pattern of this machine, got "
@@ -104,9 +119,7 @@ def _refuse_binary(path: Path) -> None:
     head = head_of(path)
     if not head:
         raise InputError(f"{path} is empty; expected rows")
-    if path.suffix.lower() in _PACKED or head.startswith(
-        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    ):
+    if path.suffix.lower() in _PACKED or wide(head):
         return
     if content := no_text(head):
         raise InputError(f"{path} is {content.what}; {content.remedy}")
@@ -158,6 +171,17 @@ def _word_columns(table: Table) -> dict[str, Any] | None:
     return _with_encoding({"columns": [words.name, tags.name]}, table)
 
 
+def _word_in_a_row(table: Table) -> tuple[str, ...]:
+    """Whether a table seems to have a word and its tag in each row, which is not how it is read."""
+    names = {one.name.lower() for one in table.columns if one.kind in ("words", "class", "id")}
+    if not names & set(WORD_COLUMNS) or not names & set(TAG_COLUMNS):
+        return ()
+    return (
+        "words with a tag each are read from a file called .conll: on each line a word, a tab and "
+        "its tag, and a blank line after each sentence",
+    )
+
+
 def _with_encoding(data: dict[str, Any], table: Table) -> dict[str, Any]:
     encoding = table.options.encoding
     return data if encoding == "utf-8" else {**data, "encoding": encoding}
@@ -173,11 +197,30 @@ def _has_words(source: str) -> bool:
 
 
 def _sentences(source: str, data: dict[str, Any], files: Files) -> Seen:
+    """Tagged sentences, in whichever encoding they are. Raises InputError if they are none."""
+    first: InputError | None = None
+    for encoding in (
+        [data["encoding"]] if "encoding" in data else encodings_of(files.files["train"])
+    ):
+        try:
+            return _in_encoding(
+                source, data if encoding == "utf-8" else {**data, "encoding": encoding}, files
+            )
+        except InputError as error:
+            first = first or error
+            if not isinstance(error.__cause__, UnicodeError):
+                break
+    assert first is not None
+    raise first
+
+
+def _in_encoding(source: str, data: dict[str, Any], files: Files) -> Seen:
     settings: DataSettings = validate(EntityDataSettings, {"source": source, **data})
     rows = see_rows(settings)
     train = files.files["train"]
     form = _TOLD.get(train.format, train.format)
-    said = [Said("file", _told_files(files, f"{form}, a tag for each word"))]
+    encoding = f", in {data['encoding']}" if "encoding" in data else ""
+    said = [Said("file", _told_files(files, f"{form}, a tag for each word{encoding}"))]
     total = sum(rows.counts.values())
     said.append(Said("entities", f"{total:,} of {_told_counts(rows.counts)}"))
     others = []
@@ -191,7 +234,8 @@ def _sentences(source: str, data: dict[str, Any], files: Files) -> Seen:
 
 def _texts(source: str, files: Files, table: Table) -> Seen:
     train = files.files["train"]
-    roles = roles_of_columns(table.columns, source, (*table.notes, *table.doubts))
+    doubts = (*table.notes, *table.doubts, *_word_in_a_row(table))
+    roles = roles_of_columns(table.columns, source, doubts)
     data: dict[str, Any] = {"text": list(roles.text), "label": roles.label}
     options = table.options
     if table.headless:

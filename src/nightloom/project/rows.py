@@ -12,6 +12,7 @@ from nightloom.data.checks.languages import OPEN, languages
 from nightloom.data.formats.instants import UNDATED, told
 from nightloom.data.sources.opened import open_source
 from nightloom.data.splits.examples import Examples
+from nightloom.data.splits.partition import check_enough
 from nightloom.data.tasks import examples_of
 from nightloom.project.tables import MOST_ROWS
 from nightloom.settings.data import DataSettings
@@ -71,7 +72,7 @@ class Rows:
 def see_rows(settings: DataSettings) -> Rows:
     """Read rows with these settings, MOST_ROWS of each split at the most.
 
-    Raises InputError like the data stage.
+    Raises InputError like the data stage, also if there are too few rows to be cut.
     """
     source = open_source(settings)
     examples: Examples[Any, Any] = examples_of(settings.task)(settings, source)
@@ -102,6 +103,8 @@ def see_rows(settings: DataSettings) -> Rows:
         examples.check_part(part)
     source.watch.check()
     examples.resolve(parts)
+    if not settings.time:
+        check_enough(examples.counts(parts), examples.class_names)
     counts = (
         _classes(examples, parts) if settings.task == "text" else _types(examples, parts, staged)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from nightloom.counted import counted
+from nightloom.data.formats.content import head_of, wide
 from nightloom.data.formats.delimited import Tally
 from nightloom.data.formats.dialect import (
     DELIMITER_NAMES,
@@ -72,18 +73,33 @@ def see_table(file: SourceFile) -> Table:
             if not isinstance(error.__cause__, UnicodeError) and file.format not in DELIMITED:
                 break
     assert first is not None
+    if hint := "".join(_before_header(file, TableOptions())):
+        raise InputError(f"{first}; {hint}") from first
     raise first
 
 
 def _ways(file: SourceFile) -> Iterator[TableOptions]:
     """How a file may be written, the usual way first."""
-    yield TableOptions()
-    if file.format in DELIMITED:
-        yield TableOptions(quoted=False)
-    if file.format != "parquet":
-        yield TableOptions(encoding="utf-16")
-        if not _has_utf8(file):
-            yield TableOptions(encoding="cp1252")
+    for encoding in encodings_of(file):
+        yield TableOptions(encoding=encoding)
+        if file.format in DELIMITED:
+            yield TableOptions(encoding=encoding, quoted=False)
+
+
+def encodings_of(file: SourceFile) -> Iterator[str]:
+    """How the text of a file may be encoded, the likeliest first.
+
+    Raises InputError if it cannot be read.
+    """
+    if file.format == "parquet":
+        yield "utf-8"
+        return
+    if found := wide(head_of(file.path, gzipped=file.gzipped)):
+        yield found
+        return
+    yield "utf-8"
+    if not _has_utf8(file):
+        yield "cp1252"
 
 
 def _has_utf8(file: SourceFile) -> bool:
@@ -140,8 +156,10 @@ def _before_header(file: SourceFile, options: TableOptions) -> tuple[str, ...]:
     """Whether lines that are no rows, such as a title, seem to stand before the header."""
     if file.format not in DELIMITED:
         return ()
-    dialect = see_dialect(file, ("",), options)
-    rows, _ = _first_rows(file, dialect, options)
+    try:
+        rows, _ = _first_rows(file, see_dialect(file, ("",), options), options)
+    except InputError:
+        return ()
     width = max(map(len, rows), default=0)
     full = [len(row) == width and all(part.strip() for part in row) for row in rows]
     at = full.index(True) if True in full else 0

@@ -80,8 +80,10 @@ def head_of(path: Path, *, gzipped: bool = False) -> bytes:
 def no_text(head: bytes, encoding: str = "utf-8") -> Content | None:
     """The kind of file that starts with `head`; None if it may be text in `encoding`."""
     if not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-        if wide := _wide(head):
-            return Content(f"text in {wide}", f"set data.encoding={wide}, or save it as {encoding}")
+        if found := wide(head):
+            return Content(
+                f"text in {found}", f"set data.encoding={found}, or save it as {encoding}"
+            )
         if head.startswith(b"%PDF-") or not _is_clean(head):
             return _marked(head)
         return None
@@ -99,7 +101,7 @@ def _marked(head: bytes) -> Content | None:
     return next((content for mark, content in _MARKS if head.startswith(mark)), None)
 
 
-def _wide(head: bytes) -> str | None:
+def wide(head: bytes) -> str | None:
     """UTF-16 or UTF-32, by its byte order mark or by a NUL in nearly every character."""
     for mark, name in _UNICODE_MARKS:
         if head.startswith(mark):

@@ -54,6 +54,28 @@ class Tally:
         return notes
 
 
+def notes_of_files(tallies: Sequence[tuple[str, Tally]]) -> list[str]:
+    """Notes on files by name: what is true of several is said once, with their counts together."""
+    told: dict[str, list[str]] = {}
+    joined = Tally()
+    with_breaks = []
+    for name, tally in tallies:
+        if tally.told:
+            told.setdefault(tally.told.removeprefix(f"{name}: "), []).append(name)
+        if tally.joined:
+            with_breaks.append(name)
+            joined.rows += tally.rows
+            joined.lines += tally.lines
+            joined.joined += tally.joined
+    notes = [f"{_named(names)}: {what}" for what, names in told.items()]
+    return notes + joined.notes(_named(with_breaks) if with_breaks else "")
+
+
+def _named(names: Sequence[str]) -> str:
+    others = len(names) - 1
+    return f"{names[0]} and {counted(others, 'more files')}" if others else names[0]
+
+
 @dataclass(slots=True)
 class _Held:
     """The lines of the current row."""

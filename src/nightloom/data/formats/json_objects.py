@@ -41,6 +41,11 @@ def _expected(file: SourceFile) -> str:
     return f"expected one JSON object on the line{array}"
 
 
+def _way(line: str) -> str:
+    """Advice for a line that is no object."""
+    return "write each object on one line" if line.strip() in ("{", "[") else "fix the line"
+
+
 def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text_lines(file, encoding, newline=None), start=1):
         if not line.strip():
@@ -51,7 +56,7 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
                 f"{file.path}:{number}: {_expected(file)}, got: {data_shown(line.strip())} "
-                f"({reason}); fix the line"
+                f"({reason}); {_way(line)}"
             ) from error
 
 

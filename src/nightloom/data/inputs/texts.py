@@ -72,7 +72,7 @@ def is_url(path: Path) -> bool:
 
 def _nearby(path: Path) -> str:
     try:
-        names = [entry.name for entry in path.parent.iterdir()]
+        names = [entry.name for entry in path.parent.iterdir() if entry.name != path.name]
     except OSError:
         return "; name an existing file in --input"
     if close := near_file(path.name, sorted(names)):

@@ -159,10 +159,23 @@ def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
             return f"; did you mean data.source={shown(str(folder), 300)}?"
     whole = [part.name for part in parts if not part.unreadable and not part.roles]
     if not whole:
-        return ""
+        return _way_below(directory, formats)
     best = min(whole, key=lambda name: not name.lower().startswith("train"))
     one = f"; to take {shown(best)}: data.train_split={shown(best)}"
     endings = {Path(name).suffix for name in whole}
     if len(whole) == 1 or len(endings) > 1:
         return one
     return f"{one}; to take all: data.source={shown(str(directory / f'*{endings.pop()}'), 300)}"
+
+
+def _way_below(directory: Path, formats: Mapping[str, str]) -> str:
+    """Advice if all files are in folders that are no splits, such as one for each class."""
+    for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
+        if not is_hidden(folder) and any(format_of(path, formats)[0] for path in _entries(folder)):
+            below = shown(str(directory / "**"), 300)
+            name = f"label={folder.name}"
+            return (
+                f"; to read the files below it: data.source={below}, where a folder called "
+                f"{shown(name)} gives its rows this label"
+            )
+    return ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from nightloom.data.formats.beside import BesideColumns
-from nightloom.data.formats.delimited import Tally, missing_column
+from nightloom.data.formats.delimited import Tally, missing_column, notes_of_files
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.known import FORMATS
 from nightloom.data.formats.notes import Notes
@@ -26,6 +26,7 @@ class TextReader(Reader[Rows]):
 
     def __init__(self, settings: TextDataSettings) -> None:
         self.notes = Notes()
+        self._tallies: list[tuple[str, Tally]] = []
         self._columns = TableColumns(
             text=settings.text_columns,
             label=settings.label_column,
@@ -40,7 +41,7 @@ class TextReader(Reader[Rows]):
         """See Reader."""
         tally = Tally()
         yield from read_table(file, self._columns, tally=tally)
-        self.notes.lines += tally.notes(file.name)
+        self._tallies.append((file.name, tally))
 
     def read_split(self, file: SourceFile) -> Iterator[Rows]:
         """See Reader."""
@@ -49,7 +50,9 @@ class TextReader(Reader[Rows]):
             self.notes.lines.append(
                 f"{file.split} is read from {len(names)} files: {listed(names)}"
             )
+        self._tallies.clear()
         yield from super().read_split(file)
+        self.notes.lines += notes_of_files(self._tallies)
 
     def read_batches(
         self,

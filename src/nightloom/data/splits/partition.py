@@ -7,7 +7,7 @@ move when others are added or removed. Equal content is in the same split. If ro
 group decides instead of the text; if they have times, the newest are test.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -146,12 +146,15 @@ def plan_partition(
 
     Rows of valid and test stay. From train a part is cut for test, then one for valid, unless the
     source has that split; the rows that `drop` then names, by row number, are left out; then
-    `limit` of the rest are kept. Every class is in every part, unless cut by groups or times. With
-    `names` None the rows have no classes (all zeros). Raises InputError if there are too few rows.
+    `limit` of the rest are kept. Every class is in every part, unless cut by groups or times, or
+    of too few rows (`too_few`): those stay in train. With `names` None the rows have no classes
+    (all zeros). Raises InputError if there are too few rows.
     """
     missing = [split for split in ("test", "valid") if split not in counts]
+    whole = np.zeros(len(counts["train"]), dtype=bool)
     if not (cut.group or cut.time):
-        _check_enough(counts["train"], missing, names)
+        check_enough(counts, names)
+        whole = too_few(counts)
     plan = Partition()
     rest = counts["train"].copy()
 
@@ -183,7 +186,10 @@ def plan_partition(
                 among, column=cut.group, seed=cut.seed, split=split, fraction=fraction, keep=keep
             )
         else:
-            cutting = Cutting(seed=cut.seed, split=split, fraction=fraction, keep=keep, rest=rest)
+            cutting = Cutting(
+                seed=cut.seed, split=split, fraction=fraction, keep=keep,
+                rest=np.where(whole, 0, rest),
+            )  # fmt: skip
             part, _ = cutting.taken(among, counts["train"] >= MANY)
         plan = replace(plan, cuts=(*plan.cuts, part))
         before, rest = rest, counted()
@@ -204,6 +210,19 @@ def plan_partition(
         kept = draw_lowest(chunks, rest.tolist(), take, seed=cut.seed, purpose="limit")
         plan = replace(plan, kept=kept)
     return plan
+
+
+def too_few(counts: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The classes of which no row is cut from train, as a mask [classes]: they have fewer rows
+    there than there are parts. `counts` are rows by class, in each split of the source."""
+    train = counts["train"]
+    found: np.ndarray = (train > 0) & (train < parts_of_train(counts))
+    return found
+
+
+def parts_of_train(counts: Collection[str]) -> int:
+    """How many parts become of train: itself, and the splits that the source lacks."""
+    return 1 + sum(split not in counts for split in ("test", "valid"))
 
 
 def _newest(training_rows: TrainingRows, cut: Cut, *, rows: int) -> Newest:
@@ -238,14 +257,22 @@ def _too_few(cut: Cut, split: str, rows: int) -> str:
     )
 
 
-def _check_enough(counts: np.ndarray, missing: Sequence[str], names: Sequence[str] | None) -> None:
-    needed = 1 + len(missing)
-    for code in np.flatnonzero((counts > 0) & (counts < needed)).tolist():
-        who = f"class {quoted(names[code], 40)} has" if names is not None else "the source has"
-        what = "row" if names is not None else "sentence"
-        files = " and ".join(f"{split}.*" for split in missing)
-        raise InputError(
-            f"{who} {counted(counts[code], f'training {what}s')}; expected at "
-            f"least {needed} to cut a part for {' and '.join(missing)}; add {what}s, "
-            f"or give {files} with train.*"
-        )
+def check_enough(counts: Mapping[str, np.ndarray], names: Sequence[str] | None) -> None:
+    """Raise InputError if nothing could be cut: a part needs two classes, or a sentence.
+
+    `counts` are rows by class in each split of the source; `names` is None without classes.
+    """
+    train, needed = counts["train"], parts_of_train(counts)
+    few = np.flatnonzero(too_few(counts)).tolist()
+    if not few or (train >= needed).sum() >= 2:
+        return
+    missing = [split for split in ("test", "valid") if split not in counts]
+    who = f"class {quoted(names[few[0]], 40)} has" if names is not None else "the source has"
+    what = "row" if names is not None else "sentence"
+    others = ", and fewer than two classes have more" if names is not None else ""
+    files = " and ".join(f"{split}.*" for split in missing)
+    raise InputError(
+        f"{who} {counted(train[few[0]], f'training {what}s')}{others}; expected at "
+        f"least {needed} to cut a part for {' and '.join(missing)}; add {what}s, "
+        f"or give {files} with train.*"
+    )

@@ -32,6 +32,7 @@ from nightloom.data.sources.opened import Opened
 from nightloom.data.sources.text_reader import TextReader
 from nightloom.data.splits.content import content_numbers
 from nightloom.data.splits.examples import Examples, Part, Written
+from nightloom.data.splits.partition import parts_of_train, too_few
 from nightloom.data.splits.sides import Sides
 from nightloom.errors import InputError
 from nightloom.settings.data import TextDataSettings
@@ -225,11 +226,18 @@ class LabelledTexts(Examples[Rows, TextPart]):
         empty texts."""
         found = []
         of_train = self._counts["train"] > 0
+        whole = self._whole()
+        if absent := self._named(whole):
+            needed = parts_of_train(self._counts)
+            found.append(
+                f"no row of class {listed(absent)} is cut from train, so none is tested: expected "
+                f"at least {needed} rows"
+            )
         for split, rows in self._counts.items():
             if absent := self._named(rows == 0):
                 found.append(f"no {split} row of class {listed(absent)}")
         for split, one in written.items():
-            absent = self._named((one.labels == 0) & of_train)
+            absent = self._named((one.labels == 0) & of_train & ~whole)
             if absent and (split == "train" or split not in self._counts):
                 found.append(f"no {split} row of class {listed(absent)}, as the rows were cut")
         for split, part in parts.items():
@@ -250,6 +258,11 @@ class LabelledTexts(Examples[Rows, TextPart]):
                     f"at {part.first_empty}"
                 )
         return found + repeated
+
+    def _whole(self) -> np.ndarray:
+        """The classes with so few rows that all stay in train, as a mask [classes]."""
+        by_class = not (self._settings.group or self._settings.time)
+        return too_few(self._counts) & by_class
 
     def _named(self, among: np.ndarray) -> list[str]:
         """The classes of a mask."""
