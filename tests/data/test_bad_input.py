@@ -171,6 +171,13 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         "test.csv:22: label 'c' is in 2 test rows but in no training row",
     ),
     (
+        "a comma in a name",
+        {"train.csv": '"It\'s, text",label\nx,a\n'},
+        {"text": "It's, text"},
+        r"no column \"It's\".*columns are: \"It's, text\", label; a name with a comma is written "
+        r"in brackets: data.text='\[\"It'\"'\"'s, text\"\]'",
+    ),
+    (
         "too few",
         {"train.csv": "text,label\n" + "x,a\n" * 9 + "y,b\nz,b\n"},
         {},
@@ -214,6 +221,21 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         {"train.jsonl": '{"text": "a", "lable": 1}'},
         {},
         "jsonl:1: no column 'label'.*'lab",
+    ),
+    (
+        "a key twice",
+        {
+            "train.jsonl": '{"text": "a", "x": 1, "x": 2, "label": 1}\n{"text": "b", "label": 1, '
+            '"label": 2}'
+        },
+        {},
+        "jsonl:2: the object has 'label' more than once; expected one value",
+    ),
+    (
+        "a key twice in an array",
+        {"train.json": '[{"text": "a", "label": 1},\n{"text": "b", "label": 1, "text": "c"}]'},
+        {},
+        "json:2: the object has 'text' more than once",
     ),
     ("number text", {"train.jsonl": '{"text": 1, "label": 1}'}, {}, "'text' must be a string"),
     ("list label", {"train.jsonl": '{"text": "", "label": []}'}, {}, "'label' must be a string or"),

@@ -349,6 +349,7 @@ def test_every_row_has_the_same_columns(tmp_path: Path) -> None:
         ('{"tokens": "a b", "tags": ["O"]}', "'tokens' must be a list of strings"),
         ('{"tokens": ["a"], "tags": []}', "1 tokens and 0 tags"),
         ('{"tokens": ["a"], "tags": [""]}', "'tags': the tag is empty; write O"),
+        ('{"tokens": ["a"], "tags": ["O"], "tags": ["O"]}', "has 'tags' more than once"),
     ],
 )
 def test_bad_rows(row: str, message: str, tmp_path: Path) -> None:

@@ -54,9 +54,10 @@ def quoted(text: str, length: int = 60) -> str:
 
 
 def listed(values: Iterable[str], most: int = 12, length: int = 40) -> str:
-    """Comma-separated names, the first few if there are many."""
+    """Comma-separated names, the first few if there are many; those with commas are quoted."""
     names = list(values)
-    line = ", ".join(shown(name, length) for name in names[:most]) or "nothing"
+    told = (quoted(name, length) if "," in name else shown(name, length) for name in names[:most])
+    line = ", ".join(told) or "nothing"
     return line + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

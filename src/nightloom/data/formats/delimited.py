@@ -1,6 +1,8 @@
 """Rows of CSV and TSV files: their fields and positions, accounting for all lines."""
 
 import csv
+import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -234,6 +236,9 @@ def missing_column(
     hint = f"; did you mean {quoted(close[0], 40)}?" if close else ""
     if close and shown(close[0]) != close[0]:
         hint += " It is not what it looks like: rename it in the file"
+    if whole := next((name for name in present if column in _between_commas(name)), None):
+        value = shlex.quote(json.dumps([shown(whole, 60)], ensure_ascii=False))
+        hint = f"; a name with a comma is written in brackets: data.text={value}"
     if unlabelled in ("valid", "test"):
         hint += (
             f"; if its labels are secret, data.{unlabelled}_split=train leaves the file "
@@ -246,6 +251,11 @@ def missing_column(
         column=column,
         present=present,
     )
+
+
+def _between_commas(name: str) -> list[str]:
+    """The parts of a name that a setting takes for names of their own."""
+    return [part.strip() for part in name.split(",")] if "," in name else []
 
 
 def check_header(

@@ -1,7 +1,8 @@
 """JSON files as a sequence of objects: one per line, or all in one array."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nightloom.data.formats.delimited import missing_column
@@ -9,17 +10,46 @@ from nightloom.data.formats.files import SourceFile, text_chunks, text_lines
 from nightloom.data.formats.format import Format, Records, in_batches
 from nightloom.discretion import data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import quoted, shown
 
 _BLANKS = " \t\r\n"
 _LARGEST = 64 << 20
+
+
+class _Doubled(dict[str, Any]):
+    """An object that has a key twice; it holds the last value."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs)
+        self.twice = [name for name, count in counts.items() if count > 1]
+
+
+def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Doubled(pairs)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_as_object)
+
+
+def check_once(value: dict[str, Any], names: Iterable[str], place: str) -> None:
+    """Raise InputError if an object has one of these keys more than once."""
+    if isinstance(value, _Doubled):
+        for name in names:
+            if name in value.twice:
+                raise InputError(
+                    f"{place}: the object has {quoted(name, 40)} more than once; expected one "
+                    "value; take the others out"
+                )
 
 
 def read_objects(file: SourceFile, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each object of a JSON file, with its line number.
 
     One object per line, blank lines are skipped; in a `.json` file also one array of objects.
-    Raises InputError with file, line and value for anything else.
+    Raises InputError with file, line and value for anything else. Of a key that an object has twice
+    the last value counts; `check_once` refuses that.
     """
     if file.format == "json" and _is_array(file, encoding):
         found = _of_array(file, encoding)
@@ -51,7 +81,7 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line)
+            yield number, _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
@@ -93,7 +123,6 @@ class _Text:
         self._held = ""
         self._at = self._counted = 0
         self._line = 1  # line of the character at `_counted`
-        self._decoder = json.JSONDecoder()
 
     def _more(self, size: int) -> bool:
         """Read on, at least `size` characters if there are that many."""
@@ -128,7 +157,7 @@ class _Text:
             raise self.problem("a JSON object")
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._held, self._at)
+                value, end = _DECODER.raw_decode(self._held, self._at)
             except (ValueError, RecursionError) as error:
                 pending = len(self._held) - self._at
                 if (
@@ -161,6 +190,7 @@ def records(
 
     def values() -> Iterator[tuple[int, list[Any]]]:
         for number, value in read_objects(file, options.encoding):
+            check_once(value, wanted, f"{file.path}:{number}")
             try:
                 yield number, [value[name] for name in wanted]
             except KeyError as error:

@@ -10,7 +10,7 @@ from nightloom.data.formats.beside import NOTHING, Beside, BesideColumns
 from nightloom.data.formats.column_names import TAG_COLUMNS, WORD_COLUMNS, position
 from nightloom.data.formats.conll import CONLL, ConllReader
 from nightloom.data.formats.files import SourceFile
-from nightloom.data.formats.json_objects import read_objects
+from nightloom.data.formats.json_objects import check_once, read_objects
 from nightloom.data.formats.known import FORMATS
 from nightloom.data.formats.notes import Notes
 from nightloom.data.formats.parquet import class_names
@@ -86,6 +86,7 @@ class TaggedRowReader:
             for name in (*names, *self.beside.names):
                 if name not in value:
                     raise _no_column(place, name, list(value))
+            check_once(value, (*names, *self.beside.names), place)
             beside = self.beside.of_values(_only(value), _always(place))
             yield place, number, value[names[0]], value[names[1]], beside
 

@@ -14,7 +14,7 @@ from nightloom.data.formats.content import check_text, head_of
 from nightloom.data.formats.delimited import MissingColumn, Tally, missing_column
 from nightloom.data.formats.files import SourceFile, text_lines
 from nightloom.data.formats.format import Records
-from nightloom.data.formats.json_objects import read_objects
+from nightloom.data.formats.json_objects import check_once, read_objects
 from nightloom.data.formats.known import DELIMITED, TABLE_FORMATS, TAGGED
 from nightloom.data.formats.known import LINES as PLAIN_LINES
 from nightloom.data.formats.tables import read_records, texts_of
@@ -175,6 +175,7 @@ def _records(
     while some := list(islice(objects, ROWS_PER_BATCH)):
         found = Records()
         for number, value in some:
+            check_once(value, wanted, f"{file.path}:{number}")
             for name in wanted:
                 if name not in value and name not in ids:
                     raise missing_column(f"{file.path}:{number}", name, list(value))
