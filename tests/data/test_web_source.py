@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import ipaddress
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from nightloom.cache.key import differences
 from nightloom.data.build import build_dataset
 from nightloom.data.sources import states
 from nightloom.data.sources.opened import check_source, source_identity
-from nightloom.downloads import retrying
+from nightloom.downloads import retrying, transfer
 from nightloom.errors import InputError, RunError
 from nightloom.settings.data import EntityDataSettings, TextDataSettings
 from nightloom.sources import source_named
@@ -157,6 +158,18 @@ def test_what_is_cut_short_or_changes_meanwhile_is_not_read(web: Web, tmp_path: 
     web.pages["/moving.csv"] = page(ROWS + "late,a\n", etag='"2"')
     with pytest.raises(RunError, match="changed while it was being read; run again"):
         build_dataset(moving, tmp_path / "o", expected=expected)
+
+
+def test_what_came_before_a_server_fell_silent_is_kept(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.3)
+    monkeypatch.setattr(transfer, "TRIES", 2)
+    web.pages["/silent.csv"] = page()
+    web.pages["/silent.csv"].short, web.pages["/silent.csv"].hold = 9, threading.Event()
+    with pytest.raises(RunError, match=rf"broke off at {len(ROWS)} of {len(ROWS) + 9} bytes"):
+        build(settings(f"{web.url}/silent.csv"), tmp_path / "o")
+    web.pages["/silent.csv"].hold.set()
 
 
 def test_logins_stand_in_the_environment_and_are_never_shown(

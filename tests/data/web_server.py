@@ -11,13 +11,15 @@ from pathlib import Path
 
 @dataclass
 class Page:
-    """What the server answers for a path; `short`: bytes that it promises and does not send."""
+    """What the server answers for a path; `short`: bytes that it promises and does not send; it
+    keeps silent instead until `hold` is set, if there is one."""
 
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     short: int = 0
     knows_head: bool = True
+    hold: threading.Event | None = None
 
 
 class Web:
@@ -50,6 +52,9 @@ def serve(certificate: Path | None = None) -> Iterator[Web]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(page.body)
+                if page.hold is not None:
+                    self.wfile.flush()
+                    page.hold.wait(60)
 
         do_GET = do_HEAD = _reply
 

@@ -178,7 +178,9 @@ def _transfer(
             spool.answer = answer
         total = None if answer.length is None else spool.done + answer.length
         try:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read1(
+                _CHUNK
+            ):  # what has come counts, if the rest does not come
                 spool.file.write(chunk)
                 spool.done += len(chunk)
                 report.progress(what=what, done=spool.done, total=total, unit="bytes")
