@@ -47,3 +47,9 @@ class DataRefused(RunError):
 def said(error: BaseException) -> str:
     """An error's message in one line; its type's name if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def named(error: BaseException) -> str:
+    """An error's type and message in one line; its type alone if it has no message."""
+    name = type(error).__name__
+    return f"{name}: {said(error)}" if str(error).strip() else name

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import functools
 import inspect
+import sys
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.leases import keep_out_gc
 from nightloom.cache.store import ArtifactStore
 from nightloom.discretion import WITHHELD, is_silent
-from nightloom.errors import InputError, NightloomError, RunError, said
+from nightloom.errors import InputError, NightloomError, RunError, named
 from nightloom.home import Home
 from nightloom.own.code import Parameters, code_of, parameters_of
 from nightloom.own.kept import RETURNED, WRITTEN, gone_since, plain, written_by
@@ -30,6 +31,8 @@ POLL_SECONDS = 2.0
 """Time between two looks at a deployment's run."""
 PLAN_SECONDS = 5.0
 """How long a plan waits for a server's answer."""
+_NO_ERRORS_OF = frozenset({*sys.stdlib_module_names, "anyio", "nightloom", "prefect", "ray"})
+"""Whose exceptions beside `Exception` stop or suspend a run."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,24 @@ class Kept:
 def run_code(run: str, given: dict[str, Any]) -> Any:
     """Call a function or a flow, async or not; what it returns, as plain JSON.
 
+    Exit status 0 is an end like any other, as a command's `main` has it.
+
     Raises:
-        RunError: It failed, and nothing may be said of the data: its type and where it happened.
+        RunError: It exited or failed otherwise than by an `Exception`, which is raised as it is
+            unless nothing may be said of the data: then its type and where it happened.
     """
     called = code_of(run).called
     if isinstance(called, Flow) and is_silent():
         called = _discreet(called)
     wrong: RunError | None = None
+    returned: Any = None
     try:
         returned = called(**given)
         if inspect.isawaitable(returned):
             returned = asyncio.run(_awaited(returned))
     except SystemExit as error:
+        if error.code in (None, 0):
+            return None
         if not is_silent() or isinstance(error.code, int | None):
             raise RunError(f"it exited with {error.code!r}") from error
         wrong = RunError(f"it exited: {WITHHELD}")
@@ -70,12 +79,18 @@ def run_code(run: str, given: dict[str, Any]) -> Any:
         wrong = _withheld(error)
         if wrong is None:
             raise
+    except BaseException as error:  # a library's own, as the panic of one written in Rust
+        if type(error).__module__.partition(".")[0] in _NO_ERRORS_OF:
+            raise
+        wrong = _withheld(error)
+        if wrong is None:
+            raise RunError(named(error)) from error
     if wrong is not None:  # raised here: Prefect's log has the error that one was raised from
         raise wrong
     return plain(returned, run)
 
 
-def _withheld(error: Exception) -> RunError | None:
+def _withheld(error: BaseException) -> RunError | None:
     """What is said in place of an error that may quote the data; None: the error itself."""
     if isinstance(error, NightloomError) or not is_silent():
         return None
@@ -198,7 +213,7 @@ def run_on_server(name: str, given: dict[str, Any]) -> dict[str, Any]:
     except NightloomError:
         raise
     except Exception as error:
-        raise RunError(f"{name} could not be run: {type(error).__name__}: {said(error)}") from error
+        raise RunError(f"{name} could not be run: {named(error)}") from error
     if not run.state.is_completed():
         message = WITHHELD if is_silent() else " ".join((run.state.message or "").split())
         raise RunError(f"run {run.name} of {name} ended as {run.state.name}: {message}")

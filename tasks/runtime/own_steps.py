@@ -12,7 +12,7 @@ from nightloom.cache.locks import FileLocks
 from nightloom.cache.lookup import LookUp, look_up
 from nightloom.cache.store import ArtifactStore
 from nightloom.discretion import telling
-from nightloom.errors import InputError, RunError, said
+from nightloom.errors import InputError, RunError, named, said
 from nightloom.home import Home
 from nightloom.own.code import Code, Parameters, code_of
 from nightloom.own.kept import RETURNED, gone_since, key_of
@@ -235,9 +235,10 @@ class OwnSteps:
             self._enter(entry)
             return result
         error = state.result(raise_on_failure=False)
-        what = said(error) if isinstance(error, BaseException) else str(state.message)
-        if not isinstance(error, RunError):
-            what = f"{type(error).__name__}: {what}"
+        if isinstance(error, BaseException):
+            what = said(error) if isinstance(error, RunError) else named(error)
+        else:
+            what = str(state.message)
         message = f"step {step.title} failed: {what}"
         self._enter(replace(entry, state="failed", why=message, saved=0.0))
         raise RunError(message)

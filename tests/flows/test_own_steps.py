@@ -66,6 +66,30 @@ def leaving():
     raise SystemExit("SECRETWORD in a row")
 
 
+class PanicException(BaseException):
+    """As those of libraries written in Rust."""
+
+
+class Silent(Exception):
+    pass
+
+
+def panicking():
+    raise PanicException("SECRETWORD in a row")
+
+
+def wordless():
+    raise Silent
+
+
+def main(status):
+    raise SystemExit(status)
+
+
+def odd():
+    return {"model": object()}
+
+
 @flow
 def leaky_flow():
     raise ValueError("SECRETWORD in a row")
@@ -370,7 +394,7 @@ def test_the_error_of_a_step_says_nothing_of_the_data_where_that_is_asked(
     monkeypatch.setenv("NIGHTLOOM_HOME", str(folder / "discreet" / texts))
     entered: list[StageEntry] = []
     runs = [{"run": f"steps.py:{name}", "on_failure": "warn"}
-            for name in ("leaving", "leaky_flow", "leaky")]  # fmt: skip
+            for name in ("leaving", "panicking", "leaky_flow", "leaky")]  # fmt: skip
     kept = {"run": "steps.py:leaky", "name": "kept", "inputs": []}
     steps = own(entered, texts=texts, after=[*runs, kept])
 
@@ -384,13 +408,36 @@ def test_the_error_of_a_step_says_nothing_of_the_data_where_that_is_asked(
     wanted = {"flow_runs": {"id": {"any_": [run]}}}
     tasks = httpx.post(f"{prefect_api}/task_runs/filter", json=wanted).json()
     said = f"{error} {entered} {tasks} {caplog.text} {capfd.readouterr()}"
-    assert [one.state for one in entered] == ["failed"] * 4
+    assert [one.state for one in entered] == ["failed"] * 5
     if texts == "none":
         assert "SECRETWORD" not in said
         told = r"step kept failed: ValueError: its message is withheld by report.texts=none "
         assert re.fullmatch(told + r"\(steps.py:\d+\)", error)
     else:
         assert error == "step kept failed: ValueError: SECRETWORD in a row"
+
+
+def test_whatever_ends_a_step_is_told_in_one_line(folder, prefect_api, monkeypatch):
+    monkeypatch.chdir(folder)
+    entered: list[StageEntry] = []
+    mains = [{"run": "steps.py:main", "name": f"main-{status}", "arguments": {"status": status}}
+             for status in (0, None, 3)]  # fmt: skip
+    rest = [f"steps.py:{name}" for name in ("panicking", "wordless", "odd")]
+    after = [*mains, *({"run": run, "when": "always"} for run in rest)]
+    steps = own(entered, after=after)
+
+    @flow
+    def theirs() -> str:
+        steps.before()
+        return steps.after({})
+
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+        error = theirs()
+    assert [one.state for one in entered] == ["ran", "ran", *["failed"] * 4]
+    assert error == "step main-3 failed: it exited with 3"
+    said = [one.why.partition(" failed: ")[2] for one in entered[3:]]
+    assert said[:2] == ["PanicException: SECRETWORD in a row", "Silent"]
+    assert said[2].startswith("steps.py:odd: expected it to return plain values")
 
 
 def test_a_step_after_is_told_what_failed_before_it(folder, prefect_api, monkeypatch):

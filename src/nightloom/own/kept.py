@@ -93,7 +93,8 @@ def plain(value: Any, run: str) -> Any:
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())
         raise RunError(
-            f"{run}: expected plain values (texts, numbers, lists, dicts, paths), {said}"
+            f"{run}: expected it to return plain values (texts, numbers, lists, dicts, paths), got "
+            f"others: {said}"
         ) from None
 
 

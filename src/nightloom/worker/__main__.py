@@ -83,13 +83,13 @@ def main() -> None:
             replies.send(reply="error", kind=_kind(error), message=str(error))
         except MemoryError:
             replies.send(reply="memory", message="")
-        except Exception as error:
+        except BaseException as error:  # a library may have its own, as the panics of Rust's
             with contextlib.suppress(OSError):  # the log's disk may be full as well
                 print(_trace(error, texts_told(request)), file=sys.stderr, flush=True)
             replies.send(**_crash(error, texts_told(request)))
 
 
-def _trace(error: Exception, texts: Texts) -> str:
+def _trace(error: BaseException, texts: Texts) -> str:
     """For the log: where it happened, and what was said unless that may quote the data."""
     if texts == "none":
         where = "".join(traceback.format_tb(error.__traceback__))
@@ -104,7 +104,7 @@ def _kind(error: NightloomError) -> str:
     return name
 
 
-def _crash(error: Exception, texts: Texts) -> dict[str, str]:
+def _crash(error: BaseException, texts: Texts) -> dict[str, str]:
     """The reply for an unexpected error."""
     if what := exhausted(error):
         return {"reply": "exhausted", "message": what}
