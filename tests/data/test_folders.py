@@ -290,3 +290,14 @@ def test_the_sample_keeps_to_the_splits_asked_for(tmp_path: Path) -> None:
     facts = build_dataset(settings, tmp_path / "out")
     assert facts["rows"] == {"train": 64, "valid": 511, "test": 595}
     assert "test (data.test_split is train)" in facts["warnings"][0]
+
+
+@pytest.mark.parametrize("source", ["", "n\udce9.csv", "*.csv"])
+def test_names_that_are_no_utf8_are_refused(source: str, tmp_path: Path) -> None:
+    folder = tmp_path / "d\udce9" if not source else tmp_path
+    folder.mkdir(exist_ok=True)
+    (folder / ("n\udce9.csv" if source else "train.csv")).write_text(rows(0, 20))
+    with pytest.raises(
+        InputError, match=r"expected names of files in UTF-8, got .*\\udce9.*; rename"
+    ):
+        look_into(str(folder / source), TABLE_FORMATS)

@@ -15,6 +15,8 @@ from nightloom.data.labels.tag_schemes import spans
 from nightloom.data.sources.opened import open_source
 from nightloom.errors import InputError
 from nightloom.settings.data import EntityDataSettings
+from tests.pages import fences
+from tests.pages import read as page
 
 Read = list[list[tuple[str, str]]]
 """Entities of each sentence: their words and type, sentences without one as well."""
@@ -356,3 +358,25 @@ def test_bad_rows(row: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text(row)
     with pytest.raises(InputError, match=f"jsonl:1: .*{message}"):
         read_rows(tmp_path / "d.jsonl")
+
+
+def test_the_program_of_the_page_makes_words_of_spans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "😀 Anna Bo-Li lives in New York."
+    spans = [("Anna Bo-Li", "PER"), ("Bo-Li", "PER"), ("ew York", "LOC")]
+    entities = [
+        {"start": text.index(part), "end": text.index(part) + len(part), "label": name}
+        for part, name in spans
+    ]
+    others = [{"text": f"nobody {n}", "entities": []} for n in range(2)]
+    Path("spans.jsonl").write_text(
+        "".join(json.dumps(one) + "\n" for one in [{"text": text, "entities": entities}, *others])
+    )
+    [program] = [block for language, block in fences(page("entities")) if language == "python"]
+    exec(program, {})
+    path = Path("people.jsonl")
+    words, entities, _ = read(path, path.read_bytes())
+    assert words[0] == ["😀", "Anna", "Bo", "-", "Li", "lives", "in", "New", "York", "."]
+    assert entities == [[("Anna Bo - Li", "PER"), ("New York", "LOC")], [], []]

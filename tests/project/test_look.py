@@ -214,6 +214,14 @@ def test_scripts_without_spaces_get_pieces(tmp_path: Path) -> None:
     assert {one.setting: one.value for one in model.choices}["model.checkpoint"] == "minilm"
 
 
+def test_some_texts_without_spaces_are_told(tmp_path: Path) -> None:
+    texts = ("我的订单{}还没有到请退款", "we have not got the order {}", "my order {} was late")
+    values = ((texts[r.number % 3].format(r.number), r.number % 2) for r in rows())
+    model = model_of(table(tmp_path, "text,label", values), "t")
+    assert model.flow == "classify-transformer"
+    assert "33% of its texts have no spaces between words, and each is one word to it" in model.why
+
+
 def test_length_is_that_of_nearly_all_texts(tmp_path: Path) -> None:
     values = (("word " * (90 if r.number < 4 else 20) + r.body[:1], r.queue) for r in rows())
     choices = model_of(table(tmp_path, "text,label", values), "t").choices

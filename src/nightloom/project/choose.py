@@ -20,6 +20,8 @@ _MOST_EPOCHS = 40
 _LONGEST = 512
 _SURE_TESTS = 7_000
 """Test rows with which an equal model passes the gate's default slack."""
+_SOME_DENSE = 0.05
+"""Share of texts without spaces between words that is told."""
 _RARE = 5
 """How many times as frequent the most frequent class is, if classes count as unbalanced."""
 
@@ -61,8 +63,18 @@ def model_of(seen: Seen, name: str) -> Model:
     return Model(
         flow="classify-transformer",
         name=name,
-        why="trains from scratch, needs no hub and no pretrained model",
+        why="trains from scratch, needs no hub and no pretrained model" + _some_dense(seen.rows),
         choices=(*_data(seen), *_words(seen.rows), *_training(seen.rows), *_rest(seen)),
+    )
+
+
+def _some_dense(rows: Rows) -> str:
+    """What a model of words cannot do with some of the texts."""
+    if rows.dense_share < _SOME_DENSE:
+        return ""
+    return (
+        f"; {rows.dense_share:.0%} of its texts have no spaces between words, and each is one word "
+        "to it: the encoder, a comment in the file, reads their pieces"
     )
 
 

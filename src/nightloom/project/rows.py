@@ -50,10 +50,15 @@ class Rows:
         return int(np.quantile(self.lengths, share, method="higher")) if len(self.lengths) else 0
 
     @property
-    def dense(self) -> bool:
-        """Whether most texts are in a script without spaces between words."""
+    def dense_share(self) -> float:
+        """The share of the texts that are in a script without spaces between words."""
         found = sum(count for name, count in self.languages.items() if name in DENSE)
-        return found > 0.5 * sum(self.languages.values())
+        return found / max(sum(self.languages.values()), 1)
+
+    @property
+    def dense(self) -> bool:
+        """Whether most texts are in such a script."""
+        return self.dense_share > 0.5
 
     def told_languages(self) -> str:
         """Languages and scripts, those with a share worth telling."""

@@ -33,8 +33,21 @@ def look_into(
     `formats` are the known types by extension; `chosen` has the files that settings name for a
     split. Files that are clearly parts of one are read in the order of their numbers, those of a
     pattern or of daily folders in the order of their paths. Raises InputError if the path is
-    missing, the type unknown, or two files claim one split.
+    missing, the type unknown, a file's name no UTF-8, or two files claim one split.
     """
+    found = _look_into(source, formats, chosen)
+    for path in (part.path for file in found.files.values() for part in file.parts):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            name = quoted(str(path), 300)
+            raise InputError(f"expected names of files in UTF-8, got {name}; rename it") from error
+    return found
+
+
+def _look_into(
+    source: str, formats: Mapping[str, str], chosen: Mapping[str, str] | None = None
+) -> Files:
     given = f"data.source={shown(source, 300)}"
     try:
         path = Path(source).expanduser()
