@@ -29,7 +29,7 @@ SAID = {
 
 def exhausted(error: BaseException) -> str:
     """What ran out, where, and what to do; empty for any other error."""
-    for one in _chain(error):
+    for one in chain(error):
         number = _number(one)
         if number in WAYS_OUT:
             what, way_out = WAYS_OUT[number]
@@ -45,7 +45,8 @@ def _number(error: BaseException) -> int | None:
     return next((number for words, number in SAID.items() if words in said), None)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those behind it, the outermost first."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:

@@ -81,7 +81,9 @@ def test_every_move_is_entered_and_those_of_mlflows_ui_are_noticed(desk):
     assert [one["new"] for one in shown["moves"]] == [1, 2, 3, 1]
     assert shown["moves"][-1]["by"] == "outside nightloom"
     assert len(desk.title.history()) == 4, "noticed once"
+    assert desk.title.last == 1
     desk.registry._client.delete_registered_model_alias(desk.name, CHAMPION)
+    assert desk.title.last == 1, "of whom it was taken"
     assert "1 → none  by outside nightloom" in desk.run("history", "news")
 
 

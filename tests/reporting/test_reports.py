@@ -330,6 +330,11 @@ def test_a_version_whose_files_were_written_again_is_no_new_champion():
     text = run_report(RunFacts(run))
     assert text.startswith("# f: unchanged, version 3 is the champion, built register\n")
     assert any(line.startswith("gate     unchanged since: ") for line in summary(run.to_json()))
+    taken = replace(run, model=replace(run.model, aliases=[]))
+    assert any(
+        line.startswith("gate     not the champion any more (`nightloom history ")
+        for line in summary(taken.to_json())
+    )
     assert replace(run, model=ModelFacts.of(MODEL)).decided
 
 

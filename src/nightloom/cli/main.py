@@ -109,9 +109,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
-        if closed := _closed_home(error):
-            say(on_one_line(f"error: {closed}", LONGEST))
-            sys.exit(closed.exit_code)
+        if known := _closed_home(error) or _broken_store(error):
+            say(on_one_line(f"error: {known}", LONGEST))
+            sys.exit(known.exit_code)
         what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
         say(f"error: {what}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
@@ -123,6 +123,14 @@ def _closed_home(error: Exception) -> NightloomError | None:
 
     home = Home.current()
     return home.refused(error) if isinstance(error, OSError) and home.is_closed(error) else None
+
+
+def _broken_store(error: Exception) -> NightloomError | None:
+    """What is said of a registry that cannot be read or written, where an error comes of that."""
+    from nightloom.home import Home
+    from nightloom.registry.faults import fault
+
+    return fault(Home.current().tracking_uri, error)
 
 
 def _as_setting(error: click.NoSuchOption) -> str:

@@ -13,6 +13,7 @@ from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.exhaustion import exhausted
 from nightloom.front.report import Report
 from nightloom.home import Home, at_home
+from nightloom.registry.faults import fault
 from nightloom.reporting.backfill_report import BackfillJson
 from nightloom.reporting.night import NightJson
 from nightloom.reporting.report import RunJson
@@ -152,6 +153,8 @@ def _told(error: Exception) -> NightloomError:
     """One line for an unexpected error of a run."""
     if what := exhausted(error):
         return RunError(what)
+    if store := fault(Home.current().tracking_uri, error):
+        return store
     from nightloom.deployments.passwords import answer_of_prefect, refused_by_prefect
 
     if refused := refused_by_prefect(error):

@@ -18,6 +18,9 @@ from nightloom.gate.terms import Terms
 
 Decision = Literal["promoted", "challenger"]
 
+FIRST = "first model"
+"""What a model is that has no champion before it."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -77,7 +80,7 @@ def judge(
     champion: Against | None = None,
     anchor: Against | None = None,
     findings: Sequence[Finding] = (),
-    alone: str = "first model",
+    alone: str = FIRST,
 ) -> Verdict:
     """The verdict on a candidate.
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from nightloom.errors import InputError, LoginError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
+from nightloom.registry.faults import faulty
 from nightloom.registry.versions import CHAMPION, MOVE_TAG, MOVING_TAG, Version
 
 PAGE = 1000  # most that every server takes
@@ -169,7 +170,7 @@ def _from_sqlite(path: Path, name: str | None) -> list[Version]:
 
 
 def _read(path: Path, *queries: tuple[str, Sequence[Any]]) -> list[list[Any]]:
-    """The rows of each query, all of one moment; none where there is no store yet."""
+    """The rows of each query, all of one moment; none where there is no store, or an empty one."""
     if not path.exists():
         return [[] for _ in queries]
     try:
@@ -178,14 +179,13 @@ def _read(path: Path, *queries: tuple[str, Sequence[Any]]) -> list[list[Any]]:
         )
         try:
             database.execute("BEGIN")
+            if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return [[] for _ in queries]
             return [database.execute(*query).fetchall() for query in queries]
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise RunError(
-            f"expected an MLflow store in {path}, but it cannot be read: {error}; "
-            "move it away, or name another one in MLFLOW_TRACKING_URI"
-        ) from error
+        raise faulty(path, error) from error
 
 
 def _from_server(base: str, name: str | None) -> list[Version]:

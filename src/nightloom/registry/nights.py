@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nightloom.errors import RunError
 from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
+from nightloom.registry.faults import faulty
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights_file import keep_in_file, texts_in_file
 from nightloom.registry.nights_server import keep_on_server, texts_on_server
@@ -62,7 +63,9 @@ def _readable(tracking_uri: str) -> Iterator[None]:
         if error.response.status_code == UNAUTHORIZED:
             raise no_login(tracking_uri) from error
         raise _unread(tracking_uri, error) from error
-    except (sqlite3.Error, HTTPError, OSError, ValueError, KeyError) as error:
+    except sqlite3.Error as error:
+        raise faulty(sqlite_path(tracking_uri), error) from error
+    except (HTTPError, OSError, ValueError, KeyError) as error:
         raise _unread(tracking_uri, error) from error
 
 

@@ -16,6 +16,7 @@ from urllib.request import url2pathname
 from nightloom.cache.locks import open_lock_file
 from nightloom.errors import InputError, RunError
 from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
+from nightloom.registry.faults import faulty
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,6 +118,8 @@ def _connect(tracking_uri: str) -> "MlflowClient":
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # what it logs with a trace of SQLite's errors it raises as well
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with contextlib.suppress(ImportError, AttributeError):
         # where the files of an id lie is remembered in the whole process; a home may have moved
         from mlflow.tracking._tracking_service import utils
@@ -142,4 +145,4 @@ def unreachable(tracking_uri: str, error: Exception) -> InputError | RunError:
         if getattr(error, "get_http_status_code", int)() == UNAUTHORIZED:
             return no_login(tracking_uri)
         return RunError(f"expected an MLflow server at {tracking_uri}, got: {line}")
-    return RunError(f"the MLflow store {tracking_uri} refused: {line}")
+    return faulty(sqlite_path(tracking_uri), error)

@@ -150,6 +150,12 @@ class Title:
         return found
 
     @property
+    def last(self) -> int | None:
+        """The last version that was champion, whether or not it is that now; None: none was."""
+        found = (number for one in reversed(self.history()) for number in (one.new, one.old))
+        return next((number for number in found if number is not None), None)
+
+    @property
     def previous(self) -> int | None:
         """The version that a rollback puts back: the champion before this one, but none that was
         withdrawn."""

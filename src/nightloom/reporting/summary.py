@@ -5,6 +5,7 @@ from typing import Any
 
 from nightloom.cache.lookup import span
 from nightloom.facts import ModelFacts
+from nightloom.registry.versions import CHAMPION
 from nightloom.reporting.answers_report import answers_lines, answers_of_night
 from nightloom.reporting.backfill_report import backfill_lines
 from nightloom.reporting.entry import StageEntry
@@ -41,6 +42,9 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"model    {model.get('name')}/{model.get('version')}{aliases}"
         entries = [StageEntry(**entry) for entry in report["stages"]]
         stands = model and not decided_here(ModelFacts.of(model), entries)
-        yield f"gate     {'unchanged since: ' if stands else ''}{model.get('reason')}"
+        since = "unchanged since: " if stands else ""
+        if stands and model["decision"] == "promoted" and CHAMPION not in model["aliases"]:
+            since = f"not the champion any more (`nightloom history {model['name']}`); it was "
+        yield f"gate     {since}{model.get('reason')}"
     saved = report["seconds_saved"]
     yield f"time     {span(report['seconds'])}, the cache saved {span(saved)}"

@@ -15,7 +15,7 @@ from nightloom.gate import wording
 from nightloom.gate.answers import Answers
 from nightloom.gate.baseline import beyond_nothing
 from nightloom.gate.findings import Finding
-from nightloom.gate.judging import Against, Verdict, incomparable
+from nightloom.gate.judging import FIRST, Against, Verdict, incomparable
 from nightloom.gate.judging import judge as verdict_of
 from nightloom.gate.paired import Comparison
 from nightloom.gate.past import beside_past, fallen
@@ -30,11 +30,16 @@ from nightloom.stages.slicing import slices_of
 
 
 def judge(
-    context: BuildContext, settings: RegisterSettings, champion: Rival | None, anchor: Rival | None
+    context: BuildContext,
+    settings: RegisterSettings,
+    champion: Rival | None,
+    anchor: Rival | None,
+    *,
+    alone_as: str = FIRST,
 ) -> Verdict:
     """The gate's verdict.
 
-    anchor: None where the champion is it.
+    anchor: None where the champion is it; alone_as: what a model is where there is no champion.
     """
     terms = terms_of(settings)
     whole: Answers = context.hook("judge.answers")(context, settings)
@@ -49,7 +54,7 @@ def judge(
     findings += [Finding(fair.told)] if fair.told else []
     night = _Night(context, settings, whole, own, fair.keep, terms, findings)
     if champion is None:
-        verdict = night.verdict(alone)
+        verdict = night.verdict(alone, how=alone_as)
     elif not fair.champion:
         beside = beside_past(
             champion.past, called=champion.called, why=fair.why, metric=own.metric,
@@ -108,7 +113,7 @@ class _Night:
         alone: Comparison,
         champion: Against | None = None,
         anchor: Against | None = None,
-        how: str = "first model",
+        how: str = FIRST,
     ) -> Verdict:
         """By what was found."""
         return verdict_of(

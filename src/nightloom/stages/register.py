@@ -10,8 +10,9 @@ from pathlib import Path
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext, Built
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
-from nightloom.gate.judging import Verdict
+from nightloom.gate.judging import FIRST, Verdict
 from nightloom.registry import lineage
+from nightloom.registry.faults import faults_told
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.promotion import Decided, alone, decide
 from nightloom.registry.title import Pin
@@ -39,7 +40,15 @@ from nightloom.stages.stored import run_tags as run_tags
 
 
 def build(context: BuildContext) -> Built:
-    """Register (each model once, as it is written), judge it, set the aliases."""
+    """Register (each model once, as it is written), judge it, set the aliases.
+
+    Raises RunError where the registry cannot be read or written.
+    """
+    with faults_told(context.home.tracking_uri):
+        return _build(context)
+
+
+def _build(context: BuildContext) -> Built:
     settings = context.group("register", RegisterSettings)
     name = settings.name or context.run["flow"]
     registry = Registry(context.home.tracking_uri, context.home.model_files)
@@ -135,7 +144,7 @@ def _judged(
     if champion is not None and takes_over:
         verdict = _takes_over(context, settings, champion)
     else:
-        verdict = _judge(context, settings, registry, champion)
+        verdict = _judge(context, settings, registry, version, champion)
         keep_found(context, registry, version, verdict)
         since = _since(context, settings, registry, champion)
         verdict = held(registry, version, champion, verdict, since=since)
@@ -149,15 +158,22 @@ def _judged(
 
 
 def _judge(
-    context: BuildContext, settings: RegisterSettings, registry: Registry, champion: Version | None
+    context: BuildContext,
+    settings: RegisterSettings,
+    registry: Registry,
+    version: Version,
+    champion: Version | None,
 ) -> Verdict:
     against = anchored = None
+    alone_as = FIRST
+    if champion is None and (last := registry.title(version.name).last) is not None:
+        alone_as = f"there is no champion to compare with, the last was version {last}"
     if champion is not None:
         against = rival(context, champion, role="champion")
         anchor = registry.anchor(champion)
         if anchor.version != champion.version:
             anchored = rival(context, anchor, role="anchor")
-    return judge(context, settings, against, anchored)
+    return judge(context, settings, against, anchored, alone_as=alone_as)
 
 
 def _since(
