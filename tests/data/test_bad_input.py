@@ -22,8 +22,12 @@ CONLL = "a B-PER\nb O\n\n" * 10
 
 
 def parquet(**columns: Any) -> bytes:
+    return written(pa.table(columns))
+
+
+def written(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink)
+    pq.write_table(table, sink)
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -236,6 +240,12 @@ TEXT: list[tuple[str, Files, dict[str, Any], str]] = [
         {"train.json": '[{"text": "a", "label": 1},\n{"text": "b", "label": 1, "text": "c"}]'},
         {},
         "json:2: the object has 'text' more than once",
+    ),
+    (
+        "a column of Parquet twice",
+        {"train.parquet": written(pa.table([["a"], ["x"], ["y"]], ["text", "label", "label"]))},
+        {},
+        "train.parquet: the file has column 'label' 2 times; expected once; rename the others",
     ),
     ("number text", {"train.jsonl": '{"text": 1, "label": 1}'}, {}, "'text' must be a string"),
     ("list label", {"train.jsonl": '{"text": "", "label": []}'}, {}, "'label' must be a string or"),

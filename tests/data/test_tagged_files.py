@@ -380,3 +380,11 @@ def test_the_program_of_the_page_makes_words_of_spans(
     words, entities, _ = read(path, path.read_bytes())
     assert words[0] == ["😀", "Anna", "Bo", "-", "Li", "lives", "in", "New", "York", "."]
     assert entities == [[("Anna Bo - Li", "PER"), ("New York", "LOC")], [], []]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.parquet"
+    words, tags = [["Graz"]] * 3, [["B-LOC"]] * 3
+    pq.write_table(pa.table([words, words, tags], ["tokens", "tokens", "tags"]), path)
+    with pytest.raises(InputError, match=r"column 'tokens' is there 2 times; expected once"):
+        read_rows(path)

@@ -177,6 +177,17 @@ def test_a_class_of_fewer_rows_than_parts_stays_in_train(
     ]
 
 
+def test_a_header_that_is_read_as_a_row_is_told(tmp_path: Path) -> None:
+    write_csv(tmp_path / "all.csv", ROWS)
+    settings = TextDataSettings(
+        source=str(tmp_path / "all.csv"), columns="body,kind", text="body", label="kind"
+    )
+    assert build_dataset(settings, tmp_path / "out")["warnings"] == [
+        "no row of class label is cut from train, so none is tested: expected at least 3 rows; if "
+        "'label' is of a header, leave out data.columns"
+    ]
+
+
 def test_what_is_cut_of_others_does_not_depend_on_a_rare_class(tmp_path: Path) -> None:
     found = []
     for name, rows in (("with", [*ROWS, ("odd", "odd")]), ("without", ROWS)):

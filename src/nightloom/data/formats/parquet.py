@@ -10,7 +10,7 @@ from nightloom.data.formats.delimited import missing_column
 from nightloom.data.formats.files import SourceFile
 from nightloom.data.formats.format import Format, Records
 from nightloom.errors import InputError
-from nightloom.settings.spelling import shown
+from nightloom.settings.spelling import quoted, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,12 +58,17 @@ def records(
 
 
 def expect(file: SourceFile, wanted: Sequence[str], *, label: str | None) -> None:
-    """Raise InputError unless the file has the columns; `label` is the one with labels."""
+    """Raise InputError unless the file has each column once; `label` is the one with labels."""
     names = schema(file).names
     for name in wanted:
         if name not in names:
             unlabelled = file.split if name == label else ""
             raise missing_column(str(file.path), name, names, unlabelled=unlabelled)
+        if (count := names.count(name)) > 1:
+            raise InputError(
+                f"{file.path}: the file has column {quoted(name, 40)} {count} times; expected "
+                "once; rename the others"
+            )
 
 
 def class_names(described: "pa.Schema") -> dict[str, tuple[str, ...]]:

@@ -98,6 +98,11 @@ class TaggedRowReader:
         for name in (*self.chosen, *self.beside.names):
             if name not in present:
                 raise _no_column(place, name, present)
+            if (count := present.count(name)) > 1:
+                raise InputError(
+                    f"{place}: column {quoted(name, 40)} is there {count} times; expected once; "
+                    "rename the others"
+                )
         others = [name for name in TAG_COLUMNS if name in present and name != tags]
         left = f"; not read: {listed(others)} (data.columns={words},{others[0]})" if others else ""
         self.notes.read_as[split] = (

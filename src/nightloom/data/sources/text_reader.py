@@ -73,7 +73,7 @@ class TextReader(Reader[Rows]):
         if read is None or any(FORMATS[file.format].schema is None for file in files.values()):
             return None
         schema = read(files["train"])
-        is_number = label in schema.names and pa.types.is_integer(schema.field(label).type)
+        is_number = schema.names.count(label) == 1 and pa.types.is_integer(schema.field(label).type)
         return class_names(schema).get(label) if is_number else None
 
     def names_in_tables(self, tables: Tables, source: str) -> tuple[str, ...] | None:

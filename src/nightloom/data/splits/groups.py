@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nightloom.counted import counted
 from nightloom.data.splits.cutting import MANY, Among, Keys
 from nightloom.data.splits.drawing import HIGHEST, content_ranks
 from nightloom.errors import InputError
@@ -42,8 +43,8 @@ def cut_groups(
     ranks = sorted(rank for rank, rows in rows_of.items() if rows)
     if len(ranks) <= keep:
         raise InputError(
-            f"data.group={quoted(column, 40)} has {len(ranks)} distinct values in the training "
-            f"rows to be cut for {split}; expected at least {keep + 1}; name another "
+            f"data.group={quoted(column, 40)} has {counted(len(ranks), 'distinct values')} in the "
+            f"training rows to be cut for {split}; expected at least {keep + 1}; name another "
             f"column, or give {split}.* with train.*"
         )
     before = np.cumsum([rows_of[rank] for rank in ranks])[: len(ranks) - keep]

@@ -231,7 +231,7 @@ class LabelledTexts(Examples[Rows, TextPart]):
             needed = parts_of_train(self._counts)
             found.append(
                 f"no row of class {listed(absent)} is cut from train, so none is tested: expected "
-                f"at least {needed} rows"
+                f"at least {needed} rows{self._header(whole)}"
             )
         for split, rows in self._counts.items():
             if absent := self._named(rows == 0):
@@ -263,6 +263,13 @@ class LabelledTexts(Examples[Rows, TextPart]):
         """The classes with so few rows that all stay in train, as a mask [classes]."""
         by_class = not (self._settings.group or self._settings.time)
         return too_few(self._counts) & by_class
+
+    def _header(self, whole: np.ndarray) -> str:
+        """Advice if the only row of a class may be a header: it is the first, of named columns."""
+        first, number = self._vocabulary.places[0], self.class_of_code[0]
+        if self._settings.columns is None or not first.endswith(":1") or not whole[number]:
+            return ""
+        return f"; if {quoted(self.label_names[number], 40)} is of a header, leave out data.columns"
 
     def _named(self, among: np.ndarray) -> list[str]:
         """The classes of a mask."""
