@@ -145,6 +145,20 @@ def test_all_files_of_a_folder_are_read_whatever_split_their_name_says(tmp_path:
     assert found.facts == {"rows": 3, "carried": [("id", "text")], "notes": []}
 
 
+def test_what_is_true_of_many_files_is_told_once(tmp_path: Path) -> None:
+    for day in range(4):
+        rows = "a;text\n" * day if day != 2 else 'a;"two\nlines"\n'
+        (tmp_path / f"day{day}.csv").write_text("label;text\n" + rows)
+    given = rows_of(Home(tmp_path / "home"), TEXTS, source=str(tmp_path / "day*.csv"))
+    assert given.facts["notes"] == [
+        "day0.csv: fields are separated by the semicolon ';' (data.delimiter)",
+        f"{tmp_path / 'day0.csv'} has no rows, and so no answers",
+        f"{tmp_path / 'day2.csv'}: 1 row in 3 lines; 1 line break is within quotes",
+        "3 more files are like this one: day0.csv: fields are separated by the semicolon ';' "
+        "(data.delimiter)",
+    ]
+
+
 def test_a_file_that_changes_before_it_is_read_is_not_kept_under_its_earlier_content(
     tmp_path: Path,
 ) -> None:

@@ -1,10 +1,12 @@
 """Texts to be answered, from any source that training reads; labels are not looked at."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from nightloom.counted import counted
 from nightloom.data.formats.files import SourceFile, Unchanged
 from nightloom.data.formats.format import Records
 from nightloom.data.formats.tables import Rows
@@ -98,10 +100,42 @@ def files_of(found: Files) -> list[SourceFile]:
 
 
 def _of_files(found: Files, how: How, say: Say) -> Iterator[Given]:
-    watch = Unchanged(found.files)
+    watch, notes = Unchanged(found.files), _Notes(say)
     for file in files_of(found):
-        yield from read_inputs(file, how(file.format), say)
+        yield from read_inputs(file, how(file.format), notes.of(file))
     watch.check()
+    notes.end()
+
+
+class _Notes:
+    """What readers say of files: of those that are alike but for names and numbers, the first."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._more: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+
+    def of(self, file: SourceFile) -> Say:
+        """Takes what is said of a file."""
+
+        def say(note: str) -> None:
+            for name in (str(file.path), file.name):
+                note_of_any = note.replace(name, "")
+                if note_of_any != note:
+                    break
+            kind = re.sub(r"\d+", "", note_of_any)
+            if kind in self._first:
+                self._more[kind] = self._more.get(kind, 0) + 1
+                return
+            self._first[kind] = note
+            self._say(note)
+
+        return say
+
+    def end(self) -> None:
+        """Say how many there were of each kind."""
+        for kind, more in self._more.items():
+            self._say(f"{counted(more, 'more files are')} like this one: {self._first[kind]}")
 
 
 def _of_tables(found: Tables, source: str, reading: Reading, say: Say) -> Iterator[Given]:
