@@ -23,6 +23,7 @@ from nightloom.sources import source_named
 
 How = Callable[[str], Reading]
 """Maps a format to how its files are read."""
+_NOTE = "note: "
 NO_FILE = ""
 """The format of what is no file."""
 _AS_SETTINGS = {
@@ -135,7 +136,8 @@ class _Notes:
     def end(self) -> None:
         """Say how many there were of each kind."""
         for kind, more in self._more.items():
-            self._say(f"{counted(more, 'more files are')} like this one: {self._first[kind]}")
+            first = self._first[kind].removeprefix(_NOTE)
+            self._say(f"{_NOTE}{counted(more, 'more files are')} like this one: {first}")
 
 
 def _of_tables(found: Tables, source: str, reading: Reading, say: Say) -> Iterator[Given]:
