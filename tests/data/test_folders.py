@@ -148,6 +148,14 @@ def test_a_mistake_in_a_part_is_named_with_its_file(tmp_path: Path) -> None:
             ["bug/a.csv", "spam/b.csv"],
             r"data.source=.*/\*\*, where a folder called label=bug gives",
         ),
+        (
+            ["train/label=b/a.csv", "test/label=b/a.csv"],
+            r"data.source=.*/\*\*, where a folder called label=b gives",
+        ),
+        (
+            ["train/b/1.txt", "train/c/2.txt", "README.md"],
+            "; train/b/1.txt is no table: if each file is a text, .* write a row for each into one",
+        ),
     ],
 )
 def test_refused_by_name(names: list[str], words: str, tmp_path: Path) -> None:

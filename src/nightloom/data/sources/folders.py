@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from nightloom.data.formats.files import SourceFile
@@ -22,6 +23,7 @@ from nightloom.settings.spelling import listed, near_file, quoted, shown
 from nightloom.sources import forms
 
 _PREFIX = re.compile(r"[A-Za-z][\w.+-]+:")
+_MOST_LOOKED_AT = 10_000
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 
 
@@ -183,12 +185,19 @@ def _way(directory: Path, parts: list[Part], formats: Mapping[str, str]) -> str:
 
 def _way_below(directory: Path, formats: Mapping[str, str]) -> str:
     """Advice if all files are in folders that are no splits, such as one for each class."""
-    for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
-        if not is_hidden(folder) and any(format_of(path, formats)[0] for path in _entries(folder)):
-            below = shown(str(directory / "**"), 300)
-            name = f"label={folder.name}"
-            return (
-                f"; to read the files below it: data.source={below}, where a folder called "
-                f"{shown(name)} gives its rows this label"
-            )
-    return ""
+    below = (path for path in directory.rglob("*") if path.is_file() and not is_hidden(path))
+    files = sorted(path for path in islice(below, _MOST_LOOKED_AT) if path.parent != directory)
+    readable = [path for path in files if format_of(path, formats)[0] not in ("", "json")]
+    if readable:
+        name = f"label={readable[0].parent.name.removeprefix('label=')}"
+        return (
+            f"; to read the files below it: data.source={shown(str(directory / '**'), 300)}, where "
+            f"a folder called {shown(name)} gives its rows this label"
+        )
+    texts = [path for path in files if path.suffix.lower() in ("", ".txt", ".text")]
+    if not texts:
+        return ""
+    return (
+        f"; {shown(str(texts[0].relative_to(directory)))} is no table: if each file is a text, and "
+        "its folder the label, write a row for each into one CSV file"
+    )
