@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nightloom.errors import InputError
+from nightloom.project import tables
 from nightloom.project.choose import model_of
 from nightloom.project.look import Seen, look_at
 from nightloom.project.rows import Rows
@@ -451,6 +452,18 @@ def test_a_word_in_each_row_is_told(tmp_path: Path) -> None:
         InputError, match=r"words with a tag each are read from a file called .conll"
     ):
         table(tmp_path, "word,tag", values)
+
+
+def test_rows_in_the_order_of_their_labels_are_not_said_to_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 40)
+    lines = (json.dumps({"text": one, "label": "ab"[n > 50]}) for n, one in enumerate(BODIES))
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    with pytest.raises(
+        InputError, match=r"'label' \(one value in all rows\); the first 40 rows alone"
+    ):
+        look_at(str(tmp_path / "t.jsonl"))
 
 
 def test_a_source_of_elsewhere_is_refused() -> None:

@@ -182,6 +182,11 @@ def _word_in_a_row(table: Table) -> tuple[str, ...]:
     )
 
 
+def _only_a_part(table: Table) -> tuple[str, ...]:
+    """How far was looked, if not to the end: rows may be in the order of their labels."""
+    return () if table.whole else (f"the first {table.rows:,} rows alone were looked at",)
+
+
 def _with_encoding(data: dict[str, Any], table: Table) -> dict[str, Any]:
     encoding = table.options.encoding
     return data if encoding == "utf-8" else {**data, "encoding": encoding}
@@ -234,7 +239,7 @@ def _in_encoding(source: str, data: dict[str, Any], files: Files) -> Seen:
 
 def _texts(source: str, files: Files, table: Table) -> Seen:
     train = files.files["train"]
-    doubts = (*table.notes, *table.doubts, *_word_in_a_row(table))
+    doubts = (*table.notes, *table.doubts, *_word_in_a_row(table), *_only_a_part(table))
     roles = roles_of_columns(table.columns, source, doubts)
     data: dict[str, Any] = {"text": list(roles.text), "label": roles.label}
     options = table.options

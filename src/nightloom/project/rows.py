@@ -108,7 +108,7 @@ def see_rows(settings: DataSettings) -> Rows:
         examples.check_part(part)
     source.watch.check()
     examples.resolve(parts)
-    if not settings.time:
+    if whole and not settings.time:
         check_enough(examples.counts(parts), examples.class_names)
     counts = (
         _classes(examples, parts) if settings.task == "text" else _types(examples, parts, staged)
