@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy
+import pandas
 import pytest
 
 import nightloom
+from nightloom.front.loading import Model
 from nightloom.home import Home, at_home
 from nightloom.settings.flows import ClassifyBert, ClassifyHub, ClassifyTransformer, NerBert
 from nightloom.settings.model import TransformerSettings
@@ -99,6 +102,24 @@ def test_a_model_that_is_not_there_is_said(name, expected, tmp_path):
     with pytest.raises(nightloom.InputError, match=expected):
         nightloom.load_model(name, home=tmp_path / "home")
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "texts, expected",
+    [
+        (lambda: pandas.DataFrame({"text": ["a"]}), "got DataFrame of 2 dimensions; take the col"),
+        (lambda: numpy.array([["a"]]), "got ndarray of 2 dimensions"),
+        (lambda: {"text": ["a"]}, "expected a text or a list of texts, got dict"),
+        (lambda: b"a", "expected a text or a list of texts, got bytes"),
+        (lambda: None, "expected a text or a list of texts, got NoneType"),
+        (lambda: ["a", None], "got NoneType None at index 1"),
+    ],
+    ids=["frame", "matrix", "dict", "bytes", "none", "list"],
+)
+def test_what_is_no_texts_is_not_taken_for_the_names_of_its_columns(texts, expected):
+    model = Model(version=None, predictor=None)  # type: ignore[arg-type]
+    with pytest.raises(nightloom.InputError, match=expected):
+        model.predict(texts())
 
 
 def test_a_home_may_be_spelled_with_a_tilde_and_ends_with_the_call(tmp_path, monkeypatch):

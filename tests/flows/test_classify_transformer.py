@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import nightloom as nightloom_package
 from nightloom.home import Home
@@ -311,7 +312,8 @@ def test_mlflow_has_metrics_settings_lineage_and_signature(first, monkeypatch):
     assert len(client.get_metric_history(version.run_id, f"system/{MEMORY}")) >= len(STAGES)
     assert not [name for name in run.data.params if name.startswith("run.")]
     description = Path(version.source.removeprefix("file://")) / "MLmodel"
-    assert "signature" in description.read_text()
+    signature = yaml.safe_load(description.read_text())["signature"]
+    assert [one["name"] for one in json.loads(signature["inputs"])] == ["text"]
 
 
 def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):

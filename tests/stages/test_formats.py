@@ -20,6 +20,7 @@ from nightloom.tasks.register import register
 from nightloom.tasks.train import train
 from tests.plugins.packages import put
 
+AG_NEWS = {"kind": "tfds", "name": "ag_news_subset"}
 HEAD = "model.trainable=head"
 NOTES = """
 from nightloom.records import Format
@@ -34,11 +35,15 @@ def write(context, model, folder):
 
 
 def context(
-    kind: Any, *given: str, text: Any = None, out: Path = Path(), **hooks: str
+    kind: Any,
+    *given: str,
+    text: Any = None,
+    source: Any = AG_NEWS,
+    out: Path = Path(),
+    **hooks: str,
 ) -> BuildContext:
     settings = parse_settings(kind, given)
-    facts = {"source": {"kind": "tfds", "name": "ag_news_subset"}}
-    dataset: Any = SimpleNamespace(facts=facts)
+    dataset: Any = SimpleNamespace(facts={"source": source})
     scores: Any = SimpleNamespace(facts={"metrics": {"temperature": 1.0}})
     return BuildContext(
         stage="register",
@@ -64,6 +69,16 @@ def test_formats_are_those_that_can_write_the_model_unless_some_are_left_out():
 def test_columns_are_those_of_the_training_rows():
     assert columns(context(ClassifyBert, HEAD)) == ("title", "description")
     assert columns(context(ClassifyTransformer, text=["a", "b"])) == ("a", "b")
+    for source in (
+        {"kind": "files", "rows": 3},
+        {"kind": "sample"},
+        {"kind": "sql"},
+        {"kind": "toy"},
+        {"kind": "hf", "name": "news"},
+        {"kind": "tfds", "name": "imdb_reviews"},
+    ):
+        assert columns(context(ClassifyTransformer, source=source)) == ("text",), source
+        assert columns(context(ClassifyTransformer, text=["a"], source=source)) == ("a",)
 
 
 @pytest.mark.parametrize(

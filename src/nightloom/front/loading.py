@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, overload
 
 from nightloom.errors import InputError
@@ -58,8 +58,13 @@ class Model:
         """
         if isinstance(texts, str):
             return self.predict([texts], batch_size=batch_size)[0]
-        if not isinstance(texts, Iterable):
+        if not isinstance(texts, Iterable) or isinstance(texts, bytes | bytearray | Mapping):
             raise InputError(f"expected a text or a list of texts, got {type(texts).__name__}")
+        if getattr(texts, "ndim", 1) != 1:  # a frame would give the names of its columns
+            raise InputError(
+                f"expected a text or a list of texts, got {type(texts).__name__} of "
+                f"{getattr(texts, 'ndim', 0)} dimensions; take the column of the texts"
+            )
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InputError(f"expected a batch_size of 1 or more, got {batch_size!r}")
         given = list(texts)

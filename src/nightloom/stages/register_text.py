@@ -43,9 +43,8 @@ def label_names(context: BuildContext) -> list[str]:
 def columns(context: BuildContext) -> tuple[str, ...]:
     """The columns that made the texts of the training rows."""
     source = context.facts("dataset", DataFacts).source
-    known: dict[str, Any] = {}
-    if "name" in source:
-        known["source"] = f"{source['kind']}:{source['name']}"
+    named = f":{source['name']}" if "name" in source else ""
+    known: dict[str, Any] = {"source": f"{source['kind']}{named}"}
     if text := context.settings.get("data", {}).get("text"):
         known["text"] = tuple(text)
     return TextDataSettings.model_construct(**known).text_columns
