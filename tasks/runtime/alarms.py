@@ -15,7 +15,7 @@ from nightloom.cache.lookup import span
 from nightloom.errors import DataRefused
 from nightloom.gate.past import FELL
 from nightloom.home import Home
-from nightloom.registry.aliases import changed_by_hand, model_url
+from nightloom.registry.aliases import champion_of, changed_by_hand, model_url
 from nightloom.registry.versions import WAITS
 from nightloom.tasks.runtime.announcing import (
     CANDIDATE_REFUSED,
@@ -78,7 +78,7 @@ def judged(model: "ModelFacts") -> None:
             CANDIDATE_REFUSED,
             model.name,
             f"version {model.version} is no champion: {model.reason}",
-            advice="The champion goes on serving. Read the run's report; "
+            advice=f"{_serving(model.name)}. Read the run's report; "
             f'`nightloom promote {model.name}/{model.version} --why "…"` makes it champion all '
             "the same.",
         )
@@ -86,13 +86,19 @@ def judged(model: "ModelFacts") -> None:
 
 def refused(error: DataRefused) -> None:
     """Tell of data that were refused; the message names the model and says what lets them in."""
+    name = str(error).partition(":")[0]
     alarm(
         DATA_REFUSED,
-        str(error).partition(":")[0],
+        name,
         str(error),
-        advice="Nothing was trained, the champion goes on serving. Mend the source and retry the "
-        "run, or let the data in.",
+        advice=f"Nothing was trained. {_serving(name)}. Mend the source and retry the run, or let "
+        "the data in.",
     )
+
+
+def _serving(name: str) -> str:
+    champion = champion_of(Home.current().tracking_uri, name)
+    return f"Version {champion.version} goes on serving" if champion else "No version serves yet"
 
 
 def _tell_of_disk(least: float) -> None:
@@ -120,10 +126,14 @@ def _tell_of_hands(names: set[str] | None) -> None:
         if names is not None and name not in names:
             continue
         url = model_url(home.tracking_uri, name, new) if new else None
-        was = f"version {old}" if old else "none"
+        back = (
+            f'`nightloom promote {name}/{old} --why "…"` takes it back'
+            if old
+            else f"without the alias champion in MLflow {name} has none again"
+        )
         reason = (
-            f"changed outside nightloom, before it {was}; `nightloom history {name}` shows every "
-            f'move, `nightloom promote {name}/{old} --why "…"` takes it back'
+            f"changed outside nightloom, before it {f'version {old}' if old else 'none'}; "
+            f"`nightloom history {name}` shows every move, {back}"
         )
         announce(CHAMPION_CHANGED, name, new, old, {"reason": reason, "model_url": url})
         observers().warn(f"the champion of {name} is version {new or 'none'}, {reason}")

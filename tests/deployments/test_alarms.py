@@ -154,6 +154,7 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
         alarms.judged(worse)
         alarms.judged(ModelFacts.of({**model, "decision": "promoted", "reason": "better"}))
         alarms.refused(DataRefused("alarmed: tonight's data are refused: half is gone"))
+        alarms.refused(DataRefused("unmade: tonight's data are refused: half is gone"))
 
     with temporary_settings({PREFECT_UI_URL: UI}):
         for _ in range(3):
@@ -168,12 +169,16 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
         "the champion of alarmed fell",
         "the new version of alarmed is refused",
         "the data of alarmed are refused",
+        "the data of unmade are refused",
     )
     changed = found.pop("new champion of alarmed: version 2")
     assert "`nightloom history alarmed`" in changed and "before it version 1" in changed
     for body in found.values():
         said, advice, link = body.splitlines()
         assert said and advice.endswith(".") and link.startswith(f"{UI}/")
+    for subject in ("the new version of alarmed is refused", "the data of alarmed are refused"):
+        assert "Version 2 goes on serving." in found[subject]
+    assert "No version serves yet." in found["the data of unmade are refused"]
     assert "GB are free" in found["the disk of the home is nearly full"]
     assert "`nightloom promote alarmed/3" in found["the new version of alarmed is refused"]
     moves = registry.title("alarmed").history()

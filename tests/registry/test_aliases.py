@@ -16,7 +16,7 @@ from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
 from nightloom.registry.nights import nights_of
 from nightloom.registry.store import open_client
-from nightloom.registry.versions import version_of
+from nightloom.registry.versions import DECISION_TAG, version_of
 from tests.registry.conftest import CARD
 
 VERDICT = Verdict(decision="promoted", reason="fine", metric="accuracy", value=0.875)
@@ -105,6 +105,22 @@ def test_names_stand_for_versions(filled: Registry):
     }.items():
         with pytest.raises(InputError, match=message):
             resolve_model(uri, text)
+
+
+def test_a_first_champion_that_a_person_made_in_mlflow_is_noticed(filled: Registry):
+    uri, client = filled.tracking_uri, filled._client
+    filled.set_alias("lonely", "champion", 1)
+    assert "lonely" not in aliases.changed_by_hand(uri), "an earlier release may have made it"
+    client.set_model_version_tag("lonely", "1", DECISION_TAG, "challenger")
+    try:
+        assert aliases.changed_by_hand(uri) == {"lonely": (None, 1)}
+        [first] = filled.title("lonely").history()
+        assert (first.old, first.new, first.by) == (None, 1, "outside nightloom")
+        assert aliases.changed_by_hand(uri) == {}
+    finally:
+        client.delete_registered_model_alias("lonely", "champion")
+        client.delete_model_version_tag("lonely", "1", DECISION_TAG)
+        client.delete_registered_model_tag("lonely", first.tag)
 
 
 def test_a_store_that_is_not_there_holds_no_models(tmp_path: Path):

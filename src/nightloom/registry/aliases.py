@@ -18,7 +18,14 @@ from nightloom.errors import InputError, LoginError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
 from nightloom.registry.faults import faulty
-from nightloom.registry.versions import CHAMPION, MOVE_TAG, MOVING_TAG, Version
+from nightloom.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    DECISION_TAG,
+    MOVE_TAG,
+    MOVING_TAG,
+    Version,
+)
 
 PAGE = 1000  # most that every server takes
 TIMEOUT = 30.0  # seconds
@@ -59,18 +66,25 @@ def champion_of(tracking_uri: str, name: str) -> Version | None:
 
 def changed_by_hand(tracking_uri: str) -> dict[str, tuple[int | None, int | None]]:
     """Models whose champion is another one than their history says, with both versions: somebody
-    changed it in MLflow itself. Those without a history, or whose move is being made, are left out.
+    changed it in MLflow itself. Left out are those whose move is being made, and those without a
+    history, unless the gate refused who is champion: an earlier release left none.
 
     Raises as `read_version` does.
     """
     found = {}
     for name, (tags, holder) in _titles(tracking_uri).items():
         moves = sorted((key, value) for key, value in tags.items() if key.startswith(MOVE_TAG))
-        if moves and MOVING_TAG not in tags:
-            last = json.loads(moves[-1][1])["new"]
-            if last != holder:
-                found[name] = (last, holder)
+        last = json.loads(moves[-1][1])["new"] if moves else None
+        if MOVING_TAG in tags or last == holder:
+            continue
+        if moves or (holder and _was_refused(tracking_uri, name, holder)):
+            found[name] = (last, holder)
     return found
+
+
+def _was_refused(tracking_uri: str, name: str, version: int) -> bool:
+    one = read_version(tracking_uri, name, version)
+    return one is not None and one.tags.get(DECISION_TAG) == CHALLENGER
 
 
 def _titles(tracking_uri: str) -> dict[str, tuple[dict[str, str], int | None]]:
@@ -89,6 +103,7 @@ def _titles(tracking_uri: str) -> dict[str, tuple[dict[str, str], int | None]]:
         ("SELECT name, version FROM registered_model_aliases WHERE alias = ?", (CHAMPION,)),
     )
     holders = dict(aliases)
+    found = {name: ({}, version) for name, version in aliases}
     for name, key, value in tags:
         found.setdefault(name, ({}, holders.get(name)))[0][key] = value
     return found

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nightloom.registry.versions import (
     CHALLENGER,
     CHAMPION,
+    DECISION_TAG,
     MOVE_TAG,
     MOVING_TAG,
     REASON_TAG,
@@ -32,6 +33,8 @@ ANCHOR_TAG = "nightloom.anchor"
 LONGEST = 3000
 """Characters of a reason: MLflow takes tags of 5,000."""
 ELSEWHERE = "outside nightloom"
+NO_ENTRY = ("unknown", "before moves were entered")
+"""By whom and why: of the champion that an earlier release left."""
 ROLLBACK = "rollback: "
 """Begins the reason of a rollback; of one entered by an earlier release, nothing else shows it."""
 
@@ -145,7 +148,8 @@ class Title:
         now = _holder(model)
         if now != (found[-1].new if found else None):
             old = found[-1].new if found else None
-            told = (ELSEWHERE, "noticed now") if found else ("unknown", "before moves were entered")
+            is_known = bool(found) or (now is not None and self._was_refused(now))
+            told = (ELSEWHERE, "noticed now") if is_known else NO_ENTRY
             found.append(self._enter(Move(time.time(), old, now, *told)))
         return found
 
@@ -271,6 +275,11 @@ class Title:
             self.let_go()
         if CHALLENGER in self._client.get_model_version(self.name, number).aliases:
             self._client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def _was_refused(self, version: int) -> bool:
+        """Whether the gate left a version without the title, so that a person gave it that."""
+        tags = self._client.get_model_version(self.name, str(version)).tags
+        return bool(tags.get(DECISION_TAG) == CHALLENGER)
 
     def _enter(self, move: Move) -> Move:
         self._tag(move.tag, json.dumps(asdict(move), ensure_ascii=False))
