@@ -64,3 +64,8 @@ def test_a_terminal_has_the_last_nights_and_says_how_to_see_the_others():
     assert "+0.0010" in lines[1]
     assert lines[4] == "earlier nights (2): --nights 5"
     assert lines[5].split()[:2] == ["accuracy", "▁▃▅▇█"]
+    assert len(lines) == 8, "nothing to tell of the nights that are shown"
+    failed = replace(FIRST, when=9.0, verdict="failed", reason="no\nrows", called="nightly x")
+    assert list(trend_lines([*nights(2), failed], most=3))[-2:] == [
+        "2026-11-01 01:30, promoted: first | model", "x, failed: no rows",
+    ]  # fmt: skip

@@ -63,13 +63,14 @@ def trend_markdown(records: Sequence[NightRecord]) -> str:
         parts.append(f"## {escape(model)}, {count}")
         parts.append(table(_lines(nights)))
         parts.append(table(trend_rows(nights[-FORTNIGHT:])))
-        told = [one for one in nights[-FORTNIGHT:] if one.verdict in ("failed", "promoted")]
-        parts.append("\n".join(f"- {one.day}, {escape_long(_told(one))}" for one in reversed(told)))
+        told = reversed(_remarkable(nights[-FORTNIGHT:]))
+        parts.append("\n".join(f"- {one.day}, {escape_long(_told(one))}" for one in told))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def trend_lines(nights: Sequence[NightRecord], *, most: int) -> Iterator[str]:
-    """One model for a terminal: a line a night, the oldest first, then the curves."""
+    """One model for a terminal: a line a night, the oldest first, the curves, and why the last
+    nights failed or promoted."""
     shown = trend_rows(nights)[:most]
     heads = list(shown[0]) if shown else []
     cells = [[_text(row[name]) for name in heads] for row in reversed(shown)]
@@ -82,6 +83,8 @@ def trend_lines(nights: Sequence[NightRecord], *, most: int) -> Iterator[str]:
         yield f"earlier nights ({len(nights) - most:,}): --nights {len(nights)}"
     for row in _lines(nights):
         yield f"{row['of']:<10}  {row['nights']}  {row['lowest']} to {row['highest']}"
+    for one in _remarkable(nights[-min(most, FORTNIGHT) :]):
+        yield f"{one.day}, {' '.join(_told(one).split())}"
 
 
 def trend_json(nights: Sequence[NightRecord]) -> list[Mapping[str, Any]]:
@@ -108,6 +111,10 @@ def _lines(nights: Sequence[NightRecord]) -> list[dict[str, str]]:
             line = blocks(thinned(values))
             found.append({"of": name, "nights": line, "lowest": low, "highest": high})
     return found
+
+
+def _remarkable(nights: Sequence[NightRecord]) -> list[NightRecord]:
+    return [one for one in nights if one.verdict in ("failed", "promoted")]
 
 
 def _told(one: NightRecord) -> str:
