@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nightloom.deployments.services import HOST, Service
 from nightloom.errors import InputError, RunError
+from nightloom.exhaustion import full_disk
 
 START_SECONDS = 180
 STOP_SECONDS = 20
@@ -153,6 +154,8 @@ class Supervisor:
         return self._logs / f"{service.name}.log"
 
     def _last(self, service: Service) -> str:
+        if full := full_disk(self._logs):
+            return full
         text = self._log(service).read_text("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()][-LAST_LINES:]
         return f"{' | '.join(lines)[-500:] or 'it said nothing'} (more in {self._log(service)})"

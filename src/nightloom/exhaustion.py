@@ -5,9 +5,13 @@ exceptions is searched by error number first, then by message.
 """
 
 import errno
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 DISK = "free some space (`nightloom cache gc` removes what nothing needs), then run it again"
+NOTHING = 2**20
+"""Bytes: a disk with less free is full."""
 WAYS_OUT = {
     errno.ENOSPC: ("the disk is full", DISK),
     errno.EDQUOT: ("the disk quota is used up", DISK),
@@ -36,6 +40,18 @@ def exhausted(error: BaseException) -> str:
             name = getattr(one, "filename", None)
             return f"{what}{f' ({name})' if name else ''}; {way_out}"
     return ""
+
+
+def full_disk(folder: Path) -> str:
+    """That the disk of a folder is full, and what to do; empty where it is not, or not known.
+
+    For what another process could not say: its log is on that disk.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f"{WAYS_OUT[errno.ENOSPC][0]} ({folder}); {DISK}" if free < NOTHING else ""
 
 
 def _number(error: BaseException) -> int | None:

@@ -128,13 +128,13 @@ def _server(url: str) -> Iterator[None]:
     from prefect.exceptions import PrefectHTTPStatusError
 
     from nightloom.deployments.passwords import refused_by_prefect
+    from nightloom.deployments.refusals import unexpected
 
     try:
         yield
     except PrefectHTTPStatusError as error:
         if refused := refused_by_prefect(error):
             raise refused from error
-        said = " ".join(error.response.text.split())[:300]
-        raise RunError(f"{url} answered {error.response.status_code}: {said}") from error
+        raise unexpected(url, error.response) from error
     except httpx.HTTPError as error:
         raise RunError(f"expected a Prefect server at {url}, but: {error}") from error

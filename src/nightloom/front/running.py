@@ -156,6 +156,7 @@ def _told(error: Exception) -> NightloomError:
     if store := fault(Home.current().tracking_uri, error):
         return store
     from nightloom.deployments.passwords import answer_of_prefect, refused_by_prefect
+    from nightloom.deployments.refusals import unexpected
 
     if refused := refused_by_prefect(error):
         return refused
@@ -163,8 +164,7 @@ def _told(error: Exception) -> NightloomError:
     if _NO_SERVER in message:
         url, answer = message.rpartition(" ")[2], answer_of_prefect(error)
         if answer is not None:
-            said = " ".join(answer.response.text.split())[:300]
-            return RunError(f"{url} answered {answer.response.status_code}: {said}")
+            return unexpected(url, answer.response)
         return InputError(
             f"expected a Prefect server at {url}, which does not "
             "answer; start it, or unset PREFECT_API_URL to run without one"
