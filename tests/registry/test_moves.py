@@ -232,6 +232,10 @@ def test_pin_holds_the_champion(desk):
     refused = Verdict(decision="challenger", reason="refused: x", metric="accuracy", value=0.1)
     assert held(desk.registry, desk.versions[3], desk.versions[2], refused) == refused
     assert '"why": "audit"' in desk.run("history", "news", "--json")
+    desk.registry.client.set_registered_model_alias(desk.name, CHAMPION, "1")
+    elsewhere = "(audit), but version 1 is champion now"
+    assert elsewhere in desk.run("history", "news")
+    assert elsewhere in held(desk.registry, desk.versions[3], desk.versions[0], PROMOTED).reason
 
 
 def test_what_cannot_be_done_is_one_line(desk):

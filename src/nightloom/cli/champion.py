@@ -67,7 +67,8 @@ def history(model: str, as_json: bool) -> None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.when))
         click.echo(f"{when}  {_or_none(one.old)} → {_or_none(one.new)}  by {one.by}: {one.why}")
     if pin:
-        click.echo(f"{pin.told()}; `nightloom unpin {version.name}` lets others pass")
+        now = found[-1].new if found else None
+        click.echo(f"{pin.told(now)}; `nightloom unpin {version.name}` lets others pass")
 
 
 @click.command(epilog='Example: nightloom promote news/3 --why "agreed with the desk"')

@@ -79,10 +79,14 @@ class Pin:
         """A pin that is being set."""
         return cls(version, time.time(), by, why[: LONGEST // 2], rollback)
 
-    def told(self) -> str:
-        """The pin in a clause."""
+    def told(self, champion: int | None = None) -> str:
+        """The pin in a clause; champion: the version that is it now, which somebody may have made
+        so in MLflow."""
         day = time.strftime("%Y-%m-%d", time.localtime(self.when))
-        return f"version {self.version} was pinned on {day} by {self.by} ({self.why})"
+        but = (
+            "" if champion in (None, self.version) else f", but version {champion} is champion now"
+        )
+        return f"version {self.version} was pinned on {day} by {self.by} ({self.why}){but}"
 
 
 @dataclass(frozen=True)

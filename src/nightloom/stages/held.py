@@ -43,12 +43,12 @@ def held(
     if not verdict.promoted:
         return verdict
     name = version.name
-    pin = registry.title(name).pin if champion is not None else None
-    if pin is not None:
+    pin = registry.title(name).pin
+    if champion is not None and pin is not None:
         way = f"`nightloom unpin {name}` lets others pass"
         newer = since(pin) if pin.rollback and since is not None else None
         if newer is None or not newer.proved:
-            why = f"{pin.told()}, {f'{newer.told}; ' if newer else ''}{way}"
+            why = f"{pin.told(champion.version)}, {f'{newer.told}; ' if newer else ''}{way}"
             return _refused(verdict, f"held back: {why}; else it were {verdict.reason}")
         verdict = replace(verdict, reason=f"{verdict.reason}; {newer.told}", releases=True)
     withdrawal, same = _withdrawn(registry, version)

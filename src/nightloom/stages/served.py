@@ -150,7 +150,7 @@ def too_much(new: Measured, old: Measured, settings: RegisterSettings, called: s
     slower = new.text_seconds / max(old.text_seconds, 1e-9) - 1
     if settings.max_slower is not None and slower > settings.max_slower + ROUNDING:
         return (
-            f"a text takes {new.text_seconds * 1000:.2f} ms against {old.text_seconds * 1000:.2f} "
+            f"a text takes {new.text_seconds * 1000:.3g} ms against {old.text_seconds * 1000:.3g} "
             f"of {called}, {slower:.0%} more; register.max_slower={settings.max_slower:g} allows "
             f"{settings.max_slower:.0%}"
         )
