@@ -4,6 +4,7 @@ import asyncio
 import copy
 import functools
 import inspect
+import signal
 import sys
 import time
 import traceback
@@ -80,7 +81,7 @@ def run_code(run: str, given: dict[str, Any]) -> Any:
         if wrong is None:
             raise
     except BaseException as error:  # a library's own, as the panic of one written in Rust
-        if type(error).__module__.partition(".")[0] in _NO_ERRORS_OF:
+        if _stops(error):
             raise
         wrong = _withheld(error)
         if wrong is None:
@@ -88,6 +89,13 @@ def run_code(run: str, given: dict[str, Any]) -> Any:
     if wrong is not None:  # raised here: Prefect's log has the error that one was raised from
         raise wrong
     return plain(returned, run)
+
+
+def _stops(error: BaseException) -> bool:
+    """Whether an exception that is no `Exception` stops or suspends the run, as it is meant to."""
+    if isinstance(error, KeyboardInterrupt):  # where signals have a handler, it is none of theirs
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return type(error).__module__.partition(".")[0] in _NO_ERRORS_OF
 
 
 def _withheld(error: BaseException) -> RunError | None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,10 @@ def panicking():
 
 def wordless():
     raise Silent
+
+
+def interrupted():
+    raise KeyboardInterrupt
 
 
 def main(status):
@@ -422,7 +427,7 @@ def test_whatever_ends_a_step_is_told_in_one_line(folder, prefect_api, monkeypat
     entered: list[StageEntry] = []
     mains = [{"run": "steps.py:main", "name": f"main-{status}", "arguments": {"status": status}}
              for status in (0, None, 3)]  # fmt: skip
-    rest = [f"steps.py:{name}" for name in ("panicking", "wordless", "odd")]
+    rest = [f"steps.py:{name}" for name in ("panicking", "wordless", "interrupted", "odd")]
     after = [*mains, *({"run": run, "when": "always"} for run in rest)]
     steps = own(entered, after=after)
 
@@ -431,13 +436,17 @@ def test_whatever_ends_a_step_is_told_in_one_line(folder, prefect_api, monkeypat
         steps.before()
         return steps.after({})
 
-    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
-        error = theirs()
-    assert [one.state for one in entered] == ["ran", "ran", *["failed"] * 4]
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # as `nightloom run` and a worker's run
+    try:
+        with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+            error = theirs()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [one.state for one in entered] == ["ran", "ran", *["failed"] * 5]
     assert error == "step main-3 failed: it exited with 3"
     said = [one.why.partition(" failed: ")[2] for one in entered[3:]]
-    assert said[:2] == ["PanicException: SECRETWORD in a row", "Silent"]
-    assert said[2].startswith("steps.py:odd: expected it to return plain values")
+    assert said[:3] == ["PanicException: SECRETWORD in a row", "Silent", "KeyboardInterrupt"]
+    assert said[3].startswith("steps.py:odd: expected it to return plain values")
 
 
 def test_a_step_after_is_told_what_failed_before_it(folder, prefect_api, monkeypatch):
