@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from nightloom.cli import champion as commands
+from nightloom.cli.accept_data import accept_data
 from nightloom.errors import InputError
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
@@ -183,6 +184,15 @@ def test_a_reason_is_words_on_one_line(desk, command):
     with pytest.raises(InputError, match="--why: expected at most 1,000 characters, got 1,001"):
         desk.run(command, model, "--why", "x" * 1001)
     assert (desk.champion(), desk.title.pin) == (3, None)
+
+
+@pytest.mark.parametrize("model", ["", "../..", "news/1"])
+def test_data_are_let_in_for_a_model_that_was_checked(home, model):
+    done = CliRunner().invoke(
+        accept_data, [model, "--why", "x"], env={"NIGHTLOOM_HOME": str(home.root)}
+    )
+    assert isinstance(done.exception, InputError)
+    assert f"got '{model}'; none was checked in this home yet" in str(done.exception)
 
 
 def test_line_breaks_of_a_reason_are_spaces(desk):

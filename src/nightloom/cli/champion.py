@@ -33,8 +33,7 @@ def words(most: int) -> Callable[[click.Context, click.Parameter, str | None], s
             raise InputError(f"{name}: expected words for the history, got none")
         if len(found) > most:
             raise InputError(
-                f"{name}: expected at most {most:,} characters, got {len(found):,}; shorten it, "
-                "and name where the rest is written"
+                f"{name}: expected at most {most:,} characters, got {len(found):,}; shorten it"
             )
         return found
 

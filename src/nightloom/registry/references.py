@@ -20,6 +20,7 @@ from nightloom.errors import InputError
 from nightloom.home import Home
 from nightloom.registry.aliases import champion_of
 from nightloom.registry.versions import CHECK_TAG, SUMMARY_TAG, Version, lineage_tag
+from nightloom.settings.spelling import quoted
 
 DATA = "download_dataset"
 LAST, ACCEPTED = "last.json", "accepted.json"
@@ -153,7 +154,7 @@ def accept(home: Home, model: str, *, by: str, why: str) -> dict[str, Any]:
         known = sorted(path.parent.name for path in home.checks.glob(f"*/{LAST}"))
         there = there_are(known) if known else "none was checked in this home yet"
         raise InputError(
-            f"expected a model whose data were checked, got {model}; {there}; "
+            f"expected a model whose data were checked, got {quoted(model, 60)}; {there}; "
             "`nightloom run FLOW` checks them"
         )
     kept = {name: last.get(name) for name in ("data", "reference", "summary", "told")}
