@@ -186,7 +186,11 @@ def _told(name: str, old: list[Any], new: list[Any], telling: Telling) -> list[C
     if before != after:
         return [Change(f"{name}: notifies", before or "nobody", after or "nobody")]
     texts = [
-        ["; ".join(one.body.splitlines()) for one in actions if hasattr(one, "body")]
+        [
+            "; ".join([one.subject, *one.body.splitlines()])
+            for one in actions
+            if hasattr(one, "body")
+        ]
         for actions in (old, new)
     ]
     return [Change.of(f"{name}: text", *("; ".join(one) for one in texts))]

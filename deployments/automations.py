@@ -39,7 +39,8 @@ LATE = (
     "It should have started at {{ flow_run.expected_start_time }}: is a worker up?" + LINK,
 )
 CHAMPION = (
-    "new champion of {{ event.payload.name }}: version {{ event.payload.version }}",
+    "{% if event.payload.version %}new champion of {{ event.payload.name }}: version "
+    "{{ event.payload.version }}{% else %}{{ event.payload.name }} has no champion{% endif %}",
     "{{ event.payload.reason }}"
     "{% if event.payload.model_url %}\n{{ event.payload.model_url }}{% endif %}",
 )
@@ -101,6 +102,7 @@ TOLD = {
     **{name: message for name, (_, message, _) in ALARMS.items()},
 }
 """Subject and body of each notification."""
+_NEW = "new champion of {{ event.payload.name }}: version {{ event.payload.version }}"
 FORMER = {
     RED: ((RED[0], "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}"),),
     LATE: (
@@ -110,7 +112,10 @@ FORMER = {
             "{{ flow_run|ui_url }}",
         ),
     ),
-    CHAMPION: ((CHAMPION[0], "{{ event.payload.reason }}"),),
+    CHAMPION: (
+        (_NEW, "{{ event.payload.reason }}"),
+        (_NEW, CHAMPION[1]),
+    ),
 }
 """Texts of earlier versions, which are updated; any other text is an operator's."""
 

@@ -15,7 +15,7 @@ from nightloom.cache.lookup import span
 from nightloom.errors import DataRefused
 from nightloom.gate.past import FELL
 from nightloom.home import Home
-from nightloom.registry.aliases import champion_of, changed_by_hand, model_url
+from nightloom.registry.aliases import champion_of, changed_by_hand, model_url, read_version
 from nightloom.registry.versions import WAITS
 from nightloom.tasks.runtime.announcing import (
     CANDIDATE_REFUSED,
@@ -126,11 +126,12 @@ def _tell_of_hands(names: set[str] | None) -> None:
         if names is not None and name not in names:
             continue
         url = model_url(home.tracking_uri, name, new) if new else None
-        back = (
-            f'`nightloom promote {name}/{old} --why "…"` takes it back'
-            if old
-            else f"without the alias champion in MLflow {name} has none again"
-        )
+        if old is None:
+            back = f"without the alias champion in MLflow {name} has none again"
+        elif read_version(home.tracking_uri, name, old):
+            back = f'`nightloom promote {name}/{old} --why "…"` takes it back'
+        else:
+            back = f"version {old} is gone; `nightloom promote {name}/N` makes version N champion"
         reason = (
             f"changed outside nightloom, before it {f'version {old}' if old else 'none'}; "
             f"`nightloom history {name}` shows every move, {back}"

@@ -24,6 +24,7 @@ from nightloom.facts import ModelFacts
 from nightloom.flows.classify_transformer import classify_transformer
 from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
+from nightloom.registry.versions import DECISION_TAG
 from nightloom.settings.flows import ClassifyTransformer
 from nightloom.settings.nightly import NightlySettings
 from nightloom.tasks.runtime import alarms
@@ -135,10 +136,16 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
     registry = Registry(home.tracking_uri, home.model_files)
     for number in (1, 2):
         make_version(home, registry, "alarmed", number)
+    for name in ("gone", "raised"):
+        make_version(home, registry, name, 1)
+    registry.title("gone").move(1, by="a run", why="first")
+    registry._client.delete_model_version("gone", "1")
+    registry._client.set_model_version_tag("raised", "1", DECISION_TAG, "challenger")
+    registry.set_alias("raised", "champion", 1)
     registry.title("alarmed").move(1, by="a run", why="first")
     registry.set_alias("alarmed", "champion", 2)  # as in MLflow's UI
     settings = NightlySettings.model_validate({
-        "models": [{"flow": "ner-bert", "name": "alarmed"}],
+        "models": [{"flow": "ner-bert", "name": name} for name in ("alarmed", "gone", "raised")],
         "run": {"overrun_minutes": 0, "min_free_gb": 1e9},
     })  # fmt: skip
     model = {"name": "alarmed", "version": 3, "decision": "challenger"}
@@ -166,6 +173,8 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
         "takes longer than usual",
         "the disk of the home is nearly full",
         "new champion of alarmed: version 2",
+        "gone has no champion",
+        "new champion of raised: version 1",
         "the champion of alarmed fell",
         "the new version of alarmed is refused",
         "the data of alarmed are refused",
@@ -173,6 +182,10 @@ def test_what_a_night_tells_of_itself(deployed, client, hook, tmp_path, monkeypa
     )
     changed = found.pop("new champion of alarmed: version 2")
     assert "`nightloom history alarmed`" in changed and "before it version 1" in changed
+    assert "`nightloom promote alarmed/1" in changed
+    assert "version 1 is gone; `nightloom promote gone/N`" in found.pop("gone has no champion")
+    raised = found.pop("new champion of raised: version 1")
+    assert "before it none" in raised and "without the alias champion in MLflow" in raised
     for body in found.values():
         said, advice, link = body.splitlines()
         assert said and advice.endswith(".") and link.startswith(f"{UI}/")
