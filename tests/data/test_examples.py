@@ -96,6 +96,16 @@ def test_labels_and_types_that_the_data_lack_are_refused():
     with pytest.raises(InputError, match=r"^held.csv:4: 'rde' is none of what the data have: red"):
         check_names(found, Path("held.csv"), ["red", "green"])
     check_names(found[:2], Path("held.csv"), ["red", "green"])
+    with pytest.raises(InputError, match="red, green; did you mean 'green'\\?; fix the example"):
+        check_names(parsed("text,label\na,gren\n"), Path("held.csv"), ["red", "green"])
+
+
+def test_space_around_a_label_does_not_count_as_in_the_data():
+    table = parsed('text,label\na, red\nb,"dark  red "\n')
+    lines = parsed('{"text": "a", "label": " red\\n"}', "held.jsonl")
+    assert [one.wanted for one in (*table, *lines)] == ["red", "dark  red", "red"]
+    with pytest.raises(InputError, match=r"^held.csv:2: expected label or same_as, got neither"):
+        parsed("text,label\na,  \n")
 
 
 def test_the_file_of_a_flow_is_checked_and_its_content_is_in_the_key(tmp_path):

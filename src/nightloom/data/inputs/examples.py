@@ -18,7 +18,7 @@ from typing import Any
 from nightloom.data.formats.content import check_text
 from nightloom.discretion import data_quoted, data_shown
 from nightloom.errors import InputError
-from nightloom.settings.spelling import listed, quoted, shown
+from nightloom.settings.spelling import listed, meant, quoted, shown
 
 Entities = tuple[tuple[str, str], ...]
 """Text and type of each entity, in order."""
@@ -97,7 +97,7 @@ def check_names(examples: Sequence[Example], path: Path, names: Sequence[str]) -
             if name not in names:
                 raise InputError(
                     f"{path}:{one.line}: {quoted(name, 40)} is none of what the data have: "
-                    f"{listed(names)}; fix the example"
+                    f"{listed(names)}{meant(name, names)}; fix the example"
                 )
 
 
@@ -182,7 +182,7 @@ def _example(values: Mapping[str, Any], place: str, line: int, *, answer: str) -
         if wanted not in (None, ""):
             raise InputError(f"{place}: expected {answer} or {SAME}, got both")
         return Example(name, line, (text, _text(values, SAME, place)))
-    if wanted is None or (answer == LABEL and wanted == ""):
+    if wanted is None or (answer == LABEL and isinstance(wanted, str) and not wanted.strip()):
         raise InputError(f"{place}: expected {answer} or {SAME}, got neither")
     read = _label if answer == LABEL else _entities
     return Example(name, line, (text,), read(wanted, text, place))
@@ -207,7 +207,7 @@ def _label(value: Any, text: str, place: str) -> str:
         raise InputError(
             f"{place}: {LABEL} must be a string or an integer, got {data_shown(str(value), 40)}"
         )
-    return value
+    return value.strip()  # as those of the data
 
 
 def _entities(value: Any, text: str, place: str) -> Entities:
