@@ -62,6 +62,6 @@ def test_the_same_night_again_takes_its_own_place_and_two_years_are_kept(store):
 
 def test_a_store_that_takes_nothing_is_told_in_one_line(tmp_path: Path):
     (tmp_path / "mlflow.db").write_text("no database" * 100)
-    with pytest.raises(RunError, match="records of nights in sqlite") as error:
+    with pytest.raises(RunError, match="not a database; put a copy of it back") as error:
         keep_night(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path, [NEWS])
     assert "\n" not in str(error.value)
