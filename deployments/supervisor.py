@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
+
 from nightloom.deployments.services import HOST, Service
 from nightloom.errors import InputError, RunError
 from nightloom.exhaustion import full_disk
@@ -17,6 +19,10 @@ from nightloom.exhaustion import full_disk
 START_SECONDS = 180
 STOP_SECONDS = 20
 POLL_SECONDS = 0.2
+RUN_SECONDS = 10
+"""How long a flow run may take to save and to report that it is cancelled."""
+ENGINE = "prefect.engine"
+"""The module that a worker's flow run is a process of."""
 MOST_RESTARTS = 5
 """After this many exits within `RESTART_WINDOW` a service is given up."""
 RESTART_WINDOW = 300
@@ -107,6 +113,7 @@ class Supervisor:
             process = self._processes.get(service.name)
             if process is None:
                 continue
+            _end_runs(process.pid)
             _signal(process, signal.SIGTERM, group=False)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=STOP_SECONDS)
@@ -167,6 +174,18 @@ def _signal(process: "subprocess.Popen[bytes]", number: int, *, group: bool) -> 
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
+
+
+def _end_runs(worker: int) -> None:
+    """Cancel the flow runs of a worker first: Prefect's own kills them when it is asked to stop."""
+    try:
+        runs = [one for one in psutil.Process(worker).children() if ENGINE in one.cmdline()]
+    except psutil.Error:
+        return
+    for one in runs:
+        with contextlib.suppress(psutil.Error):
+            one.terminate()
+    psutil.wait_procs(runs, timeout=RUN_SECONDS)
 
 
 def _end_with_parent() -> None:

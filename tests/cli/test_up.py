@@ -435,6 +435,19 @@ def test_a_run_whose_process_is_terminated_is_cancelled(stack):
     assert stack.flow_run(run_id)["state"]["name"] == "Cancelled"
 
 
+@pytest.mark.long("ctrl-c")
+def test_the_runs_of_a_stack_that_is_stopped_are_cancelled(stack):
+    known = trainings(stack)
+    train = {**LONG, "epochs": 9000, "seed": 5}
+    run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
+    in_training(stack, known)
+    down = stack.nightloom("up", "--down")
+    assert down.code == 0, down.err
+    stack.up()
+    state = stack.flow_run(run_id)["state"]
+    assert (state["name"], state["message"]) == ("Cancelled", "stopped by SIGTERM")
+
+
 def test_a_late_run_is_told(stack, late, hook):
     subject = f"{late} of classify-transformer is late"
     stack.wait(lambda: subject in [one["subject"] for one in hook.told], 60)
