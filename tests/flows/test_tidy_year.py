@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,14 @@ from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.night_record import NightRecord
 from nightloom.registry.nights import keep_night, nights_of
 from nightloom.registry.purging import size_of
+from nightloom.reporting.trend_picture import trend_picture
 from nightloom.settings.tidy import TidySettings
+from tests.command import send_logs
 from tests.made_versions import make_version
 from tests.ports import free_port
 
-WEEK = 7 * 86_400
+DAY = 86_400
+WEEK = 7 * DAY
 DATES = {
     "flow_run": ("start_time", "end_time", "expected_start_time", "next_scheduled_start_time"),
     "flow_run_state": ("timestamp",),
@@ -49,6 +52,8 @@ class Place:
     home: Home
     registry: Registry
     client: SyncPrefectClient
+    records: list[NightRecord] = field(default_factory=list)
+    """Of three models, for the picture of each night: of all nights before it, and its own."""
 
     @property
     def prefect(self) -> Path:
@@ -98,13 +103,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 get_client(sync_client=True) as client,
             ):
                 yield Place(home, registry, client)
+                send_logs()
         finally:
             server.terminate()
             server.wait(60)
 
 
 def night(place: Place, number: int) -> None:
-    """A new version, and a run in Prefect with its log and its report."""
+    """A new version, and a run in Prefect with its log, its report and the picture of the trend."""
     make_version(place.home, place.registry, "news", number, size=50_000)
     if number % 10 == 1:
         place.registry.title("news").move(number, by="a run", why="better")
@@ -120,8 +126,34 @@ def night(place: Place, number: int) -> None:
     report = {"key": "nightly-report", "type": "markdown", "flow_run_id": run}
     data = noise.randbytes(2000).hex()
     place.client.request("POST", "/artifacts/", json={**report, "data": data})
+    picture = {"key": "nightly-trend-plot", "type": "image", "flow_run_id": run}
+    data = trend_picture(another_night(place.records, number, noise))
+    place.client.request("POST", "/artifacts/", json={**picture, "data": data})
     state = {"state": {"type": "COMPLETED"}, "force": True}
     place.client.request("POST", f"/flow_runs/{run}/set_state", json=state)
+
+
+def another_night(
+    records: list[NightRecord], number: int, noise: random.Random
+) -> list[NightRecord]:
+    """The records with those of a night more, whose metrics are near those of the last one."""
+    for place, model in enumerate(("news", "people", "tickets")):
+        last = records[-3].value if number > 1 else 0.7 + place / 10
+        assert last is not None
+        records.append(
+            NightRecord(
+                night=f"run-{number}",
+                called="nightly",
+                when=number * DAY,
+                model=model,
+                flow="ner-bert",
+                verdict="promoted" if noise.random() < 0.3 else "refused",
+                version=number,
+                metric="f1",
+                value=last + noise.gauss(0, 0.003),
+            )
+        )
+    return records
 
 
 def a_week_passes(place: Place) -> None:
@@ -178,7 +210,8 @@ def test_sizes_are_flat_after_the_first_quarter(place: Place, long_form: bool):
         assert max(one[what] for one in sizes[quarter:]) < 1.2 * then, what
     assert report["prefect"]["runs"] >= nights
     assert count(place, "flow_run", "end_time < datetime('now', '-100 days')") == int(long_form)
-    assert count(place, "artifact", "key = 'nightly-report'") <= count(place, "flow_run")
+    for key in ("nightly-report", "nightly-trend-plot"):
+        assert 0 < count(place, "artifact", f"key = '{key}'") <= count(place, "flow_run")
     assert nights_of(place.home.tracking_uri) == [record], "records of nights outlive versions"
     assert not place.registry.damage(place.registry.champion("news"), full=True)
     shown = place.client.request("POST", "/artifacts/filter", json={
