@@ -143,7 +143,7 @@ def another_night(
         records.append(
             NightRecord(
                 night=f"run-{number}",
-                called="nightly",
+                called=f"nightly {time.strftime('%Y-%m-%d %H:%M', time.gmtime(number * DAY))}",
                 when=number * DAY,
                 model=model,
                 flow="ner-bert",
