@@ -19,10 +19,13 @@ from nightloom.models.bodies import EncoderBody
 from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.contract import state
 from nightloom.models.head import ClassificationHead
+from nightloom.models.hub_body import HubBody
 from nightloom.models.tagger import EncoderTagger
 from nightloom.models.transformer import TransformerClassifier
 from nightloom.settings.model import TransformerSettings
 from nightloom.settings.train import TrainSettings
+from nightloom.tfhub.export import export_hub
+from nightloom.tfhub.layer import SavedModelLayer
 from nightloom.training.batches import bucketed, materialise, packed, places_in_order
 from nightloom.training.devices import computing_in, prepare_to_score
 from nightloom.training.examples import TokenExamples
@@ -58,6 +61,14 @@ def classifier(folder: Any, pooling: str) -> EncoderClassifier:
     return EncoderClassifier(body, ClassificationHead(size=12, classes=CLASSES, rate=0.1))
 
 
+def hub(folder: Path) -> EncoderClassifier:
+    save_checkpoint(folder, "bert", max_position_embeddings=POSITIONS)
+    export_hub(folder, folder / "pair", seq_length=16)
+    layer = SavedModelLayer(folder / "pair" / "encoder", name="module")
+    body = HubBody(layer, pooling="mean", size=12)
+    return EncoderClassifier(body, ClassificationHead(size=12, classes=CLASSES, rate=0.1))
+
+
 def tagger(folder: Any) -> EncoderTagger:
     save_checkpoint(folder, "bert", max_position_embeddings=POSITIONS)
     encoder = load_encoder(folder, with_pooler=False, name="encoder")
@@ -78,6 +89,9 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     },
 }
 
+EVERY = {**MODELS, "hub": hub}
+"""With the model whose gradients XLA does not compute."""
+
 
 def made(
     name: str,
@@ -91,7 +105,7 @@ def made(
 ) -> tuple[Any, Stepper]:
     """A model and the stepper that trains it."""
     with computing_in(precision), starting_from(1):
-        model = MODELS[name](folder)
+        model = EVERY[name](folder)
         settings = TrainSettings(
             precision=precision, learning_rate=0.01, optimizer="adamw", clip_norm=clip_norm
         )
@@ -108,7 +122,7 @@ def made(
 
 def batches(name: str, *, size: int = 4, width: int = 16) -> list[dict[str, np.ndarray]]:
     rows = examples(per_token=name == "tagger")
-    if name == "transformer":
+    if name in ("transformer", "hub"):
         layout = bucketed(rows.lengths, batch_size=size, shapes=1, most=16)
     else:
         layout = packed(rows.lengths, batch_size=size, width=width)
@@ -160,6 +174,26 @@ def test_a_compiled_step_scatters_nothing_and_multiplies_in_its_precision(
         }
     )
     assert {left for left, _ in wide} <= known
+
+
+def compiled() -> int:
+    """How many mappings of this process hold machine code that is in no file."""
+    maps = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
+    return sum("x" in fields[1] and len(fields) == 5 for fields in maps)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the kernel lists no mappings")
+@pytest.mark.parametrize("name", ["bert-mean", "hub", "transformer"])
+def test_nothing_is_compiled_after_the_first_step(tmp_path, name):
+    _, stepper = made(name, tmp_path)
+    steps = [stepper.lay_out([[one]], [number]) for number, one in enumerate(batches(name))]
+    before = compiled()
+    stepper.run(steps[0]).numpy()
+    once = compiled()
+    assert once > before, "the update, if nothing else"
+    for step in steps[1:]:
+        stepper.run(step).numpy()
+    assert len(steps) > 3 and compiled() == once
 
 
 def test_the_positions_of_a_wide_table_cost_what_a_row_is_wide(tmp_path):

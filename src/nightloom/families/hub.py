@@ -14,7 +14,7 @@ from nightloom.tfhub.layer import SavedModelLayer
 from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 3
-"""Number of row widths; a SavedModel cannot take packed rows, and each width is compiled."""
+"""Number of row widths; a SavedModel cannot take packed rows."""
 MODULE = "encoder"
 SIDE_BY_SIDE = 1
 

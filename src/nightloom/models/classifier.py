@@ -16,6 +16,7 @@ class EncoderClassifier(keras.Model):
         self.head = head
         self.table = getattr(body, "table", None)
         self.look_up = getattr(body, "look_up", None)
+        self.compiles = getattr(body, "compiles", True)
         self.built = True
 
     @property

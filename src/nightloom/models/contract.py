@@ -40,7 +40,8 @@ class Model(Scoring, Protocol):
 
         `seed` (uint32 scalar) drives dropout; without one nothing is dropped. A model with a large
         embedding table calls it `table` and has `look_up(batch)`, whose result training passes as
-        `embedded`. One that calls its last layer `scores` can be calibrated, see `temper`.
+        `embedded`. One that calls its last layer `scores` can be calibrated, see `temper`. If its
+        `compiles` is False, its gradients are computed without XLA.
         """
 
 
@@ -69,7 +70,7 @@ class Body(Protocol):
     """What a classifier needs of an encoder.
 
     One that holds more than variables calls that `resources`; one with a large embedding table has
-    `table` and `look_up`, like a model.
+    `table` and `look_up`, and one that cannot be compiled `compiles`, like a model.
     """
 
     size: int

@@ -13,6 +13,11 @@ from nightloom.tfhub.layer import SavedModelLayer
 class HubBody(keras.layers.Layer):
     """A TF Hub encoder; one example per row."""
 
+    compiles = False
+    """A SavedModel's functions stay calls in the graph, and their gradients are calls that take
+    shapes from them. XLA takes all that such shapes come with as constants, the weights among them,
+    and would compile the step anew for each value that they have: at every step."""
+
     def __init__(self, layer: SavedModelLayer, *, pooling: str, size: int) -> None:
         super().__init__(name="body")
         self.layer = layer

@@ -55,7 +55,8 @@ class TrainSettings(Settings):
     """Arithmetic of the layers; weights stay float32. `auto`: mixed_bfloat16 on a GPU that supports
     it, else float32."""
     jit_compile: bool = True
-    """Compile each step with XLA, once per shape of batch."""
+    """Compile each step with XLA, once per shape of batch. Of a TF Hub encoder's step only the
+    update is: the rest would be compiled at every step."""
     devices: tuple[str, ...] = ("auto",)
     """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list such as cpu:0,cpu:1 (mirrored)."""
     deterministic: bool | Literal["auto"] = "auto"

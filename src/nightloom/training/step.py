@@ -66,7 +66,7 @@ class Stepper:
         self.replicas = strategy.num_replicas_in_sync
         self.side_by_side = side_by_side
         self._smoothing = label_smoothing
-        self._jit_compile = jit_compile
+        self._jit_compile = jit_compile and getattr(model, "compiles", True)
         self._table = getattr(model, "table", None)
         self._look_up = getattr(model, "look_up", None)
         variables = list(model.trainable_variables)
@@ -77,7 +77,7 @@ class Stepper:
             self._table = self._look_up = None
         self.variables = variables
         jit = jit_compile or None
-        self.computed = tf.function(self._compute, jit_compile=jit)
+        self.computed = tf.function(self._compute, jit_compile=self._jit_compile or None)
         """The part of a step that XLA compiles: loss and gradients of one batch."""
         # with several devices the update sums over them, which a separate function cannot do
         self._apply = (
