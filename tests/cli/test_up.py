@@ -402,12 +402,18 @@ def test_a_scheduled_run_that_is_killed_is_marked_told_rerun_once_and_resumes(st
     stack.wait(lambda: [one for one in hook.told if "champion of killed" in one["subject"]], 30)
 
 
-@pytest.mark.long("ctrl-c")
-def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
+def a_long_training(stack, *, seed):
+    """A run that is in the middle of its training: its id, and the folder of its checkpoints."""
     known = trainings(stack)
-    train = {**LONG, "epochs": 9000, "seed": 3}
+    train = {**LONG, "epochs": 9000, "seed": seed}
     run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
     [checkpoints, *_] = in_training(stack, known) - known
+    return run_id, checkpoints
+
+
+@pytest.mark.long("ctrl-c")
+def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
+    run_id, checkpoints = a_long_training(stack, seed=3)
     engine = stack.engine(run_id)
     wanted = {"type": "CANCELLING", "name": "Cancelling"}  # as Prefect's UI does
     stack.ask("POST", f"flow_runs/{run_id}/set_state", json={"state": wanted, "force": False})
@@ -424,10 +430,7 @@ def test_a_run_that_is_cancelled_saves_first_and_is_not_run_again(stack, hook):
 
 @pytest.mark.long("ctrl-c")
 def test_a_run_whose_process_is_terminated_is_cancelled(stack):
-    known = trainings(stack)
-    train = {**LONG, "epochs": 9000, "seed": 4}
-    run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
-    in_training(stack, known)
+    run_id, _ = a_long_training(stack, seed=4)
     stack.engine(run_id).terminate()
     run = stack.wait_for(run_id, "Cancelled")
     assert run["state"]["message"] == "stopped by SIGTERM"
@@ -437,10 +440,7 @@ def test_a_run_whose_process_is_terminated_is_cancelled(stack):
 
 @pytest.mark.long("ctrl-c")
 def test_the_runs_of_a_stack_that_is_stopped_are_cancelled(stack):
-    known = trainings(stack)
-    train = {**LONG, "epochs": 9000, "seed": 5}
-    run_id = stack.run_deployment("classify-transformer", {**SETTINGS, "train": train})
-    in_training(stack, known)
+    run_id, _ = a_long_training(stack, seed=5)
     down = stack.nightloom("up", "--down")
     assert down.code == 0, down.err
     stack.up()
