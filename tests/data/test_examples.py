@@ -69,7 +69,7 @@ def test_lines_of_json_have_the_same_and_entities_in_all_spellings():
         (
             '{"text": "a", "label": "b", "label": "c"}',
             "held.jsonl",
-            "held.jsonl:1: the object has 'label' more than once",
+            "held.jsonl:1: the key 'label' is there twice",
         ),
         ("a,b\n", "held.txt", "register.examples=held.txt: expected a name that ends in .csv or"),
     ],

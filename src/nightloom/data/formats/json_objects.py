@@ -30,8 +30,7 @@ def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found if len(found) == len(pairs) else _Doubled(pairs)
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_as_object)
-"""Of a key that an object has twice the last value counts; `check_once` refuses that."""
+_DECODER = json.JSONDecoder(object_pairs_hook=_as_object)
 
 
 def check_once(value: dict[str, Any], names: Iterable[str], place: str) -> None:
@@ -82,7 +81,7 @@ def _of_lines(file: SourceFile, encoding: str) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            yield number, DECODER.decode(line)
+            yield number, _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             reason = shown(getattr(error, "msg", None) or str(error))
             raise InputError(
@@ -158,7 +157,7 @@ class _Text:
             raise self.problem("a JSON object")
         while True:
             try:
-                value, end = DECODER.raw_decode(self._held, self._at)
+                value, end = _DECODER.raw_decode(self._held, self._at)
             except (ValueError, RecursionError) as error:
                 pending = len(self._held) - self._at
                 if (

@@ -8,6 +8,7 @@ called; without one it is called by its line.
 import csv
 import hashlib
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.data.formats.content import check_text
-from nightloom.data.formats.json_objects import DECODER, check_once
 from nightloom.discretion import data_quoted, data_shown
 from nightloom.errors import InputError
 from nightloom.settings.spelling import listed, meant, quoted, shown
@@ -140,14 +140,17 @@ def _of_lines(text: str, path: Path, answer: str) -> Iterator[tuple[int, dict[st
             continue
         place = f"{path}:{number}"
         try:
-            values = DECODER.decode(line.strip())
+            values = json.loads(line, object_pairs_hook=_once)
+        except _Twice as error:
+            raise InputError(
+                f"{place}: the key {quoted(str(error), 40)} is there twice; keep one"
+            ) from error
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             raise InputError(
                 f"{place}: expected a JSON object, got {data_shown(line.strip())}; fix it"
             )
-        check_once(values, values, place)
         known = ("text", answer, SAME, "name")
         for name in values:
             if name not in known:
@@ -156,6 +159,19 @@ def _of_lines(text: str, path: Path, answer: str) -> Iterator[tuple[int, dict[st
                     f"{quoted(name, 40)}"
                 )
         yield number, values
+
+
+class _Twice(Exception):
+    """A key that a JSON object has twice."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name)
+        found[name] = value
+    return found
 
 
 def _example(values: Mapping[str, Any], place: str, line: int, *, answer: str) -> Example:
