@@ -129,7 +129,7 @@ class Cluster:
         ]
         config = self.folder / f"night-{seeds.start}.yaml"
         config.write_text(json.dumps({"models": models}))  # JSON is YAML
-        engine = ("run.engine=ray", f"run.address={address}")
+        engine = ("run.engine=ray", f"run.address={address}", "run.min_free_gb=0")
         return host.start(
             *(sys.executable, "-m", "nightloom", "run", "nightly", "--config", str(config)),
             *(*engine, "--json"),
