@@ -30,7 +30,7 @@ ANOTHER = "127.0.0.2"
 """An address of this machine on which the stack does not listen: the proxy's."""
 
 NOT_RUN = {
-    "python3.11 -m venv .venv && .venv/bin/pip install": "3.4 GB: --long pythons installs them",
+    "python3.11 -m venv --upgrade-deps .venv": "3.4 GB: --long pythons installs them",
     "docker build": "needs Docker's daemon and a registry",
     "pip install --constraint constraints.txt '.[ray]'": "installs where the tests run",
     "ray start": "--long ray has hosts for it",
