@@ -6,8 +6,8 @@ home was moved as well. It has a champion, and deployments whose entry points be
 
 import contextlib
 import json
+import shutil
 import sqlite3
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,7 @@ class Upgraded:
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory, long_form: bool) -> Upgraded:
     home = tmp_path_factory.mktemp("upgraded") / "home"
-    with tarfile.open(RECORDED) as packed:
-        packed.extractall(home, filter="data")
+    shutil.unpack_archive(RECORDED, home)
     pause(home)
     stack = Stack(home)
     models = stack.nightloom("models")
