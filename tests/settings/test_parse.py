@@ -141,6 +141,11 @@ ASSIGNED: list[tuple[type[FlowSettings], str, str]] = [
 ]
 
 
+def test_of_a_setting_that_is_given_twice_the_last_counts() -> None:
+    again = ["train.epochs=3", "train.seed=1", "train.epochs=4"]
+    assert parse_settings(ClassifyTransformer, again).train.epochs == 4
+
+
 @pytest.mark.parametrize(("kind", "assignment", "words"), ASSIGNED)
 def test_wrong_assignments(kind: type[FlowSettings], assignment: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:

@@ -40,6 +40,7 @@ def run(
     """Run FLOW; unchanged stages come from the cache.
 
     SETTING=VALUE changes a setting, such as train.epochs=3; `nightloom flows FLOW` lists them.
+    Of a setting that is given twice, the last counts.
     """
     from nightloom.settings.parse import parse_settings
 
