@@ -1,12 +1,16 @@
 """Checkpoints from directories: copied, checked, their tokenizer in one form."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 import transformers
+from safetensors.numpy import load_file, save_file
 
 from nightloom.encoders.checkpoints import fetch_checkpoint
 from nightloom.encoders.identity import checkpoint_identity
@@ -141,3 +145,74 @@ def test_pickle_where_safetensors_are_expected(tmp_path: Path) -> None:
     save_checkpoint(source, "bert")
     (source / "model.safetensors").rename(source / "pytorch_model.bin")
     assert "pytorch_model.bin" in one_line(source, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "bert"
+    save_checkpoint(folder, "bert")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (lambda v: np.where(np.arange(v.size).reshape(v.shape) == 7, np.nan, v), "1 of 3,840"),
+        (lambda v: v.astype(np.float64) * 1e200, "3,840 of 3,840"),
+        (lambda v: (v * 50).astype(np.int8), "found I8; convert a quantised"),
+        (lambda v: v > 0, "found BOOL"),
+        (lambda v: v.astype(ml_dtypes.float8_e4m3fn), "found F8_E4M3"),
+    ],
+    ids=["nan", "beyond float32", "int8", "bool", "float8"],
+)
+def test_weights_that_are_no_finite_numbers(
+    values: Callable[[np.ndarray], np.ndarray], named: str, whole: Path, tmp_path: Path
+) -> None:
+    source, name = tmp_path / "source", "embeddings.word_embeddings.weight"
+    shutil.copytree(whole, source)
+    tensors = load_file(source / "model.safetensors")
+    ids = {"embeddings.position_ids": np.arange(3), "head.weight": np.full(3, np.nan)}
+    save_file(tensors | ids, source / "model.safetensors")
+    fetch_checkpoint(str(source), out=tmp_path / "first")  # what the encoder lacks does not matter
+    save_file(tensors | {name: values(tensors[name])}, source / "model.safetensors")
+    message = one_line(source, tmp_path / "out")
+    assert name in message
+    assert named in message
+
+
+@pytest.mark.parametrize(
+    ("pieces", "named"),
+    [
+        ([], "the piece '[CLS]', which none of vocab.txt has"),
+        (["[PAD]", "[CLS]", "[SEP]", "a"], "the piece '[UNK]'"),
+        (["a", "b"], "the piece '[CLS]'"),
+    ],
+    ids=["empty", "no unknown", "no special tokens"],
+)
+def test_a_vocabulary_without_the_pieces_that_every_text_needs(
+    pieces: list[str], named: str, whole: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(whole, source, ignore=shutil.ignore_patterns("tokenizer*"))
+    (source / "vocab.txt").write_text("\n".join(pieces))
+    assert named in one_line(source, tmp_path / "out")
+
+
+def test_a_tokenizer_that_puts_no_tokens_around_a_text(whole: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(whole, source)
+    given = json.loads((source / "tokenizer.json").read_text())
+    (source / "tokenizer.json").write_text(json.dumps(given | {"post_processor": None}))
+    stated = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (source / "tokenizer_config.json").write_text(json.dumps(stated))
+    assert "puts special tokens around a text" in one_line(source, tmp_path / "out")
+
+
+def test_a_tokenizer_much_smaller_than_the_encoders_vocabulary_is_told(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nightloom.cli.console import Console
+
+    with Console() as console:
+        fetch_checkpoint(str(whole), out=tmp_path, report=console)
+    assert "has 80 pieces, the encoder's vocabulary 320 entries" in capsys.readouterr().err

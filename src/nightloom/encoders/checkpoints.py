@@ -18,10 +18,20 @@ from nightloom.encoders.identity import refuse_revision
 from nightloom.encoders.minilm import MINILM, fetch_minilm
 from nightloom.encoders.names import weight_shapes
 from nightloom.encoders.tokenizer_files import TOKENIZER_FILES, write_tokenizer
-from nightloom.encoders.weight_files import INDEX, WEIGHTS, checkpoint_files, missing_weights
-from nightloom.encoders.weights import check_checkpoint
+from nightloom.encoders.vocabulary import check_tokenizer, tokenizer_texts
+from nightloom.encoders.weight_files import (
+    INDEX,
+    WEIGHTS,
+    check_values,
+    checkpoint_files,
+    missing_weights,
+)
+from nightloom.encoders.weights import inspect
 from nightloom.errors import InputError
 from nightloom.progress import SILENT, Report
+
+FEW = 0.7
+"""Share of the encoder's vocabulary that a tokenizer has, at least; tables are often padded."""
 
 
 def fetch_checkpoint(
@@ -110,13 +120,16 @@ def settle_checkpoint(
     lowercase: bool | None = None,
     report: Report = SILENT,
 ) -> dict[str, Any]:
-    """Check configuration, weights (by header) and tokenizer of `directory`; return facts.
+    """Check configuration, weights and tokenizer of `directory`; return facts.
 
     The tokenizer is brought into one form (`write_tokenizer`). Raises InputError for whatever is
     missing, damaged, or does not fit together; `where` names the checkpoint in it.
     """
     with _named(directory, where or str(directory)):
-        config, has_pooler = check_checkpoint(directory)
+        found = inspect(directory)
+        config, has_pooler = found.config, found.has_pooler
+        check_values(directory, (one for names in found.tensors.values() for one in names))
+        texts = tokenizer_texts(directory)
         tokens = write_tokenizer(
             directory,
             directory,
@@ -125,10 +138,16 @@ def settle_checkpoint(
             lowercase=lowercase,
             report=_Naming(report, directory, where or str(directory)),
         )
+        check_tokenizer(directory, texts)
     if not 0 < tokens <= config.vocab_size:
         raise InputError(
             f"{where or directory}: the tokenizer gives ids below {tokens}, but the encoder's "
             f"vocabulary has {config.vocab_size} entries; it belongs to another checkpoint"
+        )
+    if tokens < FEW * config.vocab_size:
+        report.warn(
+            f"{where or directory}: the tokenizer has {tokens:,} pieces, the encoder's vocabulary "
+            f"{config.vocab_size:,} entries; see that it is whole, and this checkpoint's"
         )
     shapes = weight_shapes(config, pooler=has_pooler)
     return {

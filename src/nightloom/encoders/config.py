@@ -92,7 +92,7 @@ def read_config(directory: Path) -> dict[str, Any]:
             f"{path}: not found; a checkpoint is a directory with config.json, model.safetensors "
             "and tokenizer.json"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
@@ -107,9 +107,8 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
     """
     model_type = values.get("model_type")
     if model_type not in MODEL_TYPES:
-        classes = ", ".join(map(str, values.get("architectures") or [])) or "not stated"
         raise InputError(
-            f"{where}: architecture {model_type!r} (class: {classes}) cannot be loaded; "
+            f"{where}: architecture {model_type!r} (class: {_classes(values)}) cannot be loaded; "
             f"supported: {', '.join(MODEL_TYPES)}"
         )
     architecture = architecture_of(model_type)
@@ -122,11 +121,15 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
             f"found {hidden} and {heads}"
         )
     embedding = read.count("embedding_size") if read.has("embedding_size") else hidden
-    pad_id = read.count("pad_id", least=0)
+    vocabulary, pad_id = read.count("vocab_size"), read.count("pad_id", least=0)
+    if pad_id >= vocabulary:
+        raise InputError(
+            f"{where}: pad_token_id must be below vocab_size; found {pad_id} and {vocabulary}"
+        )
     offset = pad_id + 1 if architecture.positions_after_padding else 0
     return EncoderConfig(
         family=model_type,
-        vocab_size=read.count("vocab_size"),
+        vocab_size=vocabulary,
         embedding_size=embedding,
         hidden_size=hidden,
         layers=read.count("layers"),
@@ -136,13 +139,18 @@ def encoder_config(values: Mapping[str, Any], *, where: str = "config.json") -> 
         max_positions=read.count("max_positions", least=offset + 1) - offset,
         position_offset=offset,
         type_vocab_size=read.count("type_vocab_size") if read.has("type_vocab_size") else 0,
-        layer_norm_eps=read.share("layer_norm_eps"),
+        layer_norm_eps=read.share("layer_norm_eps", above=0),
         dropout=read.share("dropout"),
         attention_dropout=read.share("attention_dropout"),
         shared_layers=architecture.shares_layers,
         projects=architecture.projects(embedding, hidden),
         pad_id=pad_id,
     )
+
+
+def _classes(values: Mapping[str, Any]) -> str:
+    given = values.get("architectures") or "not stated"
+    return ", ".join(map(str, given)) if isinstance(given, list) else str(given)
 
 
 def _refuse_variants(values: Mapping[str, Any], architecture: Architecture, where: str) -> None:
@@ -180,12 +188,14 @@ class _Reader:
             )
         return value
 
-    def share(self, name: str) -> float:
-        """A number from 0 to below 1."""
+    def share(self, name: str, *, above: float | None = None) -> float:
+        """A number from 0, or above `above`, to below 1."""
         key, value = self._value(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not (0 <= value < 1 if above is None else above < value < 1):
+            least = "from 0 to" if above is None else f"above {above} and"
             raise InputError(
-                f"{self._where}: {key} must be a number from 0 to below 1, found {value!r}"
+                f"{self._where}: {key} must be a number {least} below 1, found {value!r}"
             )
         return float(value)
 

@@ -13,6 +13,8 @@ from nightloom.errors import InputError
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SUFFIX = ".safetensors"
+FLOATS = ("F32", "F16", "BF16", "F64")
+"""How weights may be stored, as headers of safetensors files name it."""
 _OTHERS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
@@ -82,10 +84,46 @@ def open_tensors(directory: Path) -> Iterator[dict[str, Stored]]:
         yield found
 
 
+def check_values(directory: Path, names: Iterable[str]) -> None:
+    """Read these tensors of a checkpoint directory, one after the other: all are finite numbers.
+
+    names: as `open_tensors` has them.
+
+    Raises:
+        InputError: a tensor of integers, booleans or packed numbers (of a quantised checkpoint), or
+            with values that are not finite in float32.
+    """
+    from safetensors import safe_open
+
+    wanted = set(names)
+    for path in checkpoint_files(directory):
+        with safe_open(str(path), framework="numpy") as file:
+            for stored in file.keys():  # noqa: SIM118 (not a dict)
+                if _modern(stored) in wanted:
+                    _check_value(file, stored, directory)
+
+
+def _check_value(file: Any, name: str, directory: Path) -> None:
+    kind = file.get_slice(name).get_dtype()
+    if kind not in FLOATS:
+        raise InputError(
+            f"{directory}: expected tensor {name!r} as {', '.join(FLOATS)}, found {kind}; convert "
+            "a quantised checkpoint back, or give the one that it was made of"
+        )
+    with np.errstate(over="ignore"):
+        value = np.asarray(file.get_tensor(name)).astype(np.float32)
+    if wrong := value.size - int(np.isfinite(value).sum()):
+        raise InputError(
+            f"{directory}: {wrong:,} of {value.size:,} values of tensor {name!r} are not finite "
+            "(nan, or beyond float32); the checkpoint is damaged, or its training failed: give "
+            "another"
+        )
+
+
 def _shards(directory: Path) -> list[str]:
     try:
         names = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{directory / INDEX}: not an index of shards ({error!r})") from None
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or Path(name).suffix != SUFFIX:
