@@ -1,8 +1,9 @@
-"""What a Prefect server answers that has no meaning of its own here, in one line."""
+"""A Prefect server that does not answer, or with what has no meaning of its own here: one line."""
 
+import os
 from typing import TYPE_CHECKING
 
-from nightloom.errors import RunError
+from nightloom.errors import InputError, RunError
 from nightloom.exhaustion import full_disk
 from nightloom.home import Home
 
@@ -22,3 +23,27 @@ def unexpected(url: str, answer: "httpx.Response") -> RunError:
     log = root / "logs" / "stack" / "prefect.log"
     why = full_disk(root) or f"its log says why ({log}, if it is that of `nightloom up`)"
     return RunError(f"{said}; {why}")
+
+
+def silent(url: str) -> InputError:
+    """The error for a server that does not answer: who named it, the environment or a file."""
+    named = "PREFECT_API_URL"
+    way = f"unset {named}"
+    if named not in os.environ:
+        way = f"take {named} out of Prefect's profile or the prefect.toml that names it"
+    return InputError(
+        f"expected a Prefect server at {url}, which does not answer; start it, or {way} to run "
+        "without one"
+    )
+
+
+def is_silence(error: Exception, url: str) -> bool:
+    """Whether a client's error says that this server does not answer."""
+    import httpx
+
+    if not isinstance(error, httpx.TransportError):
+        return False
+    try:
+        return str(error.request.url).startswith(url.rstrip("/"))
+    except RuntimeError:  # it does not say what was asked
+        return False

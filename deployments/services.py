@@ -13,9 +13,10 @@ from typing import Any
 
 from nightloom.deployments import passwords
 from nightloom.home import Home
+from nightloom.proxies import spare_this_machine
 from nightloom.registry.store import plain
 from nightloom.settings.tidy import MOST_DAYS
-from nightloom.worker.client import ENVIRONMENT as QUIET
+from nightloom.worker.environment import for_child
 
 HOST = "127.0.0.1"
 HEARTBEAT_SECONDS = 30
@@ -28,6 +29,8 @@ VACUUM = {
 }
 """Prefect's own services remove events after a week, logs and artifacts whose run was removed every
 day, and runs after two years: `nightloom tidy` removes nightloom's after keep.days."""
+INSTALLED = {"PYTHONSAFEPATH": "1"}
+"""For servers and what they start: files of the current folder are no modules."""
 MLFLOW_APP = "nightloom"
 """MLflow's plugin `nightloom.deployments.mlflow_app`, declared in pyproject.toml."""
 EARLIER_NAMES = Path(__file__).parent / "earlier_names"
@@ -72,13 +75,14 @@ def prefect_server(home: Home, at: Addresses) -> Service:
         ),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES,
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "nightloom.deployments.ordering",
+        **INSTALLED,
     }
     environment.pop("PREFECT_API_URL", None)
     for name, value in VACUUM.items():
         environment.setdefault(name, value)
     environment.setdefault("PREFECT_UI_API_URL", f"{at.prefect}/api")  # a proxy has another
     link_to(environment, at.prefect)
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST)
+    command = (sys.executable, "-P", "-m", "prefect", "server", "start", "--host", HOST)
     return Service(
         "prefect",
         (*command, "--port", str(at.prefect_port)),
@@ -95,13 +99,23 @@ def mlflow_server(home: Home, at: Addresses) -> Service:
     """
     files = plain(home.model_files).as_uri()
     command = (
-        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(at.mlflow_port)),
+        *(
+            sys.executable,
+            "-P",
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            HOST,
+            "--port",
+            str(at.mlflow_port),
+        ),
         *("--backend-store-uri", f"sqlite:///{home.root / 'mlflow.db'}"),
         *("--serve-artifacts", "--default-artifact-root", files, "--artifacts-destination", files),
         *("--workers", "1", *(("--app-name", MLFLOW_APP) if has_mlflow_app() else ())),
     )
     without = (*passwords.OF_PREFECT, *passwords.LOGIN_OF_MLFLOW)
-    environment = _environment(home, without=without) | passwords.of_mlflow(home)
+    environment = _environment(home, without=without) | passwords.of_mlflow(home) | INSTALLED
     environment.pop("MLFLOW_TRACKING_URI", None)
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     return Service("mlflow", command, environment, lambda: answers(f"{at.mlflow}/health"))
@@ -125,7 +139,7 @@ def worker(home: Home, at: Addresses, *, pool: str, name: str) -> Service:
         "PREFECT_WORKER_QUERY_SECONDS": str(QUERY_SECONDS),
     }
     link_to(environment, at.prefect)
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--type", "process")
+    command = (sys.executable, "-P", "-m", "prefect", "worker", "start", "--type", "process")
     return Service(
         "worker",
         (*command, "--pool", pool, "--name", name),
@@ -154,6 +168,7 @@ _NO = ("0", "false", "f", "no", "n", "off")
 
 def answers(url: str, *, seconds: float = 2) -> bool:
     """Whether a URL responds."""
+    spare_this_machine()
     try:
         with urllib.request.urlopen(url, timeout=seconds) as answer:
             return bool(answer.status == 200)
@@ -179,9 +194,8 @@ def _environment(home: Home, *, without: Collection[str], database: bool = False
         if name not in without and (database or not name.startswith(_DATABASE))
     }
     return {
-        **QUIET,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        **given,
+        **for_child(given),
         "NIGHTLOOM_HOME": str(home.root),
         "PREFECT_HOME": str(home.root / "prefect"),
         "PYTHONUNBUFFERED": "1",

@@ -2,7 +2,9 @@
 
 import os
 
-from nightloom.tasks.runtime.on_import import on_import
+from nightloom.on_import import on_import
+from nightloom.proxies import spare_this_machine
+from nightloom.user_folder import replace_where_closed
 
 if __name__ != "nightloom.tasks":
     raise ImportError("expected nightloom.tasks: tasks/ is part of that package")
@@ -16,6 +18,8 @@ ENVIRONMENT = {
 
 for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+spare_this_machine()
+replace_where_closed()
 
 
 def _own_ephemeral_server() -> None:

@@ -64,7 +64,13 @@ class EphemeralServer(SubprocessASGIServer):
             **get_current_settings().to_environment_variables(exclude_unset=True),
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "nightloom.tasks.runtime.ephemeral_server", str(self.port)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "nightloom.tasks.runtime.ephemeral_server",
+                str(self.port),
+            ],
             env=environment,
             stdin=subprocess.PIPE,
         )

@@ -1,10 +1,10 @@
 """Waiting for Prefect's server while it is down: a night's work is worth minutes."""
 
-import os
 import socket
 import time
 from urllib.parse import urlsplit
 
+from nightloom.proxies import is_behind_proxy
 from nightloom.tasks.runtime.observer import Observer
 
 PATIENCE_SECONDS = 600.0
@@ -21,7 +21,7 @@ def wait_for_server(observer: Observer, *, seconds: float = PATIENCE_SECONDS) ->
     from prefect.settings import PREFECT_API_URL
 
     url = urlsplit(PREFECT_API_URL.value() or "")
-    if not url.hostname or os.environ.get("HTTPS_PROXY") or os.environ.get("HTTP_PROXY"):
+    if not url.hostname or is_behind_proxy(url.scheme, url.hostname):
         return True
     port = url.port or (443 if url.scheme == "https" else 80)
     deadline, said = time.monotonic() + seconds, False

@@ -16,6 +16,7 @@ BESIDE = {
     **dict.fromkeys(SAID, "only says something, or says where things lie"),
     "nightloom.cache.": "looks code up, for the identity of a version",
     "nightloom.declared": "marks functions",
+    "nightloom.on_import": "calls what waits for an import",
     "nightloom.plugins": "finds code by a name; what is found is in the key",
     "nightloom.sources": "finds the kind of source; what is found is in the key",
     "nightloom.stages.export": "says which code writes a version",

@@ -138,6 +138,24 @@ def test_odd_names_are_values_and_nothing_else(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("named", "zone"),
+    [
+        ("Asia/Tokyo", "Asia/Tokyo"),
+        (":/usr/share/zoneinfo/Europe/Paris", "Europe/Paris"),
+        ("XYZ-5:30", "UTC"),
+        ("../etc/passwd", "UTC"),
+    ],
+)
+def test_the_night_is_in_the_zone_of_its_author(
+    named: str, zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", named)
+    written(tmp_path / "mine", conll(tmp_path))
+    deploy = parse_settings(DeploySettings, config=tmp_path / "mine" / "deploy.yaml")
+    assert deploy.nightly.timezone == zone
+
+
 def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     write_folder(tmp_path / "mine", {"a": "1"}, lambda *_: None)

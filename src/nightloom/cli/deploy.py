@@ -58,6 +58,7 @@ def deploy(
     UI; each change is shown as old → new before it is made. --unset SETTING, or SETTING= where none
     is allowed, resets a setting. `nightloom flows deploy` lists the settings.
     """
+    import nightloom.tasks  # noqa: F401  (sets up Prefect's environment)
     from nightloom.deployments.stack import use_stack
     from nightloom.deployments.wanted import parse_wanted
 
@@ -65,8 +66,6 @@ def deploy(
     use_stack(Home.current())
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from prefect.settings import PREFECT_API_URL
-
-    import nightloom.tasks  # noqa: F401  (sets up Prefect's environment)
 
     url = PREFECT_API_URL.value()
     if not url:

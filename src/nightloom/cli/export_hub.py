@@ -1,6 +1,5 @@
 """`nightloom export-hub`: a checkpoint as a pair of TF Hub modules."""
 
-import os
 import stat
 import tempfile
 from pathlib import Path
@@ -47,10 +46,9 @@ def export_hub(
             f"expected an empty or new directory, got {directory}; remove it, or choose another"
         )
     from nightloom.serving.quiet import quiet_start
-    from nightloom.worker.client import ENVIRONMENT
+    from nightloom.worker.environment import use_here
 
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    use_here()
     with quiet_start():
         import tensorflow
 

@@ -9,7 +9,10 @@ from nightloom import __version__
 from nightloom.cli import stopping
 from nightloom.errors import NightloomError
 from nightloom.masking import masked
+from nightloom.proxies import spare_this_machine
 from nightloom.settings.spelling import on_one_line, visible
+from nightloom.user_folder import replace_where_missing
+from nightloom.worker.environment import with_warnings_shown
 
 COMMANDS = {
     "flows": "nightloom.cli.flows:flows",
@@ -82,9 +85,11 @@ def command() -> None:
 def main() -> None:
     """Run the command line; an expected error is one line on standard error."""
     stopping.install()
-    _use_utf8()
+    _restart_where_python_is_set_otherwise()
+    spare_this_machine()
     try:
         with stopping.unwinding():
+            replace_where_missing()
             code = command(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except stopping.Stopped as signal:
@@ -109,7 +114,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
-        if known := _closed_home(error) or _broken_store(error):
+        if known := _closed_home(error) or _broken_store(error) or _silent_server(error):
             say(on_one_line(f"error: {known}", LONGEST))
             sys.exit(known.exit_code)
         what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
@@ -133,6 +138,18 @@ def _broken_store(error: Exception) -> NightloomError | None:
     return fault(Home.current().tracking_uri, error)
 
 
+def _silent_server(error: Exception) -> NightloomError | None:
+    """What is said of a Prefect server that does not answer, where an error comes of that."""
+    if "prefect" not in sys.modules:
+        return None
+    from prefect.settings import PREFECT_API_URL
+
+    from nightloom.deployments.refusals import is_silence, silent
+
+    url = PREFECT_API_URL.value()
+    return silent(url) if url and is_silence(error, url) else None
+
+
 def _as_setting(error: click.NoSuchOption) -> str:
     """Advice for a setting written as an option."""
     name = error.option_name.lstrip("-")
@@ -142,16 +159,19 @@ def _as_setting(error: click.NoSuchOption) -> str:
     return f" Settings are written without dashes: {name if '.' in name else 'GROUP.' + name}=VALUE"
 
 
-def _use_utf8() -> None:
-    """Restart in Python's UTF-8 mode if the locale is not UTF-8.
+def _restart_where_python_is_set_otherwise() -> None:
+    """Restart in Python's UTF-8 mode if the locale is not UTF-8, and with warnings that are none
+    of them errors.
 
     Paths and texts go through JSON to servers and workers, which read UTF-8; a plain C locale would
     turn their bytes into lone surrogates.
     """
-    if sys.getfilesystemencoding().lower() == "utf-8" or sys.flags.utf8_mode:
-        return
-    command = [sys.executable, "-m", "nightloom", *sys.argv[1:]]
-    os.execve(sys.executable, command, {**os.environ, "PYTHONUTF8": "1"})
+    wanted = with_warnings_shown(os.environ)
+    if sys.getfilesystemencoding().lower() != "utf-8" and not sys.flags.utf8_mode:
+        wanted["PYTHONUTF8"] = "1"
+    if wanted:
+        command = [sys.executable, "-P", "-m", "nightloom", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **wanted})
 
 
 def say(message: str) -> None:

@@ -116,7 +116,9 @@ def predict(
         if not count.texts:
             count.kinds.add(dict.fromkeys(ids, ()))
         from nightloom.serving.scoring import open_version
+        from nightloom.worker.environment import use_here
 
+        use_here()
         answer = open_version(model_files(home, resolved.version), threshold=threshold)
         with _writer(output, written, count) as writer:
             done = answered = 0

@@ -168,7 +168,7 @@ def _make_store(home: Home) -> None:
 def _background(home: Home, at: "Addresses", pool: str) -> None:
     log = home.logs / "stack" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "nightloom", "up", "--pool", pool]
+    command = [sys.executable, "-P", "-m", "nightloom", "up", "--pool", pool]
     command += ["--prefect-port", str(at.prefect_port), "--mlflow-port", str(at.mlflow_port)]
     with log.open("ab") as file:
         before = file.tell()

@@ -95,7 +95,7 @@ def _failed(problem: str, cache: Path) -> RunError:
 
 def _pip_download(folder: Path, cache: Path) -> None:
     """Let pip put the wheel into `folder`; raises Passing if a retry may help."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--quiet"]
     try:
         done = subprocess.run(

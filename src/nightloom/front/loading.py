@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, overload
 
 from nightloom.errors import InputError
 from nightloom.home import at_home
+from nightloom.proxies import spare_this_machine
+from nightloom.user_folder import replace_where_missing
 
 if TYPE_CHECKING:
     from nightloom.registry.versions import Version
@@ -102,7 +104,9 @@ def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Mo
 
     if not isinstance(name, str):
         raise InputError(f"expected the name of a model, got {type(name).__name__}")
+    spare_this_machine()
     with at_home(home) as chosen:
+        replace_where_missing()
         moved = settle(chosen)
         found = resolve_model(chosen.tracking_uri, name)
         for note in filter(None, (moved, found.note)):

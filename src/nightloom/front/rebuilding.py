@@ -74,7 +74,7 @@ def _process(
         if not name.startswith("PREFECT_") and not name.startswith("MLFLOW_TRACKING_")
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "nightloom.front.rebuilding", str(folder / REQUEST)],
+        [sys.executable, "-P", "-m", "nightloom.front.rebuilding", str(folder / REQUEST)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -156,7 +156,7 @@ def _told(error: Exception) -> NightloomError:
     if store := fault(Home.current().tracking_uri, error):
         return store
     from nightloom.deployments.passwords import answer_of_prefect, refused_by_prefect
-    from nightloom.deployments.refusals import unexpected
+    from nightloom.deployments.refusals import silent, unexpected
 
     if refused := refused_by_prefect(error):
         return refused
@@ -165,10 +165,7 @@ def _told(error: Exception) -> NightloomError:
         url, answer = message.rpartition(" ")[2], answer_of_prefect(error)
         if answer is not None:
             return unexpected(url, answer.response)
-        return InputError(
-            f"expected a Prefect server at {url}, which does not "
-            "answer; start it, or unset PREFECT_API_URL to run without one"
-        )
+        return silent(url)
     return RunError(f"{type(error).__name__}: {message}; NIGHTLOOM_DEBUG=1 shows where")
 
 

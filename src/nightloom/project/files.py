@@ -106,9 +106,10 @@ def _deploy(place: Place) -> str:
 
 
 def _zone() -> str:
-    """The time zone of this machine, UTC if it does not say."""
+    """The time zone that TZ names, else that of this machine; UTC if it does not say."""
     try:
-        name = str(_CLOCK.readlink()).partition("zoneinfo/")[2]
+        named = os.environ.get("TZ", "").removeprefix(":")
+        name = (named or str(_CLOCK.readlink())).rpartition("zoneinfo/")[2]
         return ZoneInfo(name).key if name else "UTC"
     except (OSError, ValueError, KeyError):
         return "UTC"

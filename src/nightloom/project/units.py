@@ -1,6 +1,7 @@
 """Units of systemd that start the stack of a folder, for one user or for the machine."""
 
 import getpass
+import os
 from pathlib import Path
 
 from nightloom.project.plain_names import plain_name
@@ -20,7 +21,7 @@ def unit_text(folder: Path, home: Path, python: str, *, system: bool) -> str:
     system: for the machine, run as this user; else for this user's own systemd.
     """
     network = ["Wants=network-online.target", "After=network-online.target"] if system else []
-    user = [f"User={_literal(getpass.getuser())}"] if system else []
+    user = [f"User={_literal(_user())}"] if system else []
     target = "multi-user.target" if system else "default.target"
     return "\n".join(
         [
@@ -56,3 +57,11 @@ def _quoted(text: str, *, starts: bool = False) -> str:
     """One word of a command or of an environment."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{_literal(escaped if not starts else escaped.replace("$", "$$"))}"'
+
+
+def _user() -> str:
+    """The user's name, or the number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nightloom.serving.quiet import quiet_start
-from nightloom.worker.client import ENVIRONMENT
+from nightloom.worker.environment import OURS, UNLESS_SET
 
 Answer = dict[str, Any]
 """`text`, then `label` and `probabilities` by label, or `entities`: see `serving.answers`."""
@@ -35,7 +35,7 @@ def load_both(folder: Path) -> tuple[Any, Any]:
     Raises:
         InputError: They were not written by nightloom.
     """
-    for name, value in ENVIRONMENT.items():
+    for name, value in {**UNLESS_SET, **OURS}.items():
         os.environ.setdefault(name, value)
     with quiet_start():
         saved, predictor = _open(folder)

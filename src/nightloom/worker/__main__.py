@@ -25,7 +25,9 @@ from nightloom.ending import kill_below
 from nightloom.errors import NightloomError
 from nightloom.exhaustion import exhausted
 from nightloom.masking import masked
+from nightloom.on_import import on_import
 from nightloom.settings.report import Texts
+from nightloom.worker.environment import keras_as_shipped
 from nightloom.worker.lean import import_leanly
 from nightloom.worker.protocol import STOP
 
@@ -67,6 +69,7 @@ def main() -> None:
         # the parent gets it too and decides what it means; our children must not ignore it
         signal.signal(number, lambda *_: None)
     import_leanly()
+    on_import("keras", keras_as_shipped)
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     requests: queue.Queue[str] = queue.Queue()

@@ -33,7 +33,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,

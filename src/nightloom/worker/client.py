@@ -19,6 +19,7 @@ from nightloom.limits import NO_LIMITS, StageLimits
 from nightloom.progress import SILENT, Report
 from nightloom.usage import Usage
 from nightloom.worker.child import Child
+from nightloom.worker.environment import for_child
 from nightloom.worker.programs import Programs
 from nightloom.worker.shortage import (
     ends_without_maps,
@@ -27,19 +28,6 @@ from nightloom.worker.shortage import (
     out_of_memory,
 )
 from nightloom.worker.watch import Watch, goes_on
-
-ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first stage that needs TensorFlow takes it all
-    "KERAS_BACKEND": "tensorflow",
-    "TOKENIZERS_PARALLELISM": "true",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",
-    "PYTHONUTF8": "1",
-}
-"""Set for the child unless the user set them."""
 
 STEP_SECONDS = 2.0
 """How long the current step may take before a child asked to stop is killed."""
@@ -167,7 +155,7 @@ class Worker:
             child = self._child = Child(
                 self._module,
                 log=self._logs / f"worker-{os.getpid()}.log",
-                environment={**ENVIRONMENT, **os.environ, **self._compiling(), **_home()},
+                environment={**for_child(os.environ), **self._compiling(), **_home()},
             )
             if self._asked:  # meanwhile, by another thread
                 child.end_now()
