@@ -149,7 +149,10 @@ def room(name: str) -> list[str]:
 
 
 SAYS = ("cli", "reporting", "masking", "errors", "progress", "home", "settings.spelling")
-AROUND = ("tasks.runtime", "flows", "deployments", "worker", "front")
+AROUND = (
+    *("tasks.runtime", "flows", "deployments", "worker", "front"),
+    *("on_import", "proxies", "user_folder"),
+)
 
 
 @pytest.mark.parametrize("rooms", [SAYS, AROUND], ids=["what-only-says", "what-runs-around"])
