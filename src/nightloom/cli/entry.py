@@ -8,6 +8,9 @@ def main() -> None:
     """Run the command line."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)  # for the milliseconds until `install`
+    from nightloom.cli.streams import open_missing
+
+    open_missing()
     from nightloom.cli import stopping
 
     stopping.install()

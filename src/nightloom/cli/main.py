@@ -1,13 +1,16 @@
 """`nightloom`: the commands, each in its own module, loaded on use."""
 
+import errno
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from nightloom import __version__
 from nightloom.cli import stopping
-from nightloom.errors import NightloomError
+from nightloom.cli.streams import unwritten
+from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.masking import masked
 from nightloom.proxies import spare_this_machine
 from nightloom.settings.spelling import on_one_line, visible
@@ -38,6 +41,7 @@ COMMANDS = {
     "export-hub": "nightloom.cli.export_hub:export_hub",
 }
 """Loaded on use, so `--help` is quick."""
+OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 LONGEST = 8000
 """Maximum length of a message, in characters."""
 
@@ -89,8 +93,10 @@ def main() -> None:
     spare_this_machine()
     try:
         with stopping.unwinding():
+            _check_folder()
             replace_where_missing()
             code = command(standalone_mode=False)
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except stopping.Stopped as signal:
         stopping.leave(signal.number, said=signal.said)
@@ -114,12 +120,28 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("NIGHTLOOM_DEBUG"):
             raise
-        if known := _closed_home(error) or _broken_store(error) or _silent_server(error):
+        if known := _known(error):
             say(on_one_line(f"error: {known}", LONGEST))
             sys.exit(known.exit_code)
         what = on_one_line(f"{type(error).__name__}: {masked(str(error))}", LONGEST)
         say(f"error: {what}; NIGHTLOOM_DEBUG=1 shows where")
         sys.exit(1)
+
+
+def _known(error: Exception) -> NightloomError | None:
+    """What is said of an error that comes of the machine or of a server; None of any other."""
+    for one in (unwritten, _out_of_room, _closed_home, _broken_store, _silent_server):
+        if known := one(error):
+            return known
+    return None
+
+
+def _out_of_room(error: Exception) -> NightloomError | None:
+    """What is said where a disk is full, or handles are used up."""
+    from nightloom.exhaustion import exhausted
+
+    number = getattr(error, "errno", None)
+    return RunError(exhausted(error)) if number in OUT_OF_ROOM else None
 
 
 def _closed_home(error: Exception) -> NightloomError | None:
@@ -174,8 +196,30 @@ def _restart_where_python_is_set_otherwise() -> None:
         os.execve(sys.executable, command, {**os.environ, **wanted})
 
 
+def _check_folder() -> None:
+    """Refuse to run in a folder that was removed: no path can be told from there.
+
+    Raises:
+        InputError: It was.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(
+            f"the current folder cannot be used: {error.strerror}; go to another one (`cd`)"
+        ) from error
+
+
 def say(message: str) -> None:
-    """Print a line on standard error, escaping characters it cannot show."""
+    """Print a line on standard error, escaping characters it cannot show.
+
+    Where it cannot be written, as on a full disk, the work goes on without.
+    """
     message = "".join(letter if letter in "\n\t" else visible(letter) for letter in message)
     encoding = sys.stderr.encoding or "ascii"
-    print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    try:
+        print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return

@@ -87,7 +87,8 @@ def _exit() -> None:
         try:
             stream.flush()
         except (OSError, ValueError):
-            return  # left to Python
+            if stream is sys.stdout:
+                return  # left to Python
     os._exit(_state.code)
 
 
