@@ -1,5 +1,5 @@
 """The app of the MLflow server that `nightloom up` starts: MLflow's own, whose answers name files
-by addresses of the server instead of paths on its disk (`nightloom.registry.locations`).
+by addresses of the server instead of paths on its disk (`nightloom.registry.files.locations`).
 
 MLflow finds it as its plugin `nightloom`: `mlflow server --app-name nightloom`, with
 `--artifacts-destination` naming the folder of files.
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from nightloom.deployments import passwords
-from nightloom.registry.locations import PROXIED, Locations
-from nightloom.registry.moving import recorded_root
+from nightloom.registry.files.locations import PROXIED, Locations
+from nightloom.registry.files.moving import recorded_root
 from nightloom.registry.store import local_path
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from nightloom.errors import InputError, LoginError
 from nightloom.home import Home
-from nightloom.registry.aliases import UNAUTHORIZED
+from nightloom.registry.server import UNAUTHORIZED
 
 if TYPE_CHECKING:
     from prefect.exceptions import PrefectHTTPStatusError

@@ -22,7 +22,7 @@ register = Stage(
         reads=("register", "model.length"),
         uses=("register.examples", "report.texts"),
         external="nightloom.stages.examples:examples_identity",
-        still_holds="nightloom.registry.files:missing",
+        still_holds="nightloom.registry.files.local:missing",
         by="learner",
         calls=(
             "learner.restore",

@@ -19,8 +19,8 @@ from nightloom.tasks.runtime.old_runs import remove_old_runs
 
 if TYPE_CHECKING:
     from nightloom.cache.housekeeping import Swept
-    from nightloom.registry.purging import Left
-    from nightloom.registry.tidying import Versions
+    from nightloom.registry.tidying.purging import Left
+    from nightloom.registry.tidying.removing import Versions
 
 DAY = 86_400.0
 
@@ -39,27 +39,27 @@ def tidied(
     Raises:
         RunError: The registry cannot be read or written; what was removed until then stays so.
     """
-    from nightloom.registry import tidying
-    from nightloom.registry.moving import settle
-    from nightloom.registry.purging import size_of
+    from nightloom.registry.files.moving import settle
+    from nightloom.registry.tidying import removing
+    from nightloom.registry.tidying.purging import size_of
 
     home, keep, began = Home.current(), settings.keep, time.time()
     since = began - keep.days * DAY
     if not _exists(home):
-        versions, left = tidying.Versions(going=[], kept=[], busy=[]), []
+        versions, left = removing.Versions(going=[], kept=[], busy=[]), []
         copies: list[Path] = []
     else:
         if moved := settle(home):  # or else files of the home that this one was copied from went
             say(moved)
-        registry = tidying.open_registry(home)
-        versions = tidying.sort_out(
+        registry = removing.open_registry(home)
+        versions = removing.sort_out(
             home, registry, newest=keep.versions, since=since, removes=removes, only=only
         )
-        left = tidying.without_version(home, registry, [] if removes else versions.going)
-        copies = tidying.copies(home, versions.going)
+        left = removing.without_version(home, registry, [] if removes else versions.going)
+        copies = removing.copies(home, versions.going)
     sizes = {one.run_id: one.size for one in left}
     if removes and left:
-        tidying.discard(home, registry, say=say)
+        removing.discard(home, registry, say=say)
     swept = _swept(home, keep.unused_days * DAY, versions, removes=removes)
     logs = list(long_logs.too_long(home.logs / "stack"))
     size = sum(map(size_of, copies)) + sum(less for _, less in logs)

@@ -118,8 +118,8 @@ def _prepare(folder: Path, name: str) -> None:
 
 def _decide(folder: Path, name: str, number: int, gate: tuple[int, int], death: str) -> None:
     """What each process does, once all are there."""
+    from nightloom.registry.champion.title import Title
     from nightloom.registry.promotion import alone, decide
-    from nightloom.registry.title import Title
 
     registry = _registry(folder)
     version = registry.version(name, number)

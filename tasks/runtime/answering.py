@@ -13,7 +13,7 @@ from nightloom.cache.artifact import Artifact
 from nightloom.cache.canonical import digest_of_file
 from nightloom.errors import InputError, RunError
 from nightloom.facts import AnswerFacts, ModelFacts
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files.fetching import model_files
 from nightloom.registry.names import resolve_model
 from nightloom.registry.reading import reading_of
 from nightloom.registry.thresholds import threshold_of

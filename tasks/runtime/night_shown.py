@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from nightloom.errors import NightloomError
 from nightloom.home import Home
-from nightloom.registry.night_record import NightRecord
-from nightloom.registry.nights import keep_night, nights_of
+from nightloom.registry.nights.experiment import keep_night, nights_of
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.long_words import within_page

@@ -18,7 +18,7 @@ from nightloom.errors import RunError, said
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import check_store, current_aliases
-from nightloom.registry.moving import settle
+from nightloom.registry.files.moving import settle
 from nightloom.reporting.cost import cost_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.outcome import decided_here

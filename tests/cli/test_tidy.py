@@ -14,7 +14,7 @@ from nightloom.cache.store import MANIFEST, ArtifactStore
 from nightloom.home import Home
 from nightloom.registry.aliases import list_models
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.purging import size_of
+from nightloom.registry.tidying.purging import size_of
 from tests.command import Nightloom
 from tests.made_versions import make_version
 

@@ -11,8 +11,8 @@ from nightloom.cli.main import COMMANDS
 from nightloom.cli.trend import trend
 from nightloom.errors import InputError
 from nightloom.home import Home
-from nightloom.registry.night_record import NightRecord
-from nightloom.registry.nights import keep_night
+from nightloom.registry.nights.experiment import keep_night
+from nightloom.registry.nights.record import NightRecord
 
 NEWS = NightRecord(
     night="n", called="nightly 2026-11-26 01:30", when=2e9, model="news", flow="ner-bert",

@@ -127,7 +127,7 @@ def ask(model: Mapping[str, Any], settings: FlowSettings) -> None:
         AssertionError: No right answer.
     """
     from nightloom.registry.aliases import read_version
-    from nightloom.registry.fetching import model_files
+    from nightloom.registry.files.fetching import model_files
     from nightloom.serving.predictor import load_predictor
 
     home = Home.current()

@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from nightloom.registry.nights import nights_of
+from nightloom.registry.nights.experiment import nights_of
 from nightloom.settings.nightly import NightlyModel
 from nightloom.tasks.runtime.night import Night, NightFailed, retrain
 from tests.flows.conftest import Done, Nightloom

@@ -24,9 +24,9 @@ from nightloom.deployments.services import Addresses, prefect_server
 from nightloom.flows.tidy import tidy
 from nightloom.home import Home
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.night_record import NightRecord
-from nightloom.registry.nights import keep_night, nights_of
-from nightloom.registry.purging import size_of
+from nightloom.registry.nights.experiment import keep_night, nights_of
+from nightloom.registry.nights.record import NightRecord
+from nightloom.registry.tidying.purging import size_of
 from nightloom.reporting.trend_picture import trend_picture
 from nightloom.settings.tidy import TidySettings
 from tests.command import send_logs

@@ -13,7 +13,7 @@ import pytest
 from nightloom.facts import ModelFacts
 from nightloom.home import Home
 from nightloom.registry.aliases import champion_of
-from nightloom.registry.nights import nights_of
+from nightloom.registry.nights.experiment import nights_of
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.night import ModelOfNight, record_of
 from nightloom.reporting.outcome import decided_here

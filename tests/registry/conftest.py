@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nightloom.registry.aliases import list_models
-from nightloom.registry.fetching import fetched
+from nightloom.registry.files.fetching import fetched
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import Field, ModelCard
 from nightloom.registry.store import open_client

@@ -14,7 +14,7 @@ from nightloom.gate.judging import Verdict
 from nightloom.registry import aliases
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.names import resolve_model
-from nightloom.registry.nights import nights_of
+from nightloom.registry.nights.experiment import nights_of
 from nightloom.registry.store import open_client
 from nightloom.registry.versions import DECISION_TAG, version_of
 from tests.registry.conftest import CARD

@@ -12,7 +12,7 @@ from nightloom.registry import aliases
 from nightloom.registry.aliases import list_models
 from nightloom.registry.faults import fault, faults_told
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.nights import nights_of
+from nightloom.registry.nights.experiment import nights_of
 
 
 @pytest.fixture

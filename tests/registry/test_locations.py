@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nightloom.registry.locations import Locations
+from nightloom.registry.files.locations import Locations
 
 
 @pytest.fixture

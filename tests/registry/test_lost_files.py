@@ -9,9 +9,9 @@ import pytest
 
 from nightloom.errors import InputError
 from nightloom.home import Home
-from nightloom.registry import files, whole
 from nightloom.registry.aliases import read_version
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files import local, whole
+from nightloom.registry.files.fetching import model_files
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG
 from tests.registry.conftest import CARD, download
@@ -64,12 +64,12 @@ def test_harmed_files_are_named_and_put_back(registry, home, folder, tmp_path, h
     }  # fmt: skip
     made = registry.register(name, **given)
     facts = {"model": {"name": name, "version": 1}}
-    assert files.missing(home, facts) == ""
+    assert local.missing(home, facts) == ""
     path = download(registry, made, tmp_path)
     before = {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
     place, do, said = HARMS[harm]
     do(path / place)
-    assert said in files.missing(home, facts)
+    assert said in local.missing(home, facts)
     entry = read_version(home.tracking_uri, name, 1)
     with pytest.raises(InputError, match=f"files of {name}/1 whole in .*run: {COMMAND}"):
         model_files(home, entry)
@@ -78,7 +78,7 @@ def test_harmed_files_are_named_and_put_back(registry, home, folder, tmp_path, h
 
     again = registry.register(name, **given)
     assert (again.version, again.run_id, again.is_new) == (1, made.run_id, False)
-    assert files.missing(home, facts) == ""
+    assert local.missing(home, facts) == ""
     assert download(registry, again, tmp_path) == path
     for one, content in before.items():
         if not (one.name in ("MLmodel", whole.FILES) and harm in RELISTED):
@@ -128,7 +128,7 @@ def test_files_that_a_server_keeps(server, server_folder, folder, tmp_path, monk
     given = {"model_digest": "d", "saved_model_dir": folder, "card": CARD}
     made = registry.register("kept", **given)
     facts = {"model": {"name": "kept", "version": 1}}
-    assert files.missing(home, facts) == ""
+    assert local.missing(home, facts) == ""
     entry = read_version(server, "kept", 1)
     copy = model_files(home, entry)
     os.truncate(copy / GRAPH, 1)
@@ -139,10 +139,10 @@ def test_files_that_a_server_keeps(server, server_folder, folder, tmp_path, monk
     for place, said in {GRAPH: "is missing", "files.json": "files.json is missing"}.items():
         (there / place).unlink()
         shutil.rmtree(home.root / "downloads")
-        assert said in files.missing(home, facts)
+        assert said in local.missing(home, facts)
         again = registry.register("kept", **given)
         assert again.version == 1
-        assert files.missing(home, facts) == ""
+        assert local.missing(home, facts) == ""
         assert (model_files(home, read_version(server, "kept", 1)) / GRAPH).is_file()
 
 

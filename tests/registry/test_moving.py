@@ -16,11 +16,11 @@ from nightloom.deployments.services import Addresses, mlflow_server
 from nightloom.errors import RunError
 from nightloom.home import Home
 from nightloom.registry.aliases import read_version
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files.fetching import model_files
+from nightloom.registry.files.locations import PROXIED
+from nightloom.registry.files.moving import RECORD, settle
 from nightloom.registry.leftovers import ORIGIN_TAG
-from nightloom.registry.locations import PROXIED
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.moving import RECORD, settle
 from nightloom.registry.store import open_client
 from tests.ports import free_port
 from tests.registry.conftest import CARD

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nightloom.errors import RunError
-from nightloom.registry.night_record import EXPERIMENT, KEPT, LONGEST, NightRecord
-from nightloom.registry.nights import keep_night, nights_of
+from nightloom.registry.nights.experiment import keep_night, nights_of
+from nightloom.registry.nights.record import EXPERIMENT, KEPT, LONGEST, NightRecord
 from nightloom.registry.store import open_client
 
 NOW = time.time()

@@ -12,12 +12,12 @@ import pytest
 from nightloom.cache.leases import Lease
 from nightloom.home import Home
 from nightloom.registry.aliases import list_models
+from nightloom.registry.champion.moves import Pin
 from nightloom.registry.datasets import DataCard
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.promotion import alone
-from nightloom.registry.purging import size_of
-from nightloom.registry.tidying import Versions, copies, discard, sort_out, without_version
-from nightloom.registry.title import Pin
+from nightloom.registry.tidying.purging import size_of
+from nightloom.registry.tidying.removing import Versions, copies, discard, sort_out, without_version
 from nightloom.registry.versions import CHALLENGER, Version, lineage_tag
 from tests.registry.conftest import CARD
 

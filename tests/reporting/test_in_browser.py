@@ -9,7 +9,7 @@ import pytest
 
 from docs.browser import Browser, browser, is_available
 from nightloom.facts import ModelFacts
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.answers_report import answers_part
 from nightloom.reporting.entry import StageEntry
 from nightloom.reporting.long_words import within_page

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.trend import (
     by_model,
     last_line,

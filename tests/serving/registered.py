@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from nightloom.cli.predict import predict
 from nightloom.home import Home
 from nightloom.models.transformer import TransformerClassifier
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files.fetching import model_files
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.mlmodel import ENTITIES, Field, ModelCard
 from nightloom.serving.answers.classes import LABEL, PROBABILITY, class_columns

@@ -11,7 +11,7 @@ import pytest
 from nightloom.deployments import passwords
 from nightloom.deployments.services import Addresses, mlflow_server
 from nightloom.home import Home
-from nightloom.registry.moving import settle
+from nightloom.registry.files.moving import settle
 from tests.hosts import hosts, why_none
 from tests.proxy import write_certificate
 from tests.serving.registered import Registered

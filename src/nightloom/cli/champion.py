@@ -16,8 +16,8 @@ from nightloom.home import Home
 from nightloom.registry.versions import AGAINST_TAG, DECISION_TAG, PROVED_TAG, REASON_TAG, WAITS
 
 if TYPE_CHECKING:
+    from nightloom.registry.champion.moves import Pin
     from nightloom.registry.mlflow_registry import Registry
-    from nightloom.registry.title import Pin
     from nightloom.registry.versions import Version
 
 
@@ -120,7 +120,7 @@ def rollback(model: str, to: int | None, why: str, by: str | None) -> None:
 @BY
 def pin(model: str, why: str, by: str | None) -> None:
     """Hold MODEL's champion: the gate promotes no other until `nightloom unpin MODEL`."""
-    from nightloom.registry.title import Pin
+    from nightloom.registry.champion.moves import Pin
 
     registry, version = _model(model)
     with _alone(registry, version.name):
@@ -151,7 +151,7 @@ def unpin(model: str) -> None:
 def _roll_back(
     registry: "Registry", name: str, to: int | None, *, why: str, by: str | None
 ) -> None:
-    from nightloom.registry.title import ROLLBACK, Pin
+    from nightloom.registry.champion.moves import ROLLBACK, Pin
 
     title = registry.title(name)
     moves, previous = title.history(), title.previous
@@ -282,7 +282,7 @@ def _moved(
     withdraws: bool = False,
 ) -> None:
     from nightloom.registry.aliases import model_url
-    from nightloom.registry.whole import told
+    from nightloom.registry.files.whole import told
 
     before = registry.champion(name)
     wanted = _named(f"{name}/{version}")[1]

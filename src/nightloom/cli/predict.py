@@ -88,8 +88,8 @@ def predict(
     """
     from nightloom.cli.asked import Asked
     from nightloom.cli.inputs import open_inputs
-    from nightloom.registry.fetching import model_files
-    from nightloom.registry.moving import settle
+    from nightloom.registry.files.fetching import model_files
+    from nightloom.registry.files.moving import settle
     from nightloom.registry.names import resolve_model
     from nightloom.registry.thresholds import threshold_of
     from nightloom.serving.writing import format_of

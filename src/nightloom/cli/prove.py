@@ -32,7 +32,7 @@ def prove(model: str, as_json: bool) -> int:
     in the home or in the registry changes. Exit status 0: proved; 1: it differs, or cannot be
     proved; the report says why.
     """
-    from nightloom.registry.moving import settle
+    from nightloom.registry.files.moving import settle
     from nightloom.registry.names import resolve_model
 
     home = Home.current()

@@ -19,7 +19,7 @@ def trend(model: str, nights: int, as_json: bool) -> None:
 
     Each night leaves a record of each of its models, which is kept for two years.
     """
-    from nightloom.registry.nights import nights_of
+    from nightloom.registry.nights.experiment import nights_of
     from nightloom.reporting.trend import trend_json, trend_lines
     from nightloom.settings.spelling import listed, quoted
 

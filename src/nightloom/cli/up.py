@@ -59,7 +59,7 @@ def up(detach: bool, down: bool, prefect_port: int, mlflow_port: int, pool: str)
     from nightloom.deployments import passwords
     from nightloom.deployments.services import Addresses
     from nightloom.deployments.supervisor import check_port
-    from nightloom.registry.moving import settle
+    from nightloom.registry.files.moving import settle
 
     home.create()
     if moved := settle(home, serves=True):

@@ -97,8 +97,8 @@ def load_model(name: str, *, home: "str | os.PathLike[str] | None" = None) -> Mo
     Raises:
         InputError: There is no such version, or its files are gone.
     """
-    from nightloom.registry.fetching import model_files
-    from nightloom.registry.moving import settle
+    from nightloom.registry.files.fetching import model_files
+    from nightloom.registry.files.moving import settle
     from nightloom.registry.names import resolve_model
     from nightloom.serving.predictor import load_predictor
 

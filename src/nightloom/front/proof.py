@@ -18,9 +18,9 @@ from nightloom.evaluation.tables import PREDICTIONS
 from nightloom.front.lineage_now import Changes, changes_since
 from nightloom.front.rebuilding import home_below, rebuilt
 from nightloom.home import Home
-from nightloom.registry import whole
 from nightloom.registry.aliases import read_version
-from nightloom.registry.files import damage
+from nightloom.registry.files import whole
+from nightloom.registry.files.local import damage
 from nightloom.registry.lineage import LINEAGE_TAG, Lineage, lineage_of
 from nightloom.registry.store import local_path, open_client
 from nightloom.registry.versions import Version

@@ -4,36 +4,25 @@ A SQLite store is read as such (read-only; the tables are MLflow's), a server th
 A store that does not exist yet holds no models.
 """
 
-import contextlib
 import json
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nightloom.errors import InputError, LoginError, RunError
+from nightloom.errors import InputError, RunError
 from nightloom.facts import ModelFacts
 from nightloom.masking import without_login
 from nightloom.registry.faults import faulty
+from nightloom.registry.server import SEARCH, TIMEOUT, asked, login, pages
 from nightloom.registry.versions import (
-    CHALLENGER,
     CHAMPION,
-    DECISION_TAG,
     MOVE_TAG,
     MOVING_TAG,
     Version,
 )
-
-PAGE = 1000  # most that every server takes
-TIMEOUT = 30.0  # seconds
-UNAUTHORIZED = 401
-LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-SEARCH = "/registered-models/search"
-NO_FILE = "/api/2.0/mlflow-artifacts/artifacts/none"
-"""Of a server: what it answers shows whether it would take files."""
 
 
 def read_version(tracking_uri: str, name: str, version: int) -> Version | None:
@@ -77,14 +66,14 @@ def changed_by_hand(tracking_uri: str) -> dict[str, tuple[int | None, int | None
         last = json.loads(moves[-1][1])["new"] if moves else None
         if MOVING_TAG in tags or last == holder:
             continue
-        if moves or (holder and _was_refused(tracking_uri, name, holder)):
+        if moves or (holder and _is_refused(tracking_uri, name, holder)):
             found[name] = (last, holder)
     return found
 
 
-def _was_refused(tracking_uri: str, name: str, version: int) -> bool:
+def _is_refused(tracking_uri: str, name: str, version: int) -> bool:
     one = read_version(tracking_uri, name, version)
-    return one is not None and one.tags.get(DECISION_TAG) == CHALLENGER
+    return one is not None and one.is_refused
 
 
 def _titles(tracking_uri: str) -> dict[str, tuple[dict[str, str], int | None]]:
@@ -205,46 +194,19 @@ def _read(path: Path, *queries: tuple[str, Sequence[Any]]) -> list[list[Any]]:
 
 def _from_server(base: str, name: str | None) -> list[Version]:
     only = None if name is None else f"name = '{name}'"
-    with _server(base) as http:
-        versions = list(_pages(http, "/model-versions/search", "model_versions", only))
+    with asked(base) as http:
+        versions = list(pages(http, "/model-versions/search", "model_versions", only))
         aliases = [
             (model["name"], int(one["version"]), one["alias"])
-            for model in _pages(http, SEARCH, "registered_models", only)
+            for model in pages(http, SEARCH, "registered_models", only)
             for one in model.get("aliases", ())
         ]
     return [_version(one, aliases) for one in versions]
 
 
 def _models(base: str) -> list[dict[str, Any]]:
-    with _server(base) as http:
-        return list(_pages(http, SEARCH, "registered_models", None))
-
-
-@contextlib.contextmanager
-def _server(base: str) -> Iterator[Any]:
-    import httpx
-
-    odd = [one for one in LOGIN if not os.environ.get(one, "").isascii()]
-    try:
-        with httpx.Client(base_url=f"{base}/api/2.0/mlflow", timeout=TIMEOUT, **login()) as http:
-            if odd and _knows(http, SEARCH) and not _knows(http, f"{base}{NO_FILE}"):
-                raise _not_ascii(base, odd)
-            yield http
-    except UnicodeEncodeError as error:  # bytes that are no text
-        raise _not_ascii(base, odd) from error
-    except httpx.HTTPStatusError as error:
-        answer = error.response
-        if answer.status_code == UNAUTHORIZED:
-            raise no_login(base, answer.text) from error
-        raise RunError(
-            f"expected an MLflow server at {base}, but it answered {answer.status_code}: "
-            f"{' '.join(answer.text.split())[:200]}"
-        ) from error
-    except (httpx.HTTPError, ValueError) as error:
-        raise RunError(
-            f"expected an MLflow server at {base}, but: {error}; start it, or set "
-            "MLFLOW_TRACKING_URI to another store"
-        ) from error
+    with asked(base) as http:
+        return list(pages(http, SEARCH, "registered_models", None))
 
 
 def _version(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) -> Version:
@@ -257,50 +219,6 @@ def _version(one: Mapping[str, Any], aliases: Sequence[tuple[str, int, str]]) ->
         run_id=one.get("run_id", ""),
         source=one["source"],
         tags={tag["key"]: tag["value"] for tag in one.get("tags", ())},
-    )
-
-
-def _pages(http: Any, path: str, key: str, only: str | None) -> Iterator[dict[str, Any]]:
-    query: dict[str, Any] = {"max_results": PAGE} | ({"filter": only} if only else {})
-    while True:
-        answer = http.get(path, params=query).raise_for_status().json()
-        yield from answer.get(key, ())
-        if not answer.get("next_page_token"):
-            return
-        query["page_token"] = answer["next_page_token"]
-
-
-def login() -> dict[str, Any]:
-    """How to log in: the same variables that MLflow's own client reads."""
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-    user, password = (os.environ.get(one, "") for one in LOGIN)
-    if user:
-        return {"auth": (user, password)}
-    return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
-
-
-def _knows(http: Any, url: str) -> bool:
-    return bool(http.get(url).status_code != UNAUTHORIZED)
-
-
-def _not_ascii(base: str, names: Sequence[str]) -> LoginError:
-    """MLflow's server (3.17) reads such a login where it is asked for models, not for files."""
-    return LoginError(
-        f"expected ASCII characters alone in {' and '.join(names)}: the MLflow server at "
-        f"{without_login(base)} takes no others for files of models; choose another login there"
-    )
-
-
-def no_login(tracking_uri: str, said: str = "") -> LoginError:
-    """The error for a server that asks for a login, and got none or another; said: its answer."""
-    names = " and ".join(LOGIN)
-    if "MLFLOW_TRACKING_TOKEN" in os.environ and not os.environ.get(LOGIN[0]):
-        names = "MLFLOW_TRACKING_TOKEN"
-    answer = f": {' '.join(said.split())[:60]}" if said else ""
-    return LoginError(
-        f"expected a login of the MLflow server at {without_login(tracking_uri)} in {names}, which "
-        f"{'it refuses' if login() else 'is not set'}: it answered {UNAUTHORIZED}{answer}; "
-        f"{'correct it' if login() else 'set it'}"
     )
 
 

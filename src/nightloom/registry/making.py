@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightloom.registry import entries, whole
+from nightloom.registry import entries
 from nightloom.registry.datasets import DataCard, dataset_input
+from nightloom.registry.files import whole
+from nightloom.registry.files.stored import ModelFiles
 from nightloom.registry.leftovers import ORIGIN_TAG, VERSIONS_TAG
 from nightloom.registry.mlmodel import ModelCard
-from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.versions import MODEL_ID_TAG, Version, version_of
 
 if TYPE_CHECKING:

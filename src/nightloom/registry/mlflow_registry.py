@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from nightloom.gate.judging import Verdict
 from nightloom.gate.past import Past
 from nightloom.registry import entries, leftovers, making
+from nightloom.registry.champion.title import Title
 from nightloom.registry.datasets import DataCard
+from nightloom.registry.files.stored import ModelFiles
 from nightloom.registry.mlmodel import SAVED_MODEL, ModelCard
-from nightloom.registry.model_files import ModelFiles
 from nightloom.registry.store import is_http, lock, open_client, plain, sqlite_path
-from nightloom.registry.title import Title
 from nightloom.registry.versions import (
     AGAINST_TAG,
     CHALLENGER,

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from nightloom.cache.locks import FileLocks
 from nightloom.gate.judging import Verdict
+from nightloom.registry.champion.title import Title
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.title import Title
 from nightloom.registry.versions import Version
 
 TRIES = 5

@@ -15,8 +15,9 @@ from urllib.request import url2pathname
 
 from nightloom.cache.locks import open_lock_file
 from nightloom.errors import InputError, RunError
-from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
+from nightloom.registry.aliases import check_store
 from nightloom.registry.faults import faulty
+from nightloom.registry.server import UNAUTHORIZED, no_login
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

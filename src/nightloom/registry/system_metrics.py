@@ -13,7 +13,8 @@ from contextlib import closing
 from typing import Any
 
 from nightloom.errors import RunError
-from nightloom.registry.aliases import TIMEOUT, check_store, login
+from nightloom.registry.aliases import check_store
+from nightloom.registry.server import TIMEOUT, login
 from nightloom.registry.store import sqlite_path
 from nightloom.usage import Usage
 

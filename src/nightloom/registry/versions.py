@@ -81,6 +81,11 @@ class Version:
         return self.tags.get(DECISION_TAG)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the gate left it without the title; a person may have given it that."""
+        return self.decision == CHALLENGER
+
+    @property
     def metric(self) -> tuple[str, float] | None:
         """Name and value of the metric that the gate judged by."""
         name, value = self.tags.get(METRIC_TAG), self.tags.get(VALUE_TAG)

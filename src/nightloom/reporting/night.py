@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NotRequired, TypedDict
 
 from nightloom.counted import counted
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.forecast import ForecastJson
 from nightloom.reporting.outcome import Outcome, decided_here
 

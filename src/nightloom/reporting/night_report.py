@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from nightloom.cache.lookup import span
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.advice import advice
 from nightloom.reporting.cost import cost_text, used_table
 from nightloom.reporting.entry import StageEntry

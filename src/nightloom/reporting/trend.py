@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nightloom.counted import counted
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.blocks import blocks, change, thinned
 from nightloom.reporting.markdown import escape, escape_long, signed, table
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from nightloom.evaluation.plots import BLUE, INK, ORANGE, new_figure
-from nightloom.registry.night_record import NightRecord
+from nightloom.registry.nights.record import NightRecord
 from nightloom.reporting.trend import by_model, same_metric
 
 WIDTH, HEIGHT = 8.0, 1.6

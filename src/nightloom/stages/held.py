@@ -7,8 +7,8 @@ from typing import Any
 from nightloom.cache.canonical import digest_of
 from nightloom.context import BuildContext
 from nightloom.gate.judging import Verdict
+from nightloom.registry.champion.moves import Pin, Withdrawal
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.title import Pin, Withdrawal
 from nightloom.registry.versions import RECIPE_TAG, WAITS, Version
 from nightloom.settings.register import RegisterSettings
 

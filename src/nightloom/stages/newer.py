@@ -11,8 +11,8 @@ import numpy as np
 from nightloom.context import BuildContext
 from nightloom.counted import counted
 from nightloom.gate import rule
+from nightloom.registry.champion.moves import Pin
 from nightloom.registry.mlflow_registry import Registry
-from nightloom.registry.title import Pin
 from nightloom.registry.versions import Version
 from nightloom.settings.register import RegisterSettings
 from nightloom.stages.held import Since

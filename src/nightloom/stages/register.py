@@ -12,10 +12,11 @@ from nightloom.context import BuildContext, Built
 from nightloom.facts import ModelFacts, RegisteredFacts, ScoreFacts
 from nightloom.gate.judging import FIRST, Verdict
 from nightloom.registry import lineage
+from nightloom.registry.champion.moves import Pin
 from nightloom.registry.faults import faults_told
+from nightloom.registry.files.whole import told
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.promotion import Decided, alone, decide
-from nightloom.registry.title import Pin
 from nightloom.registry.versions import (
     DECISION_TAG,
     METRIC_TAG,
@@ -23,7 +24,6 @@ from nightloom.registry.versions import (
     VALUE_TAG,
     Version,
 )
-from nightloom.registry.whole import told
 from nightloom.settings.register import PROVED, RegisterSettings
 from nightloom.stages.begun import Begun
 from nightloom.stages.export import changed, written

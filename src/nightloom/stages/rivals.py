@@ -17,7 +17,7 @@ from nightloom.context import BuildContext
 from nightloom.data.arrow import SPLIT_FILE
 from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.gate.past import Past
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.versions import AGAINST_TAG, SCORE_TAG, TEST_TAG, Version, lineage_tag
 

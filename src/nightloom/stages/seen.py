@@ -17,7 +17,7 @@ from nightloom.cache.store import ArtifactStore, Damaged
 from nightloom.context import BuildContext
 from nightloom.counted import counted
 from nightloom.errors import NightloomError
-from nightloom.registry.fetching import fetched_file
+from nightloom.registry.files.fetching import fetched_file
 from nightloom.registry.versions import TEST_TAG, Version, lineage_tag
 from nightloom.stages.rivals import digest_of_test_rows
 

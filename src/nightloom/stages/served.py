@@ -15,7 +15,7 @@ from nightloom.evaluation.tables import PREDICTIONS, read_parquet
 from nightloom.gate.examples import Failed, failures, why_refused
 from nightloom.gate.judging import Verdict
 from nightloom.home import Home
-from nightloom.registry.fetching import model_files
+from nightloom.registry.files.fetching import model_files
 from nightloom.registry.mlmodel import SAVED_MODEL
 from nightloom.registry.store import local_path
 from nightloom.registry.versions import Version

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from nightloom.cache.leases import held, keep_out_lookups
 from nightloom.home import Home
-from nightloom.registry import left_on_server, purging, whole
 from nightloom.registry.aliases import list_models
-from nightloom.registry.keeping import Sorted, beyond
+from nightloom.registry.files import whole
 from nightloom.registry.mlflow_registry import Registry
 from nightloom.registry.promotion import alone_now
-from nightloom.registry.purging import Left
 from nightloom.registry.store import lock, sqlite_path
+from nightloom.registry.tidying import left_on_server, purging
+from nightloom.registry.tidying.keeping import Sorted, beyond
+from nightloom.registry.tidying.purging import Left
 from nightloom.registry.versions import Version
 
 Say = Callable[[str], None]

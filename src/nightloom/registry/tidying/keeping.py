@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from nightloom.registry.title import Move, Title
+from nightloom.registry.champion.moves import Move
+from nightloom.registry.champion.title import Title
 from nightloom.registry.versions import (
     AGAINST_TAG,
     CHAMPION,

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nightloom.errors import RunError
-from nightloom.registry.aliases import UNAUTHORIZED, check_store, no_login
+from nightloom.registry.aliases import check_store
 from nightloom.registry.faults import faulty
-from nightloom.registry.night_record import NightRecord
-from nightloom.registry.nights_file import keep_in_file, texts_in_file
-from nightloom.registry.nights_server import keep_on_server, texts_on_server
+from nightloom.registry.nights.file import keep_in_file, texts_in_file
+from nightloom.registry.nights.record import NightRecord
+from nightloom.registry.nights.server import keep_on_server, texts_on_server
+from nightloom.registry.server import UNAUTHORIZED, no_login
 from nightloom.registry.store import sqlite_path
 
 

@@ -12,16 +12,16 @@ happened.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from nightloom.registry.champion.moves import LONGEST, Intention, Move, Pin, Withdrawal, moves_of
 from nightloom.registry.versions import (
     CHALLENGER,
     CHAMPION,
-    DECISION_TAG,
-    MOVE_TAG,
     MOVING_TAG,
     REASON_TAG,
+    version_of,
 )
 
 if TYPE_CHECKING:
@@ -30,103 +30,9 @@ if TYPE_CHECKING:
 PIN_TAG = "nightloom.pinned"
 ANCHOR_TAG = "nightloom.anchor"
 """The number of the version that is the anchor."""
-LONGEST = 3000
-"""Characters of a reason: MLflow takes tags of 5,000."""
 ELSEWHERE = "outside nightloom"
 NO_ENTRY = ("unknown", "before moves were entered")
 """By whom and why: of the champion that an earlier release left."""
-ROLLBACK = "rollback: "
-"""Begins the reason of a rollback; of one entered by an earlier release, nothing else shows it."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """The alias went from a version to another; None: no version had it."""
-
-    when: float
-    """Seconds since the epoch."""
-    old: int | None
-    new: int | None
-    by: str
-    why: str
-    withdraws: bool = False
-    """Whether a person's rollback took the alias from `old`."""
-
-    @property
-    def tag(self) -> str:
-        """The tag that it is entered as."""
-        return f"{MOVE_TAG}{int(self.when * 1e6)}"
-
-    @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "Move":
-        """The move that is told as JSON."""
-        return cls(**{"withdraws": told["why"].startswith(ROLLBACK), **told})
-
-
-@dataclass(frozen=True)
-class Pin:
-    """The champion stays who it is, until a person says otherwise."""
-
-    version: int
-    when: float
-    by: str
-    why: str
-    rollback: bool = False
-    """Whether a rollback set it, which may end by itself (`register.rollback_until`)."""
-
-    @classmethod
-    def now(cls, version: int, *, by: str, why: str, rollback: bool = False) -> "Pin":
-        """A pin that is being set."""
-        return cls(version, time.time(), by, why[: LONGEST // 2], rollback)
-
-    def told(self, champion: int | None = None) -> str:
-        """The pin in a clause; champion: the version that is it now, which somebody may have made
-        so in MLflow."""
-        day = time.strftime("%Y-%m-%d", time.localtime(self.when))
-        but = (
-            "" if champion in (None, self.version) else f", but version {champion} is champion now"
-        )
-        return f"version {self.version} was pinned on {day} by {self.by} ({self.why}){but}"
-
-
-@dataclass(frozen=True)
-class Withdrawal:
-    """A version lost the title by a person's rollback."""
-
-    version: int
-    move: Move
-
-    def told(self) -> str:
-        """The withdrawal in a clause."""
-        day = time.strftime("%Y-%m-%d", time.localtime(self.move.when))
-        why = self.move.why.removeprefix(ROLLBACK)
-        return f"version {self.version} was withdrawn on {day} by {self.move.by} ({why})"
-
-
-@dataclass(frozen=True)
-class _Intention:
-    """A move that is being made, and what belongs to it."""
-
-    move: Move
-    anchor: int | None = None
-    """The version that becomes the anchor with it."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Of the new champion; its reason is the move's."""
-    pin: Pin | None = None
-    """What holds the champion from then on."""
-    release: bool = False
-    """Whether nothing holds it any more."""
-
-    def to_tag(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-    @classmethod
-    def of_tag(cls, text: str) -> "_Intention":
-        told = json.loads(text)
-        pin = told.get("pin")
-        held = Pin(**pin) if pin else None
-        release = told.get("release", False)
-        return cls(Move.of(told["move"]), told["anchor"], told["tags"], held, release)
 
 
 class Title:
@@ -148,11 +54,11 @@ class Title:
         """
         self._finish()
         model = self._client.get_registered_model(self.name)
-        found = _moves(model.tags)
+        found = moves_of(model.tags)
         now = _holder(model)
         if now != (found[-1].new if found else None):
             old = found[-1].new if found else None
-            is_known = bool(found) or (now is not None and self._was_refused(now))
+            is_known = bool(found) or (now is not None and self._is_refused(now))
             told = (ELSEWHERE, "noticed now") if is_known else NO_ENTRY
             found.append(self._enter(Move(time.time(), old, now, *told)))
         return found
@@ -204,7 +110,7 @@ class Title:
         room = LONGEST if pin is None else LONGEST // 2
         move = Move(time.time(), old, new, by, why[:room], withdraws)
         rest = {key: value for key, value in (tags or {}).items() if key != REASON_TAG}
-        intention = _Intention(move, anchor, rest, pin, release)
+        intention = Intention(move, anchor, rest, pin, release)
         if old != new:
             self._tag(MOVING_TAG, intention.to_tag())
             self._client.set_registered_model_alias(self.name, CHAMPION, str(new))
@@ -256,7 +162,7 @@ class Title:
         text = model.tags.get(MOVING_TAG)
         if text is None:
             return
-        intention = _Intention.of_tag(text)
+        intention = Intention.of_tag(text)
         entered = intention.move.tag in model.tags
         if not entered and _holder(model) != intention.move.new:
             return  # it is not made yet, or never will be
@@ -265,7 +171,7 @@ class Title:
             self._enter(intention.move)
         self._untag(MOVING_TAG)
 
-    def _complete(self, intention: _Intention, *, reason: str | None) -> None:
+    def _complete(self, intention: Intention, *, reason: str | None) -> None:
         """What belongs to a move, beside the alias."""
         number = str(intention.move.new)
         tags = {**intention.tags, **({REASON_TAG: reason} if reason and intention.tags else {})}
@@ -280,10 +186,8 @@ class Title:
         if CHALLENGER in self._client.get_model_version(self.name, number).aliases:
             self._client.delete_registered_model_alias(self.name, CHALLENGER)
 
-    def _was_refused(self, version: int) -> bool:
-        """Whether the gate left a version without the title, so that a person gave it that."""
-        tags = self._client.get_model_version(self.name, str(version)).tags
-        return bool(tags.get(DECISION_TAG) == CHALLENGER)
+    def _is_refused(self, version: int) -> bool:
+        return version_of(self._client.get_model_version(self.name, str(version))).is_refused
 
     def _enter(self, move: Move) -> Move:
         self._tag(move.tag, json.dumps(asdict(move), ensure_ascii=False))
@@ -297,11 +201,6 @@ class Title:
 
     def _untag(self, key: str) -> None:
         self._client.delete_registered_model_tag(self.name, key)
-
-
-def _moves(tags: Mapping[str, str]) -> list[Move]:
-    found = (Move.of(json.loads(value)) for tag, value in tags.items() if tag.startswith(MOVE_TAG))
-    return sorted(found, key=lambda move: move.when)
 
 
 def _holder(model: Any) -> int | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nightloom.errors import InputError, NightloomError, RunError
 from nightloom.facts import RegisteredFacts
 from nightloom.home import Home
-from nightloom.registry import remote_files, whole
 from nightloom.registry.aliases import read_version
+from nightloom.registry.files import remote, whole
 from nightloom.registry.store import is_http, local_path
 from nightloom.registry.versions import COMMAND_TAG, MODEL_ID_TAG, TEXTS_TAG, Version
 
@@ -29,7 +29,7 @@ def damage(one: Version, *, tracking_uri: str, root: Path, full: bool = False) -
     model_id = one.tags.get(MODEL_ID_TAG)
     if sealed is None or model_id is None or not is_http(tracking_uri):
         return {}
-    return remote_files.damage(
+    return remote.damage(
         tracking_uri, name=one.name, version=one.version, model_id=model_id, sealed=sealed
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nightloom.registry.aliases import TIMEOUT, login
-from nightloom.registry.whole import FILES, read_list
+from nightloom.registry.files.whole import FILES, read_list
+from nightloom.registry.server import TIMEOUT, login
 
 
 def damage(

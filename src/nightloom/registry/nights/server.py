@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nightloom.registry.aliases import TIMEOUT, login
-from nightloom.registry.night_record import (
+from nightloom.registry.nights.record import (
     EXPERIMENT,
     KEPT,
     MODEL_TAG,
@@ -14,8 +13,7 @@ from nightloom.registry.night_record import (
     NightRecord,
     write_night,
 )
-
-PAGE = 1000
+from nightloom.registry.server import PAGE, TIMEOUT, login
 
 
 def keep_on_server(tracking_uri: str, records: Sequence[NightRecord]) -> None:

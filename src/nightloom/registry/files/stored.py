@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightloom.registry import whole
-from nightloom.registry.files import damage
+from nightloom.registry.files import whole
+from nightloom.registry.files.local import damage
 from nightloom.registry.mlmodel import ModelCard, describe
 from nightloom.registry.store import local_path
 from nightloom.registry.versions import MODEL_ID_TAG, Version

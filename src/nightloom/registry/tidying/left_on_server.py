@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightloom.registry.leftovers import GRACE, VERSIONS_TAG
 from nightloom.registry.leftovers import discard as discard_run
-from nightloom.registry.purging import Left
 from nightloom.registry.store import local_path
+from nightloom.registry.tidying.purging import Left
 from nightloom.registry.versions import DIGEST_TAG, NAME_TAG, Version
 
 if TYPE_CHECKING:

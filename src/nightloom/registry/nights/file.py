@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from nightloom.registry.aliases import TIMEOUT
-from nightloom.registry.night_record import (
+from nightloom.registry.nights.record import (
     EXPERIMENT,
     KEPT,
     MODEL_TAG,
@@ -19,6 +18,7 @@ from nightloom.registry.night_record import (
     NightRecord,
     write_night,
 )
+from nightloom.registry.server import TIMEOUT
 from nightloom.registry.store import open_client
 
 NAME_TAG = "mlflow.runName"

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from nightloom.home import Home
-from nightloom.registry import whole
-from nightloom.registry.files import damage, lost
+from nightloom.registry.files import whole
+from nightloom.registry.files.local import damage, lost
 from nightloom.registry.store import local_path, lock, open_client
 from nightloom.registry.versions import Version
 

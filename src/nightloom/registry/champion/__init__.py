@@ -1,0 +1,1 @@
+"""Which version has the title of champion, and every move of it."""

@@ -1,0 +1,1 @@
+"""The files of versions: stored, fetched, checked, and told where they lie."""
