@@ -7,6 +7,7 @@ adds that a stage whose process or machine is lost is retried, and training resu
 import contextlib
 import contextvars
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -249,12 +250,22 @@ def _connect(ray: ModuleType, address: str, api: str) -> None:
             namespace="nightloom",
             log_to_driver=False,
             logging_level="ERROR",
-            runtime_env={"env_vars": _environment(api)},
+            runtime_env={"env_vars": _environment(api), **_interpreter(address)},
             **({"include_dashboard": False} if address == "local" else {}),
         )
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         raise _no_cluster(address, f"{type(error).__name__}: {said}") from error
+
+
+def _interpreter(address: str) -> dict[str, str]:
+    """This Python, quoted, if Ray could not start it here: it gives its path to a shell as is."""
+    quoted = shlex.quote(sys.executable)
+    if quoted == sys.executable:
+        return {}
+    host = urlsplit(address if "://" in address else f"//{address}").hostname
+    is_here = host in ("local", "auto", *LOOPBACK, _own_address())
+    return {"py_executable": quoted} if is_here else {}
 
 
 def _environment(api: str) -> dict[str, str]:

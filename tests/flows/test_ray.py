@@ -218,6 +218,18 @@ def test_a_cluster_that_is_not_there_is_one_line(nightloom, home, command):
     assert line.startswith("error: expected a Ray cluster at 127.0.0.1:9, got ")
 
 
+def test_a_python_on_a_path_with_a_blank_is_quoted_for_ray_here(monkeypatch):
+    from nightloom.tasks.runtime.cluster import _interpreter
+
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    assert _interpreter("local") == {}, "as Ray starts it by itself"
+    monkeypatch.setattr(sys, "executable", "/home/some one/bin/python")
+    here = {"py_executable": "'/home/some one/bin/python'"}
+    for address in ("local", "auto", "127.0.0.1:6379", "ray://localhost:10001"):
+        assert _interpreter(address) == here
+    assert _interpreter("ray://192.0.2.1:10001") == {}, "that machine has its own"
+
+
 def test_without_ray_the_error_says_what_to_install(environment, home, command):
     code = "import sys\nsys.modules['ray'] = None\nfrom nightloom.cli.main import main\nmain()\n"
     done = subprocess.run(
