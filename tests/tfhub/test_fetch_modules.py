@@ -1,22 +1,28 @@
 """Pairs of modules by handle, from directories and from checkpoints."""
 
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from nightloom.encoders import checkpoints
 from nightloom.errors import InputError
+from nightloom.settings.flows import ClassifyHub
+from nightloom.stages.checkpoint_tf_hub import check
 from nightloom.text.graph_tokenizer import load_fast
 from nightloom.tfhub.download import cache_folder, resolve_handle
 from nightloom.tfhub.fetch import (
     ENCODER,
+    INPUTS,
     check_pair,
     copy_saved_model,
     fetch_modules,
     usual_preprocess,
 )
-from tests.encoders.tiny import save_checkpoint
+from tests.encoders.tiny import POSITIONS, save_checkpoint
 from tests.tfhub.conftest import ENCODER_PATH, LENGTH, PREPROCESS_PATH, Exported
 from tests.tfhub.modules import save_function
 from tests.tfhub.tfhub_server import Hub, Listener, packed
@@ -93,6 +99,12 @@ def test_sources_that_are_nothing_are_refused(
         fetch_modules(encoder=str(tmp_path / "empty"), out=tmp_path / "other")
     with pytest.raises(InputError, match="there is no such directory"):
         fetch_modules(encoder="./nowhere", out=tmp_path / "other")
+    for wrong in ("./nowhere", "/no/where", "gs://bucket/encoder", "file:///models/encoder"):
+        with pytest.raises(InputError, match=f"got '{wrong}': there is no such directory"):
+            fetch_modules(encoder=wrong, preprocess=str(preprocess_dir), out=tmp_path / "other")
+    (tmp_path / "encoder.tar.gz").write_bytes(packed(encoder_dir))
+    with pytest.raises(InputError, match=r"got the file .*encoder\.tar\.gz; unpack an archive"):
+        fetch_modules(encoder=str(tmp_path / "encoder.tar.gz"), preprocess="x", out=out)
 
 
 def test_modules_that_do_not_fit_together_are_refused(
@@ -104,6 +116,99 @@ def test_modules_that_do_not_fit_together_are_refused(
     lengths = save_function(tmp_path / "lengths", tf.strings.length, strings)
     with pytest.raises(InputError, match="to return input_word_ids, input_mask.*, got .*Tensor"):
         check_pair(encoder_dir, lengths)
+
+
+IDS = tf.TensorSpec([None, None], tf.int32)
+
+
+def save_similar(
+    directory: Path,
+    outputs: Callable[[tf.Tensor], Any] = lambda vectors: (vectors, vectors[:, 0]),
+    *,
+    names: Sequence[str] = INPUTS,
+    spec: tf.TensorSpec = IDS,
+    trains: bool = True,
+) -> Path:
+    """Write an encoder that looks vectors up in a table of 24 rows and gives `outputs` of them."""
+    table = tf.Variable(tf.ones([24, 4]), name="table")
+
+    def call(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        vectors, pooled = outputs(tf.gather(table, inputs[names[0]]))
+        return {"sequence_output": vectors, "pooled_output": pooled}
+
+    root = tf.train.Checkpoint()
+    root.table = table
+    root.__call__ = tf.function(call, autograph=False)
+    root.__call__.get_concrete_function(
+        {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name in names}
+    )
+    root.trainable_variables = [table] if trains else []
+    root.variables = [table]
+    tf.saved_model.save(root, str(directory))
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"names": ("input_ids", "attention_mask")}, r"it takes attention_mask int32 \[any, any\]"),
+        ({"spec": tf.TensorSpec([None, 12], tf.int32)}, "any number of rows of any width"),
+        ({"outputs": lambda v: (v, tf.concat([v[:, 0]] * 2, 1))}, r"\(2, 8\)"),
+        ({"outputs": lambda v: (tf.cast(v, tf.int32), v[:, 0])}, "expected floating-point vectors"),
+        ({"outputs": lambda v: (v, v[:, 0] / 0.0)}, "expected finite vectors"),
+    ],
+    ids=["names", "width", "shapes", "integers", "infinite"],
+)
+def test_encoders_that_are_like_those_of_tf_hub_and_are_none(
+    options: dict[str, Any], named: str, tmp_path: Path, preprocess_dir: Path
+) -> None:
+    source = save_similar(tmp_path / "source", **options)
+    with pytest.raises(InputError, match=named) as caught:
+        fetch_modules(encoder=str(source), preprocess=str(preprocess_dir), out=tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert str(source) in str(caught.value)
+    assert str(tmp_path / "out") not in str(caught.value)
+
+
+def test_an_encoder_of_wide_integers_without_weights_to_train(
+    tmp_path: Path, preprocess_dir: Path
+) -> None:
+    wide = save_similar(tmp_path / "wide", spec=tf.TensorSpec([None, None], tf.int64), trains=False)
+    pair = fetch_modules(encoder=str(wide), preprocess=str(preprocess_dir), out=tmp_path / "out")
+    assert (pair.hidden_size, pair.trains, pair.positions) == (4, False, None)
+    settings = ClassifyHub.model_validate({"model": {"encoder": str(wide)}})
+    with pytest.raises(InputError, match=r"no weights that can be trained.*trainable=head"):
+        check(settings, {"hidden_size": 4, "fixed": True})
+    check(settings, {"hidden_size": 4})
+
+
+def test_texts_are_no_longer_than_an_exported_encoder_has_positions(bert: Exported) -> None:
+    pair = check_pair(bert.pair / "encoder", bert.pair / "preprocess")
+    assert pair.positions == POSITIONS
+    settings = ClassifyHub.model_validate({"model": {"length": POSITIONS + 1}})
+    with pytest.raises(InputError, match=f"takes at most {POSITIONS} pieces"):
+        check(settings, {"hidden_size": 12, "positions": POSITIONS})
+
+
+def test_a_vocabulary_that_the_encoder_does_not_have(tmp_path: Path, preprocess_dir: Path) -> None:
+    larger = tmp_path / "larger"
+    shutil.copytree(preprocess_dir, larger)
+    [vocabulary] = (larger / "assets").iterdir()
+    vocabulary.write_text(vocabulary.read_text() + "zebra\n")
+    encoder = save_similar(tmp_path / "encoder")
+    with pytest.raises(InputError, match="has 25 pieces, and .* no vector for the last one"):
+        fetch_modules(encoder=str(encoder), preprocess=str(larger), out=tmp_path / "out")
+
+
+def test_damaged_variables_are_told_by_the_users_path(
+    tmp_path: Path, encoder_dir: Path, preprocess_dir: Path
+) -> None:
+    damaged = tmp_path / "a damaged one"
+    shutil.copytree(encoder_dir, damaged)
+    data = damaged / "variables" / "variables.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-50])
+    with pytest.raises(InputError, match="a damaged one cannot be loaded: .*not whole"):
+        fetch_modules(encoder=str(damaged), preprocess=str(preprocess_dir), out=tmp_path / "out")
 
 
 def test_a_model_that_reads_files_is_refused(tmp_path: Path, preprocess_dir: Path) -> None:

@@ -1,14 +1,20 @@
 """What a SavedModel from outside may do."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from nightloom.errors import InputError
-from nightloom.tfhub.operations import check_operations
-from tests.tfhub.modules import save_function
+from nightloom.families import hub
+from nightloom.tfhub.operations import check_operations, draws
+from tests.tfhub.conftest import Exported
+from tests.tfhub.modules import HIDDEN, save_function
+from tests.tfhub.tfhub_server import Listener
 
 STRING = tf.TensorSpec([], tf.string)
 
@@ -72,3 +78,30 @@ def test_files_that_are_no_saved_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"\x12\xff\xffgarbage")
     with pytest.raises(InputError, match="which is damaged"):
         check_operations(tmp_path)
+
+
+def test_dropout_that_no_run_can_repeat_is_left_out_of_those_that_have_to(
+    encoder_dir: Path, bert: Exported, tmp_path: Path
+) -> None:
+    assert draws(encoder_dir)
+    assert not draws(bert.pair / "encoder")
+    (tmp_path / "encoder").symlink_to(encoder_dir)
+    told: dict[bool, list[str]] = {}
+    ids = tf.ones([2, 40], tf.int32)
+    for deterministic in (True, False):
+        context: Any = SimpleNamespace(
+            settings={
+                "model": {"pooling": "pooler", "dropout": 0.0},
+                "train": {"deterministic": deterministic},
+            },
+            inputs={"checkpoint": SimpleNamespace(path=tmp_path)},
+            facts=lambda name, kind: kind.of({"hidden_size": HIDDEN, "label_names": ["a", "b"]}),
+            report=Listener(),
+        )
+        model = hub.create(context)
+        told[deterministic] = context.report.lines
+        batch = {"ids": ids, "segments": ids, "positions": ids}
+        once = model.logits(batch, seed=tf.constant(1, tf.uint32)).numpy()
+        assert np.array_equal(once, model.logits(batch).numpy()) == deterministic
+    assert "train.deterministic=false keeps it" in "".join(told[True])
+    assert told[False] == []

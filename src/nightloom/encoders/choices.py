@@ -54,6 +54,18 @@ def upper_layers(
     return int(number)
 
 
+def check_length(length: int, positions: int | None, *, where: str) -> None:
+    """Raise InputError if texts may have more pieces than an encoder has positions (None: unknown).
+
+    Beyond its positions an encoder computes what depends on the device: an error, or wrong vectors.
+    """
+    if positions is not None and length > positions:
+        raise InputError(
+            f"model.length={length}: {where} takes at most {positions} pieces; set "
+            f"model.length={positions}"
+        )
+
+
 def check_choices(model: Any, facts: CheckpointFacts) -> None:
     """Refuse settings that a fetched checkpoint does not support, before anything is built on it.
 
@@ -66,6 +78,7 @@ def check_choices(model: Any, facts: CheckpointFacts) -> None:
     told = {"where": f"model.checkpoint={getattr(model, 'checkpoint', '')}", "group": "model."}
     if pooling := getattr(model, "pooling", ""):
         check_pooling(pooling, has_pooler=facts.has_pooler is not False, **told)
+    check_length(int(model.length), facts.more.get("max_positions"), where=told["where"])
     if facts.layers is not None and facts.family:
         shared = architecture_of(facts.family).shares_layers
         upper_layers(str(model.trainable), layers=facts.layers, shared=shared, **told)

@@ -11,6 +11,7 @@ from nightloom.models.classifier import EncoderClassifier
 from nightloom.models.head import ClassificationHead
 from nightloom.models.hub_body import HubBody
 from nightloom.tfhub.layer import SavedModelLayer
+from nightloom.tfhub.operations import draws
 from nightloom.training.batches import Layout, bucketed
 
 SHAPES = 3
@@ -42,13 +43,28 @@ def describe(context: BuildContext) -> Description:
 
 
 def create(context: BuildContext) -> EncoderClassifier:
-    """The pretrained module with a new head."""
-    return restore(describe(context), context)
+    """The pretrained module with a new head.
+
+    If the run has to be reproducible, the dropout of a module that draws by itself is left out.
+    """
+    description = describe(context)
+    hosted = _body(context, pooling=description["pooling"], trainable=True)
+    module = context.inputs["checkpoint"].path / MODULE
+    if context.settings["train"]["deterministic"] and not hosted.layer.seeded and draws(module):
+        hosted.layer.drops = False
+        context.report.warn(
+            "the TF Hub encoder draws its dropout by itself, which no run can repeat: it is left "
+            "out, the head's (model.dropout) stays; train.deterministic=false keeps it"
+        )
+    return _classifier(description, hosted)
 
 
 def restore(description: Description, context: BuildContext) -> EncoderClassifier:
     """The module with a head of the described shape."""
-    hosted = _body(context, pooling=description["pooling"], trainable=True)
+    return _classifier(description, _body(context, pooling=description["pooling"], trainable=True))
+
+
+def _classifier(description: Description, hosted: HubBody) -> EncoderClassifier:
     head = ClassificationHead(
         size=hosted.size, classes=description["classes"], rate=description["dropout"]
     )

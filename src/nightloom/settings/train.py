@@ -58,7 +58,7 @@ class TrainSettings(Settings):
     """Compile each step with XLA, once per shape of batch. Of a TF Hub encoder's step only the
     update is: the rest would be compiled at every step."""
     devices: tuple[str, ...] = ("auto",)
-    """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list such as cpu:0,cpu:1 (mirrored)."""
+    """`auto` (all GPUs, else the CPU), `cpu`, `gpu`, or a list such as gpu:0,gpu:1 (mirrored)."""
     deterministic: bool | Literal["auto"] = "auto"
     """Make the same run give bit-identical weights. `auto`: yes, on CPU and GPU."""
     checkpoint_seconds: float = Field(default=30.0, ge=0)

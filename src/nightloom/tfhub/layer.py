@@ -4,6 +4,8 @@
 the layer's weights, and calls must be passed through.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ class SavedModelLayer(keras.layers.Layer):
     written by `nightloom.tfhub.export` do, as do encoders of matrix products; preprocessing modules
     (strings) never do.
     """
+
+    drops = True
+    """Whether it is told that it is in training, so that its dropout is active."""
 
     def __init__(self, directory: Path | str, *, trainable: bool = True, **options: Any) -> None:
         """Load the SavedModel in `directory`.
@@ -70,12 +75,18 @@ class SavedModelLayer(keras.layers.Layer):
         seed: integer scalar, different in each step; see `seeded`.
         """
         inputs = _cast_in(inputs, self._expected)
+        training = training and self.drops
         if training and seed is not None and self.seeded:
             outputs = self.module.seeded(inputs, tf.cast(seed, tf.uint32))
         else:
             passed = {"training": bool(training)} if self._knows_training else {}
             outputs = self.module(inputs, **passed)
         return tf.nest.map_structure(self._cast_out, outputs)
+
+    @property
+    def takes(self) -> str:
+        """What its call takes, in words."""
+        return taken_by(self.module)
 
     @property
     def seeded(self) -> bool:
@@ -108,8 +119,10 @@ def load_saved_model(directory: Path | str) -> Any:
     try:
         module = tf.saved_model.load(str(path))
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"the SavedModel in {path} cannot be loaded: {reason}") from error
+        raise InputError(
+            f"the SavedModel in {path} cannot be loaded: {reason_of(error)}; it is damaged or not "
+            "whole: fetch it again, or export it again"
+        ) from error
     if not callable(module):
         raise InputError(
             f"the SavedModel in {path} cannot be called; expected a reusable TF2 SavedModel, as "
@@ -133,6 +146,45 @@ def _signature(module: Any) -> tuple[Any, bool]:
         return None, True
     positional, named = function[0].structured_input_signature
     return positional[0], len(positional) > 1 or "training" in named
+
+
+def taken_by(module: Any) -> str:
+    """What the first argument of a loaded SavedModel's call is, in words."""
+    return _in_words(_signature(module)[0])
+
+
+def reason_of(error: Exception) -> str:
+    """What TensorFlow says is wrong, on one line, without where in its graph that is."""
+    text = " ".join(str(error).split())
+    for noise in _NOISE:
+        text = noise.sub("", text)
+    text = text.strip(" .;")
+    return text if len(text) <= MOST else text[: MOST - 1] + "…"
+
+
+_NOISE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"Graph execution error: ",
+        r"Detected at node \S+ defined at \(most recent call last\): ",
+        r"<stack traces unavailable> ?",
+        r"\{\{function_node \S+\}\} ?",
+        r"\[\[\{\{node [^]]*\]\] ?",
+        r"\[Op:[^]]*\]",
+        r" You may be trying to load on a different device.*",
+    )
+)
+MOST = 300
+
+
+def _in_words(spec: Any) -> str:
+    if isinstance(spec, Mapping):
+        return ", ".join(f"{name} {_in_words(spec[name])}" for name in sorted(spec))
+    shape, dtype = getattr(spec, "shape", None), getattr(spec, "dtype", None)
+    if shape is None or dtype is None:
+        return "something else"
+    axes = ["any" if axis is None else str(axis) for axis in shape.as_list() or []]
+    return f"{dtype.name} [{', '.join(axes)}]"
 
 
 def _cast_in(inputs: Any, expected: Any) -> Any:

@@ -38,6 +38,33 @@ FORBIDDEN = frozenset(_FORBIDDEN.split())
 _CHECKPOINT = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
 
 
+_RANDOM = frozenset(
+    "RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal RandomShuffle Multinomial "
+    "ParameterizedTruncatedNormal RandomGamma RandomPoisson RandomPoissonV2".split()
+)
+
+
+def draws(directory: Path) -> bool:
+    """Whether a SavedModel has operations that draw random numbers from a state of their own.
+
+    TensorFlow refuses those without a seed where results must be reproducible, and the state of
+    those with one is in no checkpoint.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    model.ParseFromString((directory / "saved_model.pb").read_bytes())
+    return any(
+        node.op in _RANDOM
+        for graph in model.meta_graphs
+        for nodes in (
+            graph.graph_def.node,
+            *(function.node_def for function in graph.graph_def.library.function),
+        )
+        for node in nodes
+    )
+
+
 def check_operations(directory: Path) -> None:
     """Read the graphs of a SavedModel without running them.
 
