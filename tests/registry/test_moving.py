@@ -220,3 +220,37 @@ def test_with_a_server_and_without(home, folder, tmp_path):
     kept = read_version(now.tracking_uri, "moved", 3).source
     assert f"{now.model_files.as_uri()}/{below}" == kept
     assert not home.root.exists()
+
+
+@pytest.mark.parametrize("command", ["promote", "diff", "prove"])
+def test_commands_look_at_versions_in_the_home_that_was_copied(
+    home, tmp_path, monkeypatch, command
+):
+    from click.testing import CliRunner
+
+    from nightloom.cli.champion import promote
+    from nightloom.cli.diff import diff
+    from nightloom.cli.prove import prove
+    from nightloom.errors import InputError
+    from nightloom.front import proof
+    from nightloom.registry import difference
+
+    copy = Home(tmp_path / "a copy")
+    shutil.copytree(home.root, copy.root)
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(copy.root))
+    seen: list[str] = []
+
+    def looked(version):
+        seen.append(version.source)
+        raise InputError("seen")
+
+    monkeypatch.setattr(proof, "opened", lambda home, version, **more: looked(version))
+    monkeypatch.setattr(difference, "difference_of", lambda home, one, *more, **by: looked(one))
+    monkeypatch.setattr(Registry, "damage", lambda self, version: looked(version))
+    asked = {
+        "promote": (promote, ["moved/1", "--why", "agreed"]),
+        "diff": (diff, ["moved/1", "moved/1"]),
+        "prove": (prove, ["moved/1"]),
+    }
+    CliRunner().invoke(*asked[command])
+    assert [source.startswith(copy.root.as_uri()) for source in seen] == [True]

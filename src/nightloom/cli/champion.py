@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nightloom.cli.settled import settled_home
 from nightloom.cli.telling import tell
 from nightloom.errors import InputError
-from nightloom.home import Home
 from nightloom.registry.versions import AGAINST_TAG, DECISION_TAG, PROVED_TAG, REASON_TAG, WAITS
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _named(model: str, *, exact: bool = False) -> "tuple[Registry, Version]":
     """The registry, and the version that is named; exact: not by the name of the model alone."""
     from nightloom.registry.names import parse_model, resolve_model
 
-    home = Home.current()
+    home = settled_home()
     wanted = parse_model(model)
     version = resolve_model(home.tracking_uri, model).version
     if exact and wanted.version is None and wanted.alias is None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from nightloom.cli.settled import settled_home
 from nightloom.errors import InputError
-from nightloom.home import Home
 
 
 @click.command(epilog="Example: nightloom diff news/2 news/5 --rows")
@@ -22,7 +22,7 @@ def diff(left: str, right: str, rows: bool, as_json: bool) -> None:
     from nightloom.registry.difference import difference_of
     from nightloom.registry.names import resolve_model
 
-    home = Home.current()
+    home = settled_home()
     one, other = (resolve_model(home.tracking_uri, name).version for name in (left, right))
     if one.name != other.name:
         raise InputError(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nightloom.cli.main import say
+from nightloom.cli.settled import settled_home
 from nightloom.errors import InputError, RunError
-from nightloom.home import Home
 
 if TYPE_CHECKING:
     from nightloom.data.inputs.texts import Given
@@ -89,7 +89,6 @@ def predict(
     from nightloom.cli.asked import Asked
     from nightloom.cli.inputs import open_inputs
     from nightloom.registry.files.fetching import model_files
-    from nightloom.registry.files.moving import settle
     from nightloom.registry.names import resolve_model
     from nightloom.registry.thresholds import threshold_of
     from nightloom.serving.writing import format_of
@@ -101,9 +100,7 @@ def predict(
         output = str(Path(output).expanduser())
         _check_output(Path(output), sources)
     asked = Asked.of(settings, ids)
-    home = Home.current()
-    if moved := settle(home):
-        say(f"note: {moved}")
+    home = settled_home()
     resolved = resolve_model(home.tracking_uri, model)
     if resolved.note:
         say(f"note: {resolved.note}")

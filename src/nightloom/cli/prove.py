@@ -11,6 +11,7 @@ import click
 
 from nightloom.cli import stopping
 from nightloom.cli.main import say
+from nightloom.cli.settled import settled_home
 from nightloom.cli.telling import tell
 from nightloom.home import Home
 
@@ -32,13 +33,12 @@ def prove(model: str, as_json: bool) -> int:
     in the home or in the registry changes. Exit status 0: proved; 1: it differs, or cannot be
     proved; the report says why.
     """
-    from nightloom.registry.files.moving import settle
     from nightloom.registry.names import resolve_model
 
-    home = Home.current()
+    home = settled_home()
     resolved = resolve_model(home.tracking_uri, model)
-    for note in filter(None, (settle(home), resolved.note)):
-        say(f"note: {note}")
+    if resolved.note:
+        say(f"note: {resolved.note}")
     began = time.monotonic()
     folder = Path(tempfile.gettempdir()) / f"nightloom-prove-{uuid.uuid4().hex[:12]}"
     with stopping.removing(folder):
