@@ -92,6 +92,14 @@ def test_no_such_directory(tmp_path: Path) -> None:
     assert "there is no such directory" in one_line(tmp_path / "file", tmp_path / "out")
 
 
+@pytest.mark.parametrize("source", ["/no/where", "./nowhere", "~/nowhere", "gs://a/b", "a/b/c"])
+def test_a_directory_that_is_gone_is_told_before_anything_is_planned(source: str) -> None:
+    with pytest.raises(InputError, match=f"there is no directory {source}; give"):
+        checkpoint_identity(source, None)
+    for other in ("owner/name", "name", "https://tfhub.dev/google/electra_small/2"):
+        assert checkpoint_identity(other, None)["kind"] == "hub"
+
+
 def test_revisions_are_for_the_hub(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "source", "bert")
     for source in (str(tmp_path / "source"), "minilm"):

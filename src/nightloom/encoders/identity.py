@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nightloom.cache.canonical import digest_of_file
+from nightloom.encoders.hugging_face_hub import REPOSITORY
 from nightloom.encoders.minilm import MINILM, SHA256
 from nightloom.errors import InputError
 
@@ -15,8 +16,8 @@ def checkpoint_identity(source: str, revision: str | None) -> dict[str, Any]:
     (a moving one, or none, as given).
 
     Raises:
-        InputError: The directory has no files, or an unreadable one; a revision of something
-            without revisions.
+        InputError: The directory has no files, or an unreadable one, or is not there; a revision of
+            something without revisions.
     """
     if source == MINILM:
         refuse_revision(source, revision)
@@ -25,6 +26,12 @@ def checkpoint_identity(source: str, revision: str | None) -> dict[str, Any]:
     if directory.is_dir():
         refuse_revision(source, revision)
         return {"kind": "directory", "files": files_of(directory)}
+    is_handle = source.startswith(("http://", "https://"))
+    if not is_handle and not directory.exists() and not REPOSITORY.fullmatch(source):
+        raise InputError(
+            f"there is no directory {source}; give a checkpoint's or a SavedModel's directory, a "
+            f"Hugging Face id (owner/name), {MINILM}, or of TF Hub a https:// handle"
+        )
     return {"kind": "hub", "name": source, "revision": revision}
 
 
