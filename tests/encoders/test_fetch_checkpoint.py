@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,20 @@ def test_weights_that_are_no_finite_numbers(
     message = one_line(source, tmp_path / "out")
     assert name in message
     assert named in message
+
+
+def test_bfloat16_is_read_where_tensorflow_is_not(whole: Path, tmp_path: Path) -> None:
+    tensors = load_file(whole / "model.safetensors")
+    narrow = {name: value.astype(ml_dtypes.bfloat16) for name, value in tensors.items()}
+    save_file(narrow, tmp_path / "model.safetensors")
+    code = """
+import sys
+from pathlib import Path
+from nightloom.encoders.weight_files import check_values
+assert "ml_dtypes" not in sys.modules, "nobody else has registered bfloat16"
+check_values(Path(sys.argv[1]), sys.argv[2:])
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), *narrow], check=True)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def check_values(directory: Path, names: Iterable[str]) -> None:
         InputError: a tensor of integers, booleans or packed numbers (of a quantised checkpoint), or
             with values that are not finite in float32.
     """
+    import ml_dtypes  # noqa: F401 (numpy has bfloat16 from it)
     from safetensors import safe_open
 
     wanted = set(names)
