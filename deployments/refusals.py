@@ -47,3 +47,11 @@ def is_silence(error: Exception, url: str) -> bool:
         return str(error.request.url).startswith(url.rstrip("/"))
     except RuntimeError:  # it does not say what was asked
         return False
+
+
+def none_allowed() -> InputError:
+    """The error for a run without a server, where it may not start its own."""
+    return InputError(
+        "expected a Prefect server: PREFECT_SERVER_EPHEMERAL_ENABLED=false forbids a run to start "
+        "its own; unset that, or start one with `nightloom up -d`, or set PREFECT_API_URL"
+    )

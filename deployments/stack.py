@@ -157,9 +157,9 @@ def use_stack(home: Home) -> Stack | None:
         return None
     from nightloom.deployments.services import answers, link_to
 
-    if "PREFECT_API_URL" not in os.environ and answers(f"{stack.api_url}/health"):
+    if not os.environ.get("PREFECT_API_URL") and answers(f"{stack.api_url}/health"):
         os.environ["PREFECT_API_URL"] = stack.api_url
         link_to(os.environ, stack.prefect_url)
-    if "MLFLOW_TRACKING_URI" not in os.environ and answers(f"{stack.mlflow_url}/health"):
+    if not os.environ.get("MLFLOW_TRACKING_URI") and answers(f"{stack.mlflow_url}/health"):
         os.environ["MLFLOW_TRACKING_URI"] = stack.mlflow_url
     return stack

@@ -16,8 +16,16 @@ ENVIRONMENT = {
 }
 """Set before Prefect is imported, unless the user set them: no telemetry, patience at the start."""
 
+OWN_SERVER = ("PREFECT_SERVER_EPHEMERAL_ENABLED", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE")
+"""A run starts a server of its own where none is named, whichever profile of Prefect is in use: the
+one that Prefect begins with allows it, one that the user made does not."""
+
 for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+if not os.environ.get("PREFECT_API_URL"):  # set to nothing it is none, not an address
+    os.environ.pop("PREFECT_API_URL", None)
+if not any(name in os.environ for name in OWN_SERVER):
+    os.environ[OWN_SERVER[0]] = "true"
 spare_this_machine()
 replace_where_closed()
 

@@ -13,6 +13,9 @@ from nightloom.scoped import scoped
 from nightloom.settings.spelling import shown
 
 VARIABLE = "NIGHTLOOM_HOME"
+ENDS_ADDRESS = "?"
+MOST_BYTES = 400
+"""SQLite opens files whose paths have at most 512; names within the home take some."""
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 _given: ContextVar[Path | None] = ContextVar("nightloom_home", default=None)
 
@@ -28,18 +31,28 @@ class Home:
         """The home given to this call, else the environment's; not created here.
 
         Raises:
-            InputError: Its path is not UTF-8, too long, or a file's.
+            InputError: Its path is not UTF-8, too long, a file's, or has a `?`.
         """
         given = _given.get() or Path(os.environ.get(VARIABLE) or ".nightloom")
         home = given.expanduser().absolute()
         try:
             str(home).encode("utf-8")
         except UnicodeEncodeError as error:
-            shown = os.fsencode(home).decode("ascii", "backslashreplace")
+            escaped = os.fsencode(home).decode("ascii", "backslashreplace")
             raise InputError(
-                f"expected a path in UTF-8 as {VARIABLE}, got {shown}; rename a folder, or "
+                f"expected a path in UTF-8 as {VARIABLE}, got {escaped}; rename a folder, or "
                 "name another one"
             ) from error
+        if ENDS_ADDRESS in str(home):
+            raise InputError(
+                f"expected a folder without {ENDS_ADDRESS} in its path as {VARIABLE}, got "
+                f"{shown(str(home), 200)}: addresses of databases end there; name another one"
+            )
+        if len(os.fsencode(home)) > MOST_BYTES:
+            raise InputError(
+                f"expected a path of at most {MOST_BYTES} bytes as {VARIABLE}, got "
+                f"{len(os.fsencode(home))}, of which SQLite opens no file; name a shorter one"
+            )
         try:
             is_other = home.exists() and not home.is_dir()
         except OSError as error:  # a name that is too long

@@ -13,7 +13,11 @@ import threading
 from typing import Any
 
 from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_HOME
 from prefect.settings.context import get_current_settings
+
+from nightloom.errors import RunError
+from nightloom.tasks.runtime.ephemeral_server import MOST_SAID, NOT_STARTED
 
 STOP_SECONDS = 5.0
 
@@ -46,14 +50,16 @@ class EphemeralServer(SubprocessASGIServer):
             try:
                 process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
+                with contextlib.suppress(RunError):
+                    process.kill()
                 process.wait()
 
     def kill(self) -> None:
         """End it at once, without waiting."""
         process = self.server_process
         if process is not None:
-            process.kill()
+            with contextlib.suppress(RunError):
+                process.kill()
 
     def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
         environment = {
@@ -63,16 +69,44 @@ class EphemeralServer(SubprocessASGIServer):
             "PREFECT__SERVER_FINAL": "1",
             **get_current_settings().to_environment_variables(exclude_unset=True),
         }
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "nightloom.tasks.runtime.ephemeral_server",
-                str(self.port),
-            ],
-            env=environment,
-            stdin=subprocess.PIPE,
+        return _Process(self.port or 0, environment)
+
+
+class _Process(subprocess.Popen[Any]):
+    """The server's process; `poll`, by which Prefect waits for it, raises why it cannot start."""
+
+    def __init__(self, port: int, environment: dict[str, str]) -> None:
+        self._why, writing = os.pipe()
+        module = "nightloom.tasks.runtime.ephemeral_server"
+        try:
+            super().__init__(
+                [sys.executable, "-P", "-m", module, str(port), str(writing)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                pass_fds=(writing,),
+            )
+        finally:
+            os.close(writing)
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs.
+
+        Raises:
+            RunError: It could not start; raised once.
+        """
+        code = super().poll()
+        if code is None or self._why < 0:
+            return code
+        said = os.read(self._why, MOST_SAID).decode("utf-8", "replace").split("\n")
+        os.close(self._why)
+        self._why = -1
+        if code < 0 or code in (0, NOT_STARTED):
+            return code
+        why = next((one.strip() for one in reversed(said) if one.strip()), f"exit status {code}")
+        raise RunError(
+            f"Prefect's server for this run cannot start ({why[:300]}): its database in "
+            f"{PREFECT_HOME.value()} may be of another version of Prefect, or cannot be written; "
+            "name another folder in PREFECT_HOME, or a server in PREFECT_API_URL"
         )
 
 

@@ -41,3 +41,19 @@ def test_a_home_that_is_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="expected a folder as NIGHTLOOM_HOME, got the file"):
         Home.current()
+
+
+def test_a_home_whose_path_would_end_an_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path / "what?" / "home"))
+    with pytest.raises(InputError, match=r"expected a folder without \? in its path"):
+        Home.current()
+
+
+def test_a_home_in_which_sqlite_opens_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NIGHTLOOM_HOME", str(tmp_path.joinpath(*["long" * 40] * 3)))
+    with pytest.raises(InputError, match=r"at most 400 bytes as NIGHTLOOM_HOME, got \d+, of"):
+        Home.current()

@@ -70,3 +70,9 @@ def test_nothing_to_read_is_no_text(tmp_path: Path) -> None:
     done = call(tmp_path, "tidy", how="<&-")
     assert done.returncode == 2
     assert "there is nobody to ask" in done.stderr
+
+
+def test_letters_that_standard_output_has_not_are_escaped_as_in_json(tmp_path: Path) -> None:
+    done = call(tmp_path / "→😀", "cache", "ls", before="PYTHONIOENCODING=latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("/\\u2192\\ud83d\\ude00/artifacts\n")

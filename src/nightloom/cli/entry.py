@@ -8,9 +8,10 @@ def main() -> None:
     """Run the command line."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)  # for the milliseconds until `install`
-    from nightloom.cli.streams import open_missing
+    from nightloom.cli.streams import escape_unknown_letters, open_missing
 
     open_missing()
+    escape_unknown_letters()
     from nightloom.cli import stopping
 
     stopping.install()

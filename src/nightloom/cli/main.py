@@ -130,6 +130,8 @@ def main() -> None:
 
 def _known(error: Exception) -> NightloomError | None:
     """What is said of an error that comes of the machine or of a server; None of any other."""
+    if wrong := _wrong_for_prefect(error):  # nothing of Prefect can be imported
+        return wrong
     for one in (unwritten, _out_of_room, _closed_home, _broken_store, _silent_server):
         if known := one(error):
             return known
@@ -158,6 +160,20 @@ def _broken_store(error: Exception) -> NightloomError | None:
     from nightloom.registry.faults import fault
 
     return fault(Home.current().tracking_uri, error)
+
+
+def _wrong_for_prefect(error: Exception) -> NightloomError | None:
+    """What is said of a value that Prefect's settings do not take."""
+    title = getattr(error, "title", "")
+    if not type(error).__module__.startswith("pydantic") or not title.endswith("Settings"):
+        return None
+    wrong = error.errors()[0]  # type: ignore[attr-defined]
+    name = ".".join([title.removesuffix("Settings").lower(), *map(str, wrong["loc"])])
+    return InputError(
+        f"expected settings that Prefect takes, got {wrong['input']!r:.80} as {name} "
+        f"({wrong['msg']}); mend it in the environment, in Prefect's profile, or in the "
+        "prefect.toml that has it"
+    )
 
 
 def _silent_server(error: Exception) -> NightloomError | None:

@@ -1,9 +1,14 @@
 """The standard streams: there, whatever the caller closed, and what cannot be written to them."""
 
+import codecs
+import io
+import json
 import os
 import sys
 
 from nightloom.errors import RunError
+
+ESCAPED = "nightloom.escaped"
 
 
 def open_missing() -> None:
@@ -23,6 +28,22 @@ def open_missing() -> None:
         os.set_inheritable(number, True)
         stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
         setattr(sys, name, stream)
+
+
+def escape_unknown_letters() -> None:
+    """Write letters that are not in the encoding of standard output as JSON does (`\\u2192`).
+
+    That encoding is UTF-8, whatever the locale, but `PYTHONIOENCODING` may name another one.
+    """
+    codecs.register_error(ESCAPED, _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors=ESCAPED)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def unwritten(error: Exception) -> RunError | None:

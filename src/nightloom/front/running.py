@@ -26,6 +26,8 @@ Call = Callable[[], Told]
 
 _NO_SERVER = "Failed to reach API at"
 """Prefect's error at the start of a run."""
+_NONE_ALLOWED = "No Prefect API URL provided"
+"""The same, where no server is named and a run may not start its own."""
 
 
 def run(
@@ -156,11 +158,13 @@ def _told(error: Exception) -> NightloomError:
     if store := fault(Home.current().tracking_uri, error):
         return store
     from nightloom.deployments.passwords import answer_of_prefect, refused_by_prefect
-    from nightloom.deployments.refusals import silent, unexpected
+    from nightloom.deployments.refusals import none_allowed, silent, unexpected
 
     if refused := refused_by_prefect(error):
         return refused
     message = " ".join(str(error).split())
+    if _NONE_ALLOWED in message:
+        return none_allowed()
     if _NO_SERVER in message:
         url, answer = message.rpartition(" ")[2], answer_of_prefect(error)
         if answer is not None:
