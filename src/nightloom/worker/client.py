@@ -24,8 +24,10 @@ from nightloom.worker.programs import Programs
 from nightloom.worker.shortage import (
     ends_without_maps,
     ends_without_memory,
+    ends_without_threads,
     out_of_maps,
     out_of_memory,
+    out_of_threads,
 )
 from nightloom.worker.watch import Watch, goes_on
 
@@ -211,6 +213,8 @@ class Worker:
             return _Died(out_of_memory(stage, "its process was killed (SIGKILL)"))
         if code in (-signal.SIGSEGV, -signal.SIGABRT) and ends_without_maps(child.log):
             return _Died(out_of_maps(stage))
+        if code == -signal.SIGABRT and ends_without_threads(child.log):
+            return _Died(out_of_threads(stage))
         if code == -signal.SIGABRT and ends_without_memory(child.log):
             return _Died(out_of_memory(stage, f"an allocation failed; details in {child.log}"))
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

@@ -1,4 +1,4 @@
-"""A child that ran out of memory, or of memory maps: how that is known, and what to do."""
+"""A child that ran out of memory, maps or threads: how that is known, and what to do."""
 
 import contextlib
 from pathlib import Path
@@ -28,6 +28,20 @@ def ends_without_maps(log: Path) -> bool:
     than a process may have; then LLVM's error handling ends it with SIGSEGV.
     """
     return b"LLVM compilation error: Cannot allocate memory" in _end_of(log, 65_536)
+
+
+def ends_without_threads(log: Path) -> bool:
+    """Whether native code could start no thread, according to the end of the log."""
+    end = _end_of(log, 65_536)
+    return b"pthread_create" in end and b"fail" in end
+
+
+def out_of_threads(stage: str) -> str:
+    """The message about a stage whose child could start none."""
+    return (
+        f"{stage} failed: no thread could be started; raise the limit of processes (`ulimit -u`), "
+        "that of the container, or end what has them"
+    )
 
 
 def out_of_memory(stage: str, detail: str) -> str:
