@@ -260,7 +260,7 @@ def test_predict_reads_a_text_longer_than_the_model_takes(quick, first, tmp_path
     ("setting", "expected"),
     [
         ("model.overlap=30", "model.overlap=30: expected less than 30"),
-        ("model.length=600", "model.length=600: this checkpoint takes at most 64 pieces"),
+        ("model.length=600", "bert takes at most 64 pieces; set model.length=64"),
         ("register.metric=accuracy", "register.metric=accuracy: expected f1"),
         ("data.source=tfds:conll", "expected hf:NAME, https://HOST/FILE"),
     ],
