@@ -14,14 +14,8 @@ from nightloom.settings.flows import ClassifyHub
 from nightloom.stages.checkpoint_tf_hub import check
 from nightloom.text.graph_tokenizer import load_fast
 from nightloom.tfhub.download import cache_folder, resolve_handle
-from nightloom.tfhub.fetch import (
-    ENCODER,
-    INPUTS,
-    check_pair,
-    copy_saved_model,
-    fetch_modules,
-    usual_preprocess,
-)
+from nightloom.tfhub.fetch import ENCODER, copy_saved_model, fetch_modules, usual_preprocess
+from nightloom.tfhub.pair import INPUTS, check_pair
 from tests.encoders.tiny import POSITIONS, save_checkpoint
 from tests.tfhub.conftest import ENCODER_PATH, LENGTH, PREPROCESS_PATH, Exported
 from tests.tfhub.modules import save_function
