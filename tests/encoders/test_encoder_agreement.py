@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from nightloom.encoders.pooling import pool
-from nightloom.encoders.weights import check_checkpoint, load_encoder
+from nightloom.encoders.weights import inspect, load_encoder
 from nightloom.models.contract import state
 from tests.encoders.tiny import (
     class_of,
@@ -97,7 +97,8 @@ def test_task_models_load_as_their_encoder(tmp_path: Path, family: str, head: st
 @pytest.mark.parametrize("with_pooler_family", ["bert", "roberta", "albert"])
 def test_bare_encoders_load_without_a_pooler(tmp_path: Path, with_pooler_family: str) -> None:
     theirs = save_checkpoint(tmp_path, with_pooler_family, add_pooling_layer=False)
-    config, has_pooler = check_checkpoint(tmp_path)
+    found = inspect(tmp_path)
+    config, has_pooler = found.config, found.has_pooler
     encoder = load_encoder(tmp_path)
     assert not has_pooler
     assert encoder.pooler is None

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from nightloom.encoders.architectures import MODEL_TYPES
 from nightloom.encoders.config import EncoderConfig, encoder_config, read_config
-from nightloom.encoders.weights import check_checkpoint, encoder_state, load_encoder, load_state
+from nightloom.encoders.weights import encoder_state, inspect, load_encoder, load_state
 from nightloom.errors import InputError
 from tests.encoders.tiny import change_config, save_checkpoint
 
@@ -21,7 +21,7 @@ from tests.encoders.tiny import change_config, save_checkpoint
 def refused(directory: Path) -> str:
     """The one line with which `directory` is refused, by its headers and when loaded alike."""
     with pytest.raises(InputError) as checked:
-        check_checkpoint(directory)
+        inspect(directory)
     with pytest.raises(InputError) as loaded:
         load_encoder(directory)
     assert str(checked.value) == str(loaded.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import transformers
 
-from nightloom.encoders.weights import check_checkpoint, load_encoder
+from nightloom.encoders.weights import inspect, load_encoder
 from nightloom.errors import InputError
 from tests.encoders.test_export_pipelines import LABELS, TAGS, export, head
 from tests.encoders.tiny import TEXTS, change_config, save_checkpoint
@@ -36,7 +36,8 @@ def test_exports_can_be_trained_further_except_where_a_layer_averages(tmp_path: 
     encoder = load_encoder(tmp_path / "source")
     kernel, bias = head(LABELS)
     export(tmp_path / "pooler", encoder, "pooler", kernel, bias, tmp_path / "source")
-    config, has_pooler = check_checkpoint(tmp_path / "pooler")
+    found = inspect(tmp_path / "pooler")
+    config, has_pooler = found.config, found.has_pooler
     assert config == encoder.config
     assert has_pooler
     export(tmp_path / "mean", encoder, "mean", kernel, bias, tmp_path / "source")

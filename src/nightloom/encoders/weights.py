@@ -43,12 +43,6 @@ def inspect(directory: Path) -> Inspected:
     )
 
 
-def check_checkpoint(directory: Path) -> tuple[EncoderConfig, bool]:
-    """The configuration and whether there is a pooler; raises InputError as `inspect`."""
-    found = inspect(directory)
-    return found.config, found.has_pooler
-
-
 def load_encoder(directory: Path, *, with_pooler: bool = True, **options: Any) -> "Encoder":
     """The encoder of a checkpoint directory, with its pooler if it has one (else None).
 
